@@ -1,0 +1,34 @@
+"""Sampling one of several choices with a gradient to all of them."""
+
+from typing import Any
+
+from keras import ops
+
+NOISE_FLOOR = 1e-20
+
+
+def gumbel_softmax(logits: Any, uniform: Any, temperature: float = 1.0) -> Any:
+    """A hard Gumbel-softmax sample with a straight-through gradient.
+
+    Args:
+        logits: `(..., choices)`, unnormalised.
+        uniform: Uniform noise in [0, 1) of the same shape.
+        temperature: Of the softmax that the gradient goes through.
+
+    Returns:
+        A tensor of the shape of `logits`: exactly one-hot in value, with the gradient of the
+        soft sample.
+
+    Reference:
+        Jang et al., Categorical Reparameterization with Gumbel-Softmax
+        (https://arxiv.org/abs/1611.01144).
+    """
+    noise = -ops.log(-ops.log(uniform + NOISE_FLOOR) + NOISE_FLOOR)
+    soft = ops.softmax((ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1)
+    hard = ops.one_hot(ops.argmax(soft, axis=-1), logits.shape[-1], dtype=soft.dtype)
+    return hard + (soft - ops.stop_gradient(soft))
+
+
+def straight_through_gate(sample: Any) -> Any:
+    """The sampled entry of a straight-through one-hot `(..., choices)`: 1, with its gradient."""
+    return ops.sum(ops.stop_gradient(sample) * sample, axis=-1)

@@ -1,0 +1,56 @@
+"""From features to class logits."""
+
+import keras
+
+from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+
+
+def head_filters(channels: int) -> int:
+    """Filters between a head's two convolutions: its input's up to 256, else half of them."""
+    return channels if channels <= 256 else channels // 2
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class Head(keras.layers.Layer):
+    """3x3 conv-bn-relu, then a 1x1 convolution with bias to the classes.
+
+    Args:
+        num_classes: Number of classes.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, num_classes)`, logits, float32 under mixed precision too.
+    """
+
+    def __init__(self, num_classes: int, **kwargs):
+        super().__init__(**kwargs)
+        if num_classes < 1:
+            raise ValueError(f"`num_classes` must be positive. Received: {num_classes}")
+        self.num_classes = num_classes
+
+    def build(self, input_shape):
+        filters = head_filters(input_shape[-1])
+        self.convolution = ConvBatchNorm(filters, 3, dtype=self.dtype_policy, name="convolution")
+        self.classifier = keras.layers.Conv2D(
+            self.num_classes,
+            1,
+            kernel_initializer="he_normal",
+            dtype="float32",
+            name="classifier",
+        )
+        self.convolution.build(input_shape)
+        self.classifier.build((*input_shape[:-1], filters))
+
+    def call(self, inputs, training: bool | None = None):
+        return self.classifier(self.convolution(inputs, training=training))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.num_classes)
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}

@@ -1,0 +1,76 @@
+"""The five primitives side by side, blended by weight."""
+
+import keras
+from keras import ops
+
+from keras_fasterseg.genotype import PRIMITIVES
+from keras_fasterseg.layers.primitives import make_primitive
+from keras_fasterseg.layers.slimmable_conv2d import Width
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class MixedOp(keras.layers.Layer):
+    """A weighted sum of all primitives: `sum_k weights[k] * primitive_k(inputs; width)`.
+
+    The paper's `MixedOp(x) = sum_k softmax(alpha)_k * op_k(x) * g_in * g_out` is this layer with
+    `weights = softmax(alpha) * g_in * g_out`, where the two `g` are 1 and only carry gradients.
+
+    Args:
+        filters: Output channels at full width.
+        strides: 1 keeps the scale, 2 goes down.
+        width_multipliers: The widths it can run at.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`, height and width even.
+        weights: `(5,)`, in the order of `PRIMITIVES`.
+        width: The output width: see `SlimmableConv2D`.
+        training: As in `ConvBatchNorm`.
+
+    Output shape:
+        `(batch, height / strides, width / strides, filters)`, fewer channels for an int width.
+
+    Reference:
+        FasterSeg, section 3.2 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        width_multipliers: tuple[float, ...] = (1.0,),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.width_multipliers = tuple(width_multipliers)
+        self.primitives = [
+            make_primitive(
+                name,
+                filters,
+                strides,
+                self.width_multipliers,
+                dtype=self.dtype_policy,
+                name=name,
+            )
+            for name in PRIMITIVES
+        ]
+
+    def build(self, input_shape):
+        for primitive in self.primitives:
+            primitive.build(input_shape)
+
+    def call(self, inputs, weights, width: Width = None, training: bool | None = None):
+        outputs = 0.0
+        for index, primitive in enumerate(self.primitives):
+            result = primitive(inputs, width=width, training=training)
+            outputs = outputs + ops.cast(weights[index], self.compute_dtype) * result
+        return outputs
+
+    def get_config(self):
+        config = {
+            "filters": self.filters,
+            "strides": self.strides,
+            "width_multipliers": self.width_multipliers,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,244 @@
+"""The five operations that a cell chooses from."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_fasterseg.genotype import PRIMITIVES, round_filters
+from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
+from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.layers.slimmable_conv2d import (
+    Width,
+    select_row,
+    validate_width_multipliers,
+)
+from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
+
+
+def make_primitive(
+    primitive: str,
+    filters: int,
+    strides: int = 1,
+    width_multipliers: tuple[float, ...] | None = None,
+    **kwargs,
+) -> keras.layers.Layer:
+    """The layer of a primitive.
+
+    Args:
+        primitive: One of `PRIMITIVES`.
+        filters: Output channels at full width.
+        strides: 1 or 2.
+        width_multipliers: The widths it can run at, for a supernet; `None` for a derived network,
+            where a `skip` of stride 1 is the identity.
+        **kwargs: Passed to the layer: `name`, `dtype` and the like.
+
+    Raises:
+        ValueError: There is no such primitive.
+    """
+    if primitive not in PRIMITIVES:
+        raise ValueError(f"`primitive` must be one of {PRIMITIVES}. Received: {primitive!r}")
+    if primitive != "skip":
+        convolutions = 2 if "2x" in primitive else 1
+        zoomed = primitive.endswith("downup")
+        return ConvPrimitive(filters, strides, convolutions, zoomed, width_multipliers, **kwargs)
+    if strides == 2:
+        return FactorizedReduce(filters, width_multipliers, **kwargs)
+    if width_multipliers is None:
+        return keras.layers.Identity(**kwargs)
+    return ConvBatchNorm(filters, 1, width_multipliers=width_multipliers, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class ConvPrimitive(keras.layers.Layer):
+    """One or two 3x3 conv-bn-relu, at full or ("zoomed") at half resolution.
+
+    A zoomed primitive halves its input bilinearly, convolves at stride 1 and, at stride 1, resizes
+    back before its last ReLU; at stride 2 it stays at half the size.
+
+    Args:
+        filters: Output channels at full width.
+        strides: 1 or 2.
+        convolutions: 1 or 2.
+        zoomed: Whether to convolve at half resolution.
+        width_multipliers: The widths it can run at, or `None` for a plain layer.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
+        training: As in `ConvBatchNorm`.
+
+    Output shape:
+        `(batch, height / strides, width / strides, filters)`; sizes round up, zoomed ones down.
+
+    Reference:
+        FasterSeg, section 3.1 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        convolutions: int = 1,
+        zoomed: bool = False,
+        width_multipliers: tuple[float, ...] | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if strides not in (1, 2) or convolutions not in (1, 2):
+            raise ValueError(
+                "`strides` and `convolutions` must be 1 or 2. "
+                f"Received: strides={strides}, convolutions={convolutions}"
+            )
+        self.filters = filters
+        self.strides = strides
+        self.convolutions = convolutions
+        self.zoomed = zoomed
+        self.width_multipliers = None if width_multipliers is None else tuple(width_multipliers)
+        self.resizes_back = zoomed and strides == 1
+        self.blocks = [
+            ConvBatchNorm(
+                filters,
+                3,
+                strides=strides if index == 0 and not zoomed else 1,
+                relu=index + 1 < convolutions or not self.resizes_back,
+                width_multipliers=self.width_multipliers,
+                dtype=self.dtype_policy,
+                name=f"block_{index}",
+            )
+            for index in range(convolutions)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = (*input_shape[:-1], self.filters)
+
+    def call(self, inputs, width: Width = None, training: bool | None = None):
+        height, columns = ops.shape(inputs)[1:3]
+        outputs = inputs
+        if self.zoomed:
+            outputs = resize_bilinear(outputs, (height // 2, columns // 2))
+        for block in self.blocks:
+            outputs = block(outputs, width=width, training=training)
+        if self.resizes_back:
+            outputs = ops.relu(resize_bilinear(outputs, (height, columns)))
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        if self.strides == 2:
+            rounding = 0 if self.zoomed else 1
+            height = None if height is None else (height + rounding) // 2
+            width = None if width is None else (width + rounding) // 2
+        return (batch, height, width, self.filters)
+
+    def get_config(self):
+        config = {
+            "filters": self.filters,
+            "strides": self.strides,
+            "convolutions": self.convolutions,
+            "zoomed": self.zoomed,
+            "width_multipliers": self.width_multipliers,
+        }
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class FactorizedReduce(keras.layers.Layer):
+    """The skip of stride 2: two 1x1 convolutions of stride 2, one pixel apart, concatenated.
+
+    Half the channels see the even rows and columns, the other half the odd ones; batch
+    normalisation and a ReLU follow. Height and width must be even.
+
+    Args:
+        filters: Output channels at full width, even.
+        width_multipliers: The widths it can run at, or `None` for a plain layer.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
+        training: As in `ConvBatchNorm`.
+
+    Output shape:
+        `(batch, height / 2, width / 2, filters)`.
+
+    Reference:
+        DARTS' FactorizedReduce (https://arxiv.org/abs/1806.09055).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        width_multipliers: tuple[float, ...] | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if filters % 2:
+            raise ValueError(f"`filters` must be even. Received: filters={filters}")
+        self.filters = filters
+        self.width_multipliers = None if width_multipliers is None else tuple(width_multipliers)
+        if self.width_multipliers is not None:
+            validate_width_multipliers(self.width_multipliers)
+            self.normalization = SwitchableBatchNormalization(
+                self.width_multipliers,
+                momentum=MOMENTUM,
+                epsilon=EPSILON,
+                dtype=self.dtype_policy,
+                name="normalization",
+            )
+        else:
+            self.normalization = keras.layers.BatchNormalization(
+                momentum=MOMENTUM, epsilon=EPSILON, dtype=self.dtype_policy, name="normalization"
+            )
+
+    def build(self, input_shape):
+        shape = (1, 1, input_shape[-1], self.filters // 2)
+        self.even_kernel = self.add_weight(name="even_kernel", shape=shape, initializer="he_normal")
+        self.odd_kernel = self.add_weight(name="odd_kernel", shape=shape, initializer="he_normal")
+        self.normalization.build((*input_shape[:-1], self.filters))
+
+    def call(self, inputs, width: Width = None, training: bool | None = None):
+        even = ops.convert_to_tensor(self.even_kernel)[:, :, : inputs.shape[-1]]
+        odd = ops.convert_to_tensor(self.odd_kernel)[:, :, : inputs.shape[-1]]
+        shifted = inputs[:, 1:, 1:]
+        if self.width_multipliers is None:
+            outputs = ops.concatenate([_reduce(inputs, even), _reduce(shifted, odd)], axis=-1)
+            return ops.relu(self.normalization(outputs, training=training))
+        if width is None or isinstance(width, int):
+            half = self._half(len(self.width_multipliers) - 1 if width is None else width)
+            outputs = ops.concatenate(
+                [_reduce(inputs, even[..., :half]), _reduce(shifted, odd[..., :half])], axis=-1
+            )
+        else:
+            # Active channels must be the first ones: each half moves to its place at this width.
+            to_even, to_odd = self._placements()
+            even = ops.matmul(even, select_row(width, to_even))
+            odd = ops.matmul(odd, select_row(width, to_odd))
+            outputs = _reduce(inputs, even) + _reduce(shifted, odd)
+        return ops.relu(self.normalization(outputs, width=width, training=training))
+
+    def _half(self, index: int) -> int:
+        return round_filters(self.filters * self.width_multipliers[index]) // 2
+
+    def _placements(self) -> tuple[np.ndarray, np.ndarray]:
+        """Two `(widths, filters / 2, filters)` maps of a half's channels to output channels."""
+        halves = [self._half(index) for index in range(len(self.width_multipliers))]
+        rows = np.arange(self.filters // 2)[:, None]
+
+        def place(half, offset):
+            return np.eye(self.filters // 2, self.filters, offset, dtype="float32") * (rows < half)
+
+        even = np.stack([place(half, 0) for half in halves])
+        return even, np.stack([place(half, half) for half in halves])
+
+    def compute_output_shape(self, input_shape):
+        height, width = (None if size is None else size // 2 for size in input_shape[1:3])
+        return (input_shape[0], height, width, self.filters)
+
+    def get_config(self):
+        config = {"filters": self.filters, "width_multipliers": self.width_multipliers}
+        return {**super().get_config(), **config}
+
+
+def _reduce(inputs, kernel):
+    return ops.conv(inputs, kernel, strides=2, padding="valid")

@@ -1,0 +1,117 @@
+"""A convolution that runs at several widths with one kernel."""
+
+import itertools
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fasterseg.genotype import round_filters
+
+# `None`: full width. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
+# the multipliers: the shape stays full and the channels past the width are zero.
+Width = int | None | Any
+
+
+def width_mask(filters: int, width_multipliers: tuple[float, ...]) -> list[list[float]]:
+    """One row a multiplier: 1 for the channels it keeps, 0 for the others."""
+    kept = [round_filters(filters * multiplier) for multiplier in width_multipliers]
+    return [[1.0] * count + [0.0] * (filters - count) for count in kept]
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class SlimmableConv2D(keras.layers.Layer):
+    """A 2-D convolution without bias whose first channels are a narrower convolution.
+
+    At width `w` it equals a convolution with `kernel[:, :, :inputs, :round(filters * w)]`, where
+    `inputs` are the active input channels. Two ways lead there: a Python int slices the kernel (the
+    output is narrow), a one-hot tensor multiplies by a mask (the output is full, its channels past
+    the width are zero), so that one graph serves every width. Inputs follow the same contract:
+    either they have just the active channels, or those past the active ones are zero.
+
+    Args:
+        filters: Output channels at full width.
+        kernel_size: Side of the kernel, odd.
+        strides: Stride in both directions. Zero padding is symmetric, `kernel_size // 2`.
+        width_multipliers: Multipliers in (0, 1], ascending, that `width` chooses from.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)`, or `None`
+            for the full width.
+
+    Output shape:
+        `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
+        int width.
+
+    Reference:
+        Slimmable Neural Networks (https://arxiv.org/abs/1812.08928).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        width_multipliers: tuple[float, ...] = (1.0,),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
+        validate_width_multipliers(width_multipliers)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.width_multipliers = tuple(width_multipliers)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
+            initializer="he_normal",
+        )
+
+    def call(self, inputs, width: Width = None):
+        kernel = ops.convert_to_tensor(self.kernel)
+        if width is None or isinstance(width, int):
+            multiplier = 1.0 if width is None else self.width_multipliers[width]
+            return self._convolve(
+                inputs, kernel[:, :, : inputs.shape[-1], : round_filters(self.filters * multiplier)]
+            )
+        outputs = self._convolve(inputs, kernel)
+        return outputs * select_row(width, width_mask(self.filters, self.width_multipliers))
+
+    def _convolve(self, inputs, kernel):
+        margin = self.kernel_size // 2
+        if self.strides == 1:
+            return ops.conv(inputs, kernel, strides=1, padding="same")
+        if margin:
+            inputs = ops.pad(inputs, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+        return ops.conv(inputs, kernel, strides=self.strides, padding="valid")
+
+    def get_config(self):
+        config = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "width_multipliers": self.width_multipliers,
+        }
+        return {**super().get_config(), **config}
+
+
+def select_row(width, rows):
+    """The row of `rows` `(widths, ...)` that the one-hot `width` names, without gradient to it."""
+    one_hot = ops.stop_gradient(width)
+    return ops.tensordot(one_hot, ops.cast(rows, one_hot.dtype), axes=1)
+
+
+def validate_width_multipliers(width_multipliers: tuple[float, ...]) -> None:
+    """Raises `ValueError` unless the multipliers ascend strictly and lie in (0, 1]."""
+    bounds = (0.0, *width_multipliers)
+    ascending = all(low < high for low, high in itertools.pairwise(bounds))
+    if len(bounds) == 1 or not ascending or bounds[-1] > 1:
+        raise ValueError(
+            "`width_multipliers` must be strictly ascending numbers in (0, 1]. "
+            f"Received: width_multipliers={width_multipliers}"
+        )
