@@ -1,0 +1,195 @@
+"""Cross-entropy over the hard pixels of a batch (online hard example mining)."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any  # a tensor of the backend that Keras runs on
+
+# Without a number of its own a batch keeps one label pixel of this many at least.
+_LABEL_PIXELS_PER_KEPT_PIXEL = 16
+# Halvings of the interval in which the min_kept-th largest entropy lies: a last width of 1e-9 nats
+# at a threshold of .01, finer than float32 entropies are exact.
+_HALVINGS = 32
+
+
+def ohem_cross_entropy(
+    labels: Tensor,
+    logits: Tensor,
+    *,
+    threshold: float = 0.7,
+    min_kept: int | None = None,
+    ignore_label: int = 255,
+) -> Tensor:
+    """Mean cross-entropy over those pixels that the network finds hard.
+
+    A pixel is kept if its probability of the true class is at most `threshold`, or among the
+    `min_kept` smallest of the batch. Where `min_kept` is 0 or above the number of pixels that are
+    not ignored, all of those are kept. A batch without any of them costs 0 and has gradient 0.
+
+    Args:
+        labels: Class indices or `ignore_label`, integers (or floats that hold them) of shape
+            `(batch, height, width)`.
+        logits: Scores before the softmax, of shape `(batch, height, width, classes)`. Half
+            precision is computed in float32.
+        threshold: Probability in (0, 1].
+        min_kept: Pixels of the whole batch to keep at least; `None` for a 16th of all label
+            pixels, the ignored ones counted too.
+        ignore_label: Label of the pixels that take no part.
+
+    Returns:
+        Scalar float32 tensor, in nats.
+
+    Raises:
+        ValueError: The shapes do not fit, `threshold` is no probability or `min_kept` is negative.
+
+    Reference:
+        Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example
+        Mining", here over pixels as in the released code of FasterSeg.
+    """
+    _check_options(threshold, min_kept)
+    _check_shapes(labels, logits)
+    labels = ops.cast(labels, "int32")
+    logits = ops.cast(logits, "float32")
+    valid = ops.not_equal(labels, ignore_label)
+    entropy = ops.sparse_categorical_crossentropy(
+        # The kernels answer NaN or an error for a label that is no class.
+        ops.where(valid, labels, 0),
+        logits,
+        from_logits=True,
+    )
+    if min_kept is None:
+        min_kept = _pixel_count(labels) // _LABEL_PIXELS_PER_KEPT_PIXEL
+    kept = _hard_pixels(ops.stop_gradient(entropy), valid, threshold, min_kept)
+    kept_count = ops.sum(ops.cast(kept, "float32"))
+    return ops.sum(ops.where(kept, entropy, 0.0)) / ops.maximum(kept_count, 1.0)
+
+
+def _check_options(threshold: float, min_kept: int | None) -> None:
+    if not 0 < threshold <= 1:
+        raise ValueError(f"`threshold` must be a probability in (0, 1]. Received: {threshold}")
+    if min_kept is not None and min_kept < 0:
+        raise ValueError(
+            "`min_kept` must be a number of pixels, or None for a 16th of the label pixels. "
+            f"Received: min_kept={min_kept}"
+        )
+
+
+def _check_shapes(labels: Tensor, logits: Tensor) -> None:
+    expected, received = tuple(logits.shape[:-1]), tuple(labels.shape)
+    if len(expected) != 3 or len(received) != 3:
+        fits = False
+    else:
+        fits = all(
+            None in pair or pair[0] == pair[1] for pair in zip(expected, received, strict=True)
+        )
+    if not fits:
+        raise ValueError(
+            "`labels` must have shape (batch, height, width) and `logits` "
+            "(batch, height, width, classes). "
+            f"Received: labels.shape={received}, logits.shape={tuple(logits.shape)}. "
+            "Resize the logits, or subsample the labels, so that they agree."
+        )
+
+
+def _pixel_count(labels: Tensor) -> int | Tensor:
+    shape = ops.shape(labels)
+    if all(isinstance(side, int) for side in shape):
+        return math.prod(shape)
+    return ops.size(labels)
+
+
+def _hard_pixels(
+    entropy: Tensor, valid: Tensor, threshold: float, min_kept: int | Tensor
+) -> Tensor:
+    """Which pixels count, as a boolean tensor of the shape of `entropy`.
+
+    Compares entropies, -log p, where the definition compares probabilities: the order is the same,
+    reversed, and no second softmax is needed.
+    """
+    if isinstance(min_kept, int) and min_kept == 0:
+        return valid
+    hard_entropy = -math.log(threshold)
+    # Ignored pixels sort behind all others, whose entropies are at least 0.
+    entropy = ops.where(valid, entropy, -1.0)
+    at_least = ops.cond(
+        _count(ops.greater_equal(entropy, hard_entropy)) >= min_kept,
+        lambda: ops.convert_to_tensor(hard_entropy, "float32"),
+        lambda: _kth_largest_below(entropy, min_kept, hard_entropy),
+    )
+    # A minimum of 0 pixels asks for no mining at all, also where it is the 16th of a tiny label.
+    mine = ops.convert_to_tensor(min_kept, "int32") > 0
+    return ops.logical_and(
+        valid, ops.logical_or(ops.logical_not(mine), ops.greater_equal(entropy, at_least))
+    )
+
+
+def _kth_largest_below(values: Tensor, k: int | Tensor, upper: float) -> Tensor:
+    """The k-th largest of `values`, known to be below `upper`; 0 if there are not k of them >= 0.
+
+    Bisects on the count. For 12 x 512 x 1024 values and k a 16th of them, on two CPU cores, this
+    takes 0.17 s where `ops.top_k` takes 0.68 s and `ops.sort` 1.5 s (compiled by XLA 0.12, 2.5 and
+    2.4 s). It runs only if too few pixels are above the threshold.
+    """
+
+    def halve(_: Tensor, bounds: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        low, high = bounds
+        middle = (low + high) / 2
+        enough = _count(ops.greater_equal(values, middle)) >= k
+        return ops.where(enough, middle, low), ops.where(enough, high, middle)
+
+    bounds = (ops.convert_to_tensor(0.0, "float32"), ops.convert_to_tensor(upper, "float32"))
+    return ops.fori_loop(0, _HALVINGS, halve, bounds)[0]
+
+
+def _count(mask: Tensor) -> Tensor:
+    return ops.sum(ops.cast(mask, "int32"))
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class OhemCrossEntropy(keras.losses.Loss):
+    """`ohem_cross_entropy` as a Keras loss: `loss(labels, logits)` is a scalar.
+
+    Pixels are ranked over the whole batch that one call sees (under a distribution strategy: the
+    replica's share), so the loss has no value per sample and `sample_weight` only scales it.
+
+    Args:
+        threshold: Probability in (0, 1] of the true class up to which a pixel is hard.
+        min_kept: Pixels of the batch to keep at least; `None` for a 16th of the label pixels, 0 for
+            plain cross-entropy.
+        ignore_label: Label of the pixels that take no part.
+        name: Name of the loss.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.7,
+        min_kept: int | None = None,
+        ignore_label: int = 255,
+        name: str = "ohem_cross_entropy",
+    ) -> None:
+        # Not the floatx of the session: labels such as 255 and sums over a million pixels need it.
+        super().__init__(name=name, dtype="float32")
+        _check_options(threshold, min_kept)
+        self.threshold = threshold
+        self.min_kept = min_kept
+        self.ignore_label = ignore_label
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return ohem_cross_entropy(
+            y_true,
+            y_pred,
+            threshold=self.threshold,
+            min_kept=self.min_kept,
+            ignore_label=self.ignore_label,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "threshold": self.threshold,
+            "min_kept": self.min_kept,
+            "ignore_label": self.ignore_label,
+            "name": self.name,
+        }

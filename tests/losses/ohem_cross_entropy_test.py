@@ -1,0 +1,181 @@
+"""OHEM cross-entropy against the released implementation and against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.losses import OhemCrossEntropy, ohem_cross_entropy
+from tests.shared import load_fixture
+
+CASES = [
+    "mk0_t0.7",
+    "mk1_t0.7",
+    "mk64_t0.7",
+    "mk300_t0.7",
+    "mk600_t0.7",
+    "mk870_t0.7",
+    "mk_eq_valid_t0.7",
+    "mk_gt_valid_t0.7",
+    "mk2000_t0.7",
+    "mk100_t0.1",
+    "mk100_t0.01",
+    "mk100_t0.999",
+    "few_valid",
+]
+
+
+def loss_and_gradient(labels, logits, jit_compile=False, **options):
+    @tf.function(jit_compile=jit_compile)
+    def differentiate(logits):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = ohem_cross_entropy(labels, logits, **options)
+        return loss, tape.gradient(loss, logits)
+
+    loss, gradient = differentiate(tf.constant(logits))
+    return loss.numpy(), gradient.numpy()
+
+
+def ohem_numpy(labels, logits, threshold, min_kept):
+    """The definition, pixel by pixel, in float64: the loss and the number of pixels kept."""
+    logits = logits.astype("float64").reshape(-1, logits.shape[-1])
+    labels = labels.reshape(-1)
+    chosen = labels != 255
+    logits, labels = logits[chosen], labels[chosen]
+    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities = (exponentials / exponentials.sum(-1, keepdims=True))[
+        np.arange(len(labels)), labels
+    ]
+    if 0 < min_kept <= len(labels):
+        limit = max(threshold, np.sort(probabilities)[min_kept - 1])
+        probabilities = probabilities[probabilities <= limit]
+    return -np.log(probabilities).mean(), len(probabilities)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_released_loss(case, jit_compile):
+    fixture = load_fixture("ohem")
+    loss, gradient = loss_and_gradient(
+        fixture.get(f"{case}/target", fixture["target"]),
+        fixture["logits_nhwc"],
+        jit_compile,
+        threshold=float(fixture[f"{case}/thresh"]),
+        min_kept=int(fixture[f"{case}/min_kept"]),
+    )
+    expected = fixture[f"{case}/grad_nhwc"]
+    assert loss == pytest.approx(fixture[f"{case}/loss"], abs=1e-5)
+    # Softmax and sum are float32 on both sides, in another order: single elements differ by about
+    # 1e-6 of the largest. One pixel kept too many would show as 1 / kept, at least 1e-3 of it.
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    assert np.count_nonzero(gradient.any(axis=-1)) == fixture[f"{case}/num_kept"]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("case", ["all_ignored", "all_ignored_mk0"])
+def test_no_valid_pixel_costs_exactly_nothing(case, jit_compile):
+    # The released code answers NaN.
+    fixture = load_fixture("ohem")
+    loss, gradient = loss_and_gradient(
+        fixture[f"{case}/target"],
+        fixture["logits_nhwc"],
+        jit_compile,
+        min_kept=int(fixture[f"{case}/min_kept"]),
+    )
+    assert loss == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("easy", [0.0, 6.0, 12.0])
+@pytest.mark.parametrize("min_kept", [0, 1, 17, 40, 64, 1000])
+def test_equals_the_definition(easy, min_kept):
+    """Up to networks so sure of themselves that the k-th smallest probability nears 1."""
+    generator = np.random.default_rng(min_kept)
+    labels = generator.integers(0, 5, (1, 8, 8))
+    logits = generator.normal(size=(1, 8, 8, 5)).astype("float32")
+    logits += easy * np.eye(5, dtype="float32")[labels]
+    labels[0, 0, :3] = 255
+    expected, kept = ohem_numpy(labels, logits, 0.7, min_kept)
+    loss, gradient = loss_and_gradient(labels, logits, min_kept=min_kept)
+    # The smallest losses here are about 1e-5, a difference of float32 numbers of about 12.
+    assert loss == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert np.count_nonzero(gradient.any(axis=-1)) == kept
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+@pytest.mark.parametrize(("shape", "min_kept"), [((2, 8, 8), 8), ((1, 3, 5), 0)])
+def test_none_keeps_a_sixteenth_of_the_label_pixels(dynamic, shape, min_kept):
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, shape)
+    # All pixels are easier than the threshold, so that only the minimum is kept.
+    logits = (4 * np.eye(3)[labels] + generator.normal(0, 0.1, (*shape, 3))).astype("float32")
+    expected, kept = ohem_numpy(labels, logits, 0.7, min_kept)
+    assert kept == (min_kept or labels.size)
+    signature = [
+        tf.TensorSpec([None, None, None] if dynamic else shape, tf.int32),
+        tf.TensorSpec([None, None, None, 3] if dynamic else (*shape, 3), tf.float32),
+    ]
+    traced = tf.function(ohem_cross_entropy, input_signature=signature)
+    assert traced(labels.astype("int32"), logits).numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_half_precision_is_computed_in_float32():
+    fixture = load_fixture("ohem")
+    logits = tf.cast(fixture["logits_nhwc"], "float16")
+    # 19 classes on 1024 pixels: float16 sums would be off by percents.
+    expected, _ = ohem_numpy(fixture["target"], logits.numpy(), 0.7, 600)
+    loss = ohem_cross_entropy(fixture["target"], logits, min_kept=600)
+    assert loss.dtype == tf.float32
+    assert loss.numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_other_ignore_label():
+    logits = np.random.default_rng(0).normal(size=(1, 2, 2, 3)).astype("float32")
+    labels = np.array([[[0, 1], [255, 2]]])
+    expected, _ = ohem_numpy(labels, logits, 0.7, 0)
+    labels[labels == 255] = 11
+    loss = ohem_cross_entropy(labels, logits, min_kept=0, ignore_label=11)
+    assert loss.numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_object_equals_the_function_and_survives_its_config():
+    fixture = load_fixture("ohem")
+    labels, logits = fixture["target"].astype("uint8"), fixture["logits_nhwc"]
+    loss = keras.losses.deserialize(
+        keras.losses.serialize(OhemCrossEntropy(threshold=0.1, min_kept=100))
+    )
+    assert isinstance(loss, OhemCrossEntropy)
+    assert loss(labels, logits).numpy() == pytest.approx(fixture["mk100_t0.1/loss"], abs=1e-5)
+
+
+def test_trains_in_compile_and_fit():
+    model = keras.Sequential([keras.Input((None, None, 2)), keras.layers.Conv2D(3, 1)])
+    model.compile("sgd", loss=OhemCrossEntropy())
+    images = np.random.default_rng(0).normal(size=(2, 4, 4, 2)).astype("float32")
+    labels = np.random.default_rng(1).integers(0, 3, (2, 4, 4)).astype("uint8")
+    labels[0, 0] = 255
+    expected, _ = ohem_numpy(labels, model(images).numpy(), 0.7, 32 // 16)
+    history = model.fit(images, labels, batch_size=2, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": 0}, r"threshold.*\(0, 1\].*Received: 0"),
+        ({"threshold": 1.5}, "Received: 1.5"),
+        ({"min_kept": -1}, "min_kept=-1"),
+    ],
+)
+def test_says_which_option_is_wrong(options, message):
+    with pytest.raises(ValueError, match=message):
+        OhemCrossEntropy(**options)
+    with pytest.raises(ValueError, match=message):
+        ohem_cross_entropy(tf.zeros((1, 2, 2)), tf.zeros((1, 2, 2, 3)), **options)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (1, 2, 2, 1), (2, 2)])
+def test_says_that_the_shapes_do_not_fit(shape):
+    with pytest.raises(ValueError, match=r"logits\.shape=\(1, 2, 2, 3\)"):
+        ohem_cross_entropy(tf.zeros(shape), tf.zeros((1, 2, 2, 3)))
