@@ -1,0 +1,341 @@
+"""A derived network as pure data: which cells it has, of what kind and width, stored as JSON."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from keras_fasterseg.files import PathLike, read_json, write_json
+
+SCHEMA_VERSION = 1
+PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
+SCALES = (8, 16, 32)
+
+
+@dataclasses.dataclass(frozen=True)
+class CellGenotype:
+    """One cell of a derived network.
+
+    Attributes:
+        layer: Layer of the supernet that the cell came from, counted from 0 with removed cells
+            included: its weights are inherited by (layer, scale).
+        scale: Downsampling rate of its input: 8, 16 or 32.
+        primitive: One of `PRIMITIVES`.
+        stride: 1, or 2 for a cell that goes down to the next scale.
+        width: Width multiplier of its output, in (0, 1].
+
+    Raises:
+        ValueError: A field is of the wrong type or out of its range.
+    """
+
+    layer: int
+    scale: int
+    primitive: str
+    stride: int
+    width: float
+
+    def __post_init__(self) -> None:
+        _check_choice("scale", self.scale, SCALES)
+        _check_choice("primitive", self.primitive, PRIMITIVES)
+        _check_choice("stride", self.stride, (1, 2))
+        # The stem ends at 1/8 and a layer goes down once at most.
+        _check_integer("layer", self.layer, SCALES.index(self.scale), f" at scale {self.scale}")
+        _check_width("width", self.width)
+
+
+@dataclasses.dataclass(frozen=True)
+class BranchGenotype:
+    """The cells from the stem to one output of the trunk.
+
+    Attributes:
+        scale: Downsampling rate at which the branch ends: 8, 16 or 32.
+        cells: Its cells, in the order in which they run.
+
+    Raises:
+        ValueError: The cells are not a path from scale 8 to `scale` through rising layers.
+    """
+
+    scale: int
+    cells: tuple[CellGenotype, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", tuple(self.cells))
+        _check_choice("scale", self.scale, SCALES)
+        if not self.cells:
+            raise ValueError(f"The branch to scale {self.scale} has no cells; give at least one.")
+        scale, layer = SCALES[0], -1
+        for position, cell in enumerate(self.cells):
+            where = f"Cell {position} of the branch to scale {self.scale}"
+            if cell.scale != scale:
+                raise ValueError(
+                    f"{where} has scale {cell.scale}, but what comes before it ends at scale "
+                    f"{scale}; a branch starts at scale 8 and only stride 2 doubles the scale."
+                )
+            if cell.layer <= layer:
+                raise ValueError(
+                    f"{where} has layer {cell.layer} after layer {layer}; "
+                    "layers must rise strictly along a branch."
+                )
+            scale, layer = cell.scale * cell.stride, cell.layer
+        if scale != self.scale:
+            raise ValueError(
+                f"The cells of the branch to scale {self.scale} end at scale {scale}; "
+                "let both agree."
+            )
+        if self.cells[-1].stride != 1:
+            raise ValueError(
+                f"The last cell of the branch to scale {self.scale} has stride "
+                f"{self.cells[-1].stride}; a cell of stride 1 must follow every stride 2."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Genotype:
+    """A derived network: everything that is needed to build it and to inherit its weights.
+
+    Attributes:
+        space: Name of the search space that the network is from.
+        base_filters: Filters per unit of scale, F of the paper (12).
+        num_layers: Layers of the supernet that it was derived from.
+        stem_width: Width multiplier of the stem, in (0, 1].
+        head_width: Width multiplier of the heads and of every branch's last cell, in (0, 1].
+        branches: One or more branches that end at different scales. Their order is the order in
+            which the decoder joins their outputs.
+
+    Raises:
+        ValueError: The fields do not describe a network; the message names the field.
+    """
+
+    space: str
+    base_filters: int
+    num_layers: int
+    stem_width: float
+    head_width: float
+    branches: tuple[BranchGenotype, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "branches", tuple(self.branches))
+        if not isinstance(self.space, str) or not self.space:
+            raise ValueError(f"space must name a search space. Received: space={self.space!r}")
+        _check_integer("base_filters", self.base_filters, 1)
+        _check_integer("num_layers", self.num_layers, 1)
+        _check_width("stem_width", self.stem_width)
+        _check_width("head_width", self.head_width)
+        if not self.branches:
+            raise ValueError("branches is empty; a genotype needs at least one branch.")
+        scales = [branch.scale for branch in self.branches]
+        if len(set(scales)) != len(scales):
+            raise ValueError(f"Branches must end at different scales. Received: scales={scales}")
+        for branch in self.branches:
+            self._check_branch(branch)
+
+    def _check_branch(self, branch: BranchGenotype) -> None:
+        last = branch.cells[-1]
+        if last.layer >= self.num_layers:
+            raise ValueError(
+                f"The branch to scale {branch.scale} has a cell at layer {last.layer}, but "
+                f"num_layers={self.num_layers} allows layers up to {self.num_layers - 1}."
+            )
+        if last.width != self.head_width:
+            raise ValueError(
+                f"The last cell of the branch to scale {branch.scale} has width {last.width}; it "
+                f"must be the head width {self.head_width}."
+            )
+        width = self.stem_width
+        for position, cell in enumerate(branch.cells):
+            if cell.primitive == "skip" and cell.stride == 1 and cell.width != width:
+                raise ValueError(
+                    f"Cell {position} of the branch to scale {branch.scale} is a skip of stride 1 "
+                    f"from width {width} to width {cell.width}; a derived network runs it as the "
+                    "identity, so both must be equal."
+                )
+            width = cell.width
+
+    @property
+    def id(self) -> str:
+        """The name of this content: 12 hex digits, equal for equal genotypes on every machine."""
+        content = self._content()
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "space": self.space,
+            "base_filters": int(self.base_filters),
+            "num_layers": int(self.num_layers),
+            "stem_width": float(self.stem_width),
+            "head_width": float(self.head_width),
+            "branches": [
+                {
+                    "scale": int(branch.scale),
+                    "cells": [
+                        {
+                            "layer": int(cell.layer),
+                            "scale": int(cell.scale),
+                            "primitive": cell.primitive,
+                            "stride": int(cell.stride),
+                            "width": float(cell.width),
+                        }
+                        for cell in branch.cells
+                    ],
+                }
+                for branch in self.branches
+            ],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The genotype as a JSON object, its id included."""
+        content = self._content()
+        head = {key: content.pop(key) for key in ("schema_version", "space")}
+        return head | {"id": self.id} | content
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Genotype":
+        """The genotype in a JSON object that `to_json` made.
+
+        Raises:
+            ValueError: The schema version is unknown, a key is missing or unknown, a value is out
+                of its range, or the stored id is not that of the content.
+        """
+        if isinstance(value, dict) and value.get("schema_version", 1) != SCHEMA_VERSION:
+            raise ValueError(
+                f"The genotype has schema_version {value['schema_version']!r}, but this version of "
+                f"keras_fasterseg reads {SCHEMA_VERSION}; use the version that wrote it."
+            )
+        names = [field.name for field in dataclasses.fields(cls)]
+        _check_keys(value, ("schema_version", "id", *names), "the genotype")
+        branches = []
+        for index, branch in enumerate(_items(value["branches"], "branches")):
+            where = f"branches[{index}]"
+            _check_keys(branch, ("scale", "cells"), where)
+            cells = []
+            for position, cell in enumerate(_items(branch["cells"], f"{where}.cells")):
+                fields = [field.name for field in dataclasses.fields(CellGenotype)]
+                _check_keys(cell, fields, f"{where}.cells[{position}]")
+                cells.append(CellGenotype(**cell))
+            branches.append(BranchGenotype(branch["scale"], tuple(cells)))
+        plain = {name: value[name] for name in names if name != "branches"}
+        genotype = cls(**plain, branches=tuple(branches))
+        if value["id"] != genotype.id:
+            raise ValueError(
+                f"The stored id {value['id']!r} is not that of the content; restore the content, "
+                f"or, if the edit is meant, set the id to {genotype.id!r}."
+            )
+        return genotype
+
+    def save(self, path: PathLike) -> None:
+        """Writes the genotype to `path` as JSON; the file is whole or not there."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: PathLike) -> "Genotype":
+        """The genotype in the JSON file at `path`.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is not JSON or not a valid genotype; the message names it.
+        """
+        value = read_json(path)
+        try:
+            return cls.from_json(value)
+        except ValueError as error:
+            raise ValueError(f"{path} holds no valid genotype: {error}") from error
+
+
+def round_filters(filters: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `filters`, at least `divisor`; halves round up.
+
+    Raises:
+        ValueError: `filters` is not a positive finite number.
+    """
+    if not (math.isfinite(filters) and filters > 0):
+        raise ValueError(f"filters must be positive and finite. Received: filters={filters}")
+    # A width such as 10/12 is not exact in binary: the last bit must not decide over a half.
+    return max(divisor, math.floor(filters / divisor + 0.5 + 1e-9) * divisor)
+
+
+def node_filters(scale: int, base_filters: int, width: float) -> int:
+    """Filters of a node: `scale * base_filters * width`, rounded by `round_filters`.
+
+    Args:
+        scale: Downsampling rate of the node, 8, 16 or 32.
+        base_filters: Filters per unit of scale.
+        width: Width multiplier of the node, in (0, 1].
+    """
+    return round_filters(scale * base_filters * width)
+
+
+def branch_groups(branches: Sequence[BranchGenotype]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Which branches run one common cell, position by position.
+
+    Branches share their cells from the stem on, as long as primitive, stride and width agree.
+    The last cell of a branch belongs to it alone, since a head follows it. Layers need not agree:
+    a skip may have been removed before in one of the branches. A shared cell then is the one of
+    the group's first branch, and inherits that one's weights.
+
+    Returns:
+        For every position up to the longest branch's last: the groups of indexes into `branches`
+        of those that have a cell there. Groups and their members are in rising order.
+    """
+    groups_by_position = []
+    for position in range(max(len(branch.cells) for branch in branches)):
+        groups: dict[Any, list[int]] = {}
+        for index, branch in enumerate(branches):
+            if position >= len(branch.cells):
+                continue
+            prefix = tuple(
+                (cell.primitive, cell.stride, cell.width) for cell in branch.cells[: position + 1]
+            )
+            is_last = position == len(branch.cells) - 1
+            groups.setdefault((prefix, index if is_last else None), []).append(index)
+        groups_by_position.append(tuple(tuple(group) for group in groups.values()))
+    return tuple(groups_by_position)
+
+
+def shared_prefix(branches: Sequence[BranchGenotype]) -> int:
+    """How many leading cells all of `branches` have in common, by the rule of `branch_groups`."""
+    everyone = (tuple(range(len(branches))),)
+    groups = branch_groups(branches)
+    return next((position for position, at in enumerate(groups) if at != everyone), len(groups))
+
+
+def _check_integer(name: str, value: Any, minimum: int, where: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(
+            f"{name} must be an integer of at least {minimum}{where}. Received: {name}={value!r}"
+        )
+
+
+def _check_width(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={value!r}")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | numbers.Integral):
+        valid = False
+    else:
+        valid = value in choices
+    if not valid:
+        raise ValueError(f"{name} must be one of {choices}. Received: {name}={value!r}")
+
+
+def _check_keys(value: Any, expected: Sequence[str], where: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"Expected {where} to be a JSON object. Received: {value!r}")
+    for key in expected:
+        if key not in value:
+            raise ValueError(f"The key {key!r} is missing in {where}.")
+    for key in value:
+        if key not in expected:
+            raise ValueError(f"The key {key!r} in {where} is unknown; expected {list(expected)}.")
+
+
+def _items(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"Expected {where} to be a JSON list. Received: {value!r}")
+    return value
