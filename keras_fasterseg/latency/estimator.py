@@ -1,0 +1,212 @@
+"""The differentiable latency of a supernet under soft choices."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_fasterseg.latency.costs import LatencyCosts
+
+Tensor = Any
+
+
+class CellLatencies(NamedTuple):
+    """Latencies of the cells themselves, before any path is chosen, in milliseconds.
+
+    Attributes:
+        keep: One tensor `(num_layers - j,)` for every scale j: stride 1 of the cells at layers
+            j, j + 1, ..., num_layers - 1.
+        down: One tensor `(num_layers - 1 - j,)` for every scale j but the last: stride 2 of the
+            cells at layers j, j + 1, ..., num_layers - 2.
+    """
+
+    keep: tuple[Tensor, ...]
+    down: tuple[Tensor, ...]
+
+
+def expected_latency(
+    alphas: Sequence[Tensor],
+    betas: Sequence[Tensor],
+    gammas: Sequence[Tensor],
+    costs: LatencyCosts,
+) -> Tensor:
+    """The latency of a supernet: the sum over the scales of `branch_latencies`.
+
+    Args:
+        alphas: As in `branch_latencies`.
+        betas: As in `branch_latencies`.
+        gammas: As in `branch_latencies`.
+        costs: The device's latencies.
+
+    Returns:
+        A scalar tensor in milliseconds, differentiable in all choices.
+
+    Raises:
+        ValueError: The shapes do not belong to one supernet.
+
+    Reference: FasterSeg (Chen et al., ICLR 2020), section 3.2, latency estimation.
+    """
+    return sum(branch_latencies(alphas, betas, gammas, costs))
+
+
+def branch_latencies(
+    alphas: Sequence[Tensor],
+    betas: Sequence[Tensor],
+    gammas: Sequence[Tensor],
+    costs: LatencyCosts,
+) -> tuple[Tensor, ...]:
+    """The expected latency from the image to the last layer's output at each scale.
+
+    Under choices that are one-hot along a branch, the branch's entry is the stem plus the cells on
+    that path. The stem is thus part of every entry.
+
+    Args:
+        alphas: Probabilities of the operations, `(num_layers - j, operations)` for scale j; row t
+            belongs to the cell at layer t + j.
+        betas: Probabilities of a node's two inputs, `(num_layers - 1 - j, 2)` for scale j >= 1;
+            column 0 is the input from the finer scale (down), column 1 from the same (keep), row t
+            belongs to the cell at layer t + j + 1.
+        gammas: Sampled widths of the nodes, one-hot in value (straight-through),
+            `(num_layers - 1, widths)` for scale 0, row i being the node after layer i, and
+            `(num_layers - j, widths)` for scale j >= 1, row t being the node after layer t + j - 1.
+        costs: The device's latencies.
+
+    Returns:
+        A tuple of scalar tensors in milliseconds, one a scale.
+
+    Raises:
+        ValueError: The shapes do not belong to one supernet.
+    """
+    _check_shapes(alphas, betas, gammas, costs)
+    cells = cell_latencies(alphas, gammas, costs)
+    num_layers = alphas[0].shape[0]
+    last_scale = costs.num_scales - 1
+    keeps: list[Tensor] = []
+    downs: list[Tensor] = []
+    for layer in range(num_layers):
+        arrivals = [
+            _arrival(layer, scale, keeps, downs, betas, costs.stem_ms)
+            for scale in range(min(layer, last_scale) + 1)
+        ]
+        keeps = [
+            arrival + cells.keep[scale][layer - scale] for scale, arrival in enumerate(arrivals)
+        ]
+        downs = [
+            arrival + cells.down[scale][layer - scale]
+            for scale, arrival in enumerate(arrivals)
+            if scale < last_scale and layer < num_layers - 1
+        ]
+    return tuple(keeps)
+
+
+def cell_latencies(
+    alphas: Sequence[Tensor], gammas: Sequence[Tensor], costs: LatencyCosts
+) -> CellLatencies:
+    """The latencies of all cells at their sampled widths, weighted by their operations.
+
+    A cell counts `sum_k alpha_k * latency_k * g_in * g_out`. The row is looked up at the sampled
+    widths; g is the sampled entry of γ, whose value is 1 and which carries the gradient.
+
+    Args:
+        alphas: As in `branch_latencies`.
+        gammas: As in `branch_latencies`.
+        costs: The device's latencies.
+    """
+    keep, down = [], []
+    for scale, alpha in enumerate(alphas):
+        nodes = gammas[scale]
+        inner = alpha[1:-1] if scale == 0 else alpha[:-1]
+        same = [
+            _inner(inner, costs.keep[scale], nodes[:-1], nodes[1:]),
+            _border(alpha[-1:], costs.last_keep[scale], nodes[-1:]),
+        ]
+        if scale == 0:
+            same.insert(0, _border(alpha[:1], costs.first_keep, nodes[:1]))
+        keep.append(ops.concatenate(same))
+        if scale + 1 == costs.num_scales:
+            continue
+        # Row 0 of the next scale's γ is the node that the first cell of this scale feeds.
+        coarser = gammas[scale + 1]
+        if scale == 0:
+            first = _border(alpha[:1], costs.first_down, coarser[:1])
+            rest = _inner(inner, costs.down[scale], nodes[:-1], coarser[1:])
+            down.append(ops.concatenate([first, rest]))
+        else:
+            down.append(_inner(inner, costs.down[scale], nodes[:-1], coarser))
+    return CellLatencies(tuple(keep), tuple(down))
+
+
+def _arrival(
+    layer: int,
+    scale: int,
+    keeps: Sequence[Tensor],
+    downs: Sequence[Tensor],
+    betas: Sequence[Tensor],
+    stem_ms: float,
+) -> Tensor:
+    """The latency up to the input of the cell at (layer, scale), given those after layer - 1."""
+    if layer == 0:
+        return stem_ms
+    if scale == 0:
+        return keeps[0]
+    if scale == layer:
+        return downs[scale - 1]
+    from_down, from_keep = 0, 1
+    beta = betas[scale - 1][layer - scale - 1]
+    return beta[from_keep] * keeps[scale] + beta[from_down] * downs[scale - 1]
+
+
+def _inner(alpha: Tensor, costs: np.ndarray, gamma_in: Tensor, gamma_out: Tensor) -> Tensor:
+    """Latencies `(cells,)` of cells between two nodes of sampled widths; costs `(k, n, n)`."""
+    table = ops.convert_to_tensor(costs, dtype=alpha.dtype)
+    sampled_in, sampled_out = ops.stop_gradient(gamma_in), ops.stop_gradient(gamma_out)
+    rows = ops.einsum("kio,ti,to->tk", table, sampled_in, sampled_out)
+    return _weigh(alpha, rows) * _score(gamma_in) * _score(gamma_out)
+
+
+def _border(alpha: Tensor, costs: np.ndarray, gamma: Tensor) -> Tensor:
+    """Latencies `(cells,)` of cells with one sampled and one fixed width; costs `(k, n)`."""
+    table = ops.convert_to_tensor(costs, dtype=alpha.dtype)
+    rows = ops.einsum("kn,tn->tk", table, ops.stop_gradient(gamma))
+    return _weigh(alpha, rows) * _score(gamma)
+
+
+def _weigh(alpha: Tensor, rows: Tensor) -> Tensor:
+    return ops.sum(alpha * rows, axis=-1)
+
+
+def _score(gamma: Tensor) -> Tensor:
+    """The sampled entry `(cells,)` of every row: 1 in value, with the gradient of that entry."""
+    return ops.sum(ops.stop_gradient(gamma) * gamma, axis=-1)
+
+
+def _check_shapes(
+    alphas: Sequence[Tensor],
+    betas: Sequence[Tensor],
+    gammas: Sequence[Tensor],
+    costs: LatencyCosts,
+) -> None:
+    scales = range(costs.num_scales)
+    layers = alphas[0].shape[0] if alphas else 0
+    expected = {
+        "alphas": [(layers - j, costs.num_operations) for j in scales],
+        "betas": [(layers - 1 - j, 2) for j in scales[1:]],
+        "gammas": [(layers - max(j, 1), costs.num_widths) for j in scales],
+    }
+    received = {
+        "alphas": [tuple(alpha.shape) for alpha in alphas],
+        "betas": [tuple(beta.shape) for beta in betas],
+        "gammas": [tuple(gamma.shape) for gamma in gammas],
+    }
+    if layers < costs.num_scales:
+        raise ValueError(
+            f"A supernet of {costs.num_scales} scales needs as many layers at least. "
+            f"Received: alphas of shapes {received['alphas']}"
+        )
+    for name, shapes in expected.items():
+        if received[name] != shapes:
+            raise ValueError(
+                f"`{name}` of a supernet of {layers} layers must have the shapes {shapes}. "
+                f"Received: {received[name]}"
+            )

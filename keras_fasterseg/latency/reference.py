@@ -1,0 +1,81 @@
+"""Reader of the latency table that FasterSeg's authors released (GTX 1080Ti, TensorRT 5.1.5)."""
+
+import re
+
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+
+_OPERATIONS = {
+    "FactorizedReduce": "skip",
+    "BasicResidual1x": "conv",
+    "BasicResidual_downup_1x": "conv_downup",
+    "BasicResidual2x": "conv_2x",
+    "BasicResidual_downup_2x": "conv_2x_downup",
+    "ff": "fusion",
+    "head": "head",
+}
+_CONVOLUTIONS = {"1": "conv_bn_relu_1x1", "3": "conv_bn_relu_3x3"}
+
+# Lazy, because the operations' own names hold underscores and digits too.
+_NAME = re.compile(r"(?P<operation>\w+?)_H(?P<height>\d+)_W(?P<width>\d+)_(?P<fields>\w+)")
+_FIELD = re.compile(r"([A-Za-z]+)(\d+)")
+
+_METADATA = TableMetadata(
+    space="fasterseg",
+    input_size=(1024, 2048),
+    fingerprint=Fingerprint(
+        device="NVIDIA GeForce GTX 1080 Ti",
+        runtime="tensorrt",
+        runtime_version="5.1.5",
+        precision="float32",
+        threads=None,
+        harness_version=0,
+    ),
+)
+
+
+def load_reference_table(path: PathLike) -> LatencyTable:
+    """The released latency table for images of 1024×2048, converted from JSON.
+
+    Its file is an object whose `table` maps the released names of operations to milliseconds, such
+    as `BasicResidual2x_H128_W256_Cin32_Cout64_stride2_dilation1`. Only one number an operation
+    was released, so every row states it without a spread (`repetitions` is 0).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not that table; the message names it and the entry.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict) or not isinstance(value.get("table"), dict):
+        raise ValueError(f"{path} is not the released latency table: it has no object `table`.")
+    try:
+        rows = {
+            _parse_name(name): LatencyRow(latency_ms, latency_ms, latency_ms, repetitions=0)
+            for name, latency_ms in value["table"].items()
+        }
+    except ValueError as error:
+        raise ValueError(f"{path} is not the released latency table: {error}") from error
+    return LatencyTable(rows, _METADATA)
+
+
+def _parse_name(name: str) -> OpKey:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} does not name an operation of the released code")
+    fields = dict(_FIELD.findall(match["fields"]))
+    operation = _OPERATIONS.get(match["operation"])
+    if match["operation"] == "ConvNorm":
+        operation = _CONVOLUTIONS.get(fields.get("kernel", ""))
+    in_filters = fields.get("Cin", fields.get("C"))
+    if operation is None or in_filters is None:
+        raise ValueError(f"{name!r} does not name an operation of the released code")
+    return OpKey(
+        operation=operation,
+        height=int(match["height"]),
+        width=int(match["width"]),
+        in_filters=int(in_filters),
+        out_filters=int(fields.get("Cout", in_filters)),
+        stride=int(fields.get("stride", "1")),
+    )

@@ -1,0 +1,150 @@
+"""The latencies of a device: one row an operation."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """What was measured of one operation.
+
+    Attributes:
+        latency_ms: The median of the repetitions, in milliseconds.
+        p10_ms: Their tenth percentile, in milliseconds.
+        p90_ms: Their ninetieth percentile, in milliseconds.
+        repetitions: How many there were; 0 if the source states one number without its spread,
+            in which case all three latencies are that number.
+
+    Raises:
+        ValueError: A latency is not finite or not positive, or the percentiles are out of order.
+    """
+
+    latency_ms: float
+    p10_ms: float
+    p90_ms: float
+    repetitions: int
+
+    def __post_init__(self) -> None:
+        for name in ("latency_ms", "p10_ms", "p90_ms"):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not math.isfinite(value) or value <= 0:
+                raise ValueError(
+                    f"`{name}` must be a positive number of milliseconds. "
+                    f"Received: {name}={value!r}"
+                )
+        if not self.p10_ms <= self.latency_ms <= self.p90_ms:
+            raise ValueError(
+                "The latencies must be in the order p10_ms <= latency_ms <= p90_ms. Received: "
+                f"p10_ms={self.p10_ms}, latency_ms={self.latency_ms}, p90_ms={self.p90_ms}"
+            )
+        count = self.repetitions
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(
+                f"`repetitions` must be a whole number of at least 0. Received: {count!r}"
+            )
+
+
+class LatencyTable(Mapping[OpKey, LatencyRow]):
+    """Measured latencies by operation, with the device and image size that they hold for.
+
+    A read-only mapping: `table[key]`, `key in table`, `len(table)`, iteration over keys in the
+    order of measurement. Nothing is ever measured or guessed on a look-up.
+
+    Args:
+        rows: The rows by key; copied.
+        metadata: For which images and on which device they were measured.
+    """
+
+    def __init__(self, rows: Mapping[OpKey, LatencyRow], metadata: TableMetadata):
+        self._rows = dict(rows)
+        self._metadata = metadata
+
+    @property
+    def metadata(self) -> TableMetadata:
+        """For which images and on which device the rows were measured."""
+        return self._metadata
+
+    def __getitem__(self, key: OpKey) -> LatencyRow:
+        try:
+            return self._rows[key]
+        except KeyError:
+            raise KeyError(_missing_message(key, self._metadata)) from None
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[OpKey]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LatencyTable):
+            return NotImplemented
+        return self._metadata == other._metadata and self._rows == other._rows
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"LatencyTable({len(self)} rows, {self._metadata!r})"
+
+    def missing(self, keys: Iterable[OpKey]) -> tuple[OpKey, ...]:
+        """Those of `keys` that have no row yet, each once, in the order given."""
+        return tuple(key for key in dict.fromkeys(keys) if key not in self._rows)
+
+    def save(self, path: PathLike) -> None:
+        """Writes the table as JSON; the file is either whole or as it was before."""
+        write_json(
+            path,
+            {
+                "metadata": self._metadata.to_json(),
+                "rows": {str(key): dataclasses.asdict(row) for key, row in self.items()},
+            },
+        )
+
+    @classmethod
+    def load(cls, path: PathLike) -> "LatencyTable":
+        """The table that `save` wrote to `path`.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is truncated, is no latency table or holds impossible values; the
+                message names the file and what is wrong in it.
+        """
+        try:
+            return cls._from_json(read_json(path))
+        except ValueError as error:
+            raise ValueError(
+                f"{path} cannot be read as a latency table ({error}); write it anew with "
+                "`python -m tools.measure_latency`."
+            ) from error
+
+    @classmethod
+    def _from_json(cls, value: Any) -> "LatencyTable":
+        if not isinstance(value, dict) or set(value) != {"metadata", "rows"}:
+            raise ValueError("it is not an object of `metadata` and `rows`")
+        metadata = TableMetadata.from_json(value["metadata"])
+        if not isinstance(value["rows"], dict):
+            raise ValueError("`rows` must be an object of latencies by operation")
+        rows = {}
+        for text, row in value["rows"].items():
+            require_fields(text, row, LatencyRow)
+            rows[OpKey.parse(text)] = LatencyRow(**row)
+        return cls(rows, metadata)
+
+
+def _missing_message(key: OpKey, metadata: TableMetadata) -> str:
+    height, width = metadata.input_size
+    return (
+        f"The latency table of {metadata.fingerprint.device} has no row {key}; measure it with "
+        f"`python -m tools.measure_latency --input_size={height}x{width}`."
+    )

@@ -1,0 +1,122 @@
+"""What a latency table says about itself: for which images, on which device, measured how."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Where and how latencies were measured. Rows compare only under equal fingerprints.
+
+    Attributes:
+        device: The device's own name, as in `NVIDIA GeForce GTX 1080 Ti`.
+        runtime: What ran the operations, as in `tensorflow` or `tensorrt`.
+        runtime_version: The runtime's version.
+        precision: Arithmetic of the operations: `float32`, `float16` or `int8`.
+        threads: CPU threads that the runtime was given; None where it chooses for itself.
+        harness_version: Version of the measuring procedure; 0 for numbers that others measured.
+    """
+
+    device: str
+    runtime: str
+    runtime_version: str
+    precision: str
+    threads: int | None
+    harness_version: int
+
+    def __post_init__(self) -> None:
+        for name in ("device", "runtime", "runtime_version", "precision"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise ValueError(
+                    f"`{name}` of a fingerprint must be a text that is not empty. "
+                    f"Received: {name}={value!r}"
+                )
+        if self.threads is not None:
+            _require_whole("threads", self.threads, minimum=1)
+        _require_whole("harness_version", self.harness_version, minimum=0)
+
+
+@dataclass(frozen=True)
+class TableMetadata:
+    """The header of a latency table.
+
+    Attributes:
+        space: Name of the search space whose operations the table holds.
+        input_size: Height and width in pixels of the images that the operations serve.
+        fingerprint: Where and how the rows were measured.
+        schema_version: Version of the table's file format.
+    """
+
+    space: str
+    input_size: tuple[int, int]
+    fingerprint: Fingerprint
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.schema_version != SCHEMA_VERSION:
+            raise ValueError(
+                f"This version reads latency tables of schema {SCHEMA_VERSION}; measure again or "
+                f"use the version that wrote it. Received: schema_version={self.schema_version!r}"
+            )
+        if not isinstance(self.space, str) or not self.space:
+            raise ValueError(f"`space` must name a search space. Received: space={self.space!r}")
+        if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
+            raise ValueError(
+                "`input_size` must be a tuple of height and width. "
+                f"Received: input_size={self.input_size!r}"
+            )
+        for side in self.input_size:
+            _require_whole("input_size", side, minimum=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The header as JSON values; `from_json` reads it back."""
+        return {
+            "schema_version": self.schema_version,
+            "space": self.space,
+            "input_size": list(self.input_size),
+            "fingerprint": dataclasses.asdict(self.fingerprint),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "TableMetadata":
+        """The header that `to_json` wrote.
+
+        Raises:
+            ValueError: A field is missing, unknown or holds what it cannot.
+        """
+        require_fields("metadata", value, cls)
+        require_fields("fingerprint", value["fingerprint"], Fingerprint)
+        size = value["input_size"]
+        return cls(
+            space=value["space"],
+            input_size=tuple(size) if isinstance(size, list) else size,
+            fingerprint=Fingerprint(**value["fingerprint"]),
+            schema_version=value["schema_version"],
+        )
+
+
+def require_fields(name: str, value: Any, fields_of: type) -> None:
+    """Checks that the JSON object `value` has the fields of the dataclass `fields_of` and no other.
+
+    Raises:
+        ValueError: It is no object, or a field is missing or unknown; the message names it.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"`{name}` must be an object. Received: {value!r}")
+    expected = {field.name for field in dataclasses.fields(fields_of)}
+    missing, unknown = sorted(expected - set(value)), sorted(set(value) - expected)
+    if missing:
+        raise ValueError(f"`{name}` lacks {', '.join(missing)}")
+    if unknown:
+        raise ValueError(f"`{name}` has unknown fields {', '.join(unknown)}")
+
+
+def _require_whole(name: str, value: Any, minimum: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise ValueError(
+            f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}"
+        )

@@ -1,0 +1,128 @@
+import dataclasses
+import json
+
+import pytest
+
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+
+METADATA = TableMetadata(
+    "fasterseg", (512, 1024), Fingerprint("a device", "tensorflow", "2.21.0", "float32", None, 1)
+)
+CONV = OpKey("conv", 64, 128, 32, 48, 1)
+HEAD = OpKey("head", 64, 128, 64, 19, 1)
+ABSENT = OpKey("conv_2x", 64, 128, 32, 64, 2)
+ROWS = {CONV: LatencyRow(0.5, 0.25, 0.75, 50), HEAD: LatencyRow(2, 1, 4, 7)}
+TABLE = LatencyTable(ROWS, METADATA)
+
+
+def test_it_is_a_mapping():
+    assert TABLE[CONV].latency_ms == 0.5
+    assert dict(TABLE) == ROWS
+    assert len(TABLE) == 2
+    assert CONV in TABLE
+    assert ABSENT not in TABLE
+    assert TABLE.get(ABSENT) is None
+
+
+def test_rows_handed_in_are_copied():
+    rows = dict(ROWS)
+    table = LatencyTable(rows, METADATA)
+    rows.clear()
+    assert len(table) == 2
+
+
+def test_tables_of_two_devices_are_not_equal():
+    fingerprint = dataclasses.replace(METADATA.fingerprint, device="another")
+    other = LatencyTable(ROWS, dataclasses.replace(METADATA, fingerprint=fingerprint))
+    assert other != TABLE
+    assert LatencyTable(ROWS, METADATA) == TABLE
+
+
+def test_a_missing_row_names_the_key_and_the_command_that_measures_it():
+    with pytest.raises(KeyError) as caught:
+        TABLE[ABSENT]
+    message = caught.value.args[0]
+    assert "conv_2x:64x128:32->64/2" in message
+    assert "python -m tools.measure_latency --input_size=512x1024" in message
+    assert "a device" in message
+
+
+def test_missing_lists_each_absent_key_once_in_order():
+    other = OpKey("skip", 64, 128, 32, 48, 1)
+    assert TABLE.missing([ABSENT, CONV, other, ABSENT]) == (ABSENT, other)
+
+
+def test_json_round_trip(tmp_path):
+    path = tmp_path / "folder" / "table.json"
+    TABLE.save(path)
+    loaded = LatencyTable.load(path)
+    assert loaded == TABLE
+    assert dict(loaded) == ROWS
+    assert list(loaded) == [CONV, HEAD]
+    assert loaded.metadata == METADATA
+    assert json.loads(path.read_text())["rows"]["conv:64x128:32->48/1"]["p90_ms"] == 0.75
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"table\.json"):
+        LatencyTable.load(tmp_path / "table.json")
+
+
+def test_a_truncated_file_is_refused_by_name(tmp_path):
+    path = tmp_path / "table.json"
+    TABLE.save(path)
+    whole = path.read_bytes()
+    for length in (0, 1, len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"table\.json cannot be read as a latency table"):
+            LatencyTable.load(path)
+
+
+def _edited(**changes):
+    value = {
+        "metadata": METADATA.to_json(),
+        "rows": {str(CONV): {"latency_ms": 1.0, "p10_ms": 1.0, "p90_ms": 1.0, "repetitions": 1}},
+    }
+    return {**value, **changes}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, 2], "not an object of `metadata` and `rows`"),
+        ({"table": {}}, "not an object of `metadata` and `rows`"),
+        (_edited(rows=[]), "`rows` must be an object"),
+        (_edited(metadata={}), "`metadata` lacks fingerprint"),
+        (_edited(rows={"conv": _edited()["rows"][str(CONV)]}), "Received: 'conv'"),
+        (_edited(rows={str(CONV): {"latency_ms": 1.0}}), "lacks p10_ms, p90_ms, repetitions"),
+        (_edited(rows={str(CONV): 1.0}), "must be an object"),
+    ],
+)
+def test_a_foreign_file_is_refused_with_its_fault(tmp_path, value, message):
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(ValueError, match=message) as caught:
+        LatencyTable.load(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((0.0, 0.0, 0.0, 1), "latency_ms=0.0"),
+        ((-1.0, 1.0, 1.0, 1), "latency_ms=-1.0"),
+        ((float("nan"), 1.0, 1.0, 1), "latency_ms=nan"),
+        ((float("inf"), 1.0, 1.0, 1), "latency_ms=inf"),
+        (("1", 1.0, 1.0, 1), "latency_ms='1'"),
+        ((1.0, 2.0, 3.0, 1), "p10_ms=2.0"),
+        ((1.0, 0.5, 0.9, 1), "p90_ms=0.9"),
+        ((1.0, 1.0, 1.0, -1), "-1"),
+        ((1.0, 1.0, 1.0, 2.5), r"2\.5"),
+    ],
+)
+def test_impossible_rows_are_refused(row, message):
+    with pytest.raises(ValueError, match=message):
+        LatencyRow(*row)
