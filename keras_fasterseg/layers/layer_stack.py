@@ -78,7 +78,13 @@ class LayerStack(keras.layers.Layer):
             )
         self._traced = trace_once(self._body)
 
+    @property
+    def template(self) -> keras.layers.Layer:
+        """The layer whose computation all share; its own weights are never read."""
+        return self._template.value
+
     def stacked(self, variables: Sequence[keras.Variable]) -> list[keras.Variable]:
+        """The stacked weights that stand for these weights of the template."""
         return [self._stacked[variable.path] for variable in variables]
 
     def start(self, training: bool = False, frozen: bool = False) -> "StackRun":
@@ -103,8 +109,7 @@ class LayerStack(keras.layers.Layer):
     ):
         if frozen:
             trainable = [ops.stop_gradient(value) for value in trainable]
-        layer = self._template.value
-        return layer.stateless_call(
+        return self.template.stateless_call(
             trainable,
             fixed,
             inputs,
@@ -121,14 +126,13 @@ class StackRun:
     """One pass over the layers of a `LayerStack`."""
 
     def __init__(self, stack: LayerStack, training: bool, frozen: bool):
-        layer = stack._template.value
+        layer = stack.template
         self._stack = stack
         self._training = training
         self._frozen = frozen
         self._state = stack.stacked(layer.non_trainable_variables)
         self._trainable = _unstack(stack.stacked(layer.trainable_variables))
         self._fixed = _unstack(self._state)
-        self._updated = list(self._fixed)
 
     def __call__(self, index: int, inputs: Any, weights: Any, width: Any) -> Any:
         """The output of layer `index`.
@@ -140,7 +144,7 @@ class StackRun:
             width: Its output width: see `SlimmableConv2D`.
         """
         static = isinstance(width, int)
-        outputs, self._updated[index] = self._stack._traced(
+        outputs, self._fixed[index] = self._stack._traced(
             self._trainable[index],
             self._fixed[index],
             inputs,
@@ -157,7 +161,7 @@ class StackRun:
         if not self._training:
             return
         for index, variable in enumerate(self._state):
-            variable.assign(ops.stack([values[index] for values in self._updated]))
+            variable.assign(ops.stack([values[index] for values in self._fixed]))
 
 
 class _Hidden:

@@ -1,0 +1,64 @@
+"""What an architecture tells the supernet: the weights of operations and paths, and the widths."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+WIDTH_MULTIPLIERS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
+TEACHER = "teacher"
+STUDENT = "student"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """One setting of the supernet; L layers, scales j = 0, 1, 2 for 1/8, 1/16, 1/32.
+
+    A layer takes it by keyword: to Keras it is one opaque value, since tensors and a name may not
+    be mixed in an argument. `tf.function` sees its tensors as inputs and the rest as constants.
+
+    Attributes:
+        alphas: Three tensors `(L - j, 5)`: probabilities of the primitives; the cell of layer i and
+            scale j uses row i - j.
+        betas: Two tensors `(L - 2, 2)`, `(L - 3, 2)` for scales 1 and 2: probabilities that a node
+            is reached from the finer scale (column 0) or from its own (column 1); layer i uses row
+            i - j - 1.
+        widths: An index of the width multipliers for all nodes, or three one-hot tensors
+            `(L - 1, widths)`, `(L - 1, widths)`, `(L - 2, widths)`: the node after layer i uses row
+            i at scale 0 and i - j + 1 at scale j.
+        role: Whose stem and heads are used: "teacher" or "student".
+    """
+
+    alphas: tuple[Any, Any, Any]
+    betas: tuple[Any, Any]
+    widths: int | tuple[Any, Any, Any]
+    role: str
+
+    def __tf_flatten__(self):
+        """The constants and the tensors, as `tf.nest` asks for them."""
+        static = self.widths if isinstance(self.widths, int) else None
+        tensors = (self.alphas, self.betas, () if static is not None else self.widths)
+        return (self.role, static), tensors
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata, components) -> "Choices":
+        role, static = metadata
+        alphas, betas, widths = components
+        return cls(alphas, betas, widths if static is None else static, role)
+
+
+def width_shapes(num_layers: int) -> tuple[int, int, int]:
+    """Number of nodes with a width of their own at each scale."""
+    return (num_layers - 1, num_layers - 1, num_layers - 2)
+
+
+def uniform_widths(index: int, num_layers: int, num_widths: int) -> tuple[Any, Any, Any]:
+    """One-hot widths that give every node width `index`."""
+    row = np.eye(num_widths, dtype="float32")[index]
+    return tuple(ops.convert_to_tensor(np.tile(row, (n, 1))) for n in width_shapes(num_layers))
+
+
+def one_hot_widths(indexes: Any, num_widths: int) -> tuple[Any, Any, Any]:
+    """One-hot widths of three integer arrays, one a scale."""
+    return tuple(ops.one_hot(index, num_widths, dtype="float32") for index in indexes)
