@@ -47,13 +47,12 @@ def resize_bilinear(images: Tensor, size: tuple[Dimension, Dimension]) -> Tensor
             "`images` must be floats of shape (batch, height, width, channels). "
             f"Received: shape={tuple(images.shape)}, dtype={dtype}. Cast or reshape them first."
         )
-    size = tuple(size)
     if len(size) != 2 or any(isinstance(side, int) and side < 1 for side in size):
         raise ValueError(
             "`size` must be (height, width), both at least 1. "
             f"Received: size={size}. Are the images too small to be scaled down this far?"
         )
-    if all(isinstance(side, int) for side in size) and tuple(images.shape[1:3]) == size:
+    if all(isinstance(side, int) for side in size) and tuple(images.shape[1:3]) == tuple(size):
         return images
     resize = _resize_with_tensorflow if tf is not None else _resize_with_keras
     # TensorFlow's kernel answers in float32 only, and half-precision sample positions are wrong by
