@@ -1,0 +1,75 @@
+"""What a measured time depends on besides the network."""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+
+import psutil
+
+# Distributions whose version can change a time; those that are not installed are left out.
+PACKAGES = (
+    "keras_fasterseg",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "numpy",
+    "jax",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+)
+
+
+def describe_environment() -> dict[str, object]:
+    """Facts about this machine and its software, fit for JSON, taken at the time of the call.
+
+    Returns:
+        `date` (UTC, ISO 8601), `cpu`, `physical_cores`, `logical_cores`, `available_cores` (that
+        this process may use), `memory_bytes`, `load_average` (1, 5 and 15 minutes; None where
+        the system has none), `operating_system`, `python` and `versions` by distribution.
+    """
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(logical=True),
+        "available_cores": _available_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "operating_system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": package_versions(),
+    }
+
+
+def cpu_model(cpuinfo: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
+    """The processor's trade name, or its architecture where the system does not tell more.
+
+    Args:
+        cpuinfo: Linux's list of processors.
+    """
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def package_versions() -> dict[str, str]:
+    """The version of every installed distribution of `PACKAGES`."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _available_cores() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return psutil.cpu_count()

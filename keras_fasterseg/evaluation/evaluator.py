@@ -1,0 +1,149 @@
+"""How good a runner is: IoU of every class over a labelled dataset."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tabulate
+import tqdm
+
+from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.runtimes.base import Runner
+
+IGNORE_LABEL = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationResult:
+    """What one pass over a dataset found.
+
+    Attributes:
+        miou: Mean IoU, in [0, 1], over the classes that occur; NaN where none does.
+        per_class: IoU by class name; NaN for a class that is in neither labels nor predictions.
+        pixel_accuracy: Share of the labelled pixels that are right; NaN where none is labelled.
+        num_images: How many images were seen.
+        runner: What the runner says of itself.
+    """
+
+    miou: float
+    per_class: dict[str, float]
+    pixel_accuracy: float
+    num_images: int
+    runner: dict[str, object]
+
+    def to_json(self) -> dict[str, object]:
+        """The fields as values fit for JSON, None in place of NaN."""
+        return {
+            "miou": _number(self.miou),
+            "per_class": {name: _number(iou) for name, iou in self.per_class.items()},
+            "pixel_accuracy": _number(self.pixel_accuracy),
+            "num_images": self.num_images,
+            "runner": self.runner,
+        }
+
+    def table(self) -> str:
+        """IoU in percent, one class a row and the mean below, for people to read."""
+        rows = [*self.per_class.items(), ("mean", self.miou)]
+        return tabulate.tabulate(
+            [(name, "absent" if math.isnan(iou) else f"{100 * iou:.2f}") for name, iou in rows],
+            headers=("class", "IoU %"),
+            colalign=("left", "right"),
+            disable_numparse=True,
+        )
+
+
+def evaluate(
+    runner: Runner,
+    samples: Iterable[tuple[Any, Any]],
+    num_classes: int,
+    class_names: Sequence[str] | None = None,
+    *,
+    ignore_label: int = IGNORE_LABEL,
+    progress: bool = True,
+) -> EvaluationResult:
+    """Runs every image through `runner` and compares class ids with labels.
+
+    Only a confusion matrix and one batch of class ids are held, whatever the dataset's length.
+
+    Args:
+        runner: Maps uint8 images to class ids.
+        samples: Batches of images, uint8 `(batch, height, width, 3)`, and labels, integers
+            `(batch, height, width)`; arrays or tensors, such as a `tf.data.Dataset`. The size may
+            differ from batch to batch.
+        num_classes: Number of classes.
+        class_names: A name for every class; None calls them by their number.
+        ignore_label: The label of pixels that do not count.
+        progress: Whether a progress bar is shown.
+
+    Raises:
+        ValueError: There is no sample; names and `num_classes` disagree; labels or predictions
+            have another shape than expected or hold a class that does not exist.
+    """
+    names = [str(index) for index in range(num_classes)] if class_names is None else class_names
+    if len(names) != num_classes or len(set(names)) != num_classes:
+        raise ValueError(
+            f"`class_names` must be num_classes={num_classes} different names. "
+            f"Received: {list(names)}"
+        )
+    confusion = np.zeros((num_classes, num_classes), np.int64)
+    num_images = 0
+    for images, labels in tqdm.tqdm(samples, desc="evaluate", unit="batch", disable=not progress):
+        images, labels = np.asarray(images), np.asarray(labels)
+        confusion += confusion_of(labels, runner(images), num_classes, ignore_label)
+        num_images += len(images)
+    if num_images == 0:
+        raise ValueError("There is nothing to evaluate: `samples` is empty.")
+    result = iou_from_confusion(confusion)
+    labelled = int(confusion.sum())
+    return EvaluationResult(
+        miou=float(result.mean),
+        per_class={name: float(iou) for name, iou in zip(names, result.per_class, strict=True)},
+        pixel_accuracy=int(np.trace(confusion)) / labelled if labelled else math.nan,
+        num_images=num_images,
+        runner=runner.describe(),
+    )
+
+
+def confusion_of(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int, ignore_label: int = IGNORE_LABEL
+) -> np.ndarray:
+    """Counts pixels by true and predicted class.
+
+    Args:
+        labels: Integers of any shape, in [0, num_classes) or `ignore_label`.
+        predictions: Integers of the same shape, in [0, num_classes).
+        num_classes: Number of classes.
+        ignore_label: The label of pixels that do not count.
+
+    Returns:
+        int64 matrix of shape `(num_classes, num_classes)`, rows true and columns predicted.
+
+    Raises:
+        ValueError: The shapes differ, or a class is not in [0, num_classes).
+    """
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            f"Labels and predictions must have one shape. Received: labels {labels.shape}, "
+            f"predictions {predictions.shape}"
+        )
+    counted = labels != ignore_label
+    true = labels[counted].astype(np.int64)
+    predicted = predictions[counted].astype(np.int64)
+    allowed = f"in [0, {num_classes})"
+    for demand, classes in (
+        (f"Labels must be {allowed} or {ignore_label}", true),
+        (f"Predictions must be {allowed}", predicted),
+    ):
+        if classes.size and not 0 <= classes.min() <= classes.max() < num_classes:
+            raise ValueError(
+                f"{demand}. Received: values from "
+                f"{classes.min()} to {classes.max()}; check the label map and `num_classes`."
+            )
+    counts = np.bincount(num_classes * true + predicted, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,69 @@
+"""Runs a Keras model that is in memory."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.serving_graph import ServingGraph
+
+
+class KerasRunner(Runner):
+    """Traces the serving graph around `model`, the very graph that an export would write.
+
+    Weights are read at every call: a runner made before training sees what training changed.
+
+    Args:
+        model: Maps normalised images to logits, see `ServingGraph`.
+        mean: Mean of the three channels, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, of images scaled to [0, 1].
+        threads: Threads inside an operation. None takes what TensorFlow has; since the model has
+            already started TensorFlow, another number than that raises.
+
+    Raises:
+        ValueError: See `ServingGraph`; or `threads` cannot be had any more.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        mean: Sequence[float],
+        std: Sequence[float],
+        threads: int | None = None,
+    ) -> None:
+        tensorflow_device.request_threads(threads)
+        self._graph = ServingGraph(model, mean=mean, std=std)
+        self._class_ids_function = self._compile(self._graph.class_ids)
+        self._logits_function = self._compile(self._graph.logits)
+
+    def load(self) -> None:
+        self._class_ids_function.get_concrete_function()
+
+    def synchronize(self) -> None:
+        tensorflow_device.synchronize()
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "runtime": "keras",
+            "version": f"keras {keras.__version__}, tensorflow {tf.__version__}",
+            "precision": self._graph.model.dtype_policy.compute_dtype,
+            "threads": tensorflow_device.intra_op_threads(),
+            "device": tensorflow_device.device_name(),
+        }
+
+    def _class_ids(self, images: np.ndarray) -> np.ndarray:
+        return self._class_ids_function(tf.constant(images)).numpy()
+
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        return self._logits_function(tf.constant(images)).numpy()
+
+    def _compile(self, function):
+        return tf.function(
+            function,
+            input_signature=ServingGraph.input_signature,
+            autograph=False,
+            jit_compile=False,
+        )

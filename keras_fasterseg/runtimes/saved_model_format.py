@@ -1,0 +1,54 @@
+"""What a SavedModel of this package holds besides the graph: its names and its metadata."""
+
+import hashlib
+import pathlib
+from typing import Any
+
+from keras_fasterseg.files import PathLike, read_json
+
+CLASS_IDS_SIGNATURE = "serving_default"
+LOGITS_SIGNATURE = "logits"
+INPUT_NAME = "images"
+# Signature -> the name of its one output. Clients address these names: they never change.
+OUTPUT_NAMES = {CLASS_IDS_SIGNATURE: "class_ids", LOGITS_SIGNATURE: "logits"}
+
+# TensorFlow leaves this folder of a SavedModel to its users.
+METADATA_FILE = pathlib.PurePosixPath("assets.extra/metadata.json")
+
+
+def is_saved_model(path: PathLike) -> bool:
+    """Whether `path` is a folder with the graph of a SavedModel."""
+    path = pathlib.Path(path)
+    return any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt"))
+
+
+def file_digests(path: PathLike) -> dict[str, str]:
+    """SHA-256 of every file of the SavedModel at `path` except its metadata.
+
+    Returns:
+        Hexadecimal digests by path relative to the SavedModel, with forward slashes, sorted.
+    """
+    root = pathlib.Path(path)
+    names = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
+    return {name: _sha256(root / name) for name in names if name != str(METADATA_FILE)}
+
+
+def artefact_digest(path: PathLike) -> str:
+    """One SHA-256 for the SavedModel at `path`, of the names and digests of its files."""
+    lines = [f"{digest}  {name}\n" for name, digest in file_digests(path).items()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read_metadata(path: PathLike) -> dict[str, Any]:
+    """The metadata written beside the graph; empty if the SavedModel at `path` has none.
+
+    Raises:
+        ValueError: The metadata file is not JSON.
+    """
+    file = pathlib.Path(path) / METADATA_FILE
+    return read_json(file) if file.is_file() else {}
+
+
+def _sha256(file: pathlib.Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

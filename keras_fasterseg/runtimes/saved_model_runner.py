@@ -1,0 +1,111 @@
+"""Runs an exported SavedModel with plain TensorFlow."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.saved_model_format import (
+    CLASS_IDS_SIGNATURE,
+    INPUT_NAME,
+    LOGITS_SIGNATURE,
+    OUTPUT_NAMES,
+    artefact_digest,
+    is_saved_model,
+    read_metadata,
+)
+
+
+class SavedModelRunner(Runner):
+    """The artefact itself, as TensorFlow Serving would load it.
+
+    Args:
+        path: The SavedModel's folder, such as `export/student/1`.
+        threads: Threads inside an operation. None takes what TensorFlow has; another number than
+            that can be had only before TensorFlow's first operation.
+
+    Raises:
+        ValueError: There is no SavedModel at `path`; or `threads` cannot be had any more. `load`
+            raises it for a SavedModel that is damaged or was not exported by this package.
+    """
+
+    def __init__(self, path: PathLike, threads: int | None = None) -> None:
+        self.path = pathlib.Path(path)
+        if not is_saved_model(self.path):
+            raise ValueError(
+                f"There is no SavedModel at {self.path}: pass the folder that holds "
+                "saved_model.pb, such as export/student/1."
+            )
+        self.metadata: dict[str, Any] = read_metadata(self.path)
+        tensorflow_device.request_threads(threads)
+        # The signatures do not keep alive the variables that they read.
+        self._loaded: Any = None
+
+    def load(self) -> None:
+        if self._loaded is None:
+            loaded = _load(self.path)
+            _check_signatures(self.path, loaded.signatures)
+            self._loaded = loaded
+
+    def synchronize(self) -> None:
+        tensorflow_device.synchronize()
+
+    def describe(self) -> dict[str, object]:
+        # The digest proves that an accuracy and a frame rate belong to one and the same artefact.
+        return {
+            "runtime": "saved_model",
+            "version": f"tensorflow {tf.__version__}",
+            "precision": self.metadata.get("precision", "unknown"),
+            "threads": tensorflow_device.intra_op_threads(),
+            "device": tensorflow_device.device_name(),
+            "artefact_sha256": artefact_digest(self.path),
+        }
+
+    def _class_ids(self, images: np.ndarray) -> np.ndarray:
+        return self._run(CLASS_IDS_SIGNATURE, images)
+
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        return self._run(LOGITS_SIGNATURE, images)
+
+    def _run(self, signature: str, images: np.ndarray) -> np.ndarray:
+        outputs = self._loaded.signatures[signature](**{INPUT_NAME: tf.constant(images)})
+        return outputs[OUTPUT_NAMES[signature]].numpy()
+
+
+def _load(path: pathlib.Path) -> Any:
+    try:
+        return tf.saved_model.load(str(path))
+    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"The SavedModel at {path} cannot be loaded; export it again. ({error})"
+        ) from error
+
+
+def _check_signatures(path: pathlib.Path, signatures: Any) -> None:
+    """Raises ValueError unless every signature has the names and dtypes of this package."""
+    expected = {name: ([(INPUT_NAME, "uint8")], [output]) for name, output in OUTPUT_NAMES.items()}
+    received = {name: _form(function) for name, function in signatures.items()}
+    if any(received.get(name) != form for name, form in expected.items()):
+        raise ValueError(
+            f"The SavedModel at {path} was not exported by keras_fasterseg: its signatures must "
+            f"include {_spell(expected)}; it has {_spell(received) or 'none'}."
+        )
+
+
+def _form(function: Any) -> tuple[list[tuple[str, str]], list[str]]:
+    """The names and dtypes of the inputs of a signature, and the names of its outputs."""
+    inputs = function.structured_input_signature[1]
+    return [(name, spec.dtype.name) for name, spec in inputs.items()], [
+        *function.structured_outputs
+    ]
+
+
+def _spell(signatures: dict[str, tuple[list[tuple[str, str]], list[str]]]) -> str:
+    return ", ".join(
+        f"{name}({', '.join(f'{key}: {dtype}' for key, dtype in inputs)}) -> {', '.join(outputs)}"
+        for name, (inputs, outputs) in signatures.items()
+    )

@@ -1,0 +1,88 @@
+import pytest
+
+from keras_fasterseg.benchmark import timing
+from keras_fasterseg.benchmark.timing import measure_callable, measure_in_turns
+from tests.benchmark.fake_clock import FakeClock
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(timing, "time", clock)
+    return clock
+
+
+def test_runs_the_least_number_of_repetitions_after_the_warm_up(clock):
+    calls = []
+
+    def function():
+        calls.append(len(calls))
+        clock.sleep(0.5 if len(calls) <= 3 else 0.25)
+
+    times = measure_callable(function, warmup=3, min_repetitions=4, min_seconds=0.0)
+    assert times == pytest.approx([0.25] * 4)
+    assert len(calls) == 7
+
+
+def test_goes_on_until_the_least_duration(clock):
+    times = measure_callable(
+        lambda: clock.sleep(0.25), warmup=0, min_repetitions=2, min_seconds=1.5
+    )
+    assert len(times) == 6
+
+
+def test_warms_up_for_seconds(clock):
+    calls = []
+
+    def function():
+        calls.append(None)
+        clock.sleep(0.25)
+
+    times = measure_callable(
+        function, warmup=1, warmup_seconds=1.0, min_repetitions=1, min_seconds=0.0
+    )
+    assert len(times) == 1
+    assert len(calls) == 5
+
+
+def test_functions_take_turns(clock):
+    order = []
+
+    def function(name, seconds):
+        def call():
+            order.append(name)
+            clock.sleep(seconds)
+
+        return call
+
+    times = measure_in_turns(
+        {"a": function("a", 1.0), "b": function("b", 0.5)},
+        warmup=1,
+        warmup_seconds=0.0,
+        min_repetitions=1,
+        min_seconds=1.0,
+    )
+    assert order == ["a", "b"] * 3  # one round to warm up, two until b has had its second
+    assert times == {"a": pytest.approx([1.0, 1.0]), "b": pytest.approx([0.5, 0.5])}
+
+
+def test_times_really_pass_without_the_fake():
+    times = measure_callable(lambda: None, warmup=0, min_repetitions=5, min_seconds=0.0)
+    assert len(times) == 5
+    assert min(times) >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"min_repetitions": 0}, "min_repetitions=0"),
+        ({"min_seconds": -1.0}, "min_seconds=-1.0"),
+        ({"warmup": -1}, "warmup=-1"),
+        ({"warmup_seconds": -0.5}, "warmup_seconds=-0.5"),
+    ],
+)
+def test_impossible_durations_are_refused_before_anything_runs(arguments, message):
+    calls = []
+    with pytest.raises(ValueError, match=message):
+        measure_callable(lambda: calls.append(None), **arguments)
+    assert calls == []

@@ -1,0 +1,47 @@
+import hashlib
+
+import pytest
+
+from keras_fasterseg.runtimes.saved_model_format import (
+    artefact_digest,
+    file_digests,
+    is_saved_model,
+    read_metadata,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    (tmp_path / "variables" / "variables.index").write_bytes(b"")
+    (tmp_path / "assets.extra" / "metadata.json").write_text('{"num_classes": 5}')
+    return tmp_path
+
+
+def test_every_file_but_the_metadata_has_its_digest(folder):
+    assert file_digests(folder) == {
+        "saved_model.pb": hashlib.sha256(b"graph").hexdigest(),
+        "variables/variables.index": hashlib.sha256(b"").hexdigest(),
+    }
+
+
+def test_the_digest_of_the_whole_changes_with_any_file_but_the_metadata(folder):
+    before = artefact_digest(folder)
+    (folder / "assets.extra" / "metadata.json").write_text("{}")
+    assert artefact_digest(folder) == before
+    (folder / "variables" / "variables.index").write_bytes(b"1")
+    assert artefact_digest(folder) != before
+
+
+def test_metadata_may_be_missing(folder):
+    assert read_metadata(folder) == {"num_classes": 5}
+    (folder / "assets.extra" / "metadata.json").unlink()
+    assert read_metadata(folder) == {}
+
+
+def test_a_saved_model_is_known_by_its_graph(folder):
+    assert is_saved_model(folder)
+    assert not is_saved_model(folder / "variables")
+    assert not is_saved_model(folder / "missing")
