@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
-from keras_fasterseg.layers.slimmable_conv2d import SlimmableConv2D, Width
+from keras_fasterseg.layers.slimmable_conv2d import (
+    SlimmableConv2D,
+    Width,
+    slimmable_output_spec,
+)
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
 
 MOMENTUM = 0.9
@@ -30,7 +34,8 @@ class ConvBatchNorm(keras.layers.Layer):
         training: Whether batch statistics are used and the running ones updated.
 
     Output shape:
-        `(batch, ceil(height / strides), ceil(width / strides), filters)`.
+        `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
+        int width.
 
     Reference:
         FasterSeg's ConvNorm (https://arxiv.org/abs/1912.10917).
@@ -108,6 +113,9 @@ class ConvBatchNorm(keras.layers.Layer):
             None if size is None else -(-size // self.strides) for size in input_shape[1:3]
         )
         return (input_shape[0], height, width, self.filters)
+
+    def compute_output_spec(self, inputs, width: Width = None, training: bool | None = None):
+        return slimmable_output_spec(self, inputs, width)
 
     def get_config(self):
         config = {

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.primitives import make_primitive
-from keras_fasterseg.layers.slimmable_conv2d import Width
+from keras_fasterseg.layers.slimmable_conv2d import Width, slimmable_output_spec
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
@@ -66,6 +66,14 @@ class MixedOp(keras.layers.Layer):
             result = primitive(inputs, width=width, training=training)
             outputs = outputs + ops.cast(weights[index], self.compute_dtype) * result
         return outputs
+
+    def compute_output_shape(self, input_shape):
+        return self.primitives[0].compute_output_shape(input_shape)
+
+    def compute_output_spec(
+        self, inputs, weights, width: Width = None, training: bool | None = None
+    ):
+        return slimmable_output_spec(self, inputs, width)
 
     def get_config(self):
         config = {

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.genotype import PRIMITIVES, round_filters
+from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
+    active_filters,
     select_row,
+    slimmable_output_spec,
     validate_width_multipliers,
 )
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
@@ -68,7 +70,8 @@ class ConvPrimitive(keras.layers.Layer):
         training: As in `ConvBatchNorm`.
 
     Output shape:
-        `(batch, height / strides, width / strides, filters)`; sizes round up, zoomed ones down.
+        `(batch, height / strides, width / strides, filters)`, fewer channels for an int width;
+        sizes round up, zoomed ones down.
 
     Reference:
         FasterSeg, section 3.1 (https://arxiv.org/abs/1912.10917).
@@ -132,6 +135,9 @@ class ConvPrimitive(keras.layers.Layer):
             width = None if width is None else (width + rounding) // 2
         return (batch, height, width, self.filters)
 
+    def compute_output_spec(self, inputs, width: Width = None, training: bool | None = None):
+        return slimmable_output_spec(self, inputs, width)
+
     def get_config(self):
         config = {
             "filters": self.filters,
@@ -160,7 +166,7 @@ class FactorizedReduce(keras.layers.Layer):
         training: As in `ConvBatchNorm`.
 
     Output shape:
-        `(batch, height / 2, width / 2, filters)`.
+        `(batch, height / 2, width / 2, filters)`, fewer channels for an int width.
 
     Reference:
         DARTS' FactorizedReduce (https://arxiv.org/abs/1806.09055).
@@ -198,6 +204,7 @@ class FactorizedReduce(keras.layers.Layer):
         self.normalization.build((*input_shape[:-1], self.filters))
 
     def call(self, inputs, width: Width = None, training: bool | None = None):
+        _require_even(inputs)
         even = ops.convert_to_tensor(self.even_kernel)[:, :, : inputs.shape[-1]]
         odd = ops.convert_to_tensor(self.odd_kernel)[:, :, : inputs.shape[-1]]
         shifted = inputs[:, 1:, 1:]
@@ -205,7 +212,7 @@ class FactorizedReduce(keras.layers.Layer):
             outputs = ops.concatenate([_reduce(inputs, even), _reduce(shifted, odd)], axis=-1)
             return ops.relu(self.normalization(outputs, training=training))
         if width is None or isinstance(width, int):
-            half = self._half(len(self.width_multipliers) - 1 if width is None else width)
+            half = self._half(width)
             outputs = ops.concatenate(
                 [_reduce(inputs, even[..., :half]), _reduce(shifted, odd[..., :half])], axis=-1
             )
@@ -217,8 +224,8 @@ class FactorizedReduce(keras.layers.Layer):
             outputs = _reduce(inputs, even) + _reduce(shifted, odd)
         return ops.relu(self.normalization(outputs, width=width, training=training))
 
-    def _half(self, index: int) -> int:
-        return round_filters(self.filters * self.width_multipliers[index]) // 2
+    def _half(self, width: int | None) -> int:
+        return active_filters(self.filters, self.width_multipliers, width) // 2
 
     def _placements(self) -> tuple[np.ndarray, np.ndarray]:
         """Two `(widths, filters / 2, filters)` maps of a half's channels to output channels."""
@@ -235,9 +242,20 @@ class FactorizedReduce(keras.layers.Layer):
         height, width = (None if size is None else size // 2 for size in input_shape[1:3])
         return (input_shape[0], height, width, self.filters)
 
+    def compute_output_spec(self, inputs, width: Width = None, training: bool | None = None):
+        return slimmable_output_spec(self, inputs, width)
+
     def get_config(self):
         config = {"filters": self.filters, "width_multipliers": self.width_multipliers}
         return {**super().get_config(), **config}
+
+
+def _require_even(inputs):
+    if any(size is not None and size % 2 for size in inputs.shape[1:3]):
+        raise ValueError(
+            "A skip of stride 2 needs even height and width. "
+            f"Received: shape={tuple(inputs.shape)}. Pad the images to a multiple of 32."
+        )
 
 
 def _reduce(inputs, kernel):

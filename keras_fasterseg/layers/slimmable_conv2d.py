@@ -8,15 +8,49 @@ from keras import ops
 
 from keras_fasterseg.genotype import round_filters
 
-# `None`: full width. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
+# `None`: the widest. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
 # the multipliers: the shape stays full and the channels past the width are zero.
 Width = int | None | Any
 
 
+def active_filters(filters: int, width_multipliers: tuple[float, ...], width: Width) -> int:
+    """The output channels at a width: all of `filters` for a one-hot width, which only masks.
+
+    Raises:
+        ValueError: `width` is an int but no index of a multiplier.
+    """
+    if width is None:
+        width = len(width_multipliers) - 1
+    if not isinstance(width, int):
+        return filters
+    if not 0 <= width < len(width_multipliers):
+        raise ValueError(
+            f"`width` must be an index of one of the {len(width_multipliers)} width multipliers "
+            f"{width_multipliers}, counted from 0. Received: width={width}"
+        )
+    # Rounding goes up as well as down: 36 filters at multiplier 1 would become 40.
+    return min(filters, round_filters(filters * width_multipliers[width]))
+
+
 def width_mask(filters: int, width_multipliers: tuple[float, ...]) -> list[list[float]]:
     """One row a multiplier: 1 for the channels it keeps, 0 for the others."""
-    kept = [round_filters(filters * multiplier) for multiplier in width_multipliers]
+    kept = [
+        active_filters(filters, width_multipliers, index) for index in range(len(width_multipliers))
+    ]
     return [[1.0] * count + [0.0] * (filters - count) for count in kept]
+
+
+def slimmable_output_spec(
+    layer: keras.layers.Layer, inputs: keras.KerasTensor, width: Width
+) -> keras.KerasTensor:
+    """The symbolic output of a layer with `filters` and `width_multipliers` (or `None`) at a width.
+
+    Keras would take it from `compute_output_shape`, which knows the full width alone.
+    """
+    shape = layer.compute_output_shape(inputs.shape)
+    if layer.width_multipliers is not None:
+        shape = (*shape[:-1], active_filters(layer.filters, layer.width_multipliers, width))
+    return keras.KerasTensor(shape, dtype=layer.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
@@ -24,10 +58,11 @@ class SlimmableConv2D(keras.layers.Layer):
     """A 2-D convolution without bias whose first channels are a narrower convolution.
 
     At width `w` it equals a convolution with `kernel[:, :, :inputs, :round(filters * w)]`, where
-    `inputs` are the active input channels. Two ways lead there: a Python int slices the kernel (the
-    output is narrow), a one-hot tensor multiplies by a mask (the output is full, its channels past
-    the width are zero), so that one graph serves every width. Inputs follow the same contract:
-    either they have just the active channels, or those past the active ones are zero.
+    `inputs` are the active input channels and `round` goes to a multiple of 8. Two ways lead there:
+    a Python int slices the kernel (the output is narrow), a one-hot tensor multiplies by a mask
+    (the output is full, its channels past the width are zero), so that one graph serves every
+    width. Inputs follow the same contract: either they have just the active channels, or those past
+    the active ones are zero.
 
     Args:
         filters: Output channels at full width.
@@ -38,7 +73,7 @@ class SlimmableConv2D(keras.layers.Layer):
     Call arguments:
         inputs: `(batch, height, width, channels)`.
         width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)`, or `None`
-            for the full width.
+            for the widest.
 
     Output shape:
         `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
@@ -75,10 +110,8 @@ class SlimmableConv2D(keras.layers.Layer):
     def call(self, inputs, width: Width = None):
         kernel = ops.convert_to_tensor(self.kernel)
         if width is None or isinstance(width, int):
-            multiplier = 1.0 if width is None else self.width_multipliers[width]
-            return self._convolve(
-                inputs, kernel[:, :, : inputs.shape[-1], : round_filters(self.filters * multiplier)]
-            )
+            active = active_filters(self.filters, self.width_multipliers, width)
+            return self._convolve(inputs, kernel[:, :, : inputs.shape[-1], :active])
         outputs = self._convolve(inputs, kernel)
         return outputs * select_row(width, width_mask(self.filters, self.width_multipliers))
 

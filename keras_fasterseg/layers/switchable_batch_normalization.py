@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_fasterseg.genotype import round_filters
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
+    active_filters,
     select_row,
     validate_width_multipliers,
     width_mask,
@@ -68,9 +68,11 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         if width is None:
             width = len(self.width_multipliers) - 1
         if isinstance(width, int):
-            active = round_filters(self.channels * self.width_multipliers[width])
+            active = active_filters(self.channels, self.width_multipliers, width)
             gamma, beta = self.gamma[width, :active], self.beta[width, :active]
         else:
+            # Rows are selected in the dtype of the width: half precision would round statistics.
+            width = ops.cast(width, "float32")
             mask = select_row(width, width_mask(self.channels, self.width_multipliers))
             gamma = select_row(width, self.gamma) * mask
             beta = select_row(width, self.beta) * mask
@@ -96,7 +98,7 @@ class SwitchableBatchNormalization(keras.layers.Layer):
                 row = ops.one_hot(width, len(self.width_multipliers))
                 value = ops.pad(value, ((0, self.channels - value.shape[0]),))
             else:
-                row = ops.stop_gradient(ops.cast(width, "float32"))
+                row = ops.stop_gradient(width)
             change = (1.0 - self.momentum) * row[:, None] * (value[None, :] - weight)
             weight.assign(weight + change)
 
