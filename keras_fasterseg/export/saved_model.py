@@ -81,7 +81,7 @@ def export_saved_model(
         "class_names": None if class_names is None else list(class_names),
         "mean": [float(value) for value in mean],
         "std": [float(value) for value in std],
-        "precision": model.dtype_policy.compute_dtype,
+        "precision": graph.precision,
         "signatures": {
             name: {"input": INPUT_NAME, "output": output} for name, output in OUTPUT_NAMES.items()
         },

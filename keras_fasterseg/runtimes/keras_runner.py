@@ -49,7 +49,7 @@ class KerasRunner(Runner):
         return {
             "runtime": "keras",
             "version": f"keras {keras.__version__}, tensorflow {tf.__version__}",
-            "precision": self._graph.model.dtype_policy.compute_dtype,
+            "precision": self._graph.precision,
             "threads": tensorflow_device.intra_op_threads(),
             "device": tensorflow_device.device_name(),
         }

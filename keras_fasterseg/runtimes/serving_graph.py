@@ -27,7 +27,8 @@ class ServingGraph:
         num_classes: How many classes the logits must have; None takes what the model gives.
 
     Raises:
-        ValueError: `mean` or `std` are not three numbers in [0, 1], or a `std` is zero.
+        ValueError: `mean` or `std` are not three numbers in [0, 1], or a `std` is zero; when the
+            graph is traced, the model returns something else than these logits.
     """
 
     input_signature = (tf.TensorSpec((None, None, None, 3), tf.uint8, name="images"),)
@@ -46,6 +47,11 @@ class ServingGraph:
         self._std = _three_numbers("std", std)
         if not np.all(self._std > 0.0):
             raise ValueError(f"Every `std` must be above 0. Received: std={list(std)}")
+
+    @property
+    def precision(self) -> str:
+        """The dtypes in which layers with weights compute, such as `float32`, joined by `+`."""
+        return "+".join(sorted(_compute_dtypes(self.model)))
 
     def class_ids(self, images: tf.Tensor) -> tf.Tensor:
         """The most probable class of every pixel.
@@ -73,6 +79,11 @@ class ServingGraph:
         _check_size(images)
         normalised = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
         logits = self.model(pad_to_multiple(normalised, SIZE_MULTIPLE), training=False)
+        if not tf.is_tensor(logits):
+            raise ValueError(
+                f"The model must return one tensor of logits; it returns a {type(logits).__name__}."
+                " Pass the network without its auxiliary heads."
+            )
         self._check_classes(logits.shape[-1])
         return tf.cast(logits, tf.float32)
 
@@ -87,6 +98,16 @@ class ServingGraph:
                 f"Class ids are stored in uint8 and 255 means void, which leaves room for "
                 f"{MAXIMUM_CLASSES} classes; the model has {received}."
             )
+
+
+def _compute_dtypes(model: keras.Model) -> set[str]:
+    dtypes: set[str] = set()
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            dtypes |= _compute_dtypes(layer)
+        elif layer.weights:
+            dtypes.add(layer.compute_dtype)
+    return dtypes
 
 
 def _three_numbers(name: str, values: Sequence[float]) -> np.ndarray:

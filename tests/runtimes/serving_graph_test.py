@@ -79,6 +79,33 @@ def test_more_classes_than_bytes_can_name_are_refused():
         graph.class_ids(tf.constant(random_images(1, 32, 32)))
 
 
+def test_auxiliary_outputs_are_refused():
+    network = segmentation_network()
+    model = keras.Model(network.inputs, {"scale_8": network.output, "scale_16": network.output})
+    with pytest.raises(ValueError, match=r"returns a dict.*without its auxiliary heads"):
+        ServingGraph(model, mean=MEAN, std=STD).logits(tf.constant(random_images(1, 32, 32)))
+
+
+def test_precision_is_what_the_layers_compute_in():
+    images = keras.Input((None, None, 3))
+    half = keras.layers.Conv2D(4, 1, dtype="mixed_bfloat16")(images)
+    mixed = keras.Model(images, keras.layers.Conv2D(2, 1, dtype="float32")(half))
+    nested = keras.Model(images, mixed(images))
+    for model, precision in (
+        (segmentation_network(), "float32"),
+        (mixed, "bfloat16+float32"),
+        (nested, "bfloat16+float32"),
+    ):
+        assert ServingGraph(model, mean=MEAN, std=STD).precision == precision
+
+
+def test_logits_of_half_precision_networks_are_float32():
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, keras.layers.Conv2D(2, 1, dtype="bfloat16")(images))
+    graph = ServingGraph(model, mean=MEAN, std=STD)
+    assert graph.logits(tf.constant(random_images(1, 32, 32))).dtype == tf.float32
+
+
 @pytest.mark.parametrize(
     ("mean", "std", "message"),
     [
