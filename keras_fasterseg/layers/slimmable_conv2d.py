@@ -123,6 +123,15 @@ class SlimmableConv2D(keras.layers.Layer):
             inputs = ops.pad(inputs, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
         return ops.conv(inputs, kernel, strides=self.strides, padding="valid")
 
+    def compute_output_shape(self, input_shape):
+        height, width = (
+            None if size is None else -(-size // self.strides) for size in input_shape[1:3]
+        )
+        return (input_shape[0], height, width, self.filters)
+
+    def compute_output_spec(self, inputs, width: Width = None):
+        return slimmable_output_spec(self, inputs, width)
+
     def get_config(self):
         config = {
             "filters": self.filters,
