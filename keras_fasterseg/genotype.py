@@ -311,7 +311,7 @@ def _check_integer(name: str, value: Any, minimum: int, where: str = "") -> None
 
 
 def _check_width(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value <= 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) <= 1:
         raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={value!r}")
 
 

@@ -164,7 +164,7 @@ def _checked(
     width_multipliers: Sequence[float],
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """The parameters as arrays of float64, if their shapes fit together."""
-    if not width_multipliers or not all(0 < width <= 1 for width in width_multipliers):
+    if len(width_multipliers) == 0 or not all(0 < width <= 1 for width in width_multipliers):
         raise ValueError(
             "width_multipliers must be numbers in (0, 1]. "
             f"Received: width_multipliers={width_multipliers}"
