@@ -1,0 +1,182 @@
+"""CamVid: 11 classes of street scenes, in SegNet's layout and in the original one."""
+
+import pathlib
+import re
+
+import numpy as np
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.source import (
+    IGNORE_LABEL,
+    Sample,
+    SegmentationSource,
+    find_images,
+    make_label_lookup,
+    pair_samples,
+)
+
+_SPLITS = ("train", "val", "test")
+_VOID_ID = 11
+_IMAGES = "701_StillsRaw_full"
+_LABELS = "LabeledApproved_full"
+
+_CLASSES = {
+    "sky": (128, 128, 128),
+    "building": (128, 0, 0),
+    "pole": (192, 192, 128),
+    "road": (128, 64, 128),
+    "pavement": (60, 40, 222),
+    "tree": (128, 128, 0),
+    "sign symbol": (192, 128, 128),
+    "fence": (64, 64, 128),
+    "car": (64, 0, 128),
+    "pedestrian": (64, 64, 0),
+    "bicyclist": (0, 128, 192),
+}
+
+# The colours of the original's 32 classes and the class of the 11 that each is part of. The
+# grouping is the one in use since SegNet, as MathWorks documents it for its CamVid example.
+_ORIGINAL_CLASSES = {
+    (64, 128, 64): "pedestrian",  # Animal
+    (192, 0, 128): "building",  # Archway
+    (0, 128, 192): "bicyclist",  # Bicyclist
+    (0, 128, 64): "building",  # Bridge
+    (128, 0, 0): "building",  # Building
+    (64, 0, 128): "car",  # Car
+    (64, 0, 192): "pedestrian",  # CartLuggagePram
+    (192, 128, 64): "pedestrian",  # Child
+    (192, 192, 128): "pole",  # Column_Pole
+    (64, 64, 128): "fence",  # Fence
+    (128, 0, 192): "road",  # LaneMkgsDriv
+    (192, 0, 64): "road",  # LaneMkgsNonDriv
+    (128, 128, 64): "sign symbol",  # Misc_Text
+    (192, 0, 192): "bicyclist",  # MotorcycleScooter
+    (128, 64, 64): "car",  # OtherMoving
+    (64, 192, 128): "pavement",  # ParkingBlock
+    (64, 64, 0): "pedestrian",  # Pedestrian
+    (128, 64, 128): "road",  # Road
+    (128, 128, 192): "pavement",  # RoadShoulder
+    (0, 0, 192): "pavement",  # Sidewalk
+    (192, 128, 128): "sign symbol",  # SignSymbol
+    (128, 128, 128): "sky",  # Sky
+    (64, 128, 192): "car",  # SUVPickupTruck
+    (0, 0, 64): "pole",  # TrafficCone
+    (0, 64, 64): "sign symbol",  # TrafficLight
+    (192, 64, 128): "car",  # Train
+    (128, 128, 0): "tree",  # Tree
+    (192, 128, 192): "car",  # Truck_Bus
+    (64, 0, 64): "building",  # Tunnel
+    (192, 192, 0): "tree",  # VegetationMisc
+    (0, 0, 0): None,  # Void
+    (64, 192, 0): "building",  # Wall
+}
+
+
+class CamVid(SegmentationSource):
+    """CamVid; which of its two layouts `root` holds is found out.
+
+    SegNet's: images in `train`, `val`, `test`, and labels in `trainannot`, `valannot`,
+    `testannot`: PNGs of the 11 class ids and 11 for void.
+
+    The original: images in `701_StillsRaw_full`, and labels `*_L.png` in
+    `LabeledApproved_full`, coloured in 32 classes. The splits are the stems listed in
+    `train.txt`, `val.txt` and `test.txt` beside the two folders, one a line, or where none of
+    the three is there the published ones (`published_split`).
+
+    Raises:
+        DataError: `root` is no folder or holds neither layout.
+
+    Reference:
+        Brostow et al., "Semantic object classes in video", Pattern Recognition Letters 2009;
+        Badrinarayanan et al., "SegNet", TPAMI 2017, for the splits and the 11 classes.
+    """
+
+    name = "camvid"
+    class_names = tuple(_CLASSES)
+    palette = np.array(list(_CLASSES.values()), np.uint8)
+
+    def __init__(self, root: str | pathlib.Path) -> None:
+        super().__init__(root)
+        self._is_original = (self.root / _IMAGES).is_dir()
+        if self._is_original:
+            self._split_names = tuple(
+                split for split in _SPLITS if (self.root / f"{split}.txt").is_file()
+            )
+            self._has_lists = bool(self._split_names)
+            self._split_names = self._split_names or _SPLITS
+            train_ids = [
+                IGNORE_LABEL if name is None else self.class_names.index(name)
+                for name in _ORIGINAL_CLASSES.values()
+            ]
+            self.label_colors = np.array(list(_ORIGINAL_CLASSES), np.uint8)
+            self.label_lookup = make_label_lookup(dict(enumerate(train_ids)))
+            return
+        self._split_names = tuple(split for split in _SPLITS if (self.root / split).is_dir())
+        if not self._split_names:
+            raise DataError(
+                f"{self.root} holds no CamVid: expected the folders train, trainannot, val and "
+                f"valannot, or {_IMAGES} and {_LABELS}."
+            )
+        self.label_lookup = make_label_lookup(
+            {**{train_id: train_id for train_id in range(_VOID_ID)}, _VOID_ID: IGNORE_LABEL}
+        )
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        return self._split_names
+
+    def _find_samples(self, split: str) -> tuple[Sample, ...]:
+        if self._is_original:
+            return pair_samples(
+                (image, self.root / _LABELS / f"{image.stem}_L.png")
+                for image in self._original_images(split)
+            )
+        labels = self.root / f"{split}annot"
+        return pair_samples(
+            (image, labels / f"{image.stem}.png") for image in find_images(self.root / split)
+        )
+
+    def _original_images(self, split: str) -> list[pathlib.Path]:
+        images = find_images(self.root / _IMAGES)
+        if not self._has_lists:
+            return [image for image in images if published_split(image.stem) == split]
+        by_stem = {image.stem: image for image in images}
+        list_file = self.root / f"{split}.txt"
+        stems = [line.strip() for line in list_file.read_text(encoding="utf-8").splitlines()]
+        chosen = []
+        for stem in filter(None, stems):
+            # Some copies of the lists name the files and not their stems.
+            image = by_stem.get(stem.removesuffix(".png"))
+            if image is None:
+                raise DataError(
+                    f"{list_file} lists {stem}, but there is no such image in "
+                    f"{self.root / _IMAGES}."
+                )
+            chosen.append(image)
+        return chosen
+
+
+def published_split(stem: str) -> str:
+    """The split ("train", "val" or "test") of an original image in SegNet's division.
+
+    The division follows the four videos: `0006R0` is for training and `Seq05VD` for testing,
+    `0001TP` is cut after frame 8520 into training and testing, and the stretch of `0016E5` that
+    is labelled at every second frame, 7959 to 8159, is for validation and its rest for training:
+    367, 101 and 233 images.
+
+    Args:
+        stem: Name of the image without its ending, such as "0001TP_006690".
+
+    Raises:
+        DataError: The name is not one of CamVid's.
+    """
+    match = re.fullmatch(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)", stem)
+    if match is None:
+        raise DataError(
+            f"{stem} is no name of a CamVid image (such as 0001TP_006690); list the images of "
+            "each split in train.txt, val.txt and test.txt."
+        )
+    video, frame = match[1], int(match[2])
+    if video == "Seq05VD" or (video == "0001TP" and frame > 8520):
+        return "test"
+    return "val" if video == "0016E5" and 7959 <= frame <= 8159 else "train"

@@ -1,0 +1,128 @@
+"""What every data set is to the rest of the library: names, colours, a label map and file pairs."""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from keras_fasterseg.data.errors import DataError
+
+IGNORE_LABEL = 255
+# Marks the ids that a label file must not hold. Train ids end below it, 255 is "ignore".
+NOT_ALLOWED = 254
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An image and the label that belongs to it.
+
+    Attributes:
+        image: File of an RGB image.
+        label: File of its label, of the same height and width.
+    """
+
+    image: pathlib.Path
+    label: pathlib.Path
+
+
+class SegmentationSource(abc.ABC):
+    """A labelled data set in a folder.
+
+    Attributes:
+        root: The folder.
+        name: Short name, as in `load_source`.
+        class_names: Names of the classes, by train id.
+        palette: `(num_classes, 3)` uint8, the RGB colour that shows each class.
+        label_lookup: `(256,)` uint8, from the id in a label file to the train id; 255 where the
+            pixel is ignored, `NOT_ALLOWED` for an id that must not occur.
+        label_colors: `None` if label files hold ids, else `(num_ids, 3)` uint8: the label files
+            are RGB and the colour in row `i` stands for id `i`.
+        ignore_label: Train id of ignored pixels.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    palette: np.ndarray
+    label_lookup: np.ndarray
+    label_colors: np.ndarray | None = None
+    ignore_label: int = IGNORE_LABEL
+
+    def __init__(self, root: str | pathlib.Path) -> None:
+        self.root = pathlib.Path(root)
+        if not self.root.is_dir():
+            raise DataError(
+                f"There is no folder {self.root}; give the folder that holds the "
+                f"{type(self).__name__} data set."
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, ignored pixels not counted."""
+        return len(self.class_names)
+
+    @property
+    @abc.abstractmethod
+    def split_names(self) -> tuple[str, ...]:
+        """Names of the splits that the folder has, such as `("train", "val")`."""
+
+    @abc.abstractmethod
+    def _find_samples(self, split: str) -> tuple[Sample, ...]:
+        """All samples of one of `split_names`, in any order."""
+
+    def samples(self, split: str) -> tuple[Sample, ...]:
+        """The samples of `split`, sorted by the name of the image.
+
+        Raises:
+            ValueError: The data set has no such split.
+            DataError: The split has no images, or one of them has no label.
+        """
+        if split not in self.split_names:
+            raise ValueError(
+                f"{self.root} has no split {split!r}; it has {', '.join(self.split_names)}."
+            )
+        samples = self._find_samples(split)
+        if not samples:
+            raise DataError(f"{self.root} has no images in its split {split!r}.")
+        return tuple(sorted(samples, key=lambda sample: (sample.image.name, sample.image)))
+
+
+def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:
+    """`(256,)` uint8 from raw id to train id; every id that `train_ids` lacks is not allowed."""
+    lookup = np.full(256, NOT_ALLOWED, np.uint8)
+    for raw_id, train_id in train_ids.items():
+        lookup[raw_id] = train_id
+    return lookup
+
+
+def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The image files directly in `folder`, sorted; hidden files are passed over.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def pair_samples(
+    pairs: Iterable[tuple[pathlib.Path, pathlib.Path]],
+) -> tuple[Sample, ...]:
+    """Samples of `(image, label)` paths.
+
+    Raises:
+        DataError: A label is not there; the message names it and its image.
+    """
+    samples = []
+    for image, label in pairs:
+        if not label.is_file():
+            raise DataError(f"The image {image} has no label: there is no file {label}.")
+        samples.append(Sample(image, label))
+    return tuple(samples)

@@ -1,0 +1,1 @@
+"""Drawing of the small street scenes of `SyntheticStreets`."""

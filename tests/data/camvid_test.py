@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.camvid import CamVid, published_split
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import read_sample
+from keras_fasterseg.data.label_statistics import label_histogram
+from tests.shared import shared_path
+
+STEMS = {
+    "train": ["0001TP_006690", "0006R0_f00930", "0016E5_00390", "0016E5_08190"],
+    "val": ["0016E5_07959", "0016E5_08159"],
+    "test": ["0001TP_008550", "Seq05VD_f00000"],
+}
+# Colours of the original as its authors list them, and the names of the classes they belong to.
+COLORS = {
+    (128, 128, 128): "sky",
+    (0, 128, 64): "building",
+    (64, 192, 0): "building",
+    (192, 192, 128): "pole",
+    (128, 0, 192): "road",
+    (0, 0, 192): "pavement",
+    (192, 192, 0): "tree",
+    (0, 64, 64): "sign symbol",
+    (64, 64, 128): "fence",
+    (192, 128, 192): "car",
+    (64, 64, 0): "pedestrian",
+    (0, 128, 192): "bicyclist",
+    (0, 0, 0): None,
+}
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A folder in the original layout whose every label shows `COLORS`, one a column."""
+    pixels = np.tile(np.array(list(COLORS), np.uint8), (4, 1, 1))
+    for folder in ("701_StillsRaw_full", "LabeledApproved_full"):
+        (tmp_path / folder).mkdir()
+    for stem in (stem for stems in STEMS.values() for stem in stems):
+        Image.fromarray(pixels).save(tmp_path / "701_StillsRaw_full" / f"{stem}.png")
+        Image.fromarray(pixels).save(tmp_path / "LabeledApproved_full" / f"{stem}_L.png")
+    return tmp_path
+
+
+def test_the_real_data_set():
+    source = CamVid(shared_path("camvid"))
+
+    assert len(source.samples("train")) == 367
+    assert len(source.samples("val")) == 101
+    assert source.split_names == ("train", "val")
+    assert source.num_classes == len(source.palette) == 11
+
+
+def test_class_frequencies_of_the_real_data_set():
+    """The order published for CamVid: road and building and sky lead, bicyclists come last."""
+    source = CamVid(shared_path("camvid"))
+
+    histogram = label_histogram(source.samples("train")[::4], source)
+
+    shares = dict(zip(source.class_names, histogram / histogram.sum(), strict=True))
+    order = sorted(shares, key=shares.__getitem__, reverse=True)
+    assert order[:4] == ["road", "building", "sky", "tree"]
+    assert set(order[-2:]) == {"bicyclist", "pedestrian"}
+    assert 0.25 < shares["road"] < 0.4
+
+
+def test_published_split_agrees_with_the_lists():
+    root = shared_path("camvid")
+
+    for split in ("train", "val"):
+        stems = [path.stem for path in (root / split).iterdir()]
+        assert {published_split(stem) for stem in stems} == {split}
+
+
+def test_published_split_of_all_frames():
+    """All 701 names, by the published extent of the four videos."""
+    stems = [f"0001TP_{frame:06d}" for frame in range(6690, 10381, 30)][:124]
+    stems += [f"0006R0_f{frame:05d}" for frame in range(930, 3931, 30)]
+    stems += [path.stem for path in shared_path("camvid").glob("*/0016E5_*.jpg")]
+    stems += [f"Seq05VD_f{frame:05d}" for frame in range(0, 5101, 30)]
+
+    splits = [published_split(stem) for stem in stems]
+
+    assert len(stems) == 701
+    assert [splits.count(split) for split in ("train", "val", "test")] == [367, 101, 233]
+
+
+def test_original_layout_uses_the_published_split(original):
+    source = CamVid(original)
+
+    for split, stems in STEMS.items():
+        assert [sample.image.stem for sample in source.samples(split)] == sorted(stems)
+
+
+def test_original_layout_decodes_colours(original):
+    source = CamVid(original)
+
+    _, label = read_sample(source.samples("val")[0], source)
+
+    expected = [255 if name is None else source.class_names.index(name) for name in COLORS.values()]
+    np.testing.assert_array_equal(label, np.tile(expected, (4, 1)))
+
+
+def test_original_layout_prefers_lists(original):
+    (original / "train.txt").write_text("0016E5_07959\n\n0001TP_006690.png\n")
+
+    source = CamVid(original)
+
+    assert source.split_names == ("train",)
+    stems = [sample.image.stem for sample in source.samples("train")]
+    assert stems == ["0001TP_006690", "0016E5_07959"]
+
+
+def test_listed_image_that_is_not_there_is_named(original):
+    (original / "val.txt").write_text("0016E5_00000\n")
+
+    with pytest.raises(DataError, match=r"val.txt lists 0016E5_00000, but"):
+        CamVid(original).samples("val")
+
+
+def test_unknown_colour_is_named(original):
+    path = original / "LabeledApproved_full" / "0016E5_07959_L.png"
+    pixels = np.array(Image.open(path))
+    pixels[1, 2] = (1, 2, 3)
+    Image.fromarray(pixels).save(path)
+    source = CamVid(original)
+
+    with pytest.raises(DataError, match=r"0016E5_07959_L.png holds the colour \(1, 2, 3\)"):
+        read_sample(source.samples("val")[0], source)
+
+
+def test_unknown_name_without_lists_is_named():
+    with pytest.raises(DataError, match="holiday_1 is no name of a CamVid image"):
+        published_split("holiday_1")
+
+
+def test_neither_layout(tmp_path):
+    with pytest.raises(DataError, match=f"{tmp_path} holds no CamVid: expected the folders train"):
+        CamVid(tmp_path)

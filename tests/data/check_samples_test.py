@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.errors import DataError
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+PAIRS = [(IMAGE, np.zeros((4, 6), np.uint8))] * 12
+
+
+def test_good_samples_are_counted(make_camvid):
+    assert check_samples(make_camvid(PAIRS), "train", progress=False) == 12
+
+
+def test_first_fault_is_named(make_camvid):
+    source = make_camvid(PAIRS)
+    for number in (4, 9):
+        path = source.root / "train" / f"{number:03d}.png"
+        path.write_bytes(path.read_bytes()[:60])
+
+    with pytest.raises(DataError, match=r"004\.png is damaged"):
+        check_samples(source, "train", progress=False)

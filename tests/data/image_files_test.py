@@ -1,0 +1,114 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import read_label, read_sample, read_size
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (6, 8, 3), np.uint8)
+LABEL = RNG.integers(0, 12, (6, 8), np.uint8)
+
+
+def test_reads_pixels_and_maps_ids(make_camvid):
+    source = make_camvid([(IMAGE, LABEL)])
+    (sample,) = source.samples("train")
+
+    image, label = read_sample(sample, source)
+
+    np.testing.assert_array_equal(image, IMAGE)
+    np.testing.assert_array_equal(label, np.where(LABEL == 11, 255, LABEL))
+    np.testing.assert_array_equal(read_label(sample.label, source), label)
+    assert read_size(sample.image) == (6, 8)
+
+
+def test_palette_label_gives_its_indices(make_camvid):
+    source = make_camvid([(IMAGE, LABEL)])
+    (sample,) = source.samples("train")
+    coloured = Image.fromarray(LABEL)
+    coloured.putpalette(list(range(255, -1, -1)) * 3)
+    coloured.save(sample.label)
+
+    _, label = read_sample(sample, source)
+
+    np.testing.assert_array_equal(label, np.where(LABEL == 11, 255, LABEL))
+
+
+def test_downsample_keeps_constant_blocks(make_camvid):
+    """Blocks of 4 x 4 equal pixels: any filter of the interior gives the block's value back."""
+    blocks = RNG.integers(0, 11, (3, 5), np.uint8)
+    label = np.kron(blocks, np.ones((4, 4), np.uint8))
+    flat = np.full((12, 20, 3), 77, np.uint8)
+    source = make_camvid([(flat, label)])
+
+    image, smaller = read_sample(source.samples("train")[0], source, downsample=2)
+
+    np.testing.assert_array_equal(smaller, np.kron(blocks, np.ones((2, 2), np.uint8)))
+    np.testing.assert_array_equal(image, np.full((6, 10, 3), 77))
+
+
+def test_downsample_beyond_the_image_is_refused(make_camvid):
+    source = make_camvid([(IMAGE, LABEL)])
+
+    for downsample in (0, 7):
+        with pytest.raises(ValueError, match=f"received {downsample} for .*000.png of 6 x 8"):
+            read_sample(source.samples("train")[0], source, downsample=downsample)
+
+
+def _sample(make_camvid, image=IMAGE, label=LABEL):
+    source = make_camvid([(image, label)])
+    return source, source.samples("train")[0]
+
+
+def _assert_names(source, sample, path, words):
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}.*{words}") as caught:
+        read_sample(sample, source)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_truncated_file_is_named(make_camvid, kind):
+    source, sample = _sample(make_camvid)
+    path = getattr(sample, kind)
+    path.write_bytes(path.read_bytes()[:60])
+
+    _assert_names(source, sample, path, "damaged or cannot be read")
+
+
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_file_that_is_no_image_is_named(make_camvid, kind):
+    source, sample = _sample(make_camvid)
+    getattr(sample, kind).write_bytes(b"no image at all")
+
+    _assert_names(source, sample, getattr(sample, kind), "not an image")
+
+
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_missing_file_is_named(make_camvid, kind):
+    source, sample = _sample(make_camvid)
+    getattr(sample, kind).unlink()
+
+    with pytest.raises(DataError, match=f"no file {re.escape(str(getattr(sample, kind)))}"):
+        read_sample(sample, source)
+
+
+def test_label_of_another_size_is_named(make_camvid):
+    source, sample = _sample(make_camvid, label=LABEL[:, :5])
+
+    _assert_names(source, sample, sample.label, "6 x 5.*000.png is 6 x 8")
+
+
+def test_id_out_of_range_is_named_with_its_value(make_camvid):
+    label = LABEL.copy()
+    label[2, 3] = 12
+    source, sample = _sample(make_camvid, label=label)
+
+    _assert_names(source, sample, sample.label, r"the id 12, which camvid does not have.*0-11")
+
+
+def test_coloured_label_where_ids_are_expected_is_named(make_camvid):
+    source, sample = _sample(make_camvid, label=IMAGE)
+
+    _assert_names(source, sample, sample.label, "mode 'RGB', expected one of L, P")

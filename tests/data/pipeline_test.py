@@ -1,0 +1,235 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, make_dataset
+from tests.shared import load_fixture
+
+RNG = np.random.default_rng(0)
+
+
+def _coded_pair(number, height=12, width=20):
+    """Constant 4 x 4 blocks; red encodes the label, green the sample."""
+    blocks = RNG.integers(0, 11, (height // 4, width // 4), np.uint8)
+    label = np.kron(blocks, np.ones((4, 4), np.uint8))
+    image = np.stack([label * 20, np.full_like(label, number), label], axis=-1)
+    return image, label
+
+
+@pytest.fixture
+def source(make_camvid):
+    return make_camvid([_coded_pair(number) for number in range(10)])
+
+
+def _training(source, **options):
+    defaults = {"batch_size": 2, "crop_size": (8, 8), "seed": 1}
+    return make_dataset(
+        source.samples("train"), source=source, training=True, **{**defaults, **options}
+    )
+
+
+def _evaluation(source, **options):
+    samples = source.samples("train")
+    return make_dataset(samples, source=source, training=False, **{"batch_size": 1, **options})
+
+
+def _arrays(dataset, num_batches=None):
+    batches = itertools.islice(dataset.as_numpy_iterator(), num_batches)
+    images, labels = zip(*batches, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _pixels(images):
+    return (images * IMAGENET_STD + IMAGENET_MEAN) * 255
+
+
+def _order(images):
+    """Which sample each image is, from its green channel; padding is the mean colour."""
+    green = np.rint(_pixels(images)[..., 1]).astype(int)
+    return [int(image[image != round(IMAGENET_MEAN[1] * 255)].flat[0]) for image in green]
+
+
+def test_evaluation_gives_whole_images_in_order(source):
+    dataset = _evaluation(source)
+
+    images, labels = _arrays(dataset)
+
+    assert len(dataset) == 10
+    assert images.dtype == np.float32
+    assert labels.dtype == np.int32
+    assert labels.shape == (10, 12, 20)
+    np.testing.assert_allclose(_pixels(images)[..., 0], 20 * labels, atol=1e-3)
+    assert _order(images) == list(range(10))
+
+
+def test_normalisation_is_the_reference_s(make_camvid):
+    fixture = load_fixture("input_256x512")
+    image = fixture["img_uint8_nhwc"][0]
+    source = make_camvid([(image, np.zeros(image.shape[:2], np.uint8))])
+
+    images, _ = _arrays(_evaluation(source))
+
+    np.testing.assert_allclose(images, fixture["x_nhwc"], atol=1e-6)
+
+
+def test_unnormalised_images_are_the_file_s(source):
+    images, labels = _arrays(_evaluation(source, normalize=False, size_multiple=16))
+
+    assert images.dtype == np.uint8
+    assert images.shape == (10, 16, 32, 3)
+    np.testing.assert_array_equal(images[:, :12, :20, 0], 20 * labels[:, :12, :20])
+    np.testing.assert_array_equal(images[:, 12:], np.broadcast_to((124, 116, 104), (10, 4, 32, 3)))
+    assert (labels[:, 12:] == 255).all()
+    assert (labels[:, :, 20:] == 255).all()
+
+
+def test_batches_of_equal_images_keep_the_rest_and_have_static_size(source):
+    dataset = _evaluation(source, batch_size=4, downsample=2, size_multiple=4)
+
+    assert dataset.element_spec[0].shape == (None, 8, 12, 3)
+    assert [len(labels) for _, labels in dataset] == [4, 4, 2]
+
+
+def test_images_of_different_sizes(make_camvid):
+    source = make_camvid([_coded_pair(0), _coded_pair(1, 16, 8)])
+
+    shapes = [labels.shape for _, labels in _evaluation(source)]
+
+    assert shapes == [(1, 12, 20), (1, 16, 8)]
+    with pytest.raises(DataError, match=r"000.png is 12 x 20, .*001.png is 16 x 8"):
+        _evaluation(source, batch_size=2)
+
+
+@pytest.mark.parametrize("crop_size", [(8, 8), (7, 9), (32, 24)])
+def test_training_crops_have_their_size_and_stay_aligned(source, crop_size):
+    images, labels = _arrays(_training(source, crop_size=crop_size, scales=(1.0,)))
+
+    assert images.shape == (10, *crop_size, 3)
+    known = labels != 255
+    np.testing.assert_allclose(_pixels(images)[..., 0][known], 20 * labels[known], atol=1e-3)
+    np.testing.assert_array_equal(images[~known], 0)
+    assert known.sum() == 10 * min(crop_size[0], 12) * min(crop_size[1], 20)
+
+
+def test_training_stays_aligned_at_every_scale(source):
+    """Blocks make most pixels keep their value when scaled; the others lie at block borders."""
+    images, labels = _arrays(_training(source, scales=(0.75, 1.25), crop_size=(10, 16)))
+
+    known = labels != 255
+    agree = np.abs(_pixels(images)[..., 0] - 20 * labels)[known] < 1.0
+    shifted = np.abs(_pixels(images)[..., 0] - 20 * np.roll(labels, 3, axis=2))[known] < 1.0
+    assert agree.mean() > 0.35
+    assert agree.mean() > 1.5 * shifted.mean()
+
+
+def test_same_seed_is_bit_equal_and_another_differs(source):
+    first = _arrays(_training(source, repeat=True), 12)
+    again = _arrays(_training(source, repeat=True, cache=True), 12)
+    tf.random.set_seed(7)
+    with_global_seed = _arrays(_training(source, repeat=True), 12)
+    other = _arrays(_training(source, repeat=True, seed=2), 12)
+
+    for part, part_again, part_seeded, part_other in zip(
+        first, again, with_global_seed, other, strict=True
+    ):
+        np.testing.assert_array_equal(part, part_again)
+        np.testing.assert_array_equal(part, part_seeded)
+        assert not np.array_equal(part, part_other)
+
+
+def test_skipped_batches_continue_a_run(source):
+    whole, _ = _arrays(_training(source, batch_size=3, repeat=True), 9)
+    rest, _ = _arrays(_training(source, batch_size=3, repeat=True, skip_batches=5), 4)
+
+    np.testing.assert_array_equal(rest, whole[15:])
+
+
+def test_every_epoch_has_all_samples_in_another_order(source):
+    images, _ = _arrays(_training(source, repeat=True, crop_size=(12, 20), scales=(1.0,)), 15)
+
+    epochs = [_order(images[start : start + 10]) for start in (0, 10, 20)]
+
+    assert [sorted(epoch) for epoch in epochs] == [list(range(10))] * 3
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_iterating_again_is_another_epoch(source):
+    options = {"crop_size": (12, 20), "scales": (1.0,)}
+    dataset = _training(source, **options)
+
+    assert len(dataset) == 5
+    epochs = [_order(_arrays(dataset)[0]) for _ in range(2)]
+    assert epochs[0] != epochs[1]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
+    assert _order(_arrays(_training(source, **options))[0]) == epochs[0]
+
+
+def test_augmentation_of_one_sample_varies(make_camvid):
+    source = make_camvid([_coded_pair(0)])
+    dataset = _training(source, batch_size=1, repeat=True, scales=(1.0,), flip=False)
+
+    _, labels = _arrays(dataset, 20)
+
+    assert len({label.tobytes() for label in labels}) > 5
+
+
+def test_flip_can_be_switched_off(make_camvid):
+    image, label = _coded_pair(0)
+    source = make_camvid([(image, label)])
+    options = {"batch_size": 1, "repeat": True, "scales": (1.0,), "crop_size": (12, 20)}
+
+    _, plain = _arrays(_training(source, flip=False, **options), 20)
+    _, flipped = _arrays(_training(source, **options), 20)
+
+    assert (plain == label).all()
+    mirrored = [np.array_equal(one, np.fliplr(label)) for one in flipped]
+    assert 0 < sum(mirrored) < 20
+
+
+def test_cache_reads_each_file_once(source):
+    dataset = _training(source, cache=True, repeat=True)
+    batches = dataset.as_numpy_iterator()
+    for _ in range(10):
+        next(batches)
+    for sample in source.samples("train"):
+        sample.image.unlink()
+
+    for _ in range(10):
+        next(batches)
+
+
+def test_faulty_file_is_named_while_training(source):
+    path = source.root / "trainannot" / "006.png"
+    path.write_bytes(path.read_bytes()[:50])
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: .*006.png is damaged"):
+        _arrays(_training(source))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 11}, "10 samples do not fill one batch of batch_size=11"),
+        ({"downsample": 0}, "downsample=0"),
+        ({"scales": ()}, "scales must be positive"),
+        ({"scales": (1.0, -1.0)}, r"received \(1.0, -1.0\)"),
+        ({"crop_size": None}, r"scales must be \(1.0,\)"),
+        ({"crop_size": (0, 8)}, r"crop_size must be positive, received \(0, 8\)"),
+        ({"normalize": False}, "are for evaluation"),
+        ({"skip_batches": 2}, "skip_batches=2 needs repeat=True"),
+    ],
+)
+def test_contradictions_are_refused(source, options, words):
+    with pytest.raises(ValueError, match=words):
+        _training(source, **options)
+
+
+def test_evaluation_refuses_crops_and_emptiness(source):
+    with pytest.raises(ValueError, match=r"whole images, received crop_size=\(8, 8\)"):
+        _evaluation(source, crop_size=(8, 8))
+    with pytest.raises(ValueError, match="no samples"):
+        make_dataset((), source=source, batch_size=1, training=False)

@@ -1,0 +1,104 @@
+import hashlib
+
+import numpy as np
+import pytest
+from cityscapesscripts.helpers.labels import id2label
+from PIL import Image
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import read_sample
+from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
+from keras_fasterseg.data.synthetic_streets import MARKER, SyntheticStreets, generate
+
+
+def _hashes(root):
+    files = (path for path in sorted(root.rglob("*.png")))
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def test_every_class_appears_in_forty_images(streets):
+    histogram = label_histogram(streets.samples("train"), streets)
+
+    assert len(streets.samples("train")) == 40
+    assert dict(zip(streets.class_names, histogram > 0, strict=True)) == dict.fromkeys(
+        streets.class_names, True
+    )
+    # The mIoU of saying "road" everywhere must leave room for learning.
+    assert constant_predictor_miou(histogram) < 0.04
+
+
+def test_some_pixels_are_void_and_sizes_are_as_asked(streets):
+    labels = []
+    for sample in streets.samples("train"):
+        image, label = read_sample(sample, streets)
+        assert image.shape == (64, 128, 3)
+        labels.append(label)
+
+    assert 0 < np.mean(np.stack(labels) == 255) < 0.1
+
+
+def test_raw_ids_agree_with_train_ids(streets):
+    for sample in streets.samples("val"):
+        raw = np.asarray(Image.open(str(sample.label).replace("labelTrainIds", "labelIds")))
+        expected = [id2label[raw_id].trainId for raw_id in raw.ravel()]
+        np.testing.assert_array_equal(np.asarray(Image.open(sample.label)).ravel(), expected)
+
+
+def test_colour_alone_does_not_give_the_class_away(streets):
+    """The best guess from a pixel's colour (in 512 bins, on the training pixels themselves)."""
+    joint = np.zeros((512, 19))
+    for sample in streets.samples("train"):
+        image, label = read_sample(sample, streets)
+        bins = (image // 32).astype(int) @ (64, 8, 1)
+        known = label != 255
+        np.add.at(joint, (bins[known], label[known]), 1)
+
+    assert joint.max(axis=1).sum() / joint.sum() < 0.75
+
+
+def test_same_seed_gives_the_same_files(tmp_path):
+    size = {"height": 32, "width": 64, "progress": False}
+    generate(tmp_path / "a", num_train=3, num_val=1, seed=5, **size)
+    generate(tmp_path / "b", num_train=3, num_val=1, seed=5, **size)
+    generate(tmp_path / "more", num_train=5, num_val=2, seed=5, **size)
+    generate(tmp_path / "other", num_train=3, num_val=1, seed=6, **size)
+
+    first = _hashes(tmp_path / "a")
+    assert len(first) == 12
+    assert _hashes(tmp_path / "b") == first
+    assert first.items() <= _hashes(tmp_path / "more").items()
+    other = _hashes(tmp_path / "other")
+    assert all(other[name] != first[name] for name in first if "leftImg8bit" in name)
+    assert len(set(first.values())) == len(first)
+
+
+def test_second_call_does_nothing(tmp_path):
+    parameters = {"num_train": 1, "num_val": 1, "height": 32, "width": 64, "progress": False}
+    source = generate(tmp_path, **parameters)
+    (sample,) = source.samples("train")
+    sample.image.write_bytes(b"left alone")
+
+    generate(tmp_path, **parameters)
+
+    assert sample.image.read_bytes() == b"left alone"
+    with pytest.raises(DataError, match=r"'seed': 0\}, not with .*'seed': 1\}; choose another"):
+        generate(tmp_path, **parameters, seed=1)
+
+
+def test_unfinished_data_set_is_refused_and_made_again(tmp_path):
+    parameters = {"num_train": 2, "num_val": 1, "height": 32, "width": 64, "progress": False}
+    generate(tmp_path, **{**parameters, "num_train": 3})
+    (tmp_path / MARKER).unlink()
+
+    with pytest.raises(DataError, match="no complete synthetic data set"):
+        SyntheticStreets(tmp_path)
+    assert len(generate(tmp_path, **parameters).samples("train")) == 2
+
+
+def test_too_small_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="num_val=0"):
+        generate(tmp_path, num_train=1, num_val=0)
+    with pytest.raises(ValueError, match="height=31"):
+        generate(tmp_path, num_train=1, num_val=1, height=31)
