@@ -88,7 +88,7 @@ class FasterSegNetwork(keras.Model):
         """The network as it is deployed, sharing this one's weights."""
         if not self.auxiliary_heads:
             return self
-        return keras.Model(self.inputs, self.get_layer("upsample_8").output, name=self.name)
+        return keras.Model(self.input, self.get_layer("upsample_8").output, name=self.name)
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ is built by walking our layers, so both nets are read by one set of rules.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ _NORMALIZATION = {
 }
 # Stored by the released code but without effect on any of its results.
 _DEAD = ("channel_attention", "num_batches_tracked")
+_SWITCHABLE_ROW = re.compile(r"(?P<norm>.+)\.bn\.\d+\.\w+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,7 @@ def load_reference_network(
     Raises:
         ValueError: A tensor has another shape than its place; nothing has been changed then.
     """
-    return _load(list(_network_assignments(network)), state)
+    return _load(list(network_assignments(network)), state)
 
 
 def load_reference_supernet(
@@ -78,7 +80,7 @@ def load_reference_supernet(
     Raises:
         ValueError: A tensor has another shape than its place; nothing has been changed then.
     """
-    return _load(list(_supernet_assignments(supernet)), state)
+    return _load(list(supernet_assignments(supernet)), state)
 
 
 def load_reference_architecture(
@@ -106,7 +108,8 @@ def _load(assignments: list[Assignment], state: Mapping[str, np.ndarray]) -> Con
     known = {assignment.name for assignment in assignments}
     rest = [name for name in state if name not in known]
     # `bn.weight` beside `bn.bn.0.weight`: the slimmable norm's own affine pair, never used.
-    switchable = {name.split(".bn.")[0] for name in known if ".bn." in name}
+    matches = (_SWITCHABLE_ROW.fullmatch(name) for name in known)
+    switchable = {match["norm"] for match in matches if match}
     dead = tuple(
         name
         for name in rest
@@ -144,7 +147,8 @@ def _place(target: np.ndarray, value: np.ndarray, assignment: Assignment) -> Non
     target[tuple(slice(0, size) for size in value.shape)] = value
 
 
-def _network_assignments(network: FasterSegNetwork) -> Iterator[Assignment]:
+def network_assignments(network: FasterSegNetwork) -> Iterator[Assignment]:
+    """Where each tensor of a released derived network belongs in ours."""
     plan = network.plan
     yield from _stem(network.get_layer("stem"), "stem")
     for cell in plan.cells:
@@ -164,7 +168,8 @@ def _network_assignments(network: FasterSegNetwork) -> Iterator[Assignment]:
             yield from _head(network.get_layer(f"auxiliary_head_{scale}"), f"heads{scale}")
 
 
-def _supernet_assignments(supernet: Supernet) -> Iterator[Assignment]:
+def supernet_assignments(supernet: Supernet) -> Iterator[Assignment]:
+    """Where each tensor of a released supernet belongs in ours, which must be built."""
     for role_index, role in enumerate((TEACHER, STUDENT)):
         yield from _stem(supernet.stems[role], f"stem.{role_index}")
         decoder = supernet.decoders[role]
