@@ -27,8 +27,8 @@ def random_scale(
     scale = tf.gather(tf.constant(scales, tf.float32), choice)
     size = tf.cast(tf.shape(label), tf.float32) * scale
     size = tf.maximum(tf.cast(tf.round(size), tf.int32), 1)
-    label = tf.image.resize(label[..., tf.newaxis], size, method="nearest")[..., 0]
-    return tf.image.resize(image, size, method="bilinear"), label
+    label = tf.image.resize(tf.expand_dims(label, -1), size, method="nearest")
+    return tf.image.resize(image, size, method="bilinear"), tf.squeeze(label, -1)
 
 
 def random_crop(

@@ -157,16 +157,21 @@ def _shuffled_indices(num_samples: int, seed: int, repeat: bool) -> tf.data.Data
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_samples, dtype=tf.int64), tf.random.fold_in(order_seed, epoch)
+            tf.range(num_samples, dtype=tf.int64), _fold_in(order_seed, epoch)
         )
-        epoch_key = tf.random.fold_in(augmentation_seed, epoch)
+        epoch_key = _fold_in(augmentation_seed, epoch)
 
-        def with_key(position: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return index, tf.random.fold_in(epoch_key, position)
-
-        return tf.data.Dataset.from_tensor_slices(order).enumerate().map(with_key)
+        keys = tf.data.Dataset.range(num_samples).map(
+            lambda position: _fold_in(epoch_key, position)
+        )
+        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), keys)
 
     return epochs.flat_map(one_epoch)
+
+
+def _fold_in(key: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    # Annotated for numbers, but tensors are what it is for.
+    return tf.random.fold_in(key, number)  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def _reader(
@@ -196,7 +201,7 @@ def _pad_to_multiple(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     if multiple == 1:
         return image, label
-    missing = -tf.shape(label) % multiple
+    missing = tf.math.floormod(-tf.shape(label), multiple)
     paddings = [[0, missing[0]], [0, missing[1]]]
     label = tf.pad(label, paddings, constant_values=IGNORE_LABEL)
     # tf.pad takes one value for all channels: it pads the difference to the colour with 0 (which

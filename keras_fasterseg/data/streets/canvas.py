@@ -130,6 +130,11 @@ class Canvas:
         )
 
 
+def steps(start: float, stop: float, step: float) -> list[float]:
+    """`start`, `start + step`, and so on, all before `stop` (after it for a negative step)."""
+    return np.arange(start, stop, step).tolist()
+
+
 def pick(rng: np.random.Generator, *options):
     """One of `options`, each as likely."""
     return options[int(rng.integers(len(options)))]

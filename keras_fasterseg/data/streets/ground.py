@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_fasterseg.data.streets.canvas import IDS, Canvas, jitter, pick, shade
+from keras_fasterseg.data.streets.canvas import IDS, Canvas, jitter, pick, shade, steps
 
 FAR = 220.0
 
@@ -76,15 +76,15 @@ def _draw_markings(canvas: Canvas, rng: np.random.Generator, street: Street, asp
         canvas.surface(patch, None, shade(asphalt, rng.uniform(0.7, 1.2)))
     if rng.random() < 0.8:
         start, dash, gap = rng.uniform(0, 6), rng.uniform(2, 4), rng.uniform(2, 6)
-        for line in np.arange(right - street.lane, left + 1.0, -street.lane):
-            for ahead in np.arange(near + start, 90, dash + gap):
+        for line in steps(right - street.lane, left + 1.0, -street.lane):
+            for ahead in steps(near + start, 90, dash + gap):
                 canvas.surface(_flat(line - 0.08, line + 0.08, ahead, ahead + dash), None, white)
     if rng.random() < 0.5:
         for edge in (left + 0.3, right - 0.3):
             canvas.surface(_flat(edge - 0.06, edge + 0.06, near, FAR), None, white)
     if rng.random() < 0.3:
         ahead = rng.uniform(7, 22)
-        for line in np.arange(left + 0.4, right - 0.4, 1.0):
+        for line in steps(left + 0.4, right - 0.4, 1.0):
             canvas.surface(_flat(line, line + 0.5, ahead, ahead + 3), None, white)
     if rng.random() < 0.6:
         # The shade of the houses of one side.

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from keras_fasterseg.data.streets import furniture, people, vehicles
-from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas, Color, jitter, pick
+from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas, Color, jitter, pick, steps
 from keras_fasterseg.data.streets.ground import Street, draw_ground
 from keras_fasterseg.data.streets.sides import draw_side, draw_skyline, draw_tree
 
@@ -80,10 +80,10 @@ def _draw_sky(rng: np.random.Generator, height: int, width: int) -> tuple[np.nda
     zenith = jitter(rng, pick(rng, (88, 136, 206), (146, 170, 200), (168, 172, 178)), 24)
     haze = jitter(rng, pick(rng, (206, 216, 226), (214, 208, 198), (190, 192, 196)), 20)
     down = np.linspace(0, 2, height, dtype=np.float32).clip(0, 1)[:, None, None]
-    sky = (1 - down) * np.float32(zenith) + down * np.float32(haze)
+    sky = (1 - down) * np.array(zenith, np.float32) + down * np.array(haze, np.float32)
     clouds = _smooth_noise(rng, height, width, 6) + 0.5 * _smooth_noise(rng, height, width, 14)
     cover = (rng.uniform(0.1, 0.9) * (clouds - rng.uniform(-1, 1))).clip(0, 0.8)[..., None]
-    sky = (1 - cover) * sky + cover * np.float32(jitter(rng, (232, 232, 234), 14))
+    sky = (1 - cover) * sky + cover * np.array(jitter(rng, (232, 232, 234), 14), np.float32)
     return sky.clip(0, 255).astype(np.uint8), haze
 
 
@@ -121,7 +121,7 @@ def _traffic(
         place(featured, rng.uniform(left + 0.5, right - 0.5), rng.uniform(5.5, 9))
     for side, edge in zip((-1, 1), street.road, strict=True):
         if rng.random() < 0.55:
-            for ahead in np.arange(rng.uniform(4, 12), 70, rng.uniform(5.5, 9)):
+            for ahead in steps(rng.uniform(4, 12), 70, rng.uniform(5.5, 9)):
                 if rng.random() < 0.75:
                     place("car", edge - side * rng.uniform(0.9, 1.2), float(ahead))
     kinds = ("car", "truck", "bus", "train", "bicycle", "motorcycle", "person")
@@ -151,10 +151,10 @@ def _along_the_road(
             return inner + outward * rng.uniform(0.4, max(0.6, free - 0.3))
 
         if rng.random() < 0.7:
-            for ahead in np.arange(rng.uniform(5, 20), 80, rng.uniform(14, 28)):
+            for ahead in steps(rng.uniform(5, 20), 80, rng.uniform(14, 28)):
                 add(furniture.draw_lamp, kerb(), ahead)
         if rng.random() < 0.35:
-            for ahead in np.arange(rng.uniform(6, 14), 70, rng.uniform(8, 16)):
+            for ahead in steps(rng.uniform(6, 14), 70, rng.uniform(8, 16)):
                 add(draw_tree, kerb(), ahead, height=rng.uniform(3.5, 7))
         for _ in range(int(rng.integers(0, 3))):
             add(furniture.draw_traffic_light, kerb(), rng.uniform(6, 26))

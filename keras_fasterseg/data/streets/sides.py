@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from keras_fasterseg.data.streets.canvas import IDS, Canvas, Color, Point, jitter, pick, shade
+from keras_fasterseg.data.streets.canvas import (
+    IDS,
+    Canvas,
+    Color,
+    Point,
+    jitter,
+    pick,
+    shade,
+    steps,
+)
 
 KINDS = ("building", "wall", "fence", "vegetation", "gap")
 
@@ -121,13 +130,13 @@ def _draw_building(canvas: Canvas, rng, side, line, near, far) -> None:
     for level in range(int(height / floor)):
         bottom = level * floor + (0.05 if level == 0 else low)
         top = level * floor + high
-        for start in np.arange(near + 0.3, far - bay, bay):
+        for start in steps(near + 0.3, far - bay, bay):
             if level == 0 and rng.random() < 0.35:
                 continue
             lit = shade(glass, rng.uniform(0.8, 1.25))
             pane = _upright(line, start + margin, start + bay - margin, bottom, top)
             canvas.surface(pane, None, lit)
-        for start in np.arange(0.8, 9.0, bay):
+        for start in steps(0.8, 9.0, bay):
             left = line + side * start
             pane = _facing(left, left + side * (bay - 2 * margin), near, bottom + 0.4, top)
             canvas.surface(pane, None, shade(glass, rng.uniform(0.7, 1.0)))
@@ -140,10 +149,10 @@ def _draw_wall(canvas: Canvas, rng, side, line, near, far) -> None:
     end = _facing(line, line + side * 0.4, near, 0, height)
     canvas.surface(end, IDS["wall"], shade(color, 0.75))
     canvas.surface(_upright(line, near, far, 0, height), IDS["wall"], color)
-    for course in np.arange(0.3, height - 0.2, 0.5):
+    for course in steps(0.3, height - 0.2, 0.5):
         joint = _upright(line, near, far, course, course + 0.05)
         canvas.surface(joint, None, shade(color, 0.85))
-    for start in np.arange(near, far, rng.uniform(1.5, 4)):
+    for start in steps(near, far, rng.uniform(1.5, 4)):
         joint = _upright(line, start, start + 0.1, 0, height)
         canvas.surface(joint, None, shade(color, 0.75))
     canvas.surface(_upright(line, near, far, height - 0.15, height), None, shade(color, 1.2))
@@ -156,7 +165,7 @@ def _draw_fence(canvas: Canvas, rng, side, line, near, far) -> None:
     # What is seen through a fence is labelled as fence, as in Cityscapes.
     canvas.surface(_upright(line, near, far, 0, height), IDS["fence"], None)
     picket, gap = (0.12, 0.3) if rng.random() < 0.5 else (0.22, 0.34)
-    for start in np.arange(near, far, gap):
+    for start in steps(near, far, gap):
         canvas.surface(_upright(line, start, start + picket, 0, height), None, color)
     for rail in (0.15 * height, 0.85 * height):
         canvas.surface(_upright(line, near, far, rail, rail + 0.1), None, shade(color, 0.8))
@@ -179,7 +188,7 @@ def _draw_gap(canvas: Canvas, rng, side, line, near, far) -> None:
 
 def _backdrop(canvas: Canvas, rng, side, line, near, far) -> None:
     """Trees behind a line, from far to near, and under them grass and bushes."""
-    for ahead in np.arange(far, near, -rng.uniform(3.5, 7)):
+    for ahead in steps(far, near, -rng.uniform(3.5, 7)):
         behind = line + side * rng.uniform(1.5, 5)
         draw_tree(canvas, rng, behind, ahead, rng.uniform(3.5, 9))
     canvas.distance = near

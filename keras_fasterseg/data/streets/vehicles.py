@@ -12,6 +12,7 @@ from keras_fasterseg.data.streets.canvas import (
     paint_color,
     pick,
     shade,
+    steps,
 )
 
 _TYRE = (26, 26, 28)
@@ -94,7 +95,7 @@ def draw_truck(canvas: Canvas, rng: np.random.Generator, right: float, ahead: fl
     _cast_shadow(canvas, body)
     _long_side(canvas, body, raw_id, 0.4, 0.95, (44, 44, 46))
     _long_side(canvas, body, raw_id, 0.95, body.height, shade(color, 0.82))
-    for rib in np.arange(ahead + 1, ahead + body.length, 1.2):
+    for rib in steps(ahead + 1, ahead + body.length, 1.2):
         _side_panel(canvas, body, rib, rib + 0.08, 0.95, body.height, shade(color, 0.7))
     _wheels(canvas, body, raw_id, 0.5, (0.1, 0.25, 0.85))
     if rng.random() < 0.5:
@@ -125,7 +126,7 @@ def draw_bus(canvas: Canvas, rng: np.random.Generator, right: float, ahead: floa
     raw_id = IDS["bus"]
     _cast_shadow(canvas, body)
     _long_side(canvas, body, raw_id, 0.3, body.height, shade(color, 0.85))
-    for start in np.arange(ahead + 0.4, ahead + body.length - 1.3, 1.5):
+    for start in steps(ahead + 0.4, ahead + body.length - 1.3, 1.5):
         _side_panel(canvas, body, start, start + 1.3, 1.3, 2.4, shade(glass, rng.uniform(0.8, 1.3)))
     _wheels(canvas, body, raw_id, 0.48, (0.2, 0.75))
     _near_end(canvas, body, raw_id, 0.3, body.height, color)
@@ -158,7 +159,7 @@ def draw_train(canvas: Canvas, rng: np.random.Generator, right: float, ahead: fl
     canvas.line([top, wire, (top[0] - 0.2 * scale, top[1] - 1.3 * scale)], 1, raw_id, (50, 50, 52))
     _long_side(canvas, body, raw_id, 0.15, body.height, shade(color, 0.85))
     _side_panel(canvas, body, ahead, ahead + body.length, 0.3, 1.1, shade(stripe, 0.85))
-    for start in np.arange(ahead + 1.0, ahead + body.length - 2, 2.2):
+    for start in steps(ahead + 1.0, ahead + body.length - 2, 2.2):
         _side_panel(canvas, body, start, start + 1.8, 1.4, 2.6, shade(glass, rng.uniform(0.8, 1.3)))
     half = body.width / 2
     nose = [
