@@ -90,7 +90,8 @@ class ConvBatchNorm(keras.layers.Layer):
             )
 
     def build(self, input_shape):
-        self.convolution.build(input_shape)
+        # It sees padded images: Keras would refuse sizes that only fit with their padding.
+        self.convolution.build((input_shape[0], None, None, input_shape[-1]))
         self.normalization.build((*input_shape[:-1], self.filters))
 
     def call(self, inputs, width: Width = None, training: bool | None = None):

@@ -8,6 +8,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from tests.layers.closed_forms import convolve
 from tests.layers.reference_weights import (
     WIDTHS,
     assert_close_to_size,
@@ -134,6 +135,17 @@ def test_relu_is_all_that_relu_switches(width_multipliers):
     outputs = without(inputs).numpy()
     assert (outputs < 0).any()
     np.testing.assert_array_equal(with_relu(inputs), np.maximum(outputs, 0))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 3)])
+def test_maps_smaller_than_the_kernel_have_an_output(size):
+    layer = ConvBatchNorm(4, 3, 2)
+    inputs = np.random.default_rng(0).normal(size=(2, *size, 3)).astype("float32")
+    outputs = layer(inputs)
+    # Fresh statistics: mean 0, variance 1.
+    expected = convolve(inputs, layer.convolution.kernel.numpy(), 2) / np.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(outputs, np.maximum(expected, 0), atol=1e-5)
+    assert layer.compute_output_shape(inputs.shape) == expected.shape
 
 
 @pytest.mark.parametrize("width_multipliers", [None, (0.5, 1.0)])

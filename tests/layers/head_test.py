@@ -1,0 +1,86 @@
+"""The head against the reference implementation."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras.src.testing import TestCase
+
+from keras_fasterseg.layers.head import Head, head_filters
+from tests.layers.reference_weights import (
+    assert_close_to_size,
+    below,
+    conv_batch_norm_parts,
+    load,
+    to_ours,
+)
+from tests.shared import load_fixture
+
+
+@functools.cache
+def fixture() -> dict[str, np.ndarray]:
+    return load_fixture("ffm_head")
+
+
+def reference_head(channels: int, **kwargs) -> Head:
+    weights = below(fixture(), f"head_c{channels}/w/")
+    layer = Head(19, **kwargs)
+    layer.build((None, None, None, channels))
+    load(conv_batch_norm_parts(layer.convolution, "conv_3x3.conv", "conv_3x3.bn"), weights)
+    layer.classifier.kernel.assign(to_ours(weights["conv_1x1.weight"]))
+    layer.classifier.bias.assign(weights["conv_1x1.bias"])
+    return layer
+
+
+@pytest.mark.parametrize("channels", [64, 128, 264])
+def test_equals_the_reference(channels):
+    case = below(fixture(), f"head_c{channels}/")
+    layer = reference_head(channels)
+    assert head_filters(channels) == layer.convolution.filters == case["mid_planes"]
+    np.testing.assert_allclose(layer(case["x_nhwc"]), case["y_eval_nhwc"], atol=1e-4)
+
+
+def test_height_and_width_may_be_dynamic():
+    case = below(fixture(), "head_c64/")
+    image = keras.Input((None, None, 64))
+    model = keras.Model(image, reference_head(64)(image))
+    assert model.output_shape == (None, None, None, 19)
+    np.testing.assert_allclose(
+        model.predict(case["x_nhwc"], verbose=0), case["y_eval_nhwc"], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_are_float32_in_half_precision(policy):
+    case = below(fixture(), "head_c64/")
+    outputs = reference_head(64, dtype=policy)(case["x_nhwc"])
+    assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
+    # Roundings to 11 and 8 bits in the sums of one convolution.
+    tolerance = {"mixed_float16": 2**-8, "mixed_bfloat16": 2**-5}[policy]
+    assert_close_to_size(outputs, case["y_eval_nhwc"], tolerance)
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters"), [(8, 8), (256, 256), (257, 128), (264, 132), (512, 256)]
+)
+def test_filters_are_halved_past_256(channels, filters):
+    assert head_filters(channels) == filters
+
+
+def test_needs_a_class():
+    with pytest.raises(ValueError, match="Received: 0"):
+        Head(0)
+
+
+class LayerContractTest(TestCase):
+    def test_layer(self):
+        self.run_layer_test(
+            Head,
+            init_kwargs={"num_classes": 3},
+            input_shape=(2, 4, 5, 8),
+            expected_output_shape=(2, 4, 5, 3),
+            expected_output_dtype="float32",
+            expected_num_trainable_weights=5,
+            expected_num_non_trainable_weights=2,
+        )
