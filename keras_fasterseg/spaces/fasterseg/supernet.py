@@ -43,7 +43,7 @@ class Supernet(keras.Model):
             for one-hot betas; inputs cost half.
 
     Call arguments:
-        images: `(batch, height, width, 3)`, normalised, sides multiples of 64.
+        images: `(batch, height, width, 3)`, normalised, sides multiples of 32 and at least 64.
         choices: `Choices`.
         training: Whether batch statistics are used and the running ones updated.
         frozen: Whether no gradient to the weights of the cells will be asked for, which spares
@@ -150,8 +150,8 @@ class Supernet(keras.Model):
                 kept.append(run(keep_runs, j))
                 if j < 2 and not last:
                     downed.append(run(down_runs, j + 1))
-        for run in (*keep_runs, *down_runs):
-            run.finish()
+        for stack_run in (*keep_runs, *down_runs):
+            stack_run.finish()
         head_width = self.stem_head_widths[choices.role]
         return [
             features[..., : node_filters(scale, self.base_filters, head_width)]

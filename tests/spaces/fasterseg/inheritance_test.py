@@ -16,25 +16,11 @@ from tests.spaces.fasterseg.one_hot_choices import (
     full_branch,
     make_genotype,
     random_images,
-    randomize_weights,
 )
 
 CONVOLUTIONS = PRIMITIVES[1:]
 # By the scale at which a branch ends: the layers whose cells go down, early, late and spread.
 DESCENTS = {8: [()], 16: [(0,), (2,), (4,)], 32: [(0, 1), (1, 3), (3, 4)]}
-
-
-@pytest.fixture(scope="module")
-def supernets():
-    """One supernet a blend, with the same weights."""
-    by_blend = {}
-    for blend in ("inputs", "outputs"):
-        supernet = Supernet(3, NUM_LAYERS, BASE_FILTERS, blend=blend)
-        supernet.build()
-        by_blend[blend] = supernet
-    randomize_weights(by_blend["inputs"].weights)
-    by_blend["outputs"].set_weights(by_blend["inputs"].get_weights())
-    return by_blend
 
 
 def random_branch(downs, role, seed):
