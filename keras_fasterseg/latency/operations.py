@@ -31,7 +31,8 @@ def multiply_accumulates(key: OpKey) -> int:
     if key.operation.endswith("downup"):
         pixels = (key.height // 2) * (key.width // 2)
     return sum(
-        kernel * kernel * inputs * outputs * pixels for kernel, inputs, outputs in _convolutions(key)
+        kernel * kernel * inputs * outputs * pixels
+        for kernel, inputs, outputs in _convolutions(key)
     )
 
 

@@ -24,10 +24,19 @@ def trace_once(function: Callable) -> Callable:
 
         return tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
     if keras.backend.backend() == "jax":
-        import jax
+        import jax  # pyright: ignore[reportMissingImports]
 
         return jax.jit(function, static_argnames=("width_index", "training", "frozen"))
     return function
+
+
+def trace_with_weights(function: Callable) -> Callable:
+    """Like `trace_once`, for a function that reads and assigns weights of layers.
+
+    Only TensorFlow can trace such a function on its own; elsewhere it stays what it is, a part of
+    what the caller traces.
+    """
+    return trace_once(function) if keras.backend.backend() == "tensorflow" else function
 
 
 class LayerStack(keras.layers.Layer):

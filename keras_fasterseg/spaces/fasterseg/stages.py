@@ -69,9 +69,7 @@ def network_stages(
     return tuple(stages)
 
 
-def predicted_latency_ms(
-    genotype: Genotype, table: LatencyTable, num_classes: int = 19
-) -> float:
+def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: int = 19) -> float:
     """Sum of the table's rows over the stages of the deployed network, in milliseconds.
 
     Raises:

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_fasterseg.genotype import SCALES, node_filters
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
-from keras_fasterseg.layers.layer_stack import LayerStack
+from keras_fasterseg.layers.layer_stack import LayerStack, trace_with_weights
 from keras_fasterseg.layers.mixed_op import MixedOp
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.spaces.fasterseg.architecture import MINIMAL_LAYERS
@@ -111,6 +111,7 @@ class Supernet(keras.Model):
         for stacks in (self.keep, self.down):
             for scale, stack in zip(SCALES, stacks, strict=False):
                 stack.build((None, None, None, node_filters(scale, self.base_filters, 1.0)))
+        self._traced_cells = trace_with_weights(self._cells)
         self.built = True
 
     def call(
@@ -127,45 +128,60 @@ class Supernet(keras.Model):
         self, images: Any, choices: Choices, training: bool = False, frozen: bool = False
     ) -> list[Any]:
         """Outputs of the last layer at 1/8, 1/16 and 1/32, as wide as the heads of the role."""
-        nodes = _Nodes(choices, self.width_multipliers, self.stem_head_widths[choices.role])
-        stem = self.stems[choices.role](images, training=training)
-        if not nodes.static:
-            stem = _pad_channels(stem, node_filters(8, self.base_filters, 1.0))
-        keep_runs = [stack.start(training, frozen) for stack in self.keep]
-        down_runs = [stack.start(training, frozen) for stack in self.down]
-        kept, downed = [stem], []
-        for layer in range(self.num_layers):
-            last = layer == self.num_layers - 1
-            inputs = self._node_inputs(layer, kept, downed, choices)
-            kept, downed = [], []
-            for j, node_inputs in enumerate(inputs):
-                alpha = choices.alphas[j][layer - j] * nodes.gate(layer - 1, j)
-
-                def run(runs, destination, node_inputs=node_inputs, j=j, alpha=alpha, layer=layer):
-                    width = nodes.width(layer, destination, self.num_layers)
-                    weights = alpha * nodes.gate(layer, destination, self.num_layers)
-                    results = [runs[j](layer - j, x, weights, width) for _, x in node_inputs]
-                    return _blend([share for share, _ in node_inputs], results, self.compute_dtype)
-
-                kept.append(run(keep_runs, j))
-                if j < 2 and not last:
-                    downed.append(run(down_runs, j + 1))
-        for stack_run in (*keep_runs, *down_runs):
-            stack_run.finish()
-        head_width = self.stem_head_widths[choices.role]
+        features = self.stems[choices.role](images, training=training)
+        head_filters = self.stem_head_widths[choices.role]
+        head_width = self.width_multipliers.index(head_filters)
+        if not isinstance(choices.widths, int):
+            # From here on teacher and student differ in values only: one trace serves both.
+            features = _pad_channels(features, node_filters(8, self.base_filters, 1.0))
+            head_width = ops.one_hot(head_width, len(self.width_multipliers), dtype="float32")
+        outputs = self._traced_cells(
+            features,
+            choices.alphas,
+            choices.betas,
+            choices.widths,
+            head_width,
+            training=training,
+            frozen=frozen,
+        )
         return [
-            features[..., : node_filters(scale, self.base_filters, head_width)]
-            for scale, features in zip(SCALES, kept, strict=True)
+            output[..., : node_filters(scale, self.base_filters, head_filters)]
+            for scale, output in zip(SCALES, outputs, strict=True)
         ]
 
-    def _node_inputs(self, layer, kept, downed, choices):
+    def _cells(self, features, alphas, betas, widths, head_width, training, frozen):
+        nodes = _Nodes(self.num_layers, widths, head_width)
+        keep_runs = [stack.start(training, frozen) for stack in self.keep]
+        down_runs = [stack.start(training, frozen) for stack in self.down]
+        kept, downed = [features], []
+        for layer in range(self.num_layers):
+            inputs = self._node_inputs(layer, kept, downed, betas)
+            kept, downed = [], []
+            for j, node_inputs in enumerate(inputs):
+                alpha = alphas[j][layer - j] * nodes.gate(layer - 1, j)
+
+                def run(stack_run, destination, row, node_inputs=node_inputs, alpha=alpha):
+                    layer, j = row
+                    width = nodes.width(layer, destination)
+                    weights = alpha * nodes.gate(layer, destination)
+                    results = [stack_run(layer - j, x, weights, width) for _, x in node_inputs]
+                    return _blend([share for share, _ in node_inputs], results, self.compute_dtype)
+
+                kept.append(run(keep_runs[j], j, (layer, j)))
+                if j < 2 and layer + 1 < self.num_layers:
+                    downed.append(run(down_runs[j], j + 1, (layer, j)))
+        for stack_run in (*keep_runs, *down_runs):
+            stack_run.finish()
+        return kept
+
+    def _node_inputs(self, layer, kept, downed, betas):
         """For each scale the inputs of its cell as `[(share or None, features), ...]`."""
         inputs = [[(None, kept[0])]]
         for j in range(1, min(layer, 2) + 1):
             if layer == j:
                 inputs.append([(None, downed[j - 1])])
                 continue
-            beta = choices.betas[j - 1][layer - j - 1]
+            beta = betas[j - 1][layer - j - 1]
             pair = [(beta[0], downed[j - 1]), (beta[1], kept[j])]
             if self.blend == "inputs":
                 shares, features = zip(*pair, strict=True)
@@ -186,28 +202,27 @@ class Supernet(keras.Model):
 
 
 class _Nodes:
-    """Widths and gates of the nodes; the node (layer, j) is what layer `layer` hands to scale j."""
+    """Widths and gates of the nodes; the node (layer, j) is what layer `layer` hands to scale j.
 
-    def __init__(self, choices: Choices, width_multipliers: tuple[float, ...], fixed: float):
-        self.static = isinstance(choices.widths, int)
-        self._choices = choices
-        self._fixed_index = width_multipliers.index(fixed)
-        self._num_widths = len(width_multipliers)
-        self._gates = None
-        if not self.static:
-            self._gates = [straight_through_gate(widths) for widths in choices.widths]
+    Nodes after the last layer feed the heads and have their width.
+    """
 
-    def width(self, layer: int, j: int, num_layers: int) -> Any:
-        """Width of a node as the layers take it; nodes after the last layer feed the heads."""
-        if layer == num_layers - 1:
-            if self.static:
-                return self._fixed_index
-            return ops.one_hot(self._fixed_index, self._num_widths, dtype="float32")
-        return self._choices.widths if self.static else self._choices.widths[j][_row(layer, j)]
+    def __init__(self, num_layers: int, widths: Any, head_width: Any):
+        self._last = num_layers - 1
+        self._widths = widths
+        self._head_width = head_width
+        self._static = isinstance(widths, int)
+        self._gates = None if self._static else [straight_through_gate(rows) for rows in widths]
 
-    def gate(self, layer: int, j: int, num_layers: int | None = None) -> Any:
+    def width(self, layer: int, j: int) -> Any:
+        """Width of a node as the layers take it."""
+        if layer == self._last:
+            return self._head_width
+        return self._widths if self._static else self._widths[j][_row(layer, j)]
+
+    def gate(self, layer: int, j: int) -> Any:
         """1, with the gradient of a sampled width; plainly 1 for stem, heads and fixed widths."""
-        if self.static or layer < 0 or layer + 1 == num_layers:
+        if self._static or layer < 0 or layer == self._last:
             return 1.0
         return self._gates[j][_row(layer, j)]
 

@@ -1,0 +1,141 @@
+"""From data settings to sources and batches."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.data.registry import load_source
+from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.data.split_halves import split_halves
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
+from keras_fasterseg.pipelines.settings import DataSettings, Size, require
+
+
+def open_source(
+    settings: DataSettings, workdir: pathlib.Path, seed: int, progress: bool = True
+) -> SegmentationSource:
+    """The data set, generated first if it is the synthetic one and has no folder of its own.
+
+    Raises:
+        ValueError: There is no such data set, or its folder is not named.
+        DataError: A folder or file is missing or faulty; the message names it.
+    """
+    if settings.dataset == "synthetic" and settings.data_dir is None:
+        height, width = settings.synthetic_size
+        return generate(
+            workdir / "data",
+            num_train=settings.synthetic_train_images,
+            num_val=settings.synthetic_val_images,
+            height=height,
+            width=width,
+            seed=seed,
+            progress=progress,
+        )
+    require(
+        settings.data_dir is not None,
+        f"The data set {settings.dataset!r} needs its folder; set --data_dir.",
+    )
+    return load_source(settings.dataset, settings.data_dir)
+
+
+def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:
+    """Opens every file of both splits once.
+
+    Raises:
+        DataError: A file is missing or faulty; the message names it.
+    """
+    for split in dict.fromkeys((settings.train_split, settings.val_split)):
+        check_samples(source, split, progress=progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Endless training batches and how many of them make an epoch."""
+
+    dataset: tf.data.Dataset
+    steps_per_epoch: int
+
+
+def training_batches(
+    source: SegmentationSource,
+    samples: tuple[Sample, ...],
+    *,
+    batch_size: int,
+    crop_size: Size,
+    downsample: int,
+    steps_per_epoch: int | None,
+    cache: bool,
+    seed: int,
+) -> Batches:
+    """Augmented batches of `samples` without end.
+
+    Raises:
+        ValueError: The crop is not of multiples of 32, or there are fewer samples than a batch has.
+    """
+    check_crop(crop_size)
+    require(
+        len(samples) >= batch_size,
+        f"{len(samples)} images are fewer than one batch of {batch_size}; "
+        "set a smaller batch size or give more images.",
+    )
+    dataset = make_dataset(
+        samples,
+        source=source,
+        batch_size=batch_size,
+        training=True,
+        crop_size=crop_size,
+        downsample=downsample,
+        seed=seed,
+        repeat=True,
+        cache=cache,
+    )
+    return Batches(dataset, steps_per_epoch or len(samples) // batch_size)
+
+
+def bilevel_batches(
+    source: SegmentationSource,
+    samples: tuple[Sample, ...],
+    *,
+    seed: int,
+    **kwargs,
+) -> Batches:
+    """Pairs of batches from two disjoint halves of `samples`: for weights and for architectures."""
+    halves = split_halves(samples, seed)
+    weights, architecture = (
+        training_batches(source, half, seed=seed + index, **kwargs)
+        for index, half in enumerate(halves)
+    )
+    dataset = tf.data.Dataset.zip((weights.dataset, architecture.dataset))
+    return Batches(dataset, min(weights.steps_per_epoch, architecture.steps_per_epoch))
+
+
+def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:
+    """Whole uint8 images and labels of a split, one by one, as a `Runner` takes them."""
+    samples = source.samples(split)
+    return make_dataset(samples, source=source, batch_size=1, training=False, normalize=False)
+
+
+def supernet_evaluation_batches(
+    source: SegmentationSource, split: str, count: int, downsample: int
+) -> tf.data.Dataset:
+    """Whole normalised images of a split, the first `count`, padded to multiples of 32."""
+    return make_dataset(
+        source.samples(split)[:count],
+        source=source,
+        batch_size=1,
+        training=False,
+        downsample=downsample,
+        size_multiple=SIZE_MULTIPLE,
+    )
+
+
+def check_crop(crop_size: Size) -> None:
+    """Raises `ValueError` unless the sides are positive multiples of 32."""
+    require(
+        all(side >= 32 and side % 32 == 0 for side in crop_size),
+        f"A crop must be of positive multiples of 32. Received: {crop_size[0]}x{crop_size[1]}",
+    )

@@ -1,0 +1,74 @@
+"""Job: train the supernet's weights before the search."""
+
+import pathlib
+
+import keras
+
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import atomic_path
+from keras_fasterseg.pipelines.datasets import training_batches
+from keras_fasterseg.pipelines.settings import DataSettings, PretrainSettings, SupernetSettings
+from keras_fasterseg.pipelines.supernets import build_search_space
+from keras_fasterseg.pipelines.training_callbacks import (
+    decaying_sgd,
+    logging_callbacks,
+    verbosity,
+)
+from keras_fasterseg.search.graph_options import without_graph_rewriting
+from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+
+WEIGHTS = "supernet.weights.h5"
+
+
+def pretrain(
+    folder: pathlib.Path,
+    source: SegmentationSource,
+    data: DataSettings,
+    supernet: SupernetSettings,
+    settings: PretrainSettings,
+    seed: int,
+) -> pathlib.Path:
+    """Trains a supernet and returns the file of its weights in `folder`.
+
+    Besides: `log.csv` and `tensorboard/`.
+    """
+    keras.utils.set_random_seed(seed)
+    batches = training_batches(
+        source,
+        source.samples(data.train_split),
+        batch_size=settings.batch_size,
+        crop_size=settings.crop_size,
+        downsample=settings.downsample,
+        steps_per_epoch=settings.steps_per_epoch,
+        cache=data.cache,
+        seed=seed,
+    )
+    space = build_search_space(supernet, source.num_classes, seed)
+    trainer = SupernetPretrainer(
+        space.supernet,
+        space.teacher,
+        space.student,
+        clip_norm=settings.clip_norm,
+        weight_decay=settings.weight_decay,
+        seed=seed,
+    )
+    optimizer = decaying_sgd(
+        settings.learning_rate,
+        settings.learning_rate_decay,
+        batches.steps_per_epoch,
+        settings.momentum,
+    )
+    optimizer.build(space.supernet.trainable_variables)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    if settings.epochs:
+        with without_graph_rewriting():
+            trainer.fit(
+                batches.dataset,
+                epochs=settings.epochs,
+                steps_per_epoch=batches.steps_per_epoch,
+                callbacks=logging_callbacks(folder),
+                verbose=verbosity(),
+            )
+    with atomic_path(folder / WEIGHTS) as path:
+        space.supernet.save_weights(path)
+    return folder / WEIGHTS

@@ -1,0 +1,128 @@
+"""The settings of the jobs: frozen dataclasses whose fields say what they mean, once, here."""
+
+import dataclasses
+from typing import Any
+
+Size = tuple[int, int]
+
+
+def setting(default: Any, description: str) -> Any:
+    """A dataclass field with its default and the sentence that a flag's help shows."""
+    return dataclasses.field(default=default, metadata={"help": description})
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Which images and labels."""
+
+    dataset: str = setting("synthetic", "Data set: camvid, cityscapes or synthetic.")
+    data_dir: str | None = setting(
+        None, "Folder of the data set; synthetic is generated below the workdir if unset."
+    )
+    train_split: str = setting("train", "Split to search and train on.")
+    val_split: str = setting("val", "Split to evaluate on.")
+    synthetic_train_images: int = setting(400, "Training images that synthetic generates.")
+    synthetic_val_images: int = setting(60, "Validation images that synthetic generates.")
+    synthetic_size: Size = setting((128, 256), "Height x width of generated images.")
+    cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).")
+
+
+@dataclasses.dataclass(frozen=True)
+class SupernetSettings:
+    """Which supernet."""
+
+    num_layers: int = setting(16, "Layers of the supernet, at least 4.")
+    base_filters: int = setting(12, "Base filters F: a node at scale s has s * F filters.")
+    student_width: float = setting(8 / 12, "Width multiplier of the student's stem and heads.")
+
+
+@dataclasses.dataclass(frozen=True)
+class LatencySettings:
+    """How the latency table is made."""
+
+    latency_size: Size = setting((1024, 2048), "Height x width that latencies are measured at.")
+    latency_warmup: int = setting(3, "Runs of an operation before the first that counts.")
+    latency_repetitions: int = setting(10, "Measurements of an operation.")
+    latency_table: str | None = setting(
+        None, "An existing table to use, in place of measuring this device."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainSettings:
+    """How the supernet's weights are trained before the search (the paper's constants)."""
+
+    epochs: int = setting(20, "Epochs; 0 skips pretraining.")
+    steps_per_epoch: int | None = setting(None, "Steps an epoch; unset: all images once.")
+    batch_size: int = setting(3, "Images a step.")
+    crop_size: Size = setting((256, 512), "Height x width of random crops, multiples of 32.")
+    downsample: int = setting(2, "Images are first made smaller by this factor.")
+    learning_rate: float = setting(0.02, "SGD's learning rate in the first epoch.")
+    learning_rate_decay: float = setting(0.978, "Factor of the learning rate from epoch to epoch.")
+    momentum: float = setting(0.9, "SGD's momentum.")
+    weight_decay: float = setting(5e-4, "Factor of the L2 term in the gradient.")
+    clip_norm: float = setting(5.0, "Largest global norm of a step's gradient.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+    """How the architectures are searched (the paper's constants)."""
+
+    epochs: int = setting(30, "Epochs.")
+    steps_per_epoch: int | None = setting(None, "Steps an epoch; unset: each half once.")
+    batch_size: int = setting(2, "Images a step, from each half of the training set.")
+    crop_size: Size = setting((224, 448), "Height x width of random crops, multiples of 32.")
+    downsample: int = setting(2, "Images are first made smaller by this factor.")
+    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.")
+    learning_rate_decay: float = setting(0.978, "Factor of the learning rate from epoch to epoch.")
+    momentum: float = setting(0.9, "SGD's momentum.")
+    weight_decay: float = setting(5e-4, "Factor of the L2 term in the weights' gradient.")
+    clip_norm: float = setting(5.0, "Largest global norm of a step's weight gradient.")
+    architecture_learning_rate: float = setting(3e-4, "Adam's learning rate of alpha, beta, gamma.")
+    penalty_weight: float = setting(0.06, "Initial weight of the latency penalty, lambda.")
+    penalty_shares: str = setting(
+        "paper", "Shares of operators, paths and widths in the penalty: paper, code or auto."
+    )
+    min_fps: float = setting(155.0, "Frame rate below which lambda grows.")
+    max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.")
+    temperature: float = setting(1.0, "Temperature of the width sampling in the first epoch.")
+    temperature_decay: float = setting(1.0, "Factor of the temperature from epoch to epoch.")
+    validation_images: int = setting(50, "Validation images that an epoch's report looks at.")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """How a derived network is trained (the paper's constants)."""
+
+    epochs: int = setting(600, "Epochs.")
+    steps_per_epoch: int | None = setting(1000, "Steps an epoch; unset: all images once.")
+    batch_size: int = setting(12, "Images a step.")
+    crop_size: Size = setting((512, 1024), "Height x width of random crops, multiples of 32.")
+    downsample: int = setting(1, "Images are first made smaller by this factor.")
+    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.")
+    learning_rate_decay: float = setting(0.992, "Factor of the learning rate from epoch to epoch.")
+    momentum: float = setting(0.9, "SGD's momentum.")
+    weight_decay: float = setting(5e-4, "Factor of the L2 term in the gradient.")
+    auxiliary_weight: float = setting(0.2, "Weight of the auxiliary heads' losses.")
+    distillation_weight: float = setting(1.0, "Weight of the distillation loss.")
+    distillation_reduction: str = setting(
+        "element_mean", "Mean of the distillation loss: element_mean or pixel_mean."
+    )
+    evaluate_every: int = setting(10, "Evaluate after every so many epochs, and after the last.")
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkSettings:
+    """How frame rates are measured."""
+
+    input_size: Size = setting((1024, 2048), "Height x width of the benchmark's images.")
+    batch_size: int = setting(1, "Images a call.")
+    warmup: int = setting(10, "Calls before the first that counts.")
+    repetitions: int = setting(50, "Calls that count, at least.")
+    seconds: float = setting(3.0, "Seconds to measure, at least.")
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises `ValueError(message)` unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)

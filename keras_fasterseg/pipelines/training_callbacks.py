@@ -1,0 +1,46 @@
+"""Logs and schedules that every training job shares."""
+
+import math
+import pathlib
+import sys
+
+import keras
+
+
+def logging_callbacks(folder: pathlib.Path) -> list[keras.callbacks.Callback]:
+    """A CSV log, TensorBoard scalars, and an end when the loss is no number any more."""
+    return [
+        keras.callbacks.CSVLogger(str(folder / "log.csv")),
+        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+        StopOnNaN(),
+    ]
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with an error when the loss is NaN or infinite.
+
+    Raises:
+        FloatingPointError: At the end of the epoch in which it happened.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is {loss} after epoch {epoch + 1}; lower the learning rate."
+            )
+
+
+def verbosity() -> int:
+    """Keras' bars on a terminal, a line an epoch elsewhere."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def decaying_sgd(
+    learning_rate: float, decay: float, steps_per_epoch: int, momentum: float
+) -> keras.optimizers.SGD:
+    """SGD whose learning rate falls by a factor from epoch to epoch."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(
+        learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
+    )
+    return keras.optimizers.SGD(schedule, momentum=momentum)

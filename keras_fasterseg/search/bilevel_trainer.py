@@ -1,0 +1,162 @@
+"""The search: weights on one half of the data, architectures on the other, in turn."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
+from keras_fasterseg.search.passes import SupernetPasses, apply_gradients, sum_gradients
+from keras_fasterseg.search.supernet_pretrainer import with_uniform_width
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+
+
+class LatencyPenalty:
+    """The student's expected latency as a share of a target.
+
+    Args:
+        costs: What the operations cost on the device.
+        target_ms: Latency that counts as 1, in milliseconds: 1000 over the middle of the band of
+            frame rates.
+        weights: Shares of operators, paths and widths.
+    """
+
+    def __init__(self, costs: LatencyCosts, target_ms: float, weights: LatencyWeights = PAPER):
+        if target_ms <= 0:
+            raise ValueError(f"`target_ms` must be positive. Received: target_ms={target_ms}")
+        self.costs = costs
+        self.target_ms = target_ms
+        self.weights = weights
+
+    def __call__(self, choices: Choices) -> tf.Tensor:
+        """The penalty of `choices`, dimensionless and differentiable."""
+        latency = decoupled_latency(
+            choices.alphas, choices.betas, choices.widths, self.costs, self.weights
+        )
+        return latency / self.target_ms
+
+
+class BilevelTrainer(keras.Model):
+    """Alternates a step of the architectures and a step of the weights.
+
+    A step sums four passes: the teacher, the student with sampled widths, the student at its
+    widest and at its narrowest. Architectures also carry the student's latency penalty. First
+    order: neither step looks through the other.
+
+    Compile with both optimizers: `compile(optimizer=SGD(...), architecture_optimizer=Adam(...))`.
+
+    Args:
+        supernet: The built supernet.
+        teacher, student: The architectures.
+        penalty: The student's latency penalty, a function of its `Choices`; `None` for no penalty.
+        penalty_weight: Initial factor of the penalty, lambda.
+        temperature: Initial temperature of the width sampling.
+        clip_norm: Largest global norm of the weights' summed gradient.
+        weight_decay: Factor of the L2 term in the weights' gradient.
+
+    Data: pairs of (images, labels) pairs: `((images, labels), (images, labels))`, the first for the
+    weights, the second for the architectures.
+
+    Reference:
+        FasterSeg, sections 3.2 to 3.4 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        teacher: Architecture,
+        student: Architecture,
+        penalty: Callable[[Choices], tf.Tensor] | None = None,
+        penalty_weight: float = 0.06,
+        temperature: float = 1.0,
+        clip_norm: float = 5.0,
+        weight_decay: float = 5e-4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supernet = supernet
+        self.teacher = teacher
+        self.student = student
+        self.penalty = penalty
+        self.penalty_weight = self._scalar("penalty_weight", penalty_weight)
+        self.temperature = self._scalar("temperature", temperature)
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.architecture_optimizer = None
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.architecture_loss_tracker = keras.metrics.Mean(name="architecture_loss")
+        self.penalty_tracker = keras.metrics.Mean(name="latency_penalty")
+        self.passes = SupernetPasses(supernet)
+        self.built = True
+
+    def _scalar(self, name: str, value: float) -> keras.Variable:
+        initializer = keras.initializers.Constant(value)
+        return self.add_weight(
+            shape=(), initializer=initializer, name=name, trainable=False, autocast=False
+        )
+
+    def compile(self, optimizer, architecture_optimizer, **kwargs):
+        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        self.architecture_optimizer = architecture_optimizer
+        optimizer.build(self.supernet.trainable_variables)
+        architecture_optimizer.build(self.architecture_variables)
+
+    @property
+    def architecture_variables(self) -> list[keras.Variable]:
+        """Alphas, betas and gammas of both architectures."""
+        return [*self.teacher.trainable_variables, *self.student.trainable_variables]
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker, self.architecture_loss_tracker, self.penalty_tracker]
+
+    def train_step(self, data):
+        weight_batch, architecture_batch = data
+        self._architecture_step(*architecture_batch)
+        self._weight_step(*weight_batch)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _architecture_step(self, images, labels):
+        with tf.GradientTape() as tape:
+            settings = self._settings()
+            targets = tf.nest.flatten(settings)
+            penalty = self.penalty(settings[1]) if self.penalty is not None else tf.constant(0.0)
+            weighted_penalty = penalty * tf.convert_to_tensor(self.penalty_weight)
+        losses, gradients = [], []
+        for choices in settings:
+            loss, parts = self.passes.choice_gradients(images, labels, choices)
+            losses.append(loss)
+            gradients.extend(parts)
+        variables = self.architecture_variables
+        gradients = tape.gradient(
+            [*targets, weighted_penalty],
+            [variable.value for variable in variables],
+            output_gradients=[*gradients, tf.ones_like(weighted_penalty)],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        self.architecture_optimizer.apply(gradients, variables)
+        self.architecture_loss_tracker.update_state(tf.add_n(losses) + weighted_penalty)
+        self.penalty_tracker.update_state(penalty)
+
+    def _weight_step(self, images, labels):
+        parts = [
+            self.passes.weight_gradients(images, labels, choices) for choices in self._settings()
+        ]
+        weights = self.supernet.trainable_variables
+        gradients = sum_gradients([gradients for _, gradients in parts])
+        apply_gradients(self.optimizer, gradients, weights, self.clip_norm, self.weight_decay)
+        self.loss_tracker.update_state(tf.add_n([loss for loss, _ in parts]))
+
+    def _settings(self) -> tuple[Choices, Choices, Choices, Choices]:
+        """Teacher, student sampled, student widest, student narrowest."""
+        widest = len(self.supernet.width_multipliers) - 1
+        student = self.student(training=True, temperature=tf.convert_to_tensor(self.temperature))
+        return (
+            with_uniform_width(self.teacher(), widest, self.supernet),
+            student,
+            with_uniform_width(student, widest, self.supernet),
+            with_uniform_width(student, 0, self.supernet),
+        )

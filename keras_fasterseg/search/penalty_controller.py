@@ -1,0 +1,56 @@
+"""Keeps the search inside a band of frame rates."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+
+class PenaltyController(keras.callbacks.Callback):
+    """Adapts the weight of the latency penalty after every epoch.
+
+    It is halved if any candidate is at least as fast as `max_fps`, doubled if any is at most as
+    fast as `min_fps` (both at once cancel), and left alone inside the band.
+
+    Args:
+        candidate_fps: Frame rates of the networks that the search would derive now.
+        min_fps: Lower end of the band.
+        max_fps: Upper end of the band.
+
+    Raises:
+        ValueError: The band is empty.
+
+    Reference:
+        FasterSeg's released search loop (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self, candidate_fps: Callable[[], Sequence[float]], min_fps: float, max_fps: float
+    ):
+        super().__init__()
+        if not 0 < min_fps < max_fps:
+            raise ValueError(
+                "`min_fps` must be positive and below `max_fps`. "
+                f"Received: min_fps={min_fps}, max_fps={max_fps}"
+            )
+        self.candidate_fps = candidate_fps
+        self.min_fps = min_fps
+        self.max_fps = max_fps
+
+    def on_epoch_end(self, epoch, logs=None):
+        weight = self.model.penalty_weight
+        weight.assign(
+            adapted_weight(float(weight), self.candidate_fps(), self.min_fps, self.max_fps)
+        )
+        if logs is not None:
+            logs["penalty_weight"] = float(weight)
+
+
+def adapted_weight(
+    weight: float, candidate_fps: Sequence[float], min_fps: float, max_fps: float
+) -> float:
+    """The next epoch's penalty weight; see `PenaltyController`."""
+    if any(fps >= max_fps for fps in candidate_fps):
+        weight /= 2
+    if any(fps <= min_fps for fps in candidate_fps):
+        weight *= 2
+    return weight

@@ -1,0 +1,61 @@
+"""Accuracy of the supernet under one setting, before any network is derived."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
+
+
+class SupernetEvaluator:
+    """Mean IoU of the supernet's five predictions, at full size, on labelled batches.
+
+    Args:
+        supernet: The supernet.
+        batches: Repeatable batches of normalised images and labels (255: ignored), sides multiples
+            of 32.
+    """
+
+    def __init__(self, supernet: Supernet, batches: Iterable[tuple[Any, Any]]):
+        self.supernet = supernet
+        self.batches = batches
+        self._predict = tf.function(self._class_ids, autograph=False)
+
+    def __call__(self, choices: Choices) -> dict[str, float]:
+        """Mean IoU by name of the prediction, such as `scale_8_32`."""
+        classes = self.supernet.num_classes
+        confusions = {name: np.zeros((classes, classes), np.int64) for name in Predictions._fields}
+        for images, labels in self.batches:
+            labels = np.asarray(labels)
+            valid = labels < classes
+            predictions = self._predict(images, choices)
+            for name, ids in zip(Predictions._fields, predictions, strict=True):
+                pairs = labels[valid].astype(np.int64) * classes + ids.numpy()[valid]
+                counts = np.bincount(pairs, minlength=classes * classes)
+                confusions[name] += counts.reshape(classes, classes)
+        return {name: float(iou_from_confusion(table).mean) for name, table in confusions.items()}
+
+    def _class_ids(self, images, choices):
+        size = tf.shape(images)[1], tf.shape(images)[2]
+        predictions = self.supernet(images, choices=choices, training=False, frozen=True)
+        return [tf.argmax(resize_bilinear(logits, size), axis=-1) for logits in predictions]
+
+
+def discretized(choices: Choices) -> Choices:
+    """`choices` with every alpha and beta replaced by its likeliest entry."""
+
+    def one_hot(rows):
+        return tf.one_hot(tf.argmax(rows, axis=-1), rows.shape[-1])
+
+    return dataclasses.replace(
+        choices,
+        alphas=tuple(one_hot(rows) for rows in choices.alphas),
+        betas=tuple(one_hot(rows) for rows in choices.betas),
+    )

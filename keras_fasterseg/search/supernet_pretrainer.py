@@ -1,0 +1,106 @@
+"""Training the supernet's weights before any architecture is searched."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from keras_fasterseg.search.passes import SupernetPasses, apply_gradients, sum_gradients
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import (
+    Choices,
+    one_hot_widths,
+    uniform_widths,
+    width_shapes,
+)
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+
+
+class SupernetPretrainer(keras.Model):
+    """Trains weights at the largest, the smallest and two random widths a step.
+
+    Even steps run with the teacher's stem and heads, odd steps with the student's (the released
+    code never trains the student's). Operations and paths are blended as the architectures say,
+    uniformly at the start, and are not trained.
+
+    Compile with the optimizer alone: `compile(optimizer=SGD(..., momentum=0.9))`.
+
+    Args:
+        supernet: The built supernet.
+        teacher, student: The architectures.
+        clip_norm: Largest global norm of the summed gradient.
+        weight_decay: Factor of the L2 term in the gradient.
+        seed: Seed of the random widths.
+
+    Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
+
+    Reference:
+        FasterSeg, section 4.2 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        teacher: Architecture,
+        student: Architecture,
+        clip_norm: float = 5.0,
+        weight_decay: float = 5e-4,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supernet = supernet
+        self.teacher = teacher
+        self.student = student
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.random = keras.random.SeedGenerator(seed)
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.passes = SupernetPasses(supernet)
+        self.built = True
+
+    @property
+    def metrics(self):
+        return [self.loss_tracker]
+
+    def train_step(self, data):
+        images, labels = data
+        narrow_and_wide = self._uniform(0), self._uniform(len(self.supernet.width_multipliers) - 1)
+        widths = [*reversed(narrow_and_wide), self._random(), self._random()]
+
+        def run(architecture: Architecture):
+            choices = architecture()
+            parts = [
+                self.passes.weight_gradients(
+                    images, labels, dataclasses.replace(choices, widths=setting)
+                )
+                for setting in widths
+            ]
+            loss = tf.add_n([loss for loss, _ in parts])
+            return loss, sum_gradients([gradients for _, gradients in parts])
+
+        loss, gradients = tf.cond(
+            tf.equal(tf.cast(self.optimizer.iterations, tf.int64) % 2, 0),
+            lambda: run(self.teacher),
+            lambda: run(self.student),
+        )
+        weights = self.supernet.trainable_variables
+        apply_gradients(self.optimizer, gradients, weights, self.clip_norm, self.weight_decay)
+        self.loss_tracker.update_state(loss)
+        return {"loss": self.loss_tracker.result()}
+
+    def _uniform(self, index: int):
+        count = len(self.supernet.width_multipliers)
+        return uniform_widths(index, self.supernet.num_layers, count)
+
+    def _random(self):
+        count = len(self.supernet.width_multipliers)
+        shapes = width_shapes(self.supernet.num_layers)
+        indexes = [keras.random.randint((n,), 0, count, seed=self.random) for n in shapes]
+        return one_hot_widths(indexes, count)
+
+
+def with_uniform_width(choices: Choices, index: int, supernet: Supernet) -> Choices:
+    """`choices` with width `index` at every node, as tensors, so that one trace serves all."""
+    count = len(supernet.width_multipliers)
+    return dataclasses.replace(choices, widths=uniform_widths(index, supernet.num_layers, count))

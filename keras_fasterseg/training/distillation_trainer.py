@@ -1,0 +1,98 @@
+"""Training of a derived network, alone or with a frozen teacher beside it."""
+
+import keras
+import tensorflow as tf
+
+from keras_fasterseg.losses.distillation import distillation_loss
+from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+
+
+class DistillationTrainer(keras.Model):
+    """Trains a network with auxiliary heads; with a teacher it also imitates the teacher's logits.
+
+    `loss = OHEM(1/8) + .2 * OHEM(1/16) + .2 * OHEM(1/32) + KL(teacher || network)`, all at the size
+    of the labels. The L2 term is part of the gradient, so that SGD's momentum sees it.
+
+    Args:
+        network: Maps images to a dictionary of full-size logits, `scale_8` the prediction.
+        teacher: Maps images to full-size logits; it is not trained. `None`: no distillation.
+        auxiliary_weight: Weight of the losses of the auxiliary heads.
+        distillation_weight: Weight of the distillation loss.
+        distillation_reduction: "element_mean" (released: mean over batch, pixels and classes) or
+            "pixel_mean".
+        threshold: Of the OHEM cross-entropy.
+        ignore_label: Label of pixels that do not count.
+        weight_decay: Factor of the L2 term in the gradient.
+
+    Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
+
+    Reference:
+        FasterSeg, section 3.4 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        teacher: keras.Model | None = None,
+        auxiliary_weight: float = 0.2,
+        distillation_weight: float = 1.0,
+        distillation_reduction: str = "element_mean",
+        threshold: float = 0.7,
+        ignore_label: int = 255,
+        weight_decay: float = 5e-4,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.network = network
+        if teacher is not None:
+            teacher.trainable = False
+        self.teacher = teacher
+        self.auxiliary_weight = auxiliary_weight
+        self.distillation_weight = distillation_weight
+        self.distillation_reduction = distillation_reduction
+        self.threshold = threshold
+        self.ignore_label = ignore_label
+        self.weight_decay = weight_decay
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
+        self.built = True
+
+    @property
+    def metrics(self):
+        if self.teacher is None:
+            return [self.loss_tracker]
+        return [self.loss_tracker, self.distillation_tracker]
+
+    def train_step(self, data):
+        images, labels = data
+        weights = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            predictions = self.network(images, training=True)
+            loss = self._segmentation_loss(labels, predictions)
+            if self.teacher is not None:
+                imitation = distillation_loss(
+                    predictions["scale_8"],
+                    self.teacher(images, training=False),
+                    reduction=self.distillation_reduction,
+                )
+                self.distillation_tracker.update_state(imitation)
+                loss += self.distillation_weight * imitation
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        self.optimizer.apply(
+            [
+                gradient + self.weight_decay * tf.convert_to_tensor(weight)
+                for gradient, weight in zip(gradients, weights, strict=True)
+            ],
+            weights,
+        )
+        self.loss_tracker.update_state(loss)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _segmentation_loss(self, labels, predictions):
+        loss = 0.0
+        for name, logits in predictions.items():
+            weight = 1.0 if name == "scale_8" else self.auxiliary_weight
+            loss += weight * ohem_cross_entropy(
+                labels, logits, threshold=self.threshold, ignore_label=self.ignore_label
+            )
+        return loss
