@@ -1,0 +1,175 @@
+"""The published networks with random weights against the released implementation."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from keras_fasterseg.layers.head import Head
+from keras_fasterseg.layers.primitives import ConvPrimitive
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.reference import (
+    load_reference_network,
+    network_assignments,
+)
+from tests.shared import load_fixture
+from tests.spaces.fasterseg.released_state import released_state
+
+# Three times the noise of the released network itself, float32 against float64.
+EVAL = {"student": 3 * 4.6e-4, "teacher": 3 * 1.6e-3}
+TRAIN = {
+    "student": {8: 3 * 2.4e-4, 16: 3 * 1.0e-4, 32: 3 * 1.2e-4},
+    "teacher": {8: 3 * 1.1e-3, 16: 3 * 5.0e-4, 32: 3 * 7.7e-4},
+}
+
+
+class Run:
+    """A fixture, the network with its weights, and what it answers."""
+
+    def __init__(self, role: str):
+        self.role = role
+        self.fixture = load_fixture(f"net_{role}")
+        self.network = FasterSegNetwork(load_preset(f"fasterseg_{role}"), auxiliary_heads=True)
+        self.report = load_reference_network(self.network, released_state(self.fixture))
+        layers = self.network
+        probes = {
+            "stem": layers.get_layer("stem").output,
+            "fusion": layers.get_layer("fusion").output,
+            **{cell.name: layers.get_layer(cell.name).output for cell in self.network.plan.cells},
+            **{f"post_{name[6:]}": tensor for name, tensor in self.network.output.items()},
+            "pre_8": layers.get_layer("head").output,
+            "pre_16": layers.get_layer("auxiliary_head_16").output,
+            "pre_32": layers.get_layer("auxiliary_head_32").output,
+        }
+        probed = keras.Model(self.network.input, probes)
+        self.images = load_fixture("input_256x512")["x_nhwc"]
+        self.evaluated = {k: np.array(v) for k, v in probed(self.images, training=False).items()}
+        self.before = self.statistics()
+        self.trained = {k: np.array(v) for k, v in probed(self.images, training=True).items()}
+        self.after = self.statistics()
+
+    def statistics(self):
+        return {
+            assignment.name: np.array(assignment.weight)
+            for assignment in network_assignments(self.network)
+            if "running" in assignment.name
+        }
+
+
+@pytest.fixture(scope="module", params=["student", "teacher"])
+def run(request):
+    return Run(request.param)
+
+
+def assert_close(actual, expected, tolerance):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+
+
+def test_every_weight_finds_its_place(run):
+    assert run.report.missing == run.report.unused == ()
+    assert run.report.converted == len(run.network.weights)
+    assert all("channel_attention" in name for name in run.report.dead)
+
+
+def test_logits_in_inference(run):
+    tolerance = EVAL[run.role]
+    assert_close(run.evaluated["pre_8"], run.fixture["eval/pred8_pre_nhwc"], tolerance)
+    logits = run.evaluated["post_8"]
+    assert logits.shape == (1, 256, 512, 19)
+    assert_close(logits[:, ::7, ::5], run.fixture["eval/pred8_post_sub_nhwc"], tolerance)
+    corners = (logits[:, :12, :12], logits[:, -12:, -12:])
+    for index, corner in enumerate(corners):
+        assert_close(corner, run.fixture[f"eval/pred8_post_corner{index}_nhwc"], tolerance)
+
+
+def test_labels_differ_only_where_two_classes_tie(run):
+    logits = run.evaluated["post_8"]
+    differ = logits.argmax(axis=-1) != run.fixture["eval/argmax_uint8"]
+    second, first = np.moveaxis(np.sort(logits, axis=-1)[..., -2:], -1, 0)
+    # Each of the two may be off by the tolerance.
+    assert np.all((first - second)[differ] <= 2 * EVAL[run.role])
+    assert differ.mean() < 1e-3
+
+
+def test_activations_in_inference(run):
+    assert_close(run.evaluated["stem"], run.fixture["eval/stem_nhwc"], EVAL[run.role])
+    names = {"stem": "stem", "fusion": "ffm"}
+    for cell in run.network.plan.cells:
+        for branch in cell.branches:
+            names[f"{cell.name}/{branch}"] = f"cell_{cell.position}-{branch}"
+    for ours, theirs in names.items():
+        activation = run.evaluated[ours.partition("/")[0]]
+        batch, channels, height, width = run.fixture[f"eval/act/{theirs}/shape_nchw"]
+        assert activation.shape == (batch, height, width, channels), theirs
+        moments = (activation.mean(), activation.std(), np.abs(activation).max())
+        expected = run.fixture[f"eval/act/{theirs}/mean_std_absmax"]
+        np.testing.assert_allclose(moments, expected, rtol=1e-3, err_msg=theirs)
+    recorded = {key.split("/")[2] for key in run.fixture if key.startswith("eval/act/")}
+    assert recorded == set(names.values())
+
+
+@pytest.mark.parametrize("scale", [8, 16, 32])
+def test_logits_in_training(run, scale):
+    tolerance = TRAIN[run.role][scale]
+    expected = run.fixture[f"train/pred{scale}_pre_nhwc"]
+    assert_close(run.trained[f"pre_{scale}"], expected, tolerance)
+    full = run.trained[f"post_{scale}"]
+    assert full.shape == (1, 256, 512, 19)
+    assert_close(full[:, ::7, ::5], run.fixture[f"train/pred{scale}_post_sub_nhwc"], tolerance)
+
+
+def pixels_by_variance(network, height, width):
+    """By the identity of a batch norm's running variance: of how many pixels it is."""
+
+    def pixels(scale):
+        return (height // scale) * (width // scale)
+
+    counts = {}
+
+    def note(layer, scale):
+        counts[id(layer.normalization.moving_variance)] = pixels(scale)
+
+    def note_primitive(layer, scale):
+        blocks = layer.blocks if isinstance(layer, ConvPrimitive) else [layer]
+        halved = isinstance(layer, ConvPrimitive) and layer.resizes_back
+        for block in blocks:
+            note(block, scale * 2 if halved else scale)
+
+    for index, stage in enumerate(network.get_layer("stem").stages):
+        note_primitive(stage, 2 << index)
+    for cell in network.plan.cells:
+        note_primitive(network.get_layer(cell.name), cell.output.scale)
+    for join in (join for steps in network.plan.joins for join in steps):
+        note(network.get_layer(join.name).reduction, join.coarse.scale)
+        note(network.get_layer(join.name).refinement, join.fine.scale)
+    for layer in network.layers:
+        if isinstance(layer, ConvBatchNorm):
+            note(layer, 8)
+        elif isinstance(layer, Head):
+            scale = int(layer.name.rpartition("_")[2]) if "auxiliary" in layer.name else 8
+            note(layer.convolution, scale)
+    return counts
+
+
+def test_running_statistics_after_a_training_pass(run):
+    """Means agree; Keras adds the biased variance of the batch where the released code does not."""
+    counts = pixels_by_variance(run.network, *run.images.shape[1:3])
+    assignments = {a.name: a.weight for a in network_assignments(run.network)}
+    tolerance = TRAIN[run.role][8]
+    recorded = 0
+    for key, expected in run.fixture.items():
+        if not key.startswith("train/bn_after/"):
+            continue
+        name = key.removeprefix("train/bn_after/")
+        if name not in run.after:
+            assert "channel_attention" in name
+            continue
+        recorded += 1
+        if name.endswith("running_var"):
+            count = counts[id(assignments[name])]
+            kept = 0.9 * run.before[name]
+            expected = kept + (expected - kept) * (count - 1) / count
+        size = max(1.0, np.abs(expected).max())
+        assert_close(run.after[name], expected, tolerance * size)
+    assert recorded == len(run.after)
