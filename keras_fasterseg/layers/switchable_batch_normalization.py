@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_fasterseg.layers.batch_normalize import batch_normalize
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
     active_filters,
@@ -76,24 +77,22 @@ class SwitchableBatchNormalization(keras.layers.Layer):
             mask = select_row(width, width_mask(self.channels, self.width_multipliers))
             gamma = select_row(width, self.gamma) * mask
             beta = select_row(width, self.beta) * mask
+        gamma, beta = ops.cast(gamma, "float32"), ops.cast(beta, "float32")
         if training:
-            mean, variance = ops.moments(values, axes=(0, 1, 2))
-            self._update_statistics(values, mean, variance, width)
-        elif isinstance(width, int):
+            outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
+            self._update_statistics(mean, variance, width)
+            return ops.cast(outputs, self.compute_dtype)
+        if isinstance(width, int):
             mean = self.moving_mean[width, :active]
             variance = self.moving_variance[width, :active]
         else:
             mean = select_row(width, self.moving_mean)
             variance = select_row(width, self.moving_variance)
-        scale = ops.cast(gamma, "float32") * ops.rsqrt(variance + self.epsilon)
-        outputs = values * scale + (ops.cast(beta, "float32") - mean * scale)
-        return ops.cast(outputs, self.compute_dtype)
+        scale = gamma * ops.rsqrt(variance + self.epsilon)
+        return ops.cast(values * scale + (beta - mean * scale), self.compute_dtype)
 
-    def _update_statistics(self, values, mean, variance, width):
-        count = ops.cast(ops.prod(ops.shape(values)[:3]), "float32")
-        unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
-        for weight, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            value = ops.stop_gradient(value)
+    def _update_statistics(self, mean, variance, width):
+        for weight, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             if isinstance(width, int):
                 row = ops.one_hot(width, len(self.width_multipliers))
                 value = ops.pad(value, ((0, self.channels - value.shape[0]),))

@@ -3,12 +3,14 @@
 import dataclasses
 from typing import Any
 
+from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS
+
 Size = tuple[int, int]
 
 
 def setting(default: Any, description: str) -> Any:
     """A dataclass field with its default and the sentence that a flag's help shows."""
-    return dataclasses.field(default=default, metadata={"help": description})
+    return dataclasses.field(default=default, metadata={"description": description})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,9 @@ class SupernetSettings:
 
     num_layers: int = setting(16, "Layers of the supernet, at least 4.")
     base_filters: int = setting(12, "Base filters F: a node at scale s has s * F filters.")
+    width_multipliers: tuple[float, ...] = setting(
+        WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1."
+    )
     student_width: float = setting(8 / 12, "Width multiplier of the student's stem and heads.")
 
 

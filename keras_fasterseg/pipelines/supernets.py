@@ -4,7 +4,7 @@ import dataclasses
 
 from keras_fasterseg.pipelines.settings import SupernetSettings
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, WIDTH_MULTIPLIERS
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 
@@ -23,11 +23,12 @@ def build_search_space(settings: SupernetSettings, num_classes: int, seed: int) 
         num_classes,
         settings.num_layers,
         settings.base_filters,
+        settings.width_multipliers,
         stem_head_widths={TEACHER: 1.0, STUDENT: settings.student_width},
         name="supernet",
     )
     supernet.build()
-    widths = len(WIDTH_MULTIPLIERS)
+    widths = len(settings.width_multipliers)
     return SearchSpace(
         supernet,
         Architecture(TEACHER, settings.num_layers, widths, name="teacher"),

@@ -1,0 +1,115 @@
+"""absl flags made of the fields of settings dataclasses, and back."""
+
+import dataclasses
+import re
+import types
+import typing
+from typing import Any, TypeVar
+
+from absl import flags
+
+Settings = TypeVar("Settings")
+
+
+class SizeParser(flags.ArgumentParser):
+    """`1024x2048`, height first, to `(1024, 2048)`."""
+
+    syntactic_help = "HEIGHTxWIDTH"
+
+    def parse(self, argument: Any) -> tuple[int, int]:
+        if isinstance(argument, tuple):
+            return argument
+        match = re.fullmatch(r"(\d+)x(\d+)", str(argument).strip())
+        if not match:
+            raise ValueError(f"expected HEIGHTxWIDTH such as 512x1024, received {argument!r}")
+        return int(match[1]), int(match[2])
+
+    def flag_type(self) -> str:
+        return "height x width"
+
+
+class _SizeSerializer(flags.ArgumentSerializer):
+    def serialize(self, value: tuple[int, int]) -> str:
+        return f"{value[0]}x{value[1]}"
+
+
+class _NumbersParser(flags.ArgumentParser):
+    """`4/12,8/12,1` to floats; a fraction keeps what a rounded decimal would lose."""
+
+    def parse(self, argument: Any) -> tuple[float, ...]:
+        if isinstance(argument, tuple):
+            return argument
+        return tuple(_number(text) for text in str(argument).split(","))
+
+    def flag_type(self) -> str:
+        return "comma separated numbers or fractions"
+
+
+class _NumbersSerializer(flags.ArgumentSerializer):
+    def serialize(self, value: tuple[float, ...]) -> str:
+        return ",".join(repr(number) for number in value)
+
+
+class _NumberParser(flags.ArgumentParser):
+    """A number or a fraction such as `8/12`."""
+
+    def parse(self, argument: Any) -> float:
+        return float(argument) if isinstance(argument, int | float) else _number(argument)
+
+    def flag_type(self) -> str:
+        return "number or fraction"
+
+
+def define_settings(
+    settings: type, prefix: str = "", values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Defines one flag for every field of a settings dataclass.
+
+    Args:
+        settings: The dataclass; its fields are made by `setting`.
+        prefix: Put before the field's name: `pretrain_` makes `--pretrain_epochs`.
+        values: Where to define them.
+    """
+    hints = typing.get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        name, kind = prefix + field.name, _without_none(hints[field.name])
+        description = field.metadata["description"]
+        arguments = (name, field.default, description)
+        if kind is bool:
+            flags.DEFINE_bool(*arguments, flag_values=values)
+        elif kind is int:
+            flags.DEFINE_integer(*arguments, flag_values=values)
+        elif kind is str:
+            flags.DEFINE_string(*arguments, flag_values=values)
+        elif kind is float:
+            flags.DEFINE(_NumberParser(), *arguments, flag_values=values)
+        elif kind == tuple[int, int]:
+            flags.DEFINE(SizeParser(), *arguments, flag_values=values, serializer=_SizeSerializer())
+        elif kind == tuple[float, ...]:
+            flags.DEFINE(
+                _NumbersParser(), *arguments, flag_values=values, serializer=_NumbersSerializer()
+            )
+        else:
+            raise TypeError(f"No flag is known for {settings.__name__}.{field.name}: {kind}")
+
+
+def read_settings(
+    settings: type[Settings], prefix: str = "", values: flags.FlagValues = flags.FLAGS
+) -> Settings:
+    """The dataclass that the parsed flags describe."""
+    names = [field.name for field in dataclasses.fields(settings)]
+    return settings(**{name: values[prefix + name].value for name in names})
+
+
+def _without_none(kind: Any) -> Any:
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        (kind,) = (part for part in typing.get_args(kind) if part is not type(None))
+    return kind
+
+
+def _number(text: str) -> float:
+    numerator, slash, denominator = text.strip().partition("/")
+    try:
+        return float(numerator) / float(denominator) if slash else float(numerator)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"expected a number or a fraction, received {text!r}") from None

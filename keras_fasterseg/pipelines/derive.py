@@ -1,0 +1,69 @@
+"""Job: from architecture parameters to the networks that they stand for."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import TEACHER
+from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+
+# The prediction of the supernet that stands for a network with these branches.
+BRANCHES_BY_PREDICTION = {"scale_8_32": (32, 8), "scale_16_32": (32, 16)}
+LATENCY_EXPONENT = -0.07
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A network that the search would derive now.
+
+    Attributes:
+        prediction: The supernet's prediction that stands for it.
+        genotype: The network.
+        miou: Mean IoU of that prediction.
+        latency_ms: Latency by the table; `None` where no table speaks of it.
+    """
+
+    prediction: str
+    genotype: Genotype
+    miou: float
+    latency_ms: float | None = None
+
+    @property
+    def objective(self) -> float:
+        """mIoU times latency to the power -.07, larger is better; mIoU alone without a latency.
+
+        Reference:
+            FasterSeg's released code (https://arxiv.org/abs/1912.10917); MnasNet's objective.
+        """
+        if self.latency_ms is None:
+            return self.miou
+        return self.miou * self.latency_ms**LATENCY_EXPONENT
+
+
+def derive_candidates(architecture: Architecture, supernet: Supernet) -> dict[str, Genotype]:
+    """The networks of `architecture` with branches 32 + 8 and 32 + 16, by supernet prediction."""
+    width = supernet.stem_head_widths[architecture.role]
+    return {
+        prediction: derive(
+            **architecture.logits(),
+            base_filters=supernet.base_filters,
+            width_multipliers=supernet.width_multipliers,
+            stem_width=width,
+            head_width=width,
+            branch_scales=scales,
+            allow_skip=architecture.role != TEACHER,
+        )
+        for prediction, scales in BRANCHES_BY_PREDICTION.items()
+    }
+
+
+def best_candidate(candidates: Mapping[str, Candidate]) -> Candidate:
+    """The candidate of the largest objective; one without a number counts as the least."""
+
+    def key(candidate: Candidate) -> float:
+        return -math.inf if math.isnan(candidate.objective) else candidate.objective
+
+    return max(candidates.values(), key=key)

@@ -1,0 +1,161 @@
+"""Job: search the teacher's and the student's architecture."""
+
+import math
+import pathlib
+
+import keras
+from absl import logging
+
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import write_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.datasets import bilevel_batches, supernet_evaluation_batches
+from keras_fasterseg.pipelines.search_report import SearchReport
+from keras_fasterseg.pipelines.settings import (
+    DataSettings,
+    SearchSettings,
+    SupernetSettings,
+    require,
+)
+from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
+from keras_fasterseg.pipelines.training_callbacks import (
+    decaying_sgd,
+    logging_callbacks,
+    verbosity,
+)
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
+from keras_fasterseg.search.graph_options import without_graph_rewriting
+from keras_fasterseg.search.penalty_controller import PenaltyController
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
+
+SHARES = ("paper", "code", "auto")
+
+
+def search(
+    folder: pathlib.Path,
+    source: SegmentationSource,
+    data: DataSettings,
+    supernet: SupernetSettings,
+    settings: SearchSettings,
+    table: LatencyTable,
+    pretrained: pathlib.Path | None,
+    seed: int,
+) -> dict[str, Genotype]:
+    """Searches from the weights in `pretrained` and returns the genotypes by role.
+
+    Writes `teacher.json` and `student.json` (genotypes), `search.json` (an epoch each), `gap.json`
+    (accuracy that is lost by taking the likeliest choices), an `epoch_NNN/` each, `log.csv` and
+    `tensorboard/`.
+
+    Raises:
+        ValueError: A setting is out of its range.
+        KeyError: The table lacks an operation of the space.
+    """
+    require(settings.epochs >= 1, f"A search needs an epoch. Received: epochs={settings.epochs}")
+    require(
+        settings.penalty_shares in SHARES,
+        f"The penalty's shares are one of {', '.join(SHARES)}. "
+        f"Received: {settings.penalty_shares!r}",
+    )
+    keras.utils.set_random_seed(seed)
+    batches = bilevel_batches(
+        source,
+        source.samples(data.train_split),
+        batch_size=settings.batch_size,
+        crop_size=settings.crop_size,
+        downsample=settings.downsample,
+        steps_per_epoch=settings.steps_per_epoch,
+        cache=data.cache,
+        seed=seed,
+    )
+    space = build_search_space(supernet, source.num_classes, seed)
+    if pretrained is not None:
+        space.supernet.load_weights(pretrained)
+    costs = latency_costs(
+        table,
+        base_filters=supernet.base_filters,
+        width_multipliers=supernet.width_multipliers,
+        stem_head_width=supernet.student_width,
+    )
+    trainer = _make_trainer(space, settings, costs, batches.steps_per_epoch)
+    validation = supernet_evaluation_batches(
+        source, data.val_split, settings.validation_images, settings.downsample
+    )
+    report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation))
+    callbacks = [
+        PenaltyController(report.candidate_fps, settings.min_fps, settings.max_fps),
+        _temperature_schedule(settings),
+        report,
+        *logging_callbacks(folder),
+    ]
+    with without_graph_rewriting():
+        trainer.fit(
+            batches.dataset,
+            epochs=settings.epochs,
+            steps_per_epoch=batches.steps_per_epoch,
+            callbacks=callbacks,
+            verbose=verbosity(),
+        )
+        gap = report.discretization_gap()
+    logging.info("mIoU of the supernet, and with its likeliest choices alone: %s", gap)
+    write_json(folder / "gap.json", _without_nan(gap))
+    genotypes = {role: report.best[role].genotype for role in (TEACHER, STUDENT)}
+    for role, genotype in genotypes.items():
+        genotype.save(folder / f"{role}.json")
+    return genotypes
+
+
+def _make_trainer(
+    space: SearchSpace, settings: SearchSettings, costs: LatencyCosts, steps_per_epoch: int
+) -> BilevelTrainer:
+    target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
+    shares = _shares(settings.penalty_shares, costs, space.supernet.num_layers)
+    trainer = BilevelTrainer(
+        space.supernet,
+        space.teacher,
+        space.student,
+        penalty=LatencyPenalty(costs, target_ms, shares),
+        penalty_weight=settings.penalty_weight,
+        temperature=settings.temperature,
+        clip_norm=settings.clip_norm,
+        weight_decay=settings.weight_decay,
+    )
+    trainer.compile(
+        optimizer=decaying_sgd(
+            settings.learning_rate,
+            settings.learning_rate_decay,
+            steps_per_epoch,
+            settings.momentum,
+        ),
+        architecture_optimizer=keras.optimizers.Adam(
+            settings.architecture_learning_rate, beta_1=0.5, beta_2=0.999
+        ),
+    )
+    return trainer
+
+
+def _shares(name: str, costs: LatencyCosts, num_layers: int) -> LatencyWeights:
+    if name == "auto":
+        return auto_weights(costs, num_layers)
+    return PAPER if name == "paper" else CODE
+
+
+def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:
+    def set_temperature(epoch, logs=None):
+        temperature = settings.temperature * settings.temperature_decay**epoch
+        callback.model.temperature.assign(temperature)
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=set_temperature)
+    return callback
+
+
+def _without_nan(gap: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    return {
+        role: {name: None if math.isnan(value) else value for name, value in values.items()}
+        for role, values in gap.items()
+    }

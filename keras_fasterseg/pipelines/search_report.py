@@ -1,0 +1,119 @@
+"""What a search says of itself after every epoch."""
+
+import pathlib
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from keras_fasterseg.files import write_json
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.derive import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+
+
+class SearchReport(keras.callbacks.Callback):
+    """Derives the networks of the moment and writes what they are and what is expected of them.
+
+    Writes below `folder`: `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record
+    an epoch: entropies, mIoU of the supernet, predicted frame rates, lambda), TensorBoard scalars.
+
+    Args:
+        folder: Folder of the search.
+        table: Latencies of the student's operations.
+        evaluator: Accuracy of the supernet.
+    """
+
+    def __init__(self, folder: pathlib.Path, table: LatencyTable, evaluator: SupernetEvaluator):
+        super().__init__()
+        self.folder = folder
+        self.table = table
+        self.evaluator = evaluator
+        self.records: list[dict[str, Any]] = []
+        self.best: dict[str, Candidate] = {}
+        self._writer = tf.summary.create_file_writer(str(folder / "tensorboard" / "architecture"))
+
+    @property
+    def trainer(self) -> BilevelTrainer:
+        return self.model
+
+    def candidate_fps(self) -> list[float]:
+        """Predicted frame rates of the student's candidates."""
+        genotypes = derive_candidates(self.trainer.student, self.trainer.supernet).values()
+        classes = self.trainer.supernet.num_classes
+        return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
+
+    def on_epoch_end(self, epoch, logs=None):
+        record: dict[str, Any] = {
+            "epoch": epoch,
+            **{name: float(value) for name, value in (logs or {}).items()},
+        }
+        for architecture in (self.trainer.teacher, self.trainer.student):
+            candidates = self._candidates(architecture)
+            best = self.best[architecture.role] = best_candidate(candidates)
+            best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{architecture.role}.json")
+            record[architecture.role] = {
+                "genotype": best.genotype.id,
+                "branches": [branch.scale for branch in best.genotype.branches],
+                "entropy": architecture.entropies(),
+                "supernet_miou": {name: each.miou for name, each in candidates.items()},
+                "fps_predicted": {
+                    name: 1000.0 / each.latency_ms
+                    for name, each in candidates.items()
+                    if each.latency_ms is not None
+                },
+            }
+        self.records.append(record)
+        write_json(self.folder / "search.json", self.records)
+        self._write_scalars(epoch, record)
+        student = record["student"]
+        logging.info(
+            "epoch %d: student %s, predicted FPS %s, entropy %s, supernet mIoU %s",
+            epoch + 1,
+            student["genotype"],
+            _rounded(student["fps_predicted"], 1),
+            _rounded(student["entropy"], 4),
+            _rounded(student["supernet_miou"], 3),
+        )
+
+    def discretization_gap(self) -> dict[str, dict[str, float]]:
+        """By role: mIoU of the supernet as it is and with its likeliest operations and paths."""
+        gaps = {}
+        for role, best in self.best.items():
+            choices = getattr(self.trainer, role)()
+            one_hot = self.evaluator(discretized(choices))[best.prediction]
+            gaps[role] = {"supernet_miou": best.miou, "one_hot_miou": one_hot}
+        return gaps
+
+    def _candidates(self, architecture) -> dict[str, Candidate]:
+        scores = self.evaluator(architecture())
+        candidates = {}
+        for name, genotype in derive_candidates(architecture, self.trainer.supernet).items():
+            latency = None
+            # The table is of the student's stem and heads; the teacher has no budget.
+            if architecture is self.trainer.student:
+                classes = self.trainer.supernet.num_classes
+                latency = predicted_latency_ms(genotype, self.table, classes)
+            candidates[name] = Candidate(name, genotype, scores[name], latency)
+        return candidates
+
+    def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:
+        with self._writer.as_default(step=epoch):
+            for name, value in _flattened(record):
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+
+
+def _flattened(value: Any, name: str = ""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flattened(item, f"{name}/{key}" if name else key)
+    elif isinstance(value, float):
+        yield name, value
+
+
+def _rounded(values: dict[str, float], digits: int) -> dict[str, float]:
+    return {name: round(value, digits) for name, value in values.items()}

@@ -1,0 +1,36 @@
+"""The whole road: pretrain, search, derive, train teacher and student, export, measure."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import run_all, settings
+
+STAGES = {
+    "data": (settings.DataSettings, ""),
+    "supernet": (settings.SupernetSettings, ""),
+    "latency": (settings.LatencySettings, ""),
+    "pretrain": (settings.PretrainSettings, "pretrain_"),
+    "search": (settings.SearchSettings, "search_"),
+    "teacher": (settings.TrainSettings, "teacher_"),
+    "student": (settings.TrainSettings, "student_"),
+    "benchmark": (settings.BenchmarkSettings, "benchmark_"),
+}
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+for _settings, _prefix in STAGES.values():
+    settings_flags.define_settings(_settings, _prefix)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
+    summary = run_all.run_all(WORKDIR.value, run_all.RunSettings(**stages, seed=SEED.value))
+    print(run_all.summary_tables(summary))
+    print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
+
+
+if __name__ == "__main__":
+    command.run(main)
