@@ -182,6 +182,7 @@ def test_all_weights_train():
     labels = np.random.default_rng(0).integers(3, size=(2, 64, 64))
     network.compile(
         optimizer=keras.optimizers.SGD(1e-2),
+        run_eagerly=True,
         loss=dict.fromkeys(
             ["scale_8", "scale_16", "scale_32"],
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -34,6 +34,17 @@ def supernet(supernets):
     supernet.set_weights(weights)
 
 
+@pytest.fixture
+def eagerly():
+    """A single pass, with its gradients above all, costs less than to trace it.
+
+    The parity tests take gradients through traced passes.
+    """
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def random_architecture(role, seed=0):
     architecture = Architecture(role, NUM_LAYERS, seed=seed)
     generator = np.random.default_rng(seed)
@@ -143,6 +154,7 @@ def gradients_of(supernet, architecture, frozen=False):
     }
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_gradients_reach_every_entry_of_alpha_beta_and_gamma(supernet):
     architecture = random_architecture(STUDENT)
     _, gradients = gradients_of(supernet, architecture)
@@ -151,6 +163,7 @@ def test_gradients_reach_every_entry_of_alpha_beta_and_gamma(supernet):
         assert np.all(gradients[variable.path] != 0), variable.name
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_gradients_reach_the_weights_of_one_role_only(supernet):
     _, gradients = gradients_of(supernet, random_architecture(STUDENT))
     for part in (supernet.stems, supernet.decoders):
@@ -164,6 +177,7 @@ def test_gradients_reach_the_weights_of_one_role_only(supernet):
             assert np.all(np.any(layers, axis=-1)), variable.path
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_frozen_changes_nothing_but_the_gradients_of_the_cells(supernet):
     weights = supernet.get_weights()
     architecture = random_architecture(STUDENT)
@@ -187,6 +201,7 @@ def test_frozen_changes_nothing_but_the_gradients_of_the_cells(supernet):
 
 
 @pytest.mark.parametrize("blend", ["inputs", "outputs"])
+@pytest.mark.usefixtures("eagerly")
 def test_running_statistics_decay_once_a_run_of_a_cell(supernets, blend):
     """Twice a pass for cells with two inputs where outputs are blended, as in the released code."""
     supernet = supernets[blend]
@@ -243,6 +258,7 @@ def test_a_traced_pass_equals_an_eager_one_and_serves_all_choices(supernet):
     assert traces == [STUDENT]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_config_and_weights_round_trip(supernet, tmp_path):
     supernet.save_weights(tmp_path / "supernet.weights.h5")
     config = supernet.get_config()
@@ -258,6 +274,7 @@ def test_config_and_weights_round_trip(supernet, tmp_path):
         np.testing.assert_array_equal(new, old)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_mixed_precision_keeps_logits_and_statistics_in_float32():
     supernet = Supernet(3, 4, BASE_FILTERS, dtype="mixed_bfloat16")
     supernet.build()
