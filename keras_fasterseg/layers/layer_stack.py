@@ -30,15 +30,6 @@ def trace_once(function: Callable) -> Callable:
     return function
 
 
-def trace_with_weights(function: Callable) -> Callable:
-    """Like `trace_once`, for a function that reads and assigns weights of layers.
-
-    Only TensorFlow can trace such a function on its own; elsewhere it stays what it is, a part of
-    what the caller traces.
-    """
-    return trace_once(function) if keras.backend.backend() == "tensorflow" else function
-
-
 class LayerStack(keras.layers.Layer):
     """`count` layers of the same class and shape whose weights are stacked along a first axis.
 

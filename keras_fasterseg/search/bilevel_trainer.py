@@ -1,5 +1,6 @@
 """The search: weights on one half of the data, architectures on the other, in turn."""
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -7,8 +8,12 @@ import tensorflow as tf
 
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
-from keras_fasterseg.search.passes import SupernetPasses, apply_gradients, sum_gradients
-from keras_fasterseg.search.supernet_pretrainer import with_uniform_width
+from keras_fasterseg.search.passes import (
+    SupernetPasses,
+    apply_gradients,
+    stack_widths,
+    uniform_setting,
+)
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
@@ -121,9 +126,9 @@ class BilevelTrainer(keras.Model):
 
     def _architecture_step(self, images, labels):
         with tf.GradientTape() as tape:
-            settings = self._settings()
+            settings, student = self._settings()
             targets = tf.nest.flatten(settings)
-            penalty = self.penalty(settings[1]) if self.penalty is not None else tf.constant(0.0)
+            penalty = self.penalty(student) if self.penalty is not None else tf.constant(0.0)
             weighted_penalty = penalty * tf.convert_to_tensor(self.penalty_weight)
         losses, gradients = [], []
         for choices in settings:
@@ -142,21 +147,20 @@ class BilevelTrainer(keras.Model):
         self.penalty_tracker.update_state(penalty)
 
     def _weight_step(self, images, labels):
-        parts = [
-            self.passes.weight_gradients(images, labels, choices) for choices in self._settings()
-        ]
+        settings, _ = self._settings()
+        parts = [self.passes.weight_gradients(images, labels, choices) for choices in settings]
         weights = self.supernet.trainable_variables
-        gradients = sum_gradients([gradients for _, gradients in parts])
+        gradients = [sum(terms) for terms in zip(*(part for _, part in parts), strict=True)]
         apply_gradients(self.optimizer, gradients, weights, self.clip_norm, self.weight_decay)
         self.loss_tracker.update_state(tf.add_n([loss for loss, _ in parts]))
 
-    def _settings(self) -> tuple[Choices, Choices, Choices, Choices]:
-        """Teacher, student sampled, student widest, student narrowest."""
-        widest = len(self.supernet.width_multipliers) - 1
+    def _settings(self) -> tuple[tuple[Choices, Choices], Choices]:
+        """Choices of teacher and student with the widths of all passes, and the sampled student."""
+        widest = uniform_setting(self.supernet, len(self.supernet.width_multipliers) - 1)
+        narrowest = uniform_setting(self.supernet, 0)
         student = self.student(training=True, temperature=tf.convert_to_tensor(self.temperature))
-        return (
-            with_uniform_width(self.teacher(), widest, self.supernet),
-            student,
-            with_uniform_width(student, widest, self.supernet),
-            with_uniform_width(student, 0, self.supernet),
+        settings = (
+            dataclasses.replace(self.teacher(), widths=stack_widths([widest])),
+            dataclasses.replace(student, widths=stack_widths([student.widths, widest, narrowest])),
         )
+        return settings, student

@@ -1,5 +1,7 @@
-"""One pass through the supernet under one setting: its loss and its gradients."""
+"""Passes through the supernet, one after the other: their losses and gradients, summed."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,18 +9,28 @@ import tensorflow as tf
 
 from keras_fasterseg.layers.layer_stack import trace_once
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.choices import Choices, uniform_widths
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 LABEL_STRIDE = 8
 
 
-class SupernetPasses:
-    """Losses and gradients of single passes.
+def stack_widths(widths: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    """Several settings of the widths as one: each tensor gets a first axis of settings."""
+    return tuple(tf.stack(rows) for rows in zip(*widths, strict=True))
 
-    A training step runs several passes (teacher, student, widest, narrowest) and sums their
-    gradients. Each kind of pass is a function of its own in the graph, called once a setting: it is
-    traced once, and one pass must end before the next one starts, so that memory is that of one.
+
+def uniform_setting(supernet: Supernet, index: int) -> tuple[Any, Any, Any]:
+    """Width `index` at every node of `supernet`, as one-hot tensors."""
+    return uniform_widths(index, supernet.num_layers, len(supernet.width_multipliers))
+
+
+class SupernetPasses:
+    """Losses and gradients of several passes that differ in their widths.
+
+    A training step runs several passes (widest, narrowest, sampled) and sums their gradients. They
+    are iterations of one loop in the graph: traced once, and one ends before the next one starts,
+    so that memory is that of one pass.
 
     Args:
         supernet: The built supernet.
@@ -30,8 +42,6 @@ class SupernetPasses:
         self.supernet = supernet
         self.threshold = threshold
         self.ignore_label = ignore_label
-        self.weight_gradients = trace_once(self._weight_gradients)
-        self.choice_gradients = trace_once(self._choice_gradients)
 
     def loss(
         self,
@@ -61,34 +71,79 @@ class SupernetPasses:
             ]
         )
 
-    def _weight_gradients(
+    def weight_gradients(
         self, images: tf.Tensor, labels: tf.Tensor, choices: Choices
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The loss and its gradient to every trainable weight; zero to the other role's."""
+        """Summed loss and gradient to every trainable weight; zero to the other role's.
+
+        Args:
+            images: `(batch, height, width, 3)`.
+            labels: `(batch, height, width)`.
+            choices: Its widths have a first axis of settings, one pass each: see `stack_widths`.
+        """
         weights = [variable.value for variable in self.supernet.trainable_variables]
-        with tf.GradientTape() as tape:
-            loss = self.loss(images, labels, choices)
-        zero = tf.UnconnectedGradients.ZERO
-        return loss, tape.gradient(loss, weights, unconnected_gradients=zero)
 
-    def _choice_gradients(
+        def run(setting: Choices):
+            with tf.GradientTape() as tape:
+                loss = self.loss(images, labels, setting)
+            return loss, tape.gradient(
+                loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+
+        def add(totals, gradients, index):
+            return [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
+
+        return _sum_over_settings(run, add, choices, [tf.zeros_like(w) for w in weights])
+
+    def choice_gradients(
         self, images: tf.Tensor, labels: tf.Tensor, choices: Choices
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The loss and its gradient to the tensors of `choices`, in the order of `tf.nest`."""
-        tensors = tf.nest.flatten(choices)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(tensors)
-            loss = self.loss(images, labels, choices, frozen=True)
-        zero = tf.UnconnectedGradients.ZERO
-        return loss, tape.gradient(loss, tensors, unconnected_gradients=zero)
+        """Summed loss and gradient to the tensors of `choices`, in the order of `tf.nest`.
+
+        Args:
+            images: `(batch, height, width, 3)`.
+            labels: `(batch, height, width)`.
+            choices: Its widths have a first axis of settings, one pass each: see `stack_widths`.
+        """
+        shared = len(tf.nest.flatten((choices.alphas, choices.betas)))
+
+        def run(setting: Choices):
+            tensors = tf.nest.flatten(setting)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(tensors)
+                loss = self.loss(images, labels, setting, frozen=True)
+            return loss, tape.gradient(
+                loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+
+        def add(totals, gradients, index):
+            # Alphas and betas are the same in all passes, the widths are each pass's own.
+            return [
+                total + gradient
+                if position < shared
+                else tf.tensor_scatter_nd_update(total, [[index]], [gradient])
+                for position, (total, gradient) in enumerate(zip(totals, gradients, strict=True))
+            ]
+
+        zeros = [tf.zeros_like(tensor) for tensor in tf.nest.flatten(choices)]
+        return _sum_over_settings(run, add, choices, zeros)
 
 
-def sum_gradients(parts: list[list[Any]]) -> list[Any]:
-    """The element-wise sum of several lists of gradients."""
-    total = parts[0]
-    for part in parts[1:]:
-        total = [left + right for left, right in zip(total, part, strict=True)]
-    return total
+def _sum_over_settings(run, add, choices: Choices, zeros: list[tf.Tensor]):
+    def body(index, loss, totals):
+        widths = tuple(rows[index] for rows in choices.widths)
+        part, gradients = run(dataclasses.replace(choices, widths=widths))
+        return index + 1, loss + part, add(totals, gradients, index)
+
+    count = choices.widths[0].shape[0]
+    _, loss, totals = tf.while_loop(
+        lambda index, *_: index < count,
+        body,
+        (tf.constant(0), tf.constant(0.0), zeros),
+        parallel_iterations=1,
+        maximum_iterations=count,
+    )
+    return loss, totals
 
 
 def apply_gradients(

@@ -5,14 +5,14 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from keras_fasterseg.search.passes import SupernetPasses, apply_gradients, sum_gradients
-from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import (
-    Choices,
-    one_hot_widths,
-    uniform_widths,
-    width_shapes,
+from keras_fasterseg.search.passes import (
+    SupernetPasses,
+    apply_gradients,
+    stack_widths,
+    uniform_setting,
 )
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 
@@ -65,19 +65,19 @@ class SupernetPretrainer(keras.Model):
 
     def train_step(self, data):
         images, labels = data
-        narrow_and_wide = self._uniform(0), self._uniform(len(self.supernet.width_multipliers) - 1)
-        widths = [*reversed(narrow_and_wide), self._random(), self._random()]
+        widest = len(self.supernet.width_multipliers) - 1
+        widths = stack_widths(
+            [
+                uniform_setting(self.supernet, widest),
+                uniform_setting(self.supernet, 0),
+                self._random(),
+                self._random(),
+            ]
+        )
 
         def run(architecture: Architecture):
-            choices = architecture()
-            parts = [
-                self.passes.weight_gradients(
-                    images, labels, dataclasses.replace(choices, widths=setting)
-                )
-                for setting in widths
-            ]
-            loss = tf.add_n([loss for loss, _ in parts])
-            return loss, sum_gradients([gradients for _, gradients in parts])
+            choices = dataclasses.replace(architecture(), widths=widths)
+            return self.passes.weight_gradients(images, labels, choices)
 
         loss, gradients = tf.cond(
             tf.equal(tf.cast(self.optimizer.iterations, tf.int64) % 2, 0),
@@ -89,18 +89,8 @@ class SupernetPretrainer(keras.Model):
         self.loss_tracker.update_state(loss)
         return {"loss": self.loss_tracker.result()}
 
-    def _uniform(self, index: int):
-        count = len(self.supernet.width_multipliers)
-        return uniform_widths(index, self.supernet.num_layers, count)
-
     def _random(self):
         count = len(self.supernet.width_multipliers)
         shapes = width_shapes(self.supernet.num_layers)
         indexes = [keras.random.randint((n,), 0, count, seed=self.random) for n in shapes]
         return one_hot_widths(indexes, count)
-
-
-def with_uniform_width(choices: Choices, index: int, supernet: Supernet) -> Choices:
-    """`choices` with width `index` at every node, as tensors, so that one trace serves all."""
-    count = len(supernet.width_multipliers)
-    return dataclasses.replace(choices, widths=uniform_widths(index, supernet.num_layers, count))

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_fasterseg.genotype import SCALES, node_filters
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
-from keras_fasterseg.layers.layer_stack import LayerStack, trace_with_weights
+from keras_fasterseg.layers.layer_stack import LayerStack
 from keras_fasterseg.layers.mixed_op import MixedOp
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.spaces.fasterseg.architecture import MINIMAL_LAYERS
@@ -111,7 +111,6 @@ class Supernet(keras.Model):
         for stacks in (self.keep, self.down):
             for scale, stack in zip(SCALES, stacks, strict=False):
                 stack.build((None, None, None, node_filters(scale, self.base_filters, 1.0)))
-        self._traced_cells = trace_with_weights(self._cells)
         self.built = True
 
     def call(
@@ -132,10 +131,9 @@ class Supernet(keras.Model):
         head_filters = self.stem_head_widths[choices.role]
         head_width = self.width_multipliers.index(head_filters)
         if not isinstance(choices.widths, int):
-            # From here on teacher and student differ in values only: one trace serves both.
             features = _pad_channels(features, node_filters(8, self.base_filters, 1.0))
             head_width = ops.one_hot(head_width, len(self.width_multipliers), dtype="float32")
-        outputs = self._traced_cells(
+        outputs = self._cells(
             features,
             choices.alphas,
             choices.betas,
