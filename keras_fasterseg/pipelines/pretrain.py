@@ -49,7 +49,6 @@ def pretrain(
         space.teacher,
         space.student,
         clip_norm=settings.clip_norm,
-        weight_decay=settings.weight_decay,
         seed=seed,
     )
     optimizer = decaying_sgd(
@@ -57,6 +56,7 @@ def pretrain(
         settings.learning_rate_decay,
         batches.steps_per_epoch,
         settings.momentum,
+        settings.weight_decay,
     )
     optimizer.build(space.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)

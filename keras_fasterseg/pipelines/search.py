@@ -123,7 +123,6 @@ def _make_trainer(
         penalty_weight=settings.penalty_weight,
         temperature=settings.temperature,
         clip_norm=settings.clip_norm,
-        weight_decay=settings.weight_decay,
     )
     trainer.compile(
         optimizer=decaying_sgd(
@@ -131,6 +130,7 @@ def _make_trainer(
             settings.learning_rate_decay,
             steps_per_epoch,
             settings.momentum,
+            settings.weight_decay,
         ),
         architecture_optimizer=keras.optimizers.Adam(
             settings.architecture_learning_rate, beta_1=0.5, beta_2=0.999

@@ -71,13 +71,13 @@ def train(
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
         distillation_reduction=settings.distillation_reduction,
-        weight_decay=settings.weight_decay,
     )
     optimizer = decaying_sgd(
         settings.learning_rate,
         settings.learning_rate_decay,
         batches.steps_per_epoch,
         settings.momentum,
+        settings.weight_decay,
     )
     optimizer.build(network.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)

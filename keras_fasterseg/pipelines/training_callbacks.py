@@ -6,6 +6,8 @@ import sys
 
 import keras
 
+from keras_fasterseg.training.l2_sgd import L2SGD
+
 
 def logging_callbacks(folder: pathlib.Path) -> list[keras.callbacks.Callback]:
     """A CSV log, TensorBoard scalars, and an end when the loss is no number any more."""
@@ -37,10 +39,10 @@ def verbosity() -> int:
 
 
 def decaying_sgd(
-    learning_rate: float, decay: float, steps_per_epoch: int, momentum: float
-) -> keras.optimizers.SGD:
+    learning_rate: float, decay: float, steps_per_epoch: int, momentum: float, l2: float
+) -> L2SGD:
     """SGD whose learning rate falls by a factor from epoch to epoch."""
     schedule = keras.optimizers.schedules.ExponentialDecay(
         learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
     )
-    return keras.optimizers.SGD(schedule, momentum=momentum)
+    return L2SGD(schedule, momentum=momentum, l2=l2)

@@ -10,7 +10,7 @@ from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.search.passes import (
     SupernetPasses,
-    apply_gradients,
+    clipped,
     stack_widths,
     uniform_setting,
 )
@@ -51,7 +51,7 @@ class BilevelTrainer(keras.Model):
     widest and at its narrowest. Architectures also carry the student's latency penalty. First
     order: neither step looks through the other.
 
-    Compile with both optimizers: `compile(optimizer=SGD(...), architecture_optimizer=Adam(...))`.
+    Compile with both optimizers: `compile(optimizer=L2SGD(...), architecture_optimizer=Adam(...))`.
 
     Args:
         supernet: The built supernet.
@@ -60,7 +60,6 @@ class BilevelTrainer(keras.Model):
         penalty_weight: Initial factor of the penalty, lambda.
         temperature: Initial temperature of the width sampling.
         clip_norm: Largest global norm of the weights' summed gradient.
-        weight_decay: Factor of the L2 term in the weights' gradient.
 
     Data: pairs of (images, labels) pairs: `((images, labels), (images, labels))`, the first for the
     weights, the second for the architectures.
@@ -78,7 +77,6 @@ class BilevelTrainer(keras.Model):
         penalty_weight: float = 0.06,
         temperature: float = 1.0,
         clip_norm: float = 5.0,
-        weight_decay: float = 5e-4,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -89,7 +87,6 @@ class BilevelTrainer(keras.Model):
         self.penalty_weight = self._scalar("penalty_weight", penalty_weight)
         self.temperature = self._scalar("temperature", temperature)
         self.clip_norm = clip_norm
-        self.weight_decay = weight_decay
         self.architecture_optimizer = None
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.architecture_loss_tracker = keras.metrics.Mean(name="architecture_loss")
@@ -151,7 +148,7 @@ class BilevelTrainer(keras.Model):
         parts = [self.passes.weight_gradients(images, labels, choices) for choices in settings]
         weights = self.supernet.trainable_variables
         gradients = [sum(terms) for terms in zip(*(part for _, part in parts), strict=True)]
-        apply_gradients(self.optimizer, gradients, weights, self.clip_norm, self.weight_decay)
+        self.optimizer.apply(clipped(gradients, self.clip_norm), weights)
         self.loss_tracker.update_state(tf.add_n([loss for loss, _ in parts]))
 
     def _settings(self) -> tuple[tuple[Choices, Choices], Choices]:

@@ -4,10 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from keras_fasterseg.layers.layer_stack import trace_once
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.spaces.fasterseg.choices import Choices, uniform_widths
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
@@ -146,37 +144,7 @@ def _sum_over_settings(run, add, choices: Choices, zeros: list[tf.Tensor]):
     return loss, totals
 
 
-def apply_gradients(
-    optimizer: keras.optimizers.Optimizer,
-    gradients: list[tf.Tensor],
-    weights: list[Any],
-    clip_norm: float | None,
-    weight_decay: float,
-) -> None:
-    """Clips gradients by their global norm, adds `weight_decay * weight` to each and applies them.
-
-    It is a function of its own in the graph, so that nothing of it is computed, and held in memory,
-    while the passes still run.
-
-    Args:
-        optimizer: The built optimizer of the weights.
-        gradients: One a weight.
-        weights: The variables.
-        clip_norm: Largest global norm; `None` does not clip.
-        weight_decay: Factor of the L2 term, which is part of the gradient (SGD's momentum sees it).
-
-    Reference:
-        The released search loop: `clip_grad_norm_`, then PyTorch's SGD with `weight_decay`.
-    """
-
-    def apply(*gradients):
-        scale = 1.0
-        if clip_norm is not None:
-            scale = clip_norm / tf.maximum(tf.linalg.global_norm(gradients), clip_norm)
-        decayed = [
-            gradient * scale + weight_decay * tf.convert_to_tensor(weight)
-            for gradient, weight in zip(gradients, weights, strict=True)
-        ]
-        optimizer.apply(decayed, weights)
-
-    trace_once(apply)(*gradients)
+def clipped(gradients: list[tf.Tensor], norm: float) -> list[tf.Tensor]:
+    """`gradients`, scaled down together if their global norm exceeds `norm`."""
+    scale = norm / tf.maximum(tf.linalg.global_norm(gradients), norm)
+    return [gradient * scale for gradient in gradients]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_fasterseg.search.passes import (
     SupernetPasses,
-    apply_gradients,
+    clipped,
     stack_widths,
     uniform_setting,
 )
@@ -23,13 +23,12 @@ class SupernetPretrainer(keras.Model):
     code never trains the student's). Operations and paths are blended as the architectures say,
     uniformly at the start, and are not trained.
 
-    Compile with the optimizer alone: `compile(optimizer=SGD(..., momentum=0.9))`.
+    Compile with the optimizer alone: `compile(optimizer=L2SGD(...))`.
 
     Args:
         supernet: The built supernet.
         teacher, student: The architectures.
         clip_norm: Largest global norm of the summed gradient.
-        weight_decay: Factor of the L2 term in the gradient.
         seed: Seed of the random widths.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
@@ -44,7 +43,6 @@ class SupernetPretrainer(keras.Model):
         teacher: Architecture,
         student: Architecture,
         clip_norm: float = 5.0,
-        weight_decay: float = 5e-4,
         seed: int | None = None,
         **kwargs,
     ):
@@ -53,7 +51,6 @@ class SupernetPretrainer(keras.Model):
         self.teacher = teacher
         self.student = student
         self.clip_norm = clip_norm
-        self.weight_decay = weight_decay
         self.random = keras.random.SeedGenerator(seed)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.passes = SupernetPasses(supernet)
@@ -85,7 +82,7 @@ class SupernetPretrainer(keras.Model):
             lambda: run(self.student),
         )
         weights = self.supernet.trainable_variables
-        apply_gradients(self.optimizer, gradients, weights, self.clip_norm, self.weight_decay)
+        self.optimizer.apply(clipped(gradients, self.clip_norm), weights)
         self.loss_tracker.update_state(loss)
         return {"loss": self.loss_tracker.result()}
 

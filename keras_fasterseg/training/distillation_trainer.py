@@ -11,7 +11,7 @@ class DistillationTrainer(keras.Model):
     """Trains a network with auxiliary heads; with a teacher it also imitates the teacher's logits.
 
     `loss = OHEM(1/8) + .2 * OHEM(1/16) + .2 * OHEM(1/32) + KL(teacher || network)`, all at the size
-    of the labels. The L2 term is part of the gradient, so that SGD's momentum sees it.
+    of the labels. Compile with the optimizer alone: `compile(optimizer=L2SGD(...))`.
 
     Args:
         network: Maps images to a dictionary of full-size logits, `scale_8` the prediction.
@@ -22,7 +22,6 @@ class DistillationTrainer(keras.Model):
             "pixel_mean".
         threshold: Of the OHEM cross-entropy.
         ignore_label: Label of pixels that do not count.
-        weight_decay: Factor of the L2 term in the gradient.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 
@@ -39,7 +38,6 @@ class DistillationTrainer(keras.Model):
         distillation_reduction: str = "element_mean",
         threshold: float = 0.7,
         ignore_label: int = 255,
-        weight_decay: float = 5e-4,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -52,7 +50,6 @@ class DistillationTrainer(keras.Model):
         self.distillation_reduction = distillation_reduction
         self.threshold = threshold
         self.ignore_label = ignore_label
-        self.weight_decay = weight_decay
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
         self.built = True
@@ -78,13 +75,7 @@ class DistillationTrainer(keras.Model):
                 self.distillation_tracker.update_state(imitation)
                 loss += self.distillation_weight * imitation
         gradients = tape.gradient(loss, [weight.value for weight in weights])
-        self.optimizer.apply(
-            [
-                gradient + self.weight_decay * tf.convert_to_tensor(weight)
-                for gradient, weight in zip(gradients, weights, strict=True)
-            ],
-            weights,
-        )
+        self.optimizer.apply(gradients, weights)
         self.loss_tracker.update_state(loss)
         return {metric.name: metric.result() for metric in self.metrics}
 
