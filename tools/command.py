@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from logging import WARNING
 from typing import Any
 
 # TensorFlow greets with its compile flags at import; errors still come through.
@@ -29,6 +30,7 @@ def run(main: Callable[[], Any]) -> None:
             return 1
         logging.set_verbosity(logging.INFO)
         logging.use_absl_handler()
+        logging.get_absl_handler().addFilter(_ours_or_serious)
         try:
             main()
         except FAILURES as error:
@@ -45,6 +47,11 @@ def run(main: Callable[[], Any]) -> None:
 
 
 flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")
+
+
+def _ours_or_serious(record) -> bool:
+    # TensorFlow logs every function that it saves.
+    return record.levelno >= WARNING or "keras_fasterseg" in record.pathname
 
 
 def _parse(arguments: list[str]) -> list[str]:
