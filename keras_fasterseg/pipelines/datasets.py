@@ -74,7 +74,8 @@ def training_batches(
     """Augmented batches of `samples` without end.
 
     Raises:
-        ValueError: The crop is not of multiples of 32, or there are fewer samples than a batch has.
+        ValueError: The crop is not of multiples of 32, or smaller than 64, or there are fewer
+            samples than a batch has.
     """
     check_crop(crop_size)
     require(
@@ -134,8 +135,10 @@ def supernet_evaluation_batches(
 
 
 def check_crop(crop_size: Size) -> None:
-    """Raises `ValueError` unless the sides are positive multiples of 32."""
+    """Raises `ValueError` unless the sides are multiples of 32, at least 64."""
+    # At 1/32 a zoomed convolution halves the map once more: 32 pixels would leave nothing.
     require(
-        all(side >= 32 and side % 32 == 0 for side in crop_size),
-        f"A crop must be of positive multiples of 32. Received: {crop_size[0]}x{crop_size[1]}",
+        all(side >= 2 * SIZE_MULTIPLE and side % SIZE_MULTIPLE == 0 for side in crop_size),
+        f"A crop must be of multiples of {SIZE_MULTIPLE}, at least {2 * SIZE_MULTIPLE}. "
+        f"Received: {crop_size[0]}x{crop_size[1]}",
     )

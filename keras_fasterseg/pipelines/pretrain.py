@@ -10,6 +10,7 @@ from keras_fasterseg.pipelines.datasets import training_batches
 from keras_fasterseg.pipelines.settings import DataSettings, PretrainSettings, SupernetSettings
 from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.training_callbacks import (
+    StopOnNaN,
     decaying_sgd,
     logging_callbacks,
     verbosity,
@@ -66,7 +67,7 @@ def pretrain(
                 batches.dataset,
                 epochs=settings.epochs,
                 steps_per_epoch=batches.steps_per_epoch,
-                callbacks=logging_callbacks(folder),
+                callbacks=[StopOnNaN(), *logging_callbacks(folder)],
                 verbose=verbosity(),
             )
     with atomic_path(folder / WEIGHTS) as path:

@@ -1,7 +1,6 @@
 """Job: the whole road, from labelled images to a measured SavedModel."""
 
 import dataclasses
-import time
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.benchmark import benchmark
-from keras_fasterseg.pipelines.datasets import check_source, open_source
+from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
-from keras_fasterseg.pipelines.search import search
+from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -29,6 +28,7 @@ from keras_fasterseg.pipelines.settings import (
     SearchSettings,
     SupernetSettings,
     TrainSettings,
+    require,
 )
 from keras_fasterseg.pipelines.train import MODEL, load_network, train
 from keras_fasterseg.pipelines.workdir import Workdir
@@ -63,6 +63,7 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
         ValueError: A setting is wrong, or a finished stage had another one.
         OSError: A folder is missing or cannot be written.
     """
+    _check(settings)
     workdir = Workdir(path)
     root, seed = workdir.path, settings.seed
     source = open_source(settings.data, root, seed)
@@ -71,14 +72,18 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
     minutes: dict[str, float] = {}
 
     def stage(name, depends, run):
-        start = time.monotonic()
         folder = workdir.stage(name, depends, run)
-        minutes[name] = (time.monotonic() - start) / 60
+        minutes[name] = workdir.minutes(name)
         return folder
 
+    measuring = {
+        "supernet": settings.supernet,
+        "latency": settings.latency,
+        "num_classes": source.num_classes,
+    }
     latency = stage(
         "latency",
-        {"supernet": settings.supernet, "latency": settings.latency},
+        measuring,
         lambda folder: measure_latency(
             folder, settings.supernet, settings.latency, source.num_classes
         ),
@@ -93,7 +98,7 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
     )
     searched = stage(
         "search",
-        {**shared, "search": settings.search},
+        {**shared, **measuring, "pretrain": settings.pretrain, "search": settings.search},
         lambda folder: search(
             folder,
             source,
@@ -106,14 +111,19 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
         ),
     )
     genotypes = {role: Genotype.load(searched / f"{role}.json") for role in (TEACHER, STUDENT)}
+    ids = {role: genotype.id for role, genotype in genotypes.items()}
+    # What a stage depends on is what the stages before it depended on, save for what the
+    # genotypes say already: a network trained anew is exported anew.
+    trained = dict(shared)
     networks = {}
     for role, training, teacher in (
         (TEACHER, settings.teacher, None),
         (STUDENT, settings.student, root / TEACHER / MODEL),
     ):
+        trained |= {role: training, f"{role}_genotype": ids[role]}
         folder = stage(
             role,
-            {**shared, role: training, "genotype": genotypes[role].id},
+            trained,
             lambda folder, role=role, training=training, teacher=teacher: train(
                 folder, source, settings.data, genotypes[role], training, teacher, seed
             ),
@@ -121,12 +131,12 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
         networks[role] = folder / MODEL
     results = stage(
         "export",
-        {**shared, "genotypes": {role: each.id for role, each in genotypes.items()}},
+        trained,
         lambda folder: _export(folder, networks, source, settings.data.val_split),
     )
     measured = stage(
         "benchmark",
-        {"benchmark": settings.benchmark, "genotype": genotypes[STUDENT].id},
+        {"benchmark": settings.benchmark, "genotypes": ids},
         lambda folder: _benchmark(folder, results, settings.benchmark),
     )
     histogram = label_histogram(source.samples(settings.data.val_split), source)
@@ -181,6 +191,15 @@ def summary_tables(summary: dict[str, Any]) -> str:
         disable_numparse=True,
     )
     return f"{classes}\n\n{networks}"
+
+
+def _check(settings: RunSettings) -> None:
+    # What is wrong with a late stage had better be said before the early ones have run for days.
+    for each in (settings.pretrain, settings.search, settings.teacher, settings.student):
+        check_crop(each.crop_size)
+    check_search(settings.search)
+    for each in (settings.teacher, settings.student):
+        require(each.epochs >= 1, f"Training needs an epoch. Received: epochs={each.epochs}")
 
 
 def _export(folder, networks, source: SegmentationSource, split: str) -> None:

@@ -1,6 +1,5 @@
 """Job: search the teacher's and the student's architecture."""
 
-import math
 import pathlib
 
 import keras
@@ -13,7 +12,7 @@ from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.datasets import bilevel_batches, supernet_evaluation_batches
-from keras_fasterseg.pipelines.search_report import SearchReport
+from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     SearchSettings,
@@ -22,6 +21,7 @@ from keras_fasterseg.pipelines.settings import (
 )
 from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
 from keras_fasterseg.pipelines.training_callbacks import (
+    StopOnNaN,
     decaying_sgd,
     logging_callbacks,
     verbosity,
@@ -56,12 +56,7 @@ def search(
         ValueError: A setting is out of its range.
         KeyError: The table lacks an operation of the space.
     """
-    require(settings.epochs >= 1, f"A search needs an epoch. Received: epochs={settings.epochs}")
-    require(
-        settings.penalty_shares in SHARES,
-        f"The penalty's shares are one of {', '.join(SHARES)}. "
-        f"Received: {settings.penalty_shares!r}",
-    )
+    check_search(settings)
     keras.utils.set_random_seed(seed)
     batches = bilevel_batches(
         source,
@@ -88,6 +83,7 @@ def search(
     )
     report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation))
     callbacks = [
+        StopOnNaN(),
         PenaltyController(report.candidate_fps, settings.min_fps, settings.max_fps),
         _temperature_schedule(settings),
         report,
@@ -103,11 +99,26 @@ def search(
         )
         gap = report.discretization_gap()
     logging.info("mIoU of the supernet, and with its likeliest choices alone: %s", gap)
-    write_json(folder / "gap.json", _without_nan(gap))
+    write_json(folder / "gap.json", without_nan(gap))
     genotypes = {role: report.best[role].genotype for role in (TEACHER, STUDENT)}
     for role, genotype in genotypes.items():
         genotype.save(folder / f"{role}.json")
     return genotypes
+
+
+def check_search(settings: SearchSettings) -> None:
+    """Raises `ValueError` if a search with `settings` could not begin."""
+    require(settings.epochs >= 1, f"A search needs an epoch. Received: epochs={settings.epochs}")
+    require(
+        settings.penalty_shares in SHARES,
+        f"The penalty's shares are one of {', '.join(SHARES)}. "
+        f"Received: {settings.penalty_shares!r}",
+    )
+    require(
+        0 < settings.min_fps < settings.max_fps,
+        "The band of frame rates must be positive and not empty. "
+        f"Received: min_fps={settings.min_fps}, max_fps={settings.max_fps}",
+    )
 
 
 def _make_trainer(
@@ -152,10 +163,3 @@ def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:
 
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=set_temperature)
     return callback
-
-
-def _without_nan(gap: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    return {
-        role: {name: None if math.isnan(value) else value for name, value in values.items()}
-        for role, values in gap.items()
-    }

@@ -1,5 +1,6 @@
 """What a search says of itself after every epoch."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -67,7 +68,7 @@ class SearchReport(keras.callbacks.Callback):
                 },
             }
         self.records.append(record)
-        write_json(self.folder / "search.json", self.records)
+        write_json(self.folder / "search.json", without_nan(self.records))
         self._write_scalars(epoch, record)
         student = record["student"]
         logging.info(
@@ -105,6 +106,15 @@ class SearchReport(keras.callbacks.Callback):
             for name, value in _flattened(record):
                 tf.summary.scalar(name, value)
         self._writer.flush()
+
+
+def without_nan(value: Any) -> Any:
+    """`value` with `None` in place of every NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _flattened(value: Any, name: str = ""):

@@ -13,6 +13,7 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.datasets import evaluation_images, training_batches
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
 from keras_fasterseg.pipelines.training_callbacks import (
+    StopOnNaN,
     decaying_sgd,
     logging_callbacks,
     verbosity,
@@ -100,7 +101,11 @@ def train(
         batches.dataset,
         epochs=settings.epochs,
         steps_per_epoch=batches.steps_per_epoch,
-        callbacks=[KeepBest(score, save, settings.evaluate_every), *logging_callbacks(folder)],
+        callbacks=[
+            StopOnNaN(),
+            KeepBest(score, save, settings.evaluate_every),
+            *logging_callbacks(folder),
+        ],
         verbose=verbosity(),
     )
     return folder / MODEL

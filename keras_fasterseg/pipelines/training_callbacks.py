@@ -10,16 +10,17 @@ from keras_fasterseg.training.l2_sgd import L2SGD
 
 
 def logging_callbacks(folder: pathlib.Path) -> list[keras.callbacks.Callback]:
-    """A CSV log, TensorBoard scalars, and an end when the loss is no number any more."""
+    """A CSV log and TensorBoard scalars."""
     return [
         keras.callbacks.CSVLogger(str(folder / "log.csv")),
         keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-        StopOnNaN(),
     ]
 
 
 class StopOnNaN(keras.callbacks.Callback):
     """Ends training with an error when the loss is NaN or infinite.
+
+    It stands first among the callbacks, so that none works on what is no network any more.
 
     Raises:
         FloatingPointError: At the end of the epoch in which it happened.

@@ -1,7 +1,9 @@
 """The folder of a run: which stages are finished, and with which settings."""
 
 import dataclasses
+import os
 import pathlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,8 +30,11 @@ class Workdir:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"The workdir {self.path} cannot be made: {error}.") from error
-        if not self.path.is_dir():
-            raise OSError(f"The workdir {self.path} is not a folder.")
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise OSError(
+                f"The workdir {self.path} cannot be written to; choose another folder or "
+                "change its rights."
+            )
 
     def stage(
         self, name: str, settings: Mapping[str, Any], run: Callable[[pathlib.Path], None]
@@ -51,7 +56,7 @@ class Workdir:
         record = folder / _RECORD
         settings = plain(settings)
         if record.exists():
-            changed = _differences(read_json(record), settings)
+            changed = _differences(read_json(record)["settings"], settings)
             if changed:
                 raise ValueError(
                     f"{folder} was finished with other settings ({'; '.join(changed)}); "
@@ -61,9 +66,18 @@ class Workdir:
             return folder
         folder.mkdir(parents=True, exist_ok=True)
         logging.info("=== %s ===", name)
+        start = time.monotonic()
         run(folder)
-        write_json(record, settings)
+        write_json(record, {"settings": settings, "minutes": (time.monotonic() - start) / 60})
         return folder
+
+    def minutes(self, name: str) -> float:
+        """How long the finished stage `name` took, in whichever call it ran.
+
+        Raises:
+            FileNotFoundError: The stage is not finished.
+        """
+        return read_json(self.path / name / _RECORD)["minutes"]
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,56 @@
+"""The smallest supernet there is, with batches and losses to compare with."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+from keras_fasterseg.pipelines.settings import SupernetSettings
+from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
+from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
+
+NUM_LAYERS = 4
+NUM_CLASSES = 3
+WIDTHS = (0.5, 1.0)
+SETTINGS = SupernetSettings(NUM_LAYERS, 2, WIDTHS, student_width=0.5)
+
+
+def make_space(seed: int = 0) -> SearchSpace:
+    """A supernet of four layers, three classes and two widths; architectures at random logits."""
+    space = build_search_space(SETTINGS, NUM_CLASSES, seed)
+    generator = np.random.default_rng(seed)
+    for architecture in (space.teacher, space.student):
+        for variable in architecture.trainable_variables:
+            variable.assign(generator.normal(size=variable.shape))
+    return space
+
+
+def random_batch(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+    """One image of 64 x 64 and its labels, some ignored."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, NUM_CLASSES, (1, 64, 64))
+    labels[generator.random(labels.shape) < 0.1] = 255
+    images = generator.normal(size=(1, 64, 64, 3))
+    return tf.constant(images, tf.float32), tf.constant(labels, tf.int32)
+
+
+def random_widths(seed: int):
+    """A width of its own for each node."""
+    generator = np.random.default_rng(seed)
+    indexes = [generator.integers(len(WIDTHS), size=n) for n in width_shapes(NUM_LAYERS)]
+    return one_hot_widths(indexes, len(WIDTHS))
+
+
+def plain_loss(supernet, images, labels, choices) -> tf.Tensor:
+    """What one pass costs, with nothing but the supernet and the loss."""
+    predictions = supernet(images, choices=choices, training=True)
+    eighth = labels[:, ::8, ::8]
+    return sum(ohem_cross_entropy(eighth, logits) for logits in predictions)
+
+
+def assert_close(actual, expected, tolerance: float = 1e-4) -> None:
+    """Two lists of gradients agree, each relative to its largest entry in the whole list."""
+    largest = max(float(np.abs(each).max()) for each in expected)
+    assert largest > 0
+    for one, other in zip(actual, expected, strict=True):
+        size = max(float(np.abs(other).max()), 1e-3 * largest)
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * size)
