@@ -1,0 +1,138 @@
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.camvid import CamVid
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.pipelines.datasets import (
+    bilevel_batches,
+    check_crop,
+    check_source,
+    evaluation_images,
+    open_source,
+    supernet_evaluation_batches,
+    training_batches,
+)
+from keras_fasterseg.pipelines.settings import DataSettings
+
+SETTINGS = DataSettings(synthetic_train_images=6, synthetic_val_images=2, synthetic_size=(80, 96))
+OPTIONS = {
+    "batch_size": 2,
+    "crop_size": (64, 96),
+    "downsample": 1,
+    "steps_per_epoch": None,
+    "cache": False,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def source(workdir):
+    return open_source(SETTINGS, workdir, seed=0, progress=False)
+
+
+def test_synthetic_streets_are_generated_below_the_workdir_once(source, workdir):
+    assert source.root == workdir / "data"
+    assert len(source.samples("train")) == 6
+    before = source.samples("train")[0].image.stat().st_mtime_ns
+    again = open_source(SETTINGS, workdir, seed=0, progress=False)
+    assert again.samples("train")[0].image.stat().st_mtime_ns == before
+
+
+def test_a_folder_that_is_given_is_read(source, tmp_path):
+    given = dataclasses.replace(SETTINGS, data_dir=str(source.root))
+    assert open_source(given, tmp_path, seed=5).samples("val") == source.samples("val")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dataset", ["camvid", "cityscapes"])
+def test_a_real_data_set_needs_its_folder(tmp_path, dataset):
+    with pytest.raises(ValueError, match=f"'{dataset}' needs its folder; set --data_dir"):
+        open_source(DataSettings(dataset=dataset), tmp_path, seed=0)
+
+
+def test_check_source_names_a_broken_file(tmp_path):
+    source = generate(tmp_path, num_train=1, num_val=1, height=32, width=32, progress=False)
+    check_source(source, SETTINGS, progress=False)
+    broken = source.samples("val")[0].image
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError, match=broken.name):
+        check_source(source, SETTINGS, progress=False)
+
+
+def test_training_batches_have_no_end(source):
+    samples = source.samples("train")
+    batches = training_batches(source, samples, **OPTIONS)
+    assert batches.steps_per_epoch == 3
+    shapes = [(x.shape, y.shape) for x, y in batches.dataset.take(7)]
+    assert shapes == [((2, 64, 96, 3), (2, 64, 96))] * 7
+    fewer = training_batches(source, samples, **{**OPTIONS, "steps_per_epoch": 2})
+    assert fewer.steps_per_epoch == 2
+
+
+def test_fewer_images_than_a_batch(source):
+    with pytest.raises(ValueError, match="6 images are fewer than one batch of 7"):
+        training_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 7})
+
+
+def test_bilevel_halves_are_disjoint(tmp_path):
+    # Images of one grey each: a crop says which image it is from.
+    for name, value in (("train", 40), ("trainannot", 0)):
+        (tmp_path / name).mkdir()
+        for index in range(6):
+            shape = (64, 96, 3) if name == "train" else (64, 96)
+            pixels = np.full(shape, value * index, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    source = CamVid(tmp_path)
+    options = {**OPTIONS, "batch_size": 1}
+    batches = bilevel_batches(source, source.samples("train"), **options)
+    assert batches.steps_per_epoch == 3
+
+    def origin(crop):
+        red = crop.numpy()[0, 32, 48, 0]
+        return round(255 * float(red * IMAGENET_STD[0] + IMAGENET_MEAN[0])) // 40
+
+    pairs = [(origin(a), origin(b)) for (a, _), (b, _) in batches.dataset.take(6)]
+    weights, architecture = (set(half) for half in zip(*pairs, strict=True))
+    assert len(weights) == len(architecture) == 3
+    assert not weights & architecture
+
+
+def test_a_half_must_fill_a_batch(source):
+    with pytest.raises(ValueError, match="3 images are fewer than one batch of 4"):
+        bilevel_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 4})
+
+
+def test_evaluation_images_are_whole_and_plain(source):
+    images = list(evaluation_images(source, "val"))
+    assert [(x.shape, x.dtype.name) for x, _ in images] == [((1, 80, 96, 3), "uint8")] * 2
+
+
+@pytest.mark.parametrize(("downsample", "size"), [(1, (96, 96)), (2, (64, 64))])
+def test_supernet_evaluation_is_padded_to_multiples_of_32(source, downsample, size):
+    batches = list(supernet_evaluation_batches(source, "val", 1, downsample))
+    ((images, labels),) = batches
+    assert images.shape == (1, *size, 3)
+    height, width = 80 // downsample, 96 // downsample
+    assert (labels.numpy()[:, height:] == 255).all()
+    assert (labels.numpy()[:, :, width:] == 255).all()
+
+
+@pytest.mark.parametrize("size", [(32, 64), (64, 100), (0, 64), (-64, 64)])
+def test_a_crop_that_does_not_fit(size):
+    with pytest.raises(ValueError, match=f"at least 64. Received: {size[0]}x{size[1]}"):
+        check_crop(size)
+
+
+def test_a_crop_that_fits():
+    check_crop((64, 96))

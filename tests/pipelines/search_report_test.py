@@ -1,0 +1,129 @@
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.files import read_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.pipelines.derive import derive_candidates
+from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
+from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from tests.pipelines.latency_rows import random_table
+from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
+
+SIZE = (64, 128)
+SCORES = {
+    "scale_8": 0.1,
+    "scale_16": 0.2,
+    "scale_32": 0.3,
+    "scale_8_32": 0.25,
+    "scale_16_32": 0.35,
+}
+
+
+class Evaluator:
+    """Fixed scores; one-hot operations score half."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def __call__(self, choices):
+        hard = float(tf.reduce_max(choices.alphas[0])) == 1.0
+        return {name: score / 2 if hard else score for name, score in self.scores.items()}
+
+
+@pytest.fixture(scope="module")
+def space():
+    return make_space()
+
+
+@pytest.fixture(scope="module")
+def table():
+    return random_table(SETTINGS, SIZE, NUM_CLASSES)
+
+
+def make_report(folder, space, table, scores=None):
+    report = SearchReport(folder, table, Evaluator(scores or SCORES))
+    report.set_model(
+        types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
+    )
+    return report
+
+
+def summed_rows(genotype, table):
+    """Milliseconds, one row after the other."""
+    total = 0.0
+    for stage in network_stages(genotype, SIZE, NUM_CLASSES):
+        if not stage.training_only:
+            for key in stage.keys:
+                total += table[key].latency_ms
+    return total
+
+
+def test_candidate_fps_is_a_second_over_the_rows(tmp_path, space, table):
+    found = make_report(tmp_path, space, table).candidate_fps()
+    genotypes = derive_candidates(space.student, space.supernet).values()
+    assert found == pytest.approx([1000 / summed_rows(each, table) for each in genotypes])
+
+
+def test_the_record_of_an_epoch(tmp_path, space, table):
+    report = make_report(tmp_path, space, table)
+    report.on_epoch_end(0, {"loss": np.float32(1.5)})
+    report.on_epoch_end(1, {"loss": np.float32(1.25), "penalty_weight": 0.06})
+    records = read_json(tmp_path / "search.json")
+    assert [record["epoch"] for record in records] == [0, 1]
+    assert [record["loss"] for record in records] == [1.5, 1.25]
+    assert records[1]["penalty_weight"] == 0.06
+    for role in ("teacher", "student"):
+        record, architecture = records[0][role], getattr(space, role)
+        candidates = derive_candidates(architecture, space.supernet)
+        assert record["supernet_miou"] == {"scale_8_32": 0.25, "scale_16_32": 0.35}
+        assert record["entropy"] == pytest.approx(architecture.entropies())
+        # The more accurate by 40%: more than any latency of these rows outweighs.
+        best = candidates["scale_16_32"]
+        assert record["genotype"] == best.id
+        assert record["branches"] == [32, 16]
+        assert Genotype.load(tmp_path / "epoch_001" / f"{role}.json") == best
+        assert report.best[role].genotype == best
+    expected = {
+        name: 1000 / summed_rows(genotype, table)
+        for name, genotype in derive_candidates(space.student, space.supernet).items()
+    }
+    assert records[0]["student"]["fps_predicted"] == pytest.approx(expected)
+    assert records[0]["teacher"]["fps_predicted"] == {}
+
+
+def test_scalars_for_tensorboard(tmp_path, space, table):
+    make_report(tmp_path, space, table).on_epoch_end(0, {"loss": 1.5})
+    (events,) = (tmp_path / "tensorboard" / "architecture").glob("events.out.tfevents.*")
+    found = {}
+    for record in tf.data.TFRecordDataset(str(events)):
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
+            found[value.tag] = float(tf.make_ndarray(value.tensor))
+    assert found["loss"] == 1.5
+    assert found["teacher/supernet_miou/scale_8_32"] == pytest.approx(0.25)
+    assert {"student/entropy/alpha", "student/fps_predicted/scale_16_32"} <= set(found)
+
+
+def test_the_gap_is_between_blended_and_one_hot(tmp_path, space, table):
+    report = make_report(tmp_path, space, table)
+    report.on_epoch_end(0)
+    expected = {"supernet_miou": 0.35, "one_hot_miou": 0.175}
+    assert report.discretization_gap() == {"teacher": expected, "student": expected}
+
+
+def test_scores_that_are_no_number_are_null(tmp_path, space, table):
+    scores = dict.fromkeys(SCORES, float("nan"))
+    make_report(tmp_path, space, table, scores).on_epoch_end(0, {"loss": 1.0})
+    (record,) = read_json(tmp_path / "search.json")
+    assert record["student"]["supernet_miou"] == {"scale_8_32": None, "scale_16_32": None}
+    assert record["student"]["genotype"]
+
+
+def test_without_nan():
+    nan = float("nan")
+    assert without_nan({"a": [1, nan, {"b": nan}], "c": "x"}) == {
+        "a": [1, None, {"b": None}],
+        "c": "x",
+    }

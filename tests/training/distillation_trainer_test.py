@@ -1,0 +1,128 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.losses.distillation import distillation_loss
+from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+from keras_fasterseg.training.distillation_trainer import DistillationTrainer
+from keras_fasterseg.training.l2_sgd import L2SGD
+
+CLASSES = 4
+SIZE = (32, 32)
+RATE = 0.1
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class _Upsampling(keras.layers.Layer):
+    def call(self, inputs):
+        return resize_bilinear(inputs, SIZE)
+
+
+def make_network(auxiliary, seed):
+    """Three heads over a batch-normalised stem; full-size logits."""
+    keras.utils.set_random_seed(seed)
+    images = keras.Input((*SIZE, 3))
+    features = keras.layers.Conv2D(8, 8, strides=8, use_bias=False)(images)
+    features = keras.layers.ReLU()(keras.layers.BatchNormalization()(features))
+    outputs = {}
+    for name in ("scale_8", "scale_16", "scale_32"):
+        outputs[name] = _Upsampling()(keras.layers.Conv2D(CLASSES, 1)(features))
+        # The heads see other features, so that no two losses are the same.
+        features = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(features)
+    return keras.Model(images, outputs if auxiliary else outputs["scale_8"])
+
+
+def batch():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.repeat(generator.integers(0, CLASSES, (2, 4, 4)), 8, 1), 8, 2)
+    labels[:, :5] = 255
+    images = generator.normal(size=(2, *SIZE, 3)).astype("float32")
+    return tf.constant(images), tf.constant(labels, tf.int32)
+
+
+def make_trainer(teacher=True, rate=RATE, momentum=0.0, **kwargs):
+    network = make_network(auxiliary=True, seed=0)
+    teacher = make_network(auxiliary=False, seed=1) if teacher else None
+    trainer = DistillationTrainer(network, teacher, **kwargs)
+    trainer.compile(optimizer=L2SGD(rate, momentum=momentum), jit_compile=False)
+    return trainer
+
+
+def parts_of_the_loss(network, teacher, images, labels, reduction="element_mean"):
+    predictions = network(images, training=True)
+    losses = {name: ohem_cross_entropy(labels, x) for name, x in predictions.items()}
+    imitation = 0.0
+    if teacher is not None:
+        logits = teacher(images, training=False)
+        imitation = distillation_loss(predictions["scale_8"], logits, reduction=reduction)
+    return losses["scale_8"], losses["scale_16"], losses["scale_32"], imitation
+
+
+@pytest.mark.parametrize("reduction", ["element_mean", "pixel_mean"])
+def test_a_step_goes_down_the_sum_of_the_parts(reduction):
+    trainer = make_trainer(
+        auxiliary_weight=0.3, distillation_weight=2.0, distillation_reduction=reduction
+    )
+    images, labels = batch()
+    copies = make_network(auxiliary=True, seed=0), make_network(auxiliary=False, seed=1)
+    with tf.GradientTape() as tape:
+        first, second, third, imitation = parts_of_the_loss(*copies, images, labels, reduction)
+        loss = first + 0.3 * second + 0.3 * third + 2.0 * imitation
+    weights = [variable.value for variable in copies[0].trainable_variables]
+    gradients = tape.gradient(loss, weights)
+    logs = trainer.train_step((images, labels))
+    assert float(logs["loss"]) == pytest.approx(float(loss), rel=1e-6)
+    assert float(logs["distillation_loss"]) == pytest.approx(float(imitation), rel=1e-6)
+    assert len({round(float(part), 6) for part in (first, second, third, imitation)}) == 4
+    trained = trainer.network.trainable_variables
+    for variable, before, gradient in zip(trained, weights, gradients, strict=True):
+        np.testing.assert_allclose(variable, before - RATE * gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_pixel_mean_is_larger_by_the_number_of_classes():
+    logs = [
+        make_trainer(distillation_reduction=reduction).train_step(batch())
+        for reduction in ("element_mean", "pixel_mean")
+    ]
+    ratio = float(logs[1]["distillation_loss"]) / float(logs[0]["distillation_loss"])
+    assert ratio == pytest.approx(CLASSES, rel=1e-5)
+
+
+def test_the_teacher_never_changes_and_the_network_does():
+    trainer = make_trainer()
+    before = [np.array(w) for w in trainer.teacher.weights]
+    statistics = [np.array(w) for w in trainer.network.non_trainable_variables]
+    trainer.fit(tf.data.Dataset.from_tensors(batch()).repeat(), steps_per_epoch=3, verbose=0)
+    for weight, value in zip(trainer.teacher.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    moved = zip(trainer.network.non_trainable_variables, statistics, strict=True)
+    assert any((np.array(weight) != value).any() for weight, value in moved)
+
+
+def test_without_a_teacher():
+    trainer = make_trainer(teacher=False)
+    images, labels = batch()
+    copy = make_network(auxiliary=True, seed=0)
+    first, second, third, _ = parts_of_the_loss(copy, None, images, labels)
+    logs = trainer.train_step((images, labels))
+    assert set(logs) == {"loss"}
+    assert float(logs["loss"]) == pytest.approx(float(first + 0.2 * (second + third)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("teacher", "share"), [(True, 0.9), (False, 0.7)])
+def test_fit_lowers_the_loss_of_a_fixed_batch(teacher, share):
+    trainer = make_trainer(teacher, rate=0.05, momentum=0.9)
+    dataset = tf.data.Dataset.from_tensors(batch()).repeat()
+    history = trainer.fit(dataset, epochs=5, steps_per_epoch=10, verbose=0).history["loss"]
+    # An untrained teacher contradicts the labels: less is gained with it.
+    assert history[-1] < share * history[0]
+
+
+def test_void_labels_train_by_the_teacher_alone():
+    trainer = make_trainer()
+    images, labels = batch()
+    logs = trainer.train_step((images, tf.fill(labels.shape, 255)))
+    assert float(logs["loss"]) == pytest.approx(float(logs["distillation_loss"]))
+    assert all(np.isfinite(weight).all() for weight in trainer.network.weights)
