@@ -1,6 +1,7 @@
 """absl flags made of the fields of settings dataclasses, and back."""
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -45,6 +46,11 @@ class _NumbersParser(flags.ArgumentParser):
         return "comma separated numbers or fractions"
 
 
+class _NumberSerializer(flags.ArgumentSerializer):
+    def serialize(self, value: float) -> str:
+        return repr(value)
+
+
 class _NumbersSerializer(flags.ArgumentSerializer):
     def serialize(self, value: tuple[float, ...]) -> str:
         return ",".join(repr(number) for number in value)
@@ -82,15 +88,29 @@ def define_settings(
         elif kind is str:
             flags.DEFINE_string(*arguments, flag_values=values)
         elif kind is float:
-            flags.DEFINE(_NumberParser(), *arguments, flag_values=values)
+            flags.DEFINE(
+                _NumberParser(), *arguments, flag_values=values, serializer=_NumberSerializer()
+            )
         elif kind == tuple[int, int]:
-            flags.DEFINE(SizeParser(), *arguments, flag_values=values, serializer=_SizeSerializer())
+            define_size(*arguments, values=values)
         elif kind == tuple[float, ...]:
             flags.DEFINE(
                 _NumbersParser(), *arguments, flag_values=values, serializer=_NumbersSerializer()
             )
         else:
             raise TypeError(f"No flag is known for {settings.__name__}.{field.name}: {kind}")
+
+
+def define_size(
+    name: str,
+    default: tuple[int, int] | None,
+    description: str,
+    values: flags.FlagValues = flags.FLAGS,
+) -> flags.FlagHolder:
+    """Defines a flag of the form `1024x2048`, height first."""
+    return flags.DEFINE(
+        SizeParser(), name, default, description, flag_values=values, serializer=_SizeSerializer()
+    )
 
 
 def read_settings(
@@ -110,6 +130,9 @@ def _without_none(kind: Any) -> Any:
 def _number(text: str) -> float:
     numerator, slash, denominator = text.strip().partition("/")
     try:
-        return float(numerator) / float(denominator) if slash else float(numerator)
+        number = float(numerator) / float(denominator) if slash else float(numerator)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"expected a number or a fraction, received {text!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"expected a number or a fraction, received {text!r}")
+    return number

@@ -146,5 +146,5 @@ def _missing_message(key: OpKey, metadata: TableMetadata) -> str:
     height, width = metadata.input_size
     return (
         f"The latency table of {metadata.fingerprint.device} has no row {key}; measure it with "
-        f"`python -m tools.measure_latency --input_size={height}x{width}`."
+        f"`python -m tools.measure_latency --latency_size={height}x{width}`."
     )

@@ -1,0 +1,75 @@
+"""Converts weights or architectures of the released PyTorch code into files of this package."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import convert_reference, genotypes, settings
+
+KIND = flags.DEFINE_enum(
+    "kind", "network", ["network", "supernet", "architecture"], "What the file holds."
+)
+WEIGHTS = flags.DEFINE_string(
+    "weights", None, "The file: .npz by state-dict names, or .pt with PyTorch.", required=True
+)
+OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "File to write: .keras of a network, .weights.h5 of a supernet, .json of an architecture.",
+    required=True,
+)
+GENOTYPE = flags.DEFINE_string(
+    "genotype", "fasterseg_student", "Of a network: a preset's name or a genotype's JSON file."
+)
+ROLE = flags.DEFINE_enum(
+    "role", "student", ["teacher", "student"], "Of an architecture: which of the two."
+)
+BRANCH_SCALES = flags.DEFINE_list(
+    "branch_scales", ["32", "16"], "Of an architecture: scales at which the branches end."
+)
+REFERENCE_QUIRKS = flags.DEFINE_bool(
+    "reference_quirks", False, "Of an architecture: decode it as the released code does."
+)
+ALLOW_PARTIAL = flags.DEFINE_bool(
+    "allow_partial", False, "Write the file even if weights are missing or unused."
+)
+settings_flags.define_settings(settings.SupernetSettings)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    report = _convert()
+    print(convert_reference.report_text(report))
+    written = convert_reference.is_complete(report) or ALLOW_PARTIAL.value
+    settings.require(
+        written,
+        f"{len(report.missing)} weights are missing and {len(report.unused)} unused, so "
+        f"{OUTPUT.value} was not written; give the right file or set --allow_partial.",
+    )
+    print(f"Converted into {OUTPUT.value}")
+
+
+def _convert() -> convert_reference.ConversionReport:
+    supernet = settings_flags.read_settings(settings.SupernetSettings)
+    if KIND.value == "network":
+        genotype = genotypes.resolve_genotype(GENOTYPE.value)
+        return convert_reference.convert_network(
+            WEIGHTS.value, genotype, OUTPUT.value, ALLOW_PARTIAL.value
+        )
+    if KIND.value == "supernet":
+        return convert_reference.convert_supernet(
+            WEIGHTS.value, supernet, OUTPUT.value, ALLOW_PARTIAL.value
+        )
+    return convert_reference.convert_architecture(
+        WEIGHTS.value,
+        ROLE.value,
+        supernet,
+        OUTPUT.value,
+        [int(scale) for scale in BRANCH_SCALES.value],
+        REFERENCE_QUIRKS.value,
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,42 @@
+"""Says what a network is on paper: stages, parameters, operations, predicted latency."""
+
+from tools import command  # isort: skip
+
+import json
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines import describe, genotypes
+
+GENOTYPE = flags.DEFINE_string(
+    "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
+)
+INPUT_SIZE = settings_flags.define_size(
+    "input_size", (1024, 2048), "Height x width of the images, multiples of 32."
+)
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
+LATENCY_TABLE = flags.DEFINE_string(
+    "latency_table", None, "Latency table of a device, to predict the network's latency there."
+)
+JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else.")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    description = describe.describe(
+        genotypes.resolve_genotype(GENOTYPE.value),
+        INPUT_SIZE.value,
+        NUM_CLASSES.value,
+        table=LatencyTable.load(LATENCY_TABLE.value) if LATENCY_TABLE.value else None,
+        name=GENOTYPE.value,
+    )
+    if JSON.value:
+        print(json.dumps(description, indent=2, allow_nan=False))
+    else:
+        print(describe.description_tables(description))
+
+
+if __name__ == "__main__":
+    command.run(main)

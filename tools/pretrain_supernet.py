@@ -1,0 +1,30 @@
+"""Trains the supernet's weights before the search, into WORKDIR/pretrain."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import settings, single_stages
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(settings.SupernetSettings)
+settings_flags.define_settings(settings.PretrainSettings, "pretrain_")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    weights = single_stages.pretrain_stage(
+        WORKDIR.value,
+        settings_flags.read_settings(settings.DataSettings),
+        settings_flags.read_settings(settings.SupernetSettings),
+        settings_flags.read_settings(settings.PretrainSettings, "pretrain_"),
+        SEED.value,
+    )
+    print(f"The supernet's weights are in {weights}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,38 @@
+"""Searches the teacher's and the student's architecture, into WORKDIR/search."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import settings, single_stages
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+PRETRAINED = flags.DEFINE_string(
+    "pretrained", None, "Supernet weights to begin with; unset: those in WORKDIR/pretrain."
+)
+LATENCY_TABLE = flags.DEFINE_string(
+    "latency_table", None, "Latencies of the student's operations; unset: those in WORKDIR/latency."
+)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(settings.SupernetSettings)
+settings_flags.define_settings(settings.SearchSettings, "search_")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    folder = single_stages.search_stage(
+        WORKDIR.value,
+        settings_flags.read_settings(settings.DataSettings),
+        settings_flags.read_settings(settings.SupernetSettings),
+        settings_flags.read_settings(settings.SearchSettings, "search_"),
+        SEED.value,
+        pretrained=PRETRAINED.value,
+        latency_table=LATENCY_TABLE.value,
+    )
+    print(f"The genotypes are {folder / 'teacher.json'} and {folder / 'student.json'}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,43 @@
+"""Trains a derived network, a student with or without a teacher, into WORKDIR/ROLE."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.files import read_json
+from keras_fasterseg.pipelines import genotypes, settings, single_stages
+from keras_fasterseg.pipelines.train import EVALUATION
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+GENOTYPE = flags.DEFINE_string(
+    "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
+)
+ROLE = flags.DEFINE_enum(
+    "role", "student", ["teacher", "student"], "What the network is in this run: its folder's name."
+)
+TEACHER = flags.DEFINE_string(
+    "teacher", None, "network.keras of a trained teacher to learn from; unset: from labels alone."
+)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(settings.TrainSettings, "train_")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    network = single_stages.train_stage(
+        WORKDIR.value,
+        settings_flags.read_settings(settings.DataSettings),
+        genotypes.resolve_genotype(GENOTYPE.value),
+        settings_flags.read_settings(settings.TrainSettings, "train_"),
+        SEED.value,
+        role=ROLE.value,
+        teacher=TEACHER.value,
+    )
+    miou = read_json(network.parent / EVALUATION)["miou"]
+    print(f"mIoU {100 * (miou or 0):.2f} %: {network}")
+
+
+if __name__ == "__main__":
+    command.run(main)
