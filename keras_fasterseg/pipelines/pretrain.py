@@ -15,6 +15,7 @@ from keras_fasterseg.pipelines.training_callbacks import (
     logging_callbacks,
     verbosity,
 )
+from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 
@@ -62,7 +63,7 @@ def pretrain(
     optimizer.build(space.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     if settings.epochs:
-        with without_graph_rewriting():
+        with without_graph_rewriting(), returned_to_system():
             trainer.fit(
                 batches.dataset,
                 epochs=settings.epochs,

@@ -27,6 +27,7 @@ from keras_fasterseg.pipelines.training_callbacks import (
     verbosity,
 )
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
+from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.penalty_controller import PenaltyController
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
@@ -89,7 +90,7 @@ def search(
         report,
         *logging_callbacks(folder),
     ]
-    with without_graph_rewriting():
+    with without_graph_rewriting(), returned_to_system():
         trainer.fit(
             batches.dataset,
             epochs=settings.epochs,

@@ -145,11 +145,13 @@ class BilevelTrainer(keras.Model):
 
     def _weight_step(self, images, labels):
         settings, _ = self._settings()
-        parts = [self.passes.weight_gradients(images, labels, choices) for choices in settings]
+        losses, gradients = [], None
+        for choices in settings:
+            loss, gradients = self.passes.weight_gradients(images, labels, choices, gradients)
+            losses.append(loss)
         weights = self.supernet.trainable_variables
-        gradients = [sum(terms) for terms in zip(*(part for _, part in parts), strict=True)]
         self.optimizer.apply(clipped(gradients, self.clip_norm), weights)
-        self.loss_tracker.update_state(tf.add_n([loss for loss, _ in parts]))
+        self.loss_tracker.update_state(tf.add_n(losses))
 
     def _settings(self) -> tuple[tuple[Choices, Choices], Choices]:
         """Choices of teacher and student with the widths of all passes, and the sampled student."""

@@ -70,7 +70,11 @@ class SupernetPasses:
         )
 
     def weight_gradients(
-        self, images: tf.Tensor, labels: tf.Tensor, choices: Choices
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        choices: Choices,
+        initial: list[tf.Tensor] | None = None,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Summed loss and gradient to every trainable weight; zero to the other role's.
 
@@ -78,6 +82,7 @@ class SupernetPasses:
             images: `(batch, height, width, 3)`.
             labels: `(batch, height, width)`.
             choices: Its widths have a first axis of settings, one pass each: see `stack_widths`.
+            initial: Gradients that these are added to.
         """
         weights = [variable.value for variable in self.supernet.trainable_variables]
 
@@ -91,7 +96,9 @@ class SupernetPasses:
         def add(totals, gradients, index):
             return [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
 
-        return _sum_over_settings(run, add, choices, [tf.zeros_like(w) for w in weights])
+        if initial is None:
+            initial = [tf.zeros_like(weight) for weight in weights]
+        return _sum_over_settings(run, add, choices, initial)
 
     def choice_gradients(
         self, images: tf.Tensor, labels: tf.Tensor, choices: Choices
@@ -127,7 +134,7 @@ class SupernetPasses:
         return _sum_over_settings(run, add, choices, zeros)
 
 
-def _sum_over_settings(run, add, choices: Choices, zeros: list[tf.Tensor]):
+def _sum_over_settings(run, add, choices: Choices, initial: list[tf.Tensor]):
     def body(index, loss, totals):
         widths = tuple(rows[index] for rows in choices.widths)
         part, gradients = run(dataclasses.replace(choices, widths=widths))
@@ -137,7 +144,7 @@ def _sum_over_settings(run, add, choices: Choices, zeros: list[tf.Tensor]):
     _, loss, totals = tf.while_loop(
         lambda index, *_: index < count,
         body,
-        (tf.constant(0), tf.constant(0.0), zeros),
+        (tf.constant(0), tf.constant(0.0), initial),
         parallel_iterations=1,
         maximum_iterations=count,
     )

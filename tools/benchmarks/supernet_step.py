@@ -1,0 +1,126 @@
+"""Seconds and memory of a training step of the full supernet, on random images.
+
+Each job runs in a process of its own, so that its peak memory is its own. "First step" has tracing
+in it; "step" is the median of the steps after it.
+"""
+
+from tools import command  # isort: skip
+
+import json
+import multiprocessing
+import os
+import pathlib
+import resource
+import statistics
+import time
+
+import psutil
+import tabulate
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines.settings import SupernetSettings
+
+JOBS = ("pretrain", "search")
+
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 2, "Images a step (a half of the data).")
+IMAGE_SIZE = flags.DEFINE(
+    settings_flags.SizeParser(), "image_size", (128, 256), "Height x width of the images."
+)
+STEPS = flags.DEFINE_integer("steps", 5, "Steps after the first.", lower_bound=1)
+OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
+settings_flags.define_settings(SupernetSettings)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    settings = settings_flags.read_settings(SupernetSettings)
+    images = (BATCH_SIZE.value, *IMAGE_SIZE.value, 3)
+    context = multiprocessing.get_context("spawn")
+    results = {}
+    for job in JOBS:
+        receiver, sender = context.Pipe(duplex=False)
+        arguments = (sender, job, settings, NUM_CLASSES.value, images, STEPS.value)
+        process = context.Process(target=_measure, args=arguments)
+        process.start()
+        sender.close()
+        try:
+            results[job] = receiver.recv()
+        except EOFError:
+            raise OSError(f"The {job} process died; was it out of memory?") from None
+        process.join()
+    rows = [
+        (
+            job,
+            f"{each['first_step_seconds']:.1f}",
+            f"{each['step_seconds']:.2f}",
+            f"{each['peak_memory_gb']:.2f}",
+        )
+        for job, each in results.items()
+    ]
+    headers = ("job", "trace + first step s", "step s", "peak memory GB")
+    print(tabulate.tabulate(rows, headers=headers, disable_numparse=True))
+    facts = {
+        "num_layers": settings.num_layers,
+        "base_filters": settings.base_filters,
+        "images": list(images),
+        "cores": os.cpu_count(),
+        "load_average_before": psutil.getloadavg()[0],
+    }
+    print(json.dumps(facts))
+    if OUTPUT.value:
+        write_json(pathlib.Path(OUTPUT.value), {**facts, "jobs": results})
+
+
+def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, images, steps: int):
+    # Imported here: the process that only waits needs no TensorFlow.
+    import keras
+    import numpy as np
+
+    from keras_fasterseg.pipelines.supernets import build_search_space
+    from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
+    from keras_fasterseg.search.freed_memory import returned_to_system
+    from keras_fasterseg.search.graph_options import without_graph_rewriting
+    from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+    from keras_fasterseg.training.l2_sgd import L2SGD
+
+    space = build_search_space(settings, num_classes, seed=0)
+    networks = (space.supernet, space.teacher, space.student)
+    generator = np.random.default_rng(0)
+    batch = (
+        generator.standard_normal(images, "float32"),
+        generator.integers(0, num_classes, images[:3], "int32"),
+    )
+    optimizer = L2SGD(0.01, l2=5e-4)
+    optimizer.build(space.supernet.trainable_variables)
+    if job == "pretrain":
+        trainer, data = SupernetPretrainer(*networks, seed=0), batch
+        trainer.compile(optimizer=optimizer, jit_compile=False)
+    else:
+        trainer, data = BilevelTrainer(*networks), (batch, batch)
+        trainer.compile(optimizer, keras.optimizers.Adam(3e-4, beta_1=0.5))
+    import tensorflow as tf
+
+    step = tf.function(trainer.train_step, autograph=False, jit_compile=False)
+    data = tf.nest.map_structure(tf.constant, data)
+    seconds = []
+    with without_graph_rewriting(), returned_to_system():
+        for _ in range(steps + 1):
+            start = time.perf_counter()
+            tf.nest.map_structure(np.asarray, step(data))
+            seconds.append(time.perf_counter() - start)
+    sender.send(
+        {
+            "first_step_seconds": seconds[0],
+            "step_seconds": statistics.median(seconds[1:]),
+            # Kilobytes on Linux.
+            "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+            "parameters": space.supernet.count_params(),
+        }
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)
