@@ -1,15 +1,12 @@
 import pytest
-import tensorflow as tf
 
-from tests.search.tiny_space import make_space
+from tests.search.tiny_space import functions_run_eagerly, make_space
 
 
 @pytest.fixture
 def eagerly():
-    """A single pass, with its gradients above all, costs less than to trace it."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with functions_run_eagerly():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,13 @@ from keras_fasterseg.search.passes import (
     stack_widths,
     uniform_setting,
 )
-from tests.search.tiny_space import assert_close, plain_loss, random_batch, random_widths
+from tests.search.tiny_space import (
+    assert_close,
+    functions_run_eagerly,
+    plain_loss,
+    random_batch,
+    random_widths,
+)
 
 
 def several_settings(space):
@@ -44,10 +50,9 @@ def stacked(space):
 
 @pytest.fixture(scope="module")
 def weights_apart(space):
-    tf.config.run_functions_eagerly(True)
     weights = [variable.value for variable in space.supernet.trainable_variables]
-    losses, gradients = separately(space, lambda choices: weights)
-    tf.config.run_functions_eagerly(False)
+    with functions_run_eagerly():
+        losses, gradients = separately(space, lambda choices: weights)
     return sum(losses), [sum(parts).numpy() for parts in zip(*gradients, strict=True)]
 
 

@@ -1,0 +1,264 @@
+import dataclasses
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
+from keras_fasterseg.search.passes import uniform_setting
+from tests.search.recording_sgd import RecordingSGD
+from tests.search.tiny_space import (
+    WIDTHS,
+    assert_close,
+    functions_run_eagerly,
+    make_space,
+    plain_loss,
+    random_batch,
+)
+
+CLIP, WEIGHT, TEMPERATURE = 0.5, 0.3, 2.0
+# Paths weigh almost all in the paper; here every family is to be seen.
+SHARES = LatencyWeights(0.4, 0.3, 0.3)
+
+
+def random_costs(seed=0):
+    generator = np.random.default_rng(seed)
+
+    def rows(*shape):
+        return generator.uniform(0.5, 2.0, shape).astype("float32")
+
+    n = len(WIDTHS)
+    return LatencyCosts(
+        stem_ms=1.0,
+        keep=[rows(5, n, n) for _ in range(3)],
+        down=[rows(5, n, n) for _ in range(2)],
+        first_keep=rows(5, n),
+        first_down=rows(5, n),
+        last_keep=[rows(5, n) for _ in range(3)],
+    )
+
+
+def make_trainer(space, penalty, architecture_rate=0.0, **kwargs):
+    trainer = BilevelTrainer(
+        space.supernet, space.teacher, space.student, penalty, clip_norm=CLIP, **kwargs
+    )
+    trainer.compile(RecordingSGD(0.0, momentum=0.0), RecordingSGD(architecture_rate))
+    return trainer
+
+
+def all_settings(space, sampled):
+    """The four passes of a step, one by one."""
+    widest, narrowest = uniform_setting(space.supernet, 1), uniform_setting(space.supernet, 0)
+    return [
+        dataclasses.replace(space.teacher(), widths=widest),
+        sampled,
+        dataclasses.replace(sampled, widths=widest),
+        dataclasses.replace(sampled, widths=narrowest),
+    ]
+
+
+@pytest.fixture(scope="module")
+def step():
+    """One eager step at learning rate 0 and what one tape says of it, end to end."""
+    with functions_run_eagerly():
+        return one_step()
+
+
+def one_step():
+    space = make_space()
+    penalty = LatencyPenalty(random_costs(), 5.0, SHARES)
+    trainer = make_trainer(space, penalty, penalty_weight=WEIGHT, temperature=TEMPERATURE)
+    draws = space.student.random.state
+    before = np.array(draws)
+    weight_batch, architecture_batch = random_batch(1), random_batch(2)
+    logs = trainer.train_step((weight_batch, architecture_batch))
+    draws.assign(before)
+    sampled = types.SimpleNamespace(trainer=trainer, space=space, logs=logs)
+    architecture = [variable.value for variable in trainer.architecture_variables]
+    weights = [variable.value for variable in space.supernet.trainable_variables]
+    with tf.GradientTape(persistent=True) as tape:
+        choices = space.student(training=True, temperature=TEMPERATURE)
+        passes = [
+            plain_loss(space.supernet, *architecture_batch, each)
+            for each in all_settings(space, choices)
+        ]
+        latency = decoupled_latency(
+            choices.alphas, choices.betas, choices.widths, penalty.costs, SHARES
+        )
+        total = sum(passes) + WEIGHT * latency / 5.0
+    sampled.architecture_gradient = [g.numpy() for g in tape.gradient(total, architecture)]
+    sampled.penalty_gradient = tape.gradient(
+        latency, architecture, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    sampled.total, sampled.latency = float(total), float(latency)
+    del tape
+    with tf.GradientTape() as tape:
+        choices = space.student(training=True, temperature=TEMPERATURE)
+        loss = sum(
+            plain_loss(space.supernet, *weight_batch, each) for each in all_settings(space, choices)
+        )
+    gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    clipped, sampled.norm = tf.clip_by_global_norm(gradients, CLIP)
+    sampled.weight_gradient = [gradient.numpy() for gradient in clipped]
+    sampled.loss = float(loss)
+    return sampled
+
+
+def test_the_architecture_step_follows_its_own_half_and_the_latency(step):
+    (gradients,) = step.trainer.architecture_optimizer.gradients
+    assert_close(gradients, step.architecture_gradient)
+    assert float(step.logs["architecture_loss"]) == pytest.approx(step.total, rel=1e-5)
+    assert float(step.logs["latency_penalty"]) == pytest.approx(step.latency / 5.0, rel=1e-5)
+
+
+def test_the_architecture_step_moves_all_five_families(step):
+    names = [variable.path for variable in step.trainer.architecture_variables]
+    for role, families in (("teacher", "alpha beta"), ("student", "alpha beta gamma")):
+        for family in families.split():
+            found = [name for name in names if name.startswith(role) and family in name]
+            assert found
+            for name in found:
+                assert step.architecture_gradient[names.index(name)].any()
+    assert not any(name.startswith("teacher") and "gamma" in name for name in names)
+
+
+def test_latency_is_the_students_alone(step):
+    variables = step.trainer.architecture_variables
+    for variable, gradient in zip(variables, step.penalty_gradient, strict=True):
+        assert gradient.numpy().any() == variable.path.startswith("student")
+
+
+def test_the_weight_step_follows_the_other_half(step):
+    (gradients,) = step.trainer.optimizer.gradients
+    assert float(step.norm) > CLIP
+    assert_close(gradients, step.weight_gradient)
+    assert float(step.logs["loss"]) == pytest.approx(step.loss, rel=1e-5)
+
+
+class FakePasses:
+    """Losses and gradients that cost nothing: multiples of the tensors themselves."""
+
+    def __init__(self, supernet, factor=0.0):
+        self.supernet = supernet
+        self.factor = factor
+
+    def weight_gradients(self, images, labels, choices, initial=None):
+        weights = [tf.convert_to_tensor(each) for each in self.supernet.trainable_variables]
+        totals = initial or [tf.zeros_like(weight) for weight in weights]
+        parts = zip(totals, weights, strict=True)
+        return tf.constant(0.0), [total + self.factor * weight for total, weight in parts]
+
+    def choice_gradients(self, images, labels, choices):
+        tensors = tf.nest.flatten(choices)
+        return tf.constant(0.0), [self.factor * tf.cast(tensor, "float32") for tensor in tensors]
+
+
+def fake_step(space, penalty, factor=0.0, **kwargs):
+    trainer = make_trainer(space, penalty, **kwargs)
+    trainer.passes = FakePasses(space.supernet, factor)
+    space.student.random.state.assign([3, 0])
+    logs = trainer.train_step((random_batch(), random_batch()))
+    return trainer, logs, trainer.architecture_optimizer.gradients[0]
+
+
+def test_no_penalty_no_latency(space):
+    _, logs, gradients = fake_step(space, None, penalty_weight=100.0)
+    assert float(logs["latency_penalty"]) == 0
+    assert float(logs["architecture_loss"]) == 0
+    assert not any(gradient.any() for gradient in gradients)
+
+
+def test_the_penalty_alone_by_finite_differences(space):
+    penalty = LatencyPenalty(random_costs(), 5.0, SHARES)
+    trainer, _, gradients = fake_step(space, penalty, penalty_weight=WEIGHT)
+    variables = trainer.architecture_variables
+    names = [variable.path for variable in variables]
+    # Not gamma: a hard sample has no differences, its gradient is the straight-through one.
+    for name in ("student/alpha_16", "student/beta_16", "student/beta_32"):
+        variable, gradient = variables[names.index(name)], gradients[names.index(name)]
+        before = np.array(variable)
+        values = []
+        for sign in (1, -1):
+            moved = before.copy()
+            moved[0, 0] += sign * 0.05
+            variable.assign(moved)
+            space.student.random.state.assign([3, 0])
+            choices = space.student(training=True, temperature=1.0)
+            values.append(float(penalty(choices)))
+        variable.assign(before)
+        assert gradient[0, 0] == pytest.approx(WEIGHT * (values[0] - values[1]) / 0.1, rel=0.02)
+
+
+def test_penalty_weight_and_temperature_are_variables(space):
+    penalty = LatencyPenalty(random_costs(), 5.0, SHARES)
+    trainer, _, single = fake_step(space, penalty, penalty_weight=WEIGHT)
+    trainer.penalty_weight.assign(2 * WEIGHT)
+    space.student.random.state.assign([3, 0])
+    trainer.train_step((random_batch(), random_batch()))
+    double = trainer.architecture_optimizer.gradients[1]
+    assert any(gradient.any() for gradient in single)
+    for one, two in zip(single, double, strict=True):
+        np.testing.assert_allclose(two, 2 * one, rtol=1e-5, atol=1e-9)
+    trainer.penalty_weight.assign(WEIGHT)
+    trainer.temperature.assign(10.0)
+    space.student.random.state.assign([3, 0])
+    trainer.train_step((random_batch(), random_batch()))
+    hotter = trainer.architecture_optimizer.gradients[2]
+    for variable, one, other in zip(trainer.architecture_variables, single, hotter, strict=True):
+        if "gamma" in variable.path:
+            # A softmax at ten times the temperature is flatter and its slope divided by ten.
+            assert 0 < np.abs(other).max() < np.abs(one).max()
+        else:
+            np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-9)
+
+
+def ready_trainer(seed):
+    space = make_space(seed)
+    trainer = BilevelTrainer(space.supernet, space.teacher, space.student)
+    trainer.compile(
+        RecordingSGD(0.1, momentum=0.9), keras.optimizers.Adam(0.05, beta_1=0.5, beta_2=0.999)
+    )
+    trainer.passes = FakePasses(space.supernet, 0.1)
+    return trainer
+
+
+def trained_values(trainer):
+    variables = [*trainer.supernet.trainable_variables, *trainer.architecture_variables]
+    return [np.array(variable) for variable in variables]
+
+
+def test_a_step_after_loading_is_a_step_without_saving(tmp_path):
+    data = (random_batch(), random_batch())
+    trainer = ready_trainer(seed=0)
+    for _ in range(2):
+        trainer.train_step(data)
+    trainer.temperature.assign(3.0)
+    trainer.save_weights(tmp_path / "search.weights.h5")
+    # Keras saves no states of random numbers.
+    draws = np.array(trainer.student.random.state)
+    trainer.train_step(data)
+    loaded = ready_trainer(seed=1)
+    loaded.load_weights(tmp_path / "search.weights.h5")
+    loaded.student.random.state.assign(draws)
+    assert float(loaded.temperature) == 3.0
+    assert int(loaded.optimizer.iterations) == int(loaded.architecture_optimizer.iterations) == 2
+    loaded.train_step(data)
+    # Without Adam's moments or SGD's momentum they would differ.
+    for one, other in zip(trained_values(trainer), trained_values(loaded), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-7)
+
+
+def test_penalty_is_a_share_of_the_target(space):
+    costs, choices = random_costs(), space.student(training=True)
+    expected = decoupled_latency(choices.alphas, choices.betas, choices.widths, costs, PAPER)
+    assert float(LatencyPenalty(costs, 4.0)(choices)) == pytest.approx(float(expected) / 4)
+
+
+@pytest.mark.parametrize("target", [0.0, -1.0])
+def test_the_target_must_be_positive(target):
+    with pytest.raises(ValueError, match=f"target_ms={target}"):
+        LatencyPenalty(random_costs(), target)

@@ -1,0 +1,93 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
+from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
+from tests.search.tiny_space import NUM_CLASSES, random_batch
+
+
+def enlarged(logits: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear with aligned corners: one interpolation a row, one a column."""
+
+    def along(axis, size, values):
+        points = np.linspace(0, values.shape[axis] - 1, size)
+        low = np.minimum(points.astype(int), values.shape[axis] - 2)
+        shape = [1] * values.ndim
+        shape[axis] = size
+        share = (points - low).reshape(shape)
+        lower, upper = np.take(values, low, axis), np.take(values, low + 1, axis)
+        return lower * (1 - share) + upper * share
+
+    return along(2, width, along(1, height, logits.astype("float64")))
+
+
+def mean_iou(pairs) -> float:
+    """Mean over the classes that occur, counted pixel set by pixel set."""
+    scores = []
+    for index in range(NUM_CLASSES):
+        intersection = sum(int(((true == index) & (found == index)).sum()) for true, found in pairs)
+        union = sum(
+            int((((true == index) | (found == index)) & (true != 255)).sum())
+            for true, found in pairs
+        )
+        if union:
+            scores.append(intersection / union)
+    return float(np.mean(scores))
+
+
+@pytest.mark.parametrize("role", ["teacher", "student"])
+def test_equals_numpy(space, role, eagerly):
+    batches = [random_batch(1), random_batch(2)]
+    choices = getattr(space, role)()
+    scores = SupernetEvaluator(space.supernet, batches)(choices)
+    assert tuple(scores) == Predictions._fields
+    by_name = {name: [] for name in Predictions._fields}
+    for images, labels in batches:
+        predictions = space.supernet(images, choices=choices, training=False)
+        for name, logits in zip(Predictions._fields, predictions, strict=True):
+            found = enlarged(np.asarray(logits), 64, 64).argmax(-1)
+            by_name[name].append((np.asarray(labels), found))
+    for name, pairs in by_name.items():
+        # A pixel or two of the 8,192 may lie between two classes to the last bit.
+        assert scores[name] == pytest.approx(mean_iou(pairs), abs=1e-3)
+
+
+def test_statistics_stay_and_choices_matter(space, eagerly):
+    before = [np.array(variable) for variable in space.supernet.non_trainable_variables]
+    evaluator = SupernetEvaluator(space.supernet, [random_batch(1)])
+    student = space.student()
+    widest = tuple(tf.one_hot(tf.ones(rows.shape[0], "int32"), 2) for rows in student.widths)
+    first = evaluator(student)
+    assert evaluator(student) == first
+    assert evaluator(dataclasses.replace(student, widths=widest)) != first
+    for variable, value in zip(space.supernet.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_nothing_labelled_scores_nan(space, eagerly):
+    images, labels = random_batch()
+    scores = SupernetEvaluator(space.supernet, [(images, tf.fill(labels.shape, 255))])(
+        space.student()
+    )
+    assert np.isnan(list(scores.values())).all()
+
+
+def test_discretized_takes_the_likeliest():
+    choices = Choices(
+        alphas=tuple(tf.constant([[0.1, 0.2, 0.3, 0.25, 0.15]]) for _ in range(3)),
+        betas=(tf.constant([[0.4, 0.6], [0.7, 0.3]]), tf.constant([[0.51, 0.49]])),
+        widths=1,
+        role="teacher",
+    )
+    hard = discretized(choices)
+    for rows in hard.alphas:
+        np.testing.assert_array_equal(rows, [[0, 0, 1, 0, 0]])
+    np.testing.assert_array_equal(hard.betas[0], [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(hard.betas[1], [[1, 0]])
+    assert hard.widths == 1
+    assert hard.role == "teacher"
+    np.testing.assert_array_equal(choices.betas[0], np.float32([[0.4, 0.6], [0.7, 0.3]]))
