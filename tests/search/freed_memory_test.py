@@ -2,6 +2,7 @@
 
 import numpy as np
 import psutil
+import pytest
 
 from keras_fasterseg.search.freed_memory import returned_to_system
 
@@ -17,8 +18,5 @@ def test_a_freed_block_leaves_the_process():
 
 
 def test_an_exception_passes_through():
-    try:
-        with returned_to_system():
-            raise KeyError("inside")
-    except KeyError as error:
-        assert error.args == ("inside",)
+    with pytest.raises(KeyError, match="inside"), returned_to_system():
+        raise KeyError("inside")

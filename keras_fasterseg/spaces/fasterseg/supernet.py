@@ -158,16 +158,15 @@ class Supernet(keras.Model):
             for j, node_inputs in enumerate(inputs):
                 alpha = alphas[j][layer - j] * nodes.gate(layer - 1, j)
 
-                def run(stack_run, destination, row, node_inputs=node_inputs, alpha=alpha):
-                    layer, j = row
-                    width = nodes.width(layer, destination)
+                def mix(run, destination, layer=layer, j=j, node_inputs=node_inputs, alpha=alpha):
                     weights = alpha * nodes.gate(layer, destination)
-                    results = [stack_run(layer - j, x, weights, width) for _, x in node_inputs]
+                    width = nodes.width(layer, destination)
+                    results = [run(layer - j, x, weights, width) for _, x in node_inputs]
                     return _blend([share for share, _ in node_inputs], results, self.compute_dtype)
 
-                kept.append(run(keep_runs[j], j, (layer, j)))
+                kept.append(mix(keep_runs[j], j))
                 if j < 2 and layer + 1 < self.num_layers:
-                    downed.append(run(down_runs[j], j + 1, (layer, j)))
+                    downed.append(mix(down_runs[j], j + 1))
         for stack_run in (*keep_runs, *down_runs):
             stack_run.finish()
         return kept
