@@ -1,0 +1,137 @@
+"""Flags made of settings dataclasses."""
+
+import dataclasses
+
+import pytest
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import settings
+
+JOBS = (
+    settings.DataSettings,
+    settings.SupernetSettings,
+    settings.LatencySettings,
+    settings.PretrainSettings,
+    settings.SearchSettings,
+    settings.TrainSettings,
+    settings.BenchmarkSettings,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """One field of every kind."""
+
+    size: tuple[int, int] = settings.setting((512, 1024), "A size.")
+    width: float = settings.setting(8 / 12, "A width.")
+    widths: tuple[float, ...] = settings.setting((0.5, 1.0), "Some widths.")
+    steps: int | None = settings.setting(None, "A number, or none.")
+    folder: str | None = settings.setting(None, "A folder, or none.")
+    other_size: tuple[int, int] | None = settings.setting(None, "A size, or none.")
+    cache: bool = settings.setting(False, "A switch.")
+
+
+def parse(*arguments, kind=Options, prefix=""):
+    values = flags.FlagValues()
+    settings_flags.define_settings(kind, prefix, values)
+    values(["tool", *arguments])
+    return settings_flags.read_settings(kind, prefix, values)
+
+
+@pytest.mark.parametrize("kind", [Options, *JOBS])
+def test_without_arguments_the_defaults_stand(kind):
+    assert parse(kind=kind, prefix="some_") == kind()
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_every_field_is_a_flag_with_its_description(kind):
+    values = flags.FlagValues()
+    settings_flags.define_settings(kind, "some_", values)
+    descriptions = {
+        f"some_{field.name}": field.metadata["description"] for field in dataclasses.fields(kind)
+    }
+    assert {name: values[name].help for name in values} == descriptions
+    assert all(descriptions.values())
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("--size=128x256", Options(size=(128, 256))),
+        ("--other_size=32x64", Options(other_size=(32, 64))),
+        ("--width=4/12", Options(width=4 / 12)),
+        ("--width=.25", Options(width=0.25)),
+        ("--widths=4/12, 8/12,1", Options(widths=(4 / 12, 8 / 12, 1.0))),
+        ("--widths=1", Options(widths=(1.0,))),
+        ("--steps=7", Options(steps=7)),
+        ("--folder=there", Options(folder="there")),
+        ("--cache", Options(cache=True)),
+        ("--nocache", Options(cache=False)),
+    ],
+)
+def test_what_is_written_is_what_is_read(argument, expected):
+    assert parse(argument) == expected
+
+
+def test_a_prefix_belongs_to_the_flag_alone():
+    assert parse("--train_steps=3", prefix="train_") == Options(steps=3)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--size=512", "expected HEIGHTxWIDTH such as 512x1024, received '512'"),
+        ("--size=512x-3", "received '512x-3'"),
+        ("--size=1x2x3", "received '1x2x3'"),
+        ("--width=wide", "expected a number or a fraction, received 'wide'"),
+        ("--width=1/0", "received '1/0'"),
+        ("--width=nan", "received 'nan'"),
+        ("--width=inf", "received 'inf'"),
+        ("--widths=1,,2", "received ''"),
+        ("--steps=1.5", "steps"),
+        ("--cache=perhaps", "cache"),
+        ("--sizes=1x2", "Unknown command line flag 'sizes'"),
+    ],
+)
+def test_a_wrong_value_is_said(argument, message):
+    with pytest.raises(flags.Error, match=message):
+        parse(argument)
+
+
+def test_a_kind_without_a_flag_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Unknown:
+        table: dict[str, int] = settings.setting(None, "No flag has this form.")
+
+    with pytest.raises(TypeError, match=r"No flag is known for Unknown.table: dict\[str, int\]"):
+        parse(kind=Unknown)
+
+
+@pytest.mark.parametrize("kind", [Options, *JOBS])
+def test_the_defaults_survive_a_flagfile(kind, tmp_path):
+    assert parse(f"--flagfile={flagfile(tmp_path, kind)}", kind=kind) == kind()
+
+
+def test_other_values_survive_a_flagfile(tmp_path):
+    arguments = ("--size=96x160", "--width=1/3", "--widths=1/3,.7", "--steps=5", "--cache")
+    path = flagfile(tmp_path, Options, *arguments, "--folder=with space", "--other_size=32x32")
+    assert parse(f"--flagfile={path}") == Options(
+        size=(96, 160),
+        width=1 / 3,
+        widths=(1 / 3, 0.7),
+        steps=5,
+        cache=True,
+        folder="with space",
+        other_size=(32, 32),
+    )
+
+
+def flagfile(folder, kind, *arguments):
+    """A file that holds the flags of `kind` as absl writes them."""
+    values = flags.FlagValues()
+    settings_flags.define_settings(kind, values=values)
+    values(["tool", *arguments])
+    path = folder / "settings.flags"
+    path.write_text(values.flags_into_string(), encoding="utf-8")
+    return path

@@ -1,0 +1,71 @@
+"""The tool that converts released weights; what it converts is tested with its job."""
+
+import numpy as np
+import pytest
+
+from keras_fasterseg.files import read_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from tests.shared import shared_path
+from tests.tools.run_tool import run_tool, sentence
+
+
+@pytest.fixture(scope="module")
+def logits():
+    """The published student's logits, by their released names."""
+    raw = read_json(shared_path("fixtures/genotype_student.json"))["raw"]
+    return {name: np.asarray(value) for name, value in raw.items()}
+
+
+def test_architecture(tmp_path, logits):
+    weights, output = tmp_path / "arch_1.npz", tmp_path / "student.json"
+    np.savez(weights, **logits)
+    arguments = ("--kind=architecture", f"--weights={weights}", f"--output={output}")
+    finished = run_tool("convert_reference", *arguments, "--reference_quirks")
+    assert finished.status == 0, finished
+    assert finished.stdout.splitlines() == [
+        *("converted: 8", "missing: 0", "unused: 0", "dead: 0"),
+        f"Converted into {output}",
+    ]
+    assert Genotype.load(output) == load_preset("fasterseg_student")
+
+    finished = run_tool("convert_reference", *arguments, "--branch_scales=8,32")
+    assert finished.status == 0, finished
+    assert [branch.scale for branch in Genotype.load(output).branches] == [8, 32]
+
+
+def test_leftovers_are_named_and_end_in_failure(tmp_path):
+    weights, output = tmp_path / "weights.npz", tmp_path / "network.keras"
+    with np.load(shared_path("fixtures/net_student.npz")) as file:
+        arrays = {name: file[name] for name in file.files if name[:2] in ("w/", "q/", "s/")}
+    arrays["w/extra.bias"] = arrays.pop("w/ffm.conv_1x1.bn.bias")
+    np.savez(weights, **arrays)
+    arguments = (f"--weights={weights}", f"--output={output}")
+    finished = run_tool("convert_reference", *arguments)
+    assert "1 weights are missing and 1 unused" in sentence(finished)
+    assert "missing: 1\n  ffm.conv_1x1.bn.bias\nunused: 1\n  extra.bias\n" in finished.stdout
+    assert not output.exists()
+    assert run_tool("convert_reference", *arguments, "--allow_partial").status == 0
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--weights=gone.npz", "--output=a.keras"), "no file of weights gone.npz"),
+        (("--weights=gone.npz", "--output=a.h5"), "must be a .keras file"),
+        (("--weights=gone.npz", "--output=a.keras", "--kind=head"), "--kind"),
+        (("--weights=gone.npz",), "--output"),
+        (("--weights=gone.npz", "--output=a.keras", "--genotype=gone"), "neither a preset"),
+    ],
+)
+def test_wrong_flags(arguments, message):
+    assert message in sentence(run_tool("convert_reference", *arguments))
+
+
+def test_output_that_cannot_be_written(tmp_path, logits):
+    weights = tmp_path / "arch_1.npz"
+    np.savez(weights, **logits)
+    output = f"--output={weights}/student.json"
+    finished = run_tool("convert_reference", "--kind=architecture", f"--weights={weights}", output)
+    assert str(weights) in sentence(finished)

@@ -1,0 +1,64 @@
+"""Every tool says which flags it has."""
+
+import dataclasses
+
+import pytest
+
+from keras_fasterseg.pipelines import settings
+from tests.tools.run_tool import run_tool
+
+DATA = (settings.DataSettings, "")
+SUPERNET = (settings.SupernetSettings, "")
+LATENCY = (settings.LatencySettings, "")
+TOOLS = {
+    "pretrain_supernet": (
+        ["workdir", "seed"],
+        [DATA, SUPERNET, (settings.PretrainSettings, "pretrain_")],
+    ),
+    "search": (
+        ["workdir", "seed", "pretrained", "latency_table"],
+        [DATA, SUPERNET, (settings.SearchSettings, "search_")],
+    ),
+    "train": (
+        ["workdir", "seed", "genotype", "role", "teacher"],
+        [DATA, (settings.TrainSettings, "train_")],
+    ),
+    "evaluate": (["artefact", "split", "output"], [DATA]),
+    "export": (["network", "target", "overwrite", "dataset"], []),
+    "benchmark": (["artefact", "output"], [(settings.BenchmarkSettings, "")]),
+    "describe": (["genotype", "input_size", "num_classes", "json", "latency_table"], []),
+    "measure_latency": (["workdir", "num_classes"], [SUPERNET, LATENCY]),
+    "convert_reference": (
+        [
+            *("kind", "weights", "output", "genotype", "role"),
+            *("branch_scales", "reference_quirks", "allow_partial"),
+        ],
+        [SUPERNET],
+    ),
+    "run_all": (
+        ["workdir", "seed"],
+        [
+            *(DATA, SUPERNET, LATENCY),
+            (settings.PretrainSettings, "pretrain_"),
+            (settings.SearchSettings, "search_"),
+            (settings.TrainSettings, "teacher_"),
+            (settings.TrainSettings, "student_"),
+            (settings.BenchmarkSettings, "benchmark_"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_lists_all_flags(tool):
+    names, kinds = TOOLS[tool]
+    fields = [f"{prefix}{each.name}" for kind, prefix in kinds for each in dataclasses.fields(kind)]
+    text = run_tool(tool, "--help").stdout
+    listed = {
+        word.removeprefix("--").removeprefix("[no]").removesuffix(":")
+        for word in text.split()
+        if word.startswith("--") and word.endswith(":")
+    }
+    assert {*names, *fields} <= listed
+    # Nothing of other tools.
+    assert listed <= {*names, *fields, "debug"}

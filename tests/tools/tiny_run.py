@@ -1,0 +1,30 @@
+"""Flags of a run that is as short as it can be."""
+
+SUPERNET = (
+    "--num_layers=4",
+    "--base_filters=2",
+    "--width_multipliers=1/2,1",
+    "--student_width=1/2",
+)
+DATA = (
+    "--synthetic_train_images=4",
+    "--synthetic_val_images=2",
+    "--synthetic_size=64x128",
+)
+LATENCY = ("--latency_size=64x128", "--latency_warmup=0", "--latency_repetitions=1")
+PRETRAIN = ("--pretrain_epochs=0", "--pretrain_batch_size=1", "--pretrain_crop_size=64x64")
+SEARCH = (
+    "--search_epochs=1",
+    "--search_steps_per_epoch=1",
+    "--search_batch_size=1",
+    "--search_crop_size=64x64",
+    "--search_downsample=1",
+    "--search_validation_images=1",
+)
+TRAIN = (
+    "--train_epochs=1",
+    "--train_steps_per_epoch=1",
+    "--train_batch_size=1",
+    "--train_crop_size=64x64",
+    "--train_evaluate_every=1",
+)
