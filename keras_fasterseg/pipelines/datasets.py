@@ -78,6 +78,12 @@ def training_batches(
             samples than a batch has.
     """
     check_crop(crop_size)
+    for name, value in (("batch_size", batch_size), ("downsample", downsample)):
+        require(value >= 1, f"`{name}` must be at least 1. Received: {name}={value}")
+    require(
+        steps_per_epoch is None or steps_per_epoch >= 1,
+        f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
+    )
     require(
         len(samples) >= batch_size,
         f"{len(samples)} images are fewer than one batch of {batch_size}; "

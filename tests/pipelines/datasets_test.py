@@ -136,3 +136,17 @@ def test_a_crop_that_does_not_fit(size):
 
 def test_a_crop_that_fits():
     check_crop((64, 96))
+
+
+@pytest.mark.parametrize("name", ["batch_size", "downsample", "steps_per_epoch"])
+def test_a_number_below_one_is_refused(name):
+    arguments = {
+        "batch_size": 1,
+        "crop_size": (64, 64),
+        "downsample": 1,
+        "steps_per_epoch": 1,
+        "cache": False,
+        "seed": 0,
+    }
+    with pytest.raises(ValueError, match=f"`{name}` must be at least 1"):
+        training_batches(None, (), **{**arguments, name: 0})
