@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.files import PathLike
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
@@ -187,16 +187,10 @@ def _open(data: DataSettings, workdir: Workdir, seed: int) -> SegmentationSource
     return source
 
 
-def _record(workdir: Workdir, name: str) -> dict[str, Any] | None:
-    """The settings of a finished stage."""
-    path = workdir.path / name / "stage.json"
-    return read_json(path)["settings"] if path.exists() else None
-
-
 def _finished(
     workdir: Workdir, name: str, supernet: SupernetSettings, tool: str, flag: str
 ) -> dict[str, Any]:
-    record = _record(workdir, name)
+    record = workdir.recorded(name)
     if record is None:
         raise FileNotFoundError(
             f"{workdir.path} has no finished stage {name}; run `python -m {tool}` with this "
@@ -231,7 +225,7 @@ def _check_table(
 
 def _searched_supernet(workdir: Workdir, role: str, genotype: Genotype) -> dict[str, Any]:
     """The supernet of the run's own search, if the genotype is that search's."""
-    record = _record(workdir, "search")
+    record = workdir.recorded("search")
     path = workdir.path / "search" / f"{role}.json"
     if record is None or not path.is_file() or Genotype.load(path).id != genotype.id:
         return {}
@@ -240,7 +234,7 @@ def _searched_supernet(workdir: Workdir, role: str, genotype: Genotype) -> dict[
 
 def _teacher_settings(workdir: Workdir, teacher: pathlib.Path | None) -> dict[str, Any]:
     """What is recorded of the teacher: its own record if it is the run's own teacher."""
-    record = _record(workdir, TEACHER)
+    record = workdir.recorded(TEACHER)
     if teacher is None or record is None:
         return {"teacher_network": teacher}
     if teacher.resolve() != (workdir.path / TEACHER / MODEL).resolve():

@@ -55,8 +55,9 @@ class Workdir:
         folder = self.path / name
         record = folder / _RECORD
         settings = plain(settings)
-        if record.exists():
-            changed = _differences(read_json(record)["settings"], settings)
+        finished = self.recorded(name)
+        if finished is not None:
+            changed = _differences(finished, settings)
             if changed:
                 raise ValueError(
                     f"{folder} was finished with other settings ({'; '.join(changed)}); "
@@ -70,6 +71,11 @@ class Workdir:
         run(folder)
         write_json(record, {"settings": settings, "minutes": (time.monotonic() - start) / 60})
         return folder
+
+    def recorded(self, name: str) -> dict[str, Any] | None:
+        """The settings that stage `name` was finished with; `None` if it is not finished."""
+        record = self.path / name / _RECORD
+        return read_json(record)["settings"] if record.exists() else None
 
     def minutes(self, name: str) -> float:
         """How long the finished stage `name` took, in whichever call it ran.
