@@ -10,8 +10,8 @@ from keras_fasterseg.search.freed_memory import returned_to_system
 def test_a_freed_block_leaves_the_process():
     process = psutil.Process()
     with returned_to_system():
-        # 8 MiB lies between the block's threshold and the largest one glibc can have.
-        blocks = [np.ones(2**20, "float64") for _ in range(16)]
+        # 24 MiB lies between the block's threshold and the largest one glibc can have.
+        blocks = [np.ones(3 * 2**20, "float64") for _ in range(8)]
         held = process.memory_info().rss
         del blocks
         assert held - process.memory_info().rss > 100 * 2**20
