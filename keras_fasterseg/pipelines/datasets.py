@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,7 +13,14 @@ from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.data.split_halves import split_halves
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
-from keras_fasterseg.pipelines.settings import DataSettings, Size, require
+from keras_fasterseg.pipelines.settings import (
+    DataSettings,
+    PretrainSettings,
+    SearchSettings,
+    Size,
+    TrainSettings,
+    require,
+)
 
 
 def open_source(
@@ -101,6 +109,15 @@ def training_batches(
         cache=cache,
     )
     return Batches(dataset, steps_per_epoch or len(samples) // batch_size)
+
+
+def batch_options(
+    settings: PretrainSettings | SearchSettings | TrainSettings, data: DataSettings, seed: int
+) -> dict[str, Any]:
+    """The keyword arguments of `training_batches` that a job's settings hold."""
+    names = ("batch_size", "crop_size", "downsample", "steps_per_epoch")
+    options = {name: getattr(settings, name) for name in names}
+    return {**options, "cache": data.cache, "seed": seed}
 
 
 def bilevel_batches(

@@ -6,7 +6,7 @@ import keras
 
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import atomic_path
-from keras_fasterseg.pipelines.datasets import training_batches
+from keras_fasterseg.pipelines.datasets import batch_options, training_batches
 from keras_fasterseg.pipelines.settings import DataSettings, PretrainSettings, SupernetSettings
 from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.training_callbacks import (
@@ -38,12 +38,7 @@ def pretrain(
     batches = training_batches(
         source,
         source.samples(data.train_split),
-        batch_size=settings.batch_size,
-        crop_size=settings.crop_size,
-        downsample=settings.downsample,
-        steps_per_epoch=settings.steps_per_epoch,
-        cache=data.cache,
-        seed=seed,
+        **batch_options(settings, data, seed),
     )
     space = build_search_space(supernet, source.num_classes, seed)
     trainer = SupernetPretrainer(

@@ -11,7 +11,11 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.datasets import bilevel_batches, supernet_evaluation_batches
+from keras_fasterseg.pipelines.datasets import (
+    batch_options,
+    bilevel_batches,
+    supernet_evaluation_batches,
+)
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
@@ -62,12 +66,7 @@ def search(
     batches = bilevel_batches(
         source,
         source.samples(data.train_split),
-        batch_size=settings.batch_size,
-        crop_size=settings.crop_size,
-        downsample=settings.downsample,
-        steps_per_epoch=settings.steps_per_epoch,
-        cache=data.cache,
-        seed=seed,
+        **batch_options(settings, data, seed),
     )
     space = build_search_space(supernet, source.num_classes, seed)
     if pretrained is not None:

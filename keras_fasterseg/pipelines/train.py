@@ -10,7 +10,7 @@ from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines.datasets import evaluation_images, training_batches
+from keras_fasterseg.pipelines.datasets import batch_options, evaluation_images, training_batches
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
 from keras_fasterseg.pipelines.training_callbacks import (
     StopOnNaN,
@@ -58,12 +58,7 @@ def train(
     batches = training_batches(
         source,
         source.samples(data.train_split),
-        batch_size=settings.batch_size,
-        crop_size=settings.crop_size,
-        downsample=settings.downsample,
-        steps_per_epoch=settings.steps_per_epoch,
-        cache=data.cache,
-        seed=seed,
+        **batch_options(settings, data, seed),
     )
     network = FasterSegNetwork(genotype, source.num_classes, auxiliary_heads=True)
     trainer = DistillationTrainer(
