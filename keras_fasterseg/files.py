@@ -11,6 +11,8 @@ from typing import Any
 
 PathLike = str | os.PathLike[str]
 
+_SCRATCH_SUFFIX = ".partial"
+
 
 @contextlib.contextmanager
 def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
@@ -28,7 +30,9 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    scratch = pathlib.Path(
+        tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SCRATCH_SUFFIX, dir=path.parent)
+    )
     try:
         temporary = scratch / path.name
         yield temporary
@@ -36,6 +40,12 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
             os.replace(path, scratch / "replaced")
         os.replace(temporary, path)
     finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_partial(folder: PathLike) -> None:
+    """Removes what writers that were killed have left below `folder`."""
+    for scratch in pathlib.Path(folder).rglob(f".*{_SCRATCH_SUFFIX}"):
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings, single_stages
+from keras_fasterseg.pipelines import run, settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
@@ -15,8 +15,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    table = single_stages.latency_stage(
-        WORKDIR.value,
+    table = run.Run(WORKDIR.value).measure_latency(
         settings_flags.read_settings(settings.SupernetSettings),
         settings_flags.read_settings(settings.LatencySettings),
         NUM_CLASSES.value,

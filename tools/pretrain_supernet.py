@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings, single_stages
+from keras_fasterseg.pipelines import run, settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
@@ -16,12 +16,10 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    weights = single_stages.pretrain_stage(
-        WORKDIR.value,
-        settings_flags.read_settings(settings.DataSettings),
+    data = settings_flags.read_settings(settings.DataSettings)
+    weights = run.Run(WORKDIR.value, data, SEED.value).pretrain(
         settings_flags.read_settings(settings.SupernetSettings),
         settings_flags.read_settings(settings.PretrainSettings, "pretrain_"),
-        SEED.value,
     )
     print(f"The supernet's weights are in {weights}")
 

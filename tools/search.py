@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings, single_stages
+from keras_fasterseg.pipelines import run, settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 PRETRAINED = flags.DEFINE_string(
@@ -22,16 +22,15 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    folder = single_stages.search_stage(
-        WORKDIR.value,
-        settings_flags.read_settings(settings.DataSettings),
+    data = settings_flags.read_settings(settings.DataSettings)
+    genotypes = run.Run(WORKDIR.value, data, SEED.value).search(
         settings_flags.read_settings(settings.SupernetSettings),
         settings_flags.read_settings(settings.SearchSettings, "search_"),
-        SEED.value,
         pretrained=PRETRAINED.value,
         latency_table=LATENCY_TABLE.value,
     )
-    print(f"The genotypes are {folder / 'teacher.json'} and {folder / 'student.json'}")
+    for role, genotype in genotypes.items():
+        print(f"{role} {genotype.id}: {WORKDIR.value}/search/{role}.json")
 
 
 if __name__ == "__main__":

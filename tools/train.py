@@ -6,7 +6,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines import genotypes, settings, single_stages
+from keras_fasterseg.pipelines import genotypes, run, settings
 from keras_fasterseg.pipelines.train import EVALUATION
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
@@ -21,17 +21,17 @@ TEACHER = flags.DEFINE_string(
 )
 SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
 settings_flags.define_settings(settings.DataSettings)
-settings_flags.define_settings(settings.TrainSettings, "train_")
+for _role in ("teacher", "student"):
+    # As the whole road names them, so that its presets serve here too.
+    settings_flags.define_settings(settings.TrainSettings, f"{_role}_")
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    network = single_stages.train_stage(
-        WORKDIR.value,
-        settings_flags.read_settings(settings.DataSettings),
+    data = settings_flags.read_settings(settings.DataSettings)
+    network = run.Run(WORKDIR.value, data, SEED.value).train(
         genotypes.resolve_genotype(GENOTYPE.value),
-        settings_flags.read_settings(settings.TrainSettings, "train_"),
-        SEED.value,
+        settings_flags.read_settings(settings.TrainSettings, f"{ROLE.value}_"),
         role=ROLE.value,
         teacher=TEACHER.value,
     )

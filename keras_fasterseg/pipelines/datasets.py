@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -62,10 +63,19 @@ def check_source(source: SegmentationSource, settings: DataSettings, progress: b
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Endless training batches and how many of them make an epoch."""
+    """Endless training batches and how many of them make an epoch.
 
-    dataset: tf.data.Dataset
+    Attributes:
+        make: The batches without the first so many, which are not even read.
+        steps_per_epoch: Batches of an epoch.
+    """
+
+    make: Callable[[int], tf.data.Dataset]
     steps_per_epoch: int
+
+    def from_epoch(self, epoch: int) -> tf.data.Dataset:
+        """The batches from the beginning of `epoch`, counted from 0."""
+        return self.make(epoch * self.steps_per_epoch)
 
 
 def training_batches(
@@ -97,18 +107,22 @@ def training_batches(
         f"{len(samples)} images are fewer than one batch of {batch_size}; "
         "set a smaller batch size or give more images.",
     )
-    dataset = make_dataset(
-        samples,
-        source=source,
-        batch_size=batch_size,
-        training=True,
-        crop_size=crop_size,
-        downsample=downsample,
-        seed=seed,
-        repeat=True,
-        cache=cache,
-    )
-    return Batches(dataset, steps_per_epoch or len(samples) // batch_size)
+
+    def make(skip_batches: int) -> tf.data.Dataset:
+        return make_dataset(
+            samples,
+            source=source,
+            batch_size=batch_size,
+            training=True,
+            crop_size=crop_size,
+            downsample=downsample,
+            seed=seed,
+            repeat=True,
+            skip_batches=skip_batches,
+            cache=cache,
+        )
+
+    return Batches(make, steps_per_epoch or len(samples) // batch_size)
 
 
 def batch_options(
@@ -133,8 +147,11 @@ def bilevel_batches(
         training_batches(source, half, seed=seed + index, **kwargs)
         for index, half in enumerate(halves)
     )
-    dataset = tf.data.Dataset.zip((weights.dataset, architecture.dataset))
-    return Batches(dataset, min(weights.steps_per_epoch, architecture.steps_per_epoch))
+
+    def make(skip_batches: int) -> tf.data.Dataset:
+        return tf.data.Dataset.zip((weights.make(skip_batches), architecture.make(skip_batches)))
+
+    return Batches(make, min(weights.steps_per_epoch, architecture.steps_per_epoch))
 
 
 def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:

@@ -7,14 +7,10 @@ import keras
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.pipelines.datasets import batch_options, training_batches
+from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.settings import DataSettings, PretrainSettings, SupernetSettings
 from keras_fasterseg.pipelines.supernets import build_search_space
-from keras_fasterseg.pipelines.training_callbacks import (
-    StopOnNaN,
-    decaying_sgd,
-    logging_callbacks,
-    verbosity,
-)
+from keras_fasterseg.pipelines.training_callbacks import decaying_sgd
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
@@ -32,7 +28,7 @@ def pretrain(
 ) -> pathlib.Path:
     """Trains a supernet and returns the file of its weights in `folder`.
 
-    Besides: `log.csv` and `tensorboard/`.
+    Goes on from the newest checkpoint in `folder`, if there is one. Besides: what `fit` writes.
     """
     keras.utils.set_random_seed(seed)
     batches = training_batches(
@@ -59,13 +55,7 @@ def pretrain(
     trainer.compile(optimizer=optimizer, jit_compile=False)
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
-            trainer.fit(
-                batches.dataset,
-                epochs=settings.epochs,
-                steps_per_epoch=batches.steps_per_epoch,
-                callbacks=[StopOnNaN(), *logging_callbacks(folder)],
-                verbose=verbosity(),
-            )
+            fit(trainer, batches, settings.epochs, folder)
     with atomic_path(folder / WEIGHTS) as path:
         space.supernet.save_weights(path)
     return folder / WEIGHTS

@@ -1,41 +1,36 @@
 """Job: the whole road, from labelled images to a measured SavedModel."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import numpy as np
 import tabulate
-from absl import logging
 
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
-from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.benchmark import benchmark
-from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
-from keras_fasterseg.pipelines.evaluate import evaluate
-from keras_fasterseg.pipelines.export import export
-from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency
-from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
-from keras_fasterseg.pipelines.search import check_search, search
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
+from keras_fasterseg.pipelines.datasets import check_crop
+from keras_fasterseg.pipelines.run import Run
+from keras_fasterseg.pipelines.search import check_search
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
     PretrainSettings,
     SearchSettings,
+    Size,
     SupernetSettings,
     TrainSettings,
-    require,
 )
-from keras_fasterseg.pipelines.train import MODEL, load_network, train
-from keras_fasterseg.pipelines.workdir import Workdir
+from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import network_stages, predicted_latency_ms
 
 SUMMARY = "summary.json"
+STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,106 +55,42 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
     `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
 
     Raises:
-        ValueError: A setting is wrong, or a finished stage had another one.
+        ValueError: A setting is wrong, or a stage had another one.
         OSError: A folder is missing or cannot be written.
     """
     _check(settings)
-    workdir = Workdir(path)
-    root, seed = workdir.path, settings.seed
-    source = open_source(settings.data, root, seed)
-    check_source(source, settings.data)
-    shared = {"data": settings.data, "supernet": settings.supernet, "seed": seed}
-    minutes: dict[str, float] = {}
+    run = Run(path, settings.data, settings.seed)
+    num_classes = run.source.num_classes
+    table = LatencyTable.load(run.measure_latency(settings.supernet, settings.latency, num_classes))
+    run.pretrain(settings.supernet, settings.pretrain)
+    genotypes = run.search(settings.supernet, settings.search)
+    teacher = run.train(genotypes[TEACHER], settings.teacher, TEACHER)
+    run.train(genotypes[STUDENT], settings.student, STUDENT, teacher)
+    exported = run.export()
+    measured = run.benchmark(settings.benchmark)
 
-    def stage(name, depends, run):
-        folder = workdir.stage(name, depends, run)
-        minutes[name] = workdir.minutes(name)
-        return folder
-
-    measuring = {
-        "supernet": settings.supernet,
-        "latency": settings.latency,
-        "num_classes": source.num_classes,
-    }
-    latency = stage(
-        "latency",
-        measuring,
-        lambda folder: measure_latency(
-            folder, settings.supernet, settings.latency, source.num_classes
-        ),
-    )
-    table = LatencyTable.load(latency / TABLE)
-    pretrained = stage(
-        "pretrain",
-        {**shared, "pretrain": settings.pretrain},
-        lambda folder: pretrain(
-            folder, source, settings.data, settings.supernet, settings.pretrain, seed
-        ),
-    )
-    searched = stage(
-        "search",
-        {**shared, **measuring, "pretrain": settings.pretrain, "search": settings.search},
-        lambda folder: search(
-            folder,
-            source,
-            settings.data,
-            settings.supernet,
-            settings.search,
-            table,
-            pretrained / WEIGHTS,
-            seed,
-        ),
-    )
-    genotypes = {role: Genotype.load(searched / f"{role}.json") for role in (TEACHER, STUDENT)}
-    ids = {role: genotype.id for role, genotype in genotypes.items()}
-    # What a stage depends on is what the stages before it depended on, save for what the
-    # genotypes say already: a network trained anew is exported anew.
-    trained = dict(shared)
-    networks = {}
-    for role, training, teacher in (
-        (TEACHER, settings.teacher, None),
-        (STUDENT, settings.student, root / TEACHER / MODEL),
-    ):
-        trained |= {role: training, f"{role}_genotype": ids[role]}
-        folder = stage(
-            role,
-            trained,
-            lambda folder, role=role, training=training, teacher=teacher: train(
-                folder, source, settings.data, genotypes[role], training, teacher, seed
-            ),
-        )
-        networks[role] = folder / MODEL
-    results = stage(
-        "export",
-        trained,
-        lambda folder: _export(folder, networks, source, settings.data.val_split),
-    )
-    measured = stage(
-        "benchmark",
-        {"benchmark": settings.benchmark, "genotypes": ids},
-        lambda folder: _benchmark(folder, results, settings.benchmark),
-    )
-    histogram = label_histogram(source.samples(settings.data.val_split), source)
+    histogram = label_histogram(run.source.samples(settings.data.val_split), run.source)
     summary = {
-        "dataset": source.name,
-        "num_classes": source.num_classes,
+        "dataset": run.source.name,
+        "num_classes": num_classes,
         "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
-        "minutes": {name: round(value, 2) for name, value in minutes.items()},
-        "latency_table": str(latency / TABLE),
+        "minutes": {name: round(run.workdir.minutes(name), 2) for name in STAGES},
+        "latency_table": str(run.table),
     }
     for role in (TEACHER, STUDENT):
+        scores = read_json(exported / f"{role}.json")
         summary[role] = {
-            **_describe(genotypes[role], source, settings.benchmark, networks[role]),
-            "miou": read_json(results / f"{role}.json")["miou"],
-            "per_class": read_json(results / f"{role}.json")["per_class"],
+            **describe_network(run.network(role), settings.benchmark.input_size),
+            "miou": scores["miou"],
+            "per_class": scores["per_class"],
             "fps": read_json(measured / f"{role}.json")["fps"],
             "benchmark": str(measured / f"{role}.json"),
-            "saved_model": str(results / role / "1"),
+            "saved_model": str(exported / role / "1"),
         }
     summary[STUDENT]["latency_ms_predicted"] = predicted_latency_ms(
-        genotypes[STUDENT], table, source.num_classes
+        genotypes[STUDENT], table, num_classes
     )
-    write_json(root / SUMMARY, summary)
+    write_json(run.path / SUMMARY, summary)
     return summary
 
 
@@ -193,40 +124,18 @@ def summary_tables(summary: dict[str, Any]) -> str:
     return f"{classes}\n\n{networks}"
 
 
-def _check(settings: RunSettings) -> None:
-    # What is wrong with a late stage had better be said before the early ones have run for days.
-    for each in (settings.pretrain, settings.search, settings.teacher, settings.student):
-        check_crop(each.crop_size)
-    check_search(settings.search)
-    for each in (settings.teacher, settings.student):
-        require(each.epochs >= 1, f"Training needs an epoch. Received: epochs={each.epochs}")
-
-
-def _export(folder, networks, source: SegmentationSource, split: str) -> None:
-    for role, network in networks.items():
-        target = export(network, folder / role / "1", source.class_names, overwrite=True)
-        result = evaluate(target, source, split)
-        logging.info("%s: mIoU %.4f by the SavedModel", role, result.miou)
-        write_json(folder / f"{role}.json", result.to_json())
-
-
-def _benchmark(folder, exported, settings: BenchmarkSettings) -> None:
-    for role in (TEACHER, STUDENT):
-        benchmark(exported / role / "1", settings).save(folder / f"{role}.json")
-
-
-def _describe(genotype, source, settings: BenchmarkSettings, network) -> dict[str, Any]:
+def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
+    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
+    network = load_network(path)
     # A benchmark may use any size; operations are counted at the padded one that really runs.
-    padded = tuple(-(-side // 32) * 32 for side in settings.input_size)
-    stages = network_stages(genotype, padded, source.num_classes)
-    deployed = load_network(network).without_auxiliary_heads()
+    padded = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in input_size)
+    stages = network_stages(network.genotype, padded, network.num_classes)
+    weights = network.without_auxiliary_heads().trainable_weights
     return {
-        "genotype": genotype.id,
-        "branches": [branch.scale for branch in genotype.branches],
-        "input_size": list(settings.input_size),
-        "parameters_inference": int(
-            sum(np.prod(weight.shape) for weight in deployed.trainable_weights)
-        ),
+        "genotype": network.genotype.id,
+        "branches": [branch.scale for branch in network.genotype.branches],
+        "input_size": list(input_size),
+        "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
         "macs": sum(
             multiply_accumulates(key)
             for stage in stages
@@ -234,6 +143,15 @@ def _describe(genotype, source, settings: BenchmarkSettings, network) -> dict[st
             for key in stage.keys
         ),
     }
+
+
+def _check(settings: RunSettings) -> None:
+    # What is wrong with a late stage had better be said before the early ones have run for days.
+    for each in (settings.pretrain, settings.search):
+        check_crop(each.crop_size)
+    check_search(settings.search)
+    for each in (settings.teacher, settings.student):
+        check_training(each)
 
 
 def _percent(value: float | None) -> str:

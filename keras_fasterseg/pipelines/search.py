@@ -16,6 +16,7 @@ from keras_fasterseg.pipelines.datasets import (
     bilevel_batches,
     supernet_evaluation_batches,
 )
+from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
@@ -24,12 +25,7 @@ from keras_fasterseg.pipelines.settings import (
     require,
 )
 from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
-from keras_fasterseg.pipelines.training_callbacks import (
-    StopOnNaN,
-    decaying_sgd,
-    logging_callbacks,
-    verbosity,
-)
+from keras_fasterseg.pipelines.training_callbacks import decaying_sgd
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
@@ -53,9 +49,9 @@ def search(
 ) -> dict[str, Genotype]:
     """Searches from the weights in `pretrained` and returns the genotypes by role.
 
-    Writes `teacher.json` and `student.json` (genotypes), `search.json` (an epoch each), `gap.json`
-    (accuracy that is lost by taking the likeliest choices), an `epoch_NNN/` each, `log.csv` and
-    `tensorboard/`.
+    Goes on from the newest checkpoint in `folder`, if there is one. Writes `teacher.json` and
+    `student.json` (genotypes), `search.json` (an epoch each), `gap.json` (accuracy that is lost by
+    taking the likeliest choices), an `epoch_NNN/` each, and what `fit` writes.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -83,20 +79,12 @@ def search(
     )
     report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation))
     callbacks = [
-        StopOnNaN(),
         PenaltyController(report.candidate_fps, settings.min_fps, settings.max_fps),
         _temperature_schedule(settings),
         report,
-        *logging_callbacks(folder),
     ]
     with without_graph_rewriting(), returned_to_system():
-        trainer.fit(
-            batches.dataset,
-            epochs=settings.epochs,
-            steps_per_epoch=batches.steps_per_epoch,
-            callbacks=callbacks,
-            verbose=verbosity(),
-        )
+        fit(trainer, batches, settings.epochs, folder, callbacks)
         gap = report.discretization_gap()
     logging.info("mIoU of the supernet, and with its likeliest choices alone: %s", gap)
     write_json(folder / "gap.json", without_nan(gap))

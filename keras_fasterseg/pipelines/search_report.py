@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.files import write_json
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.derive import Candidate, best_candidate, derive_candidates
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
@@ -46,6 +47,33 @@ class SearchReport(keras.callbacks.Callback):
         genotypes = derive_candidates(self.trainer.student, self.trainer.supernet).values()
         classes = self.trainer.supernet.num_classes
         return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
+
+    def get_state(self) -> dict[str, Any]:
+        """The epochs so far and the candidates of the last one, for a checkpoint."""
+        best = {
+            role: {
+                "prediction": each.prediction,
+                "genotype": each.genotype.to_json(),
+                "miou": without_nan(each.miou),
+                "latency_ms": each.latency_ms,
+            }
+            for role, each in self.best.items()
+        }
+        return {"records": without_nan(self.records), "best": best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` gave."""
+        self.records = list(state["records"])
+        self.best = {
+            role: Candidate(
+                each["prediction"],
+                Genotype.from_json(each["genotype"]),
+                math.nan if each["miou"] is None else each["miou"],
+                each["latency_ms"],
+            )
+            for role, each in state["best"].items()
+        }
+        write_json(self.folder / "search.json", self.records)
 
     def on_epoch_end(self, epoch, logs=None):
         record: dict[str, Any] = {

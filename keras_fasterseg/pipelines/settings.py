@@ -8,9 +8,18 @@ from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS
 Size = tuple[int, int]
 
 
-def setting(default: Any, description: str) -> Any:
-    """A dataclass field with its default and the sentence that a flag's help shows."""
-    return dataclasses.field(default=default, metadata={"description": description})
+def setting(default: Any, description: str, harmless: bool = False) -> Any:
+    """A dataclass field with its default and the sentence that a flag's help shows.
+
+    A harmless one changes no result; it may differ when a run goes on.
+    """
+    metadata = {"description": description, "harmless": harmless}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def is_harmless(field: dataclasses.Field) -> bool:
+    """Whether a field's value changes no result."""
+    return field.metadata.get("harmless", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +35,7 @@ class DataSettings:
     synthetic_train_images: int = setting(400, "Training images that synthetic generates.")
     synthetic_val_images: int = setting(60, "Validation images that synthetic generates.")
     synthetic_size: Size = setting((128, 256), "Height x width of generated images.")
-    cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).")
+    cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).", harmless=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +123,40 @@ class TrainSettings:
         "element_mean", "Mean of the distillation loss: element_mean or pixel_mean."
     )
     evaluate_every: int = setting(10, "Evaluate after every so many epochs, and after the last.")
+    schedule: str = setting(
+        "exponential",
+        "How the learning rate falls: exponential (by learning_rate_decay an epoch) or polynomial "
+        "(to zero over all epochs).",
+    )
+    polynomial_power: float = setting(0.9, "Exponent of the polynomial schedule.")
+    warmup_epochs: float = setting(
+        0.0, "Epochs in which the learning rate grows linearly from zero to its schedule."
+    )
+    class_weights: str | None = setting(
+        None,
+        "Weights of the classes in the cross-entropy: numbers such as 1.0,0.5,2 or histogram "
+        "(ENet's, from the training labels); unset: all alike.",
+    )
+    accumulation_steps: int = setting(
+        1, "Steps whose mean gradient makes one update, for batches that memory has no room for."
+    )
+    precision: str = setting(
+        "float32",
+        "Arithmetic of training: float32, mixed_bfloat16 or mixed_float16; the network that is "
+        "evaluated and saved is float32.",
+    )
+    ema_momentum: float | None = setting(
+        None,
+        "Momentum of the moving average of the weights that is evaluated and saved, such as 0.999; "
+        "unset: the weights themselves.",
+    )
+    initial_weights: str | None = setting(
+        None,
+        "network.keras of a trained network of the same genotype to begin with; unset: at random.",
+    )
+    patience: int | None = setting(
+        None, "Evaluations without a better mIoU before training ends; unset: it never does."
+    )
 
 
 @dataclasses.dataclass(frozen=True)

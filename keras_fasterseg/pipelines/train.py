@@ -10,18 +10,23 @@ from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines.datasets import batch_options, evaluation_images, training_batches
-from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
-from keras_fasterseg.pipelines.training_callbacks import (
-    StopOnNaN,
-    decaying_sgd,
-    logging_callbacks,
-    verbosity,
+from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
+from keras_fasterseg.pipelines.datasets import (
+    batch_options,
+    check_crop,
+    evaluation_images,
+    training_batches,
 )
+from keras_fasterseg.pipelines.fit import fit
+from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optimizer
+from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
+from keras_fasterseg.pipelines.trained_networks import initialize_network, load_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
+from keras_fasterseg.training.evaluated_network import EvaluatedNetwork
 from keras_fasterseg.training.keep_best import KeepBest
+from keras_fasterseg.training.stop_early import StopEarly
 
 MODEL = "network.keras"
 EVALUATION = "evaluation.json"
@@ -38,8 +43,9 @@ def train(
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
-    Writes `network.keras` (the network with auxiliary heads, at its best epoch), `evaluation.json`
-    (its scores on the validation split), `genotype.json`, `log.csv` and `tensorboard/`.
+    Goes on from the newest checkpoint in `folder`, if there is one. Writes `network.keras` (the
+    network with auxiliary heads, in float32, at its best epoch), `evaluation.json` (its scores on
+    the validation split), `genotype.json` and what `fit` writes.
 
     Args:
         folder: Where to write.
@@ -51,78 +57,74 @@ def train(
         seed: Seed of weights, shuffling and augmentation.
 
     Raises:
-        ValueError: A setting is out of its range, or the teacher knows other classes.
+        FileNotFoundError: There is no teacher or no network to begin with.
+        ValueError: A setting is out of its range, the teacher knows other classes, or the network
+            to begin with is of another genotype.
     """
-    require(settings.epochs >= 1, f"Training needs an epoch. Received: epochs={settings.epochs}")
+    check_training(settings)
     keras.utils.set_random_seed(seed)
-    batches = training_batches(
-        source,
-        source.samples(data.train_split),
-        **batch_options(settings, data, seed),
+    samples = source.samples(data.train_split)
+    class_weights = resolve_class_weights(settings.class_weights, source, samples)
+    batches = training_batches(source, samples, **batch_options(settings, data, seed))
+    network = FasterSegNetwork(
+        genotype, source.num_classes, auxiliary_heads=True, dtype=settings.precision
     )
-    network = FasterSegNetwork(genotype, source.num_classes, auxiliary_heads=True)
+    if settings.initial_weights is not None:
+        initial_weights = pathlib.Path(settings.initial_weights)
+        transfer = initialize_network(network, initial_weights)
+        logging.info("%s", transfer.sentence(initial_weights))
     trainer = DistillationTrainer(
         network,
         None if teacher is None else _load_teacher(teacher, source.num_classes),
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
         distillation_reduction=settings.distillation_reduction,
+        class_weights=class_weights,
     )
-    optimizer = decaying_sgd(
-        settings.learning_rate,
-        settings.learning_rate_decay,
-        batches.steps_per_epoch,
-        settings.momentum,
-        settings.weight_decay,
-    )
+    optimizer = training_optimizer(settings, batches.steps_per_epoch)
     optimizer.build(network.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
 
-    runner = KerasRunner(network.without_auxiliary_heads(), IMAGENET_MEAN, IMAGENET_STD)
+    evaluated = EvaluatedNetwork(network, optimizer)
+    runner = KerasRunner(evaluated.network.without_auxiliary_heads(), IMAGENET_MEAN, IMAGENET_STD)
     images = evaluation_images(source, data.val_split)
 
     def score() -> EvaluationResult:
+        evaluated.update()
         result = evaluate(runner, images, source.num_classes, source.class_names, progress=False)
         logging.info("mIoU on %s: %.4f", data.val_split, result.miou)
         return result
 
     def save(result: EvaluationResult) -> None:
         with atomic_path(folder / MODEL) as path:
-            network.save(path)
+            evaluated.network.save(path)
         write_json(folder / EVALUATION, result.to_json())
 
     genotype.save(folder / "genotype.json")
-    trainer.fit(
-        batches.dataset,
-        epochs=settings.epochs,
-        steps_per_epoch=batches.steps_per_epoch,
-        callbacks=[
-            StopOnNaN(),
-            KeepBest(score, save, settings.evaluate_every),
-            *logging_callbacks(folder),
-        ],
-        verbose=verbosity(),
-    )
+    keep_best = KeepBest(score, save, settings.evaluate_every)
+    callbacks = [keep_best, StopEarly(keep_best, settings.patience)]
+    fit(trainer, batches, settings.epochs, folder, callbacks)
     return folder / MODEL
 
 
-def load_network(path: pathlib.Path) -> FasterSegNetwork:
-    """The network in a `network.keras` file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file holds something else.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no trained network {path}.")
-    try:
-        network = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a trained network of this package: {error}") from error
-    if not isinstance(network, FasterSegNetwork):
-        raise ValueError(f"{path} holds a {type(network).__name__}, not a network of this package.")
-    return network
+def check_training(settings: TrainSettings) -> None:
+    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin."""
+    require(settings.epochs >= 1, f"Training needs an epoch. Received: epochs={settings.epochs}")
+    check_crop(settings.crop_size)
+    check_optimizer(settings)
+    if settings.class_weights not in (None, HISTOGRAM):
+        parse_weights(settings.class_weights)
+    require(
+        settings.patience is None or settings.patience >= 1,
+        f"`patience` must be at least 1 or unset. Received: patience={settings.patience}",
+    )
+    if (
+        settings.initial_weights is not None
+        and not pathlib.Path(settings.initial_weights).is_file()
+    ):
+        raise FileNotFoundError(
+            f"There is no network {settings.initial_weights} to begin with (`initial_weights`)."
+        )
 
 
 def _load_teacher(path: pathlib.Path, num_classes: int) -> keras.Model:

@@ -1,20 +1,10 @@
-"""Logs and schedules that every training job shares."""
+"""What every training job shares: the optimizer and the guard against NaN."""
 
 import math
-import pathlib
-import sys
 
 import keras
 
 from keras_fasterseg.training.l2_sgd import L2SGD
-
-
-def logging_callbacks(folder: pathlib.Path) -> list[keras.callbacks.Callback]:
-    """A CSV log and TensorBoard scalars."""
-    return [
-        keras.callbacks.CSVLogger(str(folder / "log.csv")),
-        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-    ]
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -32,11 +22,6 @@ class StopOnNaN(keras.callbacks.Callback):
             raise FloatingPointError(
                 f"The loss is {loss} after epoch {epoch + 1}; lower the learning rate."
             )
-
-
-def verbosity() -> int:
-    """Keras' bars on a terminal, a line an epoch elsewhere."""
-    return 1 if sys.stdout.isatty() else 2
 
 
 def decaying_sgd(

@@ -9,9 +9,12 @@ from typing import Any
 
 from absl import logging
 
-from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.files import PathLike, read_json, remove_partial, write_json
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.settings import is_harmless
 
 _RECORD = "stage.json"
+_GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency")
 
 
 class Workdir:
@@ -37,12 +40,14 @@ class Workdir:
             )
 
     def stage(
-        self, name: str, settings: Mapping[str, Any], run: Callable[[pathlib.Path], None]
+        self, name: str, settings: Mapping[str, Any], run: Callable[[pathlib.Path], Any]
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
 
-        A finished stage leaves a record of its settings, written last; it is not run again. A stage
-        that was stopped starts anew.
+        A stage leaves a record of its settings: when it begins, and again, with the minutes that
+        it took, when it is finished. A finished one is not run again. One that was stopped is run
+        again and goes on from its checkpoints, if it had written any; they are removed at the end.
+        Settings that change no result (`is_harmless`) are not recorded.
 
         Args:
             name: Name of the stage and its folder.
@@ -50,51 +55,74 @@ class Workdir:
             run: Does the work in the folder that it is given.
 
         Raises:
-            ValueError: The stage is finished, but with other settings.
+            ValueError: The stage is finished, or has checkpoints, but with other settings.
         """
         folder = self.path / name
         record = folder / _RECORD
         settings = plain(settings)
+        checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
+        if record.exists() and (finished is not None or checkpoints.exist()):
+            _check_unchanged(folder, read_json(record), settings)
         if finished is not None:
-            changed = _differences(finished, settings)
-            if changed:
-                raise ValueError(
-                    f"{folder} was finished with other settings ({'; '.join(changed)}); "
-                    "give the same ones, another workdir, or delete that folder."
-                )
             logging.info("%s is finished already: %s", name, folder)
             return folder
         folder.mkdir(parents=True, exist_ok=True)
+        remove_partial(folder)
+        write_json(record, {"settings": settings, "minutes": None})
         logging.info("=== %s ===", name)
-        start = time.monotonic()
+        start, earlier = time.monotonic(), checkpoints.minutes()
         run(folder)
-        write_json(record, {"settings": settings, "minutes": (time.monotonic() - start) / 60})
+        minutes = earlier + (time.monotonic() - start) / 60
+        write_json(record, {"settings": settings, "minutes": minutes})
+        checkpoints.remove()
         return folder
 
     def recorded(self, name: str) -> dict[str, Any] | None:
         """The settings that stage `name` was finished with; `None` if it is not finished."""
-        record = self.path / name / _RECORD
-        return read_json(record)["settings"] if record.exists() else None
+        path = self.path / name / _RECORD
+        record = read_json(path) if path.exists() else {}
+        return record["settings"] if record.get("minutes") is not None else None
 
     def minutes(self, name: str) -> float:
-        """How long the finished stage `name` took, in whichever call it ran.
+        """How long the finished stage `name` took, calls that were stopped included.
+
+        Of a call that was stopped counts what its checkpoints kept.
 
         Raises:
             FileNotFoundError: The stage is not finished.
         """
+        if self.recorded(name) is None:
+            raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
         return read_json(self.path / name / _RECORD)["minutes"]
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as objects, tuples and paths as lists and strings."""
+    """`value` as JSON holds it: dataclasses as objects, tuples and paths as lists and strings.
+
+    Fields that change no result are left out.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        value = {
+            field.name: getattr(value, field.name)
+            for field in dataclasses.fields(value)
+            if not is_harmless(field)
+        }
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, pathlib.PurePath) else value
+
+
+def _check_unchanged(folder: pathlib.Path, record: dict[str, Any], settings: Any) -> None:
+    changed = _differences(record["settings"], settings)
+    if changed:
+        state = "was begun" if record["minutes"] is None else "was finished"
+        raise ValueError(
+            f"{folder} {state} with other settings ({'; '.join(changed)}); "
+            "give the same ones, another workdir, or delete that folder."
+        )
 
 
 def _differences(before: Any, now: Any, name: str = "") -> list[str]:
@@ -107,4 +135,12 @@ def _differences(before: Any, now: Any, name: str = "") -> list[str]:
                 before.get(key), now.get(key), f"{name}.{key}" if name else key
             )
         ]
-    return [] if before == now else [f"{name} was {before!r}, is {now!r}"]
+    return [] if before == now else [f"{_flag(name)} was {before!r}, is {now!r}"]
+
+
+def _flag(name: str) -> str:
+    """`pretrain.epochs` as the tools' flag that sets it; other names as they are."""
+    group, _, field = name.partition(".")
+    if not field:
+        return "--seed" if group == "seed" else group
+    return f"--{field}" if group in _GROUPS_WITHOUT_PREFIX else f"--{group}_{field}"

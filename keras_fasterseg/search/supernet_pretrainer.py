@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.search.passes import (
     SupernetPasses,
     clipped,
@@ -16,7 +17,7 @@ from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shape
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 
-class SupernetPretrainer(keras.Model):
+class SupernetPretrainer(SavesRandomState, keras.Model):
     """Trains weights at the largest, the smallest and two random widths a step.
 
     Even steps run with the teacher's stem and heads, odd steps with the student's (the released

@@ -139,7 +139,8 @@ def test_a_changed_setting_is_refused_and_named(run, stage, field, value):
     root, _ = run
     changed = dataclasses.replace(getattr(SETTINGS, stage), **{field: value})
     before = files_with_times(root)
-    with pytest.raises(ValueError, match=f"{stage} was finished with other .*{stage}.{field}"):
+    flag = field if stage == "latency" else f"{stage}_{field}"
+    with pytest.raises(ValueError, match=f"{stage} was finished with other .*--{flag} was"):
         run_all(root, dataclasses.replace(SETTINGS, **{stage: changed}))
     assert files_with_times(root) == before
 

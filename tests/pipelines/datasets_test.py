@@ -74,7 +74,7 @@ def test_training_batches_have_no_end(source):
     samples = source.samples("train")
     batches = training_batches(source, samples, **OPTIONS)
     assert batches.steps_per_epoch == 3
-    shapes = [(x.shape, y.shape) for x, y in batches.dataset.take(7)]
+    shapes = [(x.shape, y.shape) for x, y in batches.from_epoch(0).take(7)]
     assert shapes == [((2, 64, 96, 3), (2, 64, 96))] * 7
     fewer = training_batches(source, samples, **{**OPTIONS, "steps_per_epoch": 2})
     assert fewer.steps_per_epoch == 2
@@ -102,7 +102,7 @@ def test_bilevel_halves_are_disjoint(tmp_path):
         red = crop.numpy()[0, 32, 48, 0]
         return round(255 * float(red * IMAGENET_STD[0] + IMAGENET_MEAN[0])) // 40
 
-    pairs = [(origin(a), origin(b)) for (a, _), (b, _) in batches.dataset.take(6)]
+    pairs = [(origin(a), origin(b)) for (a, _), (b, _) in batches.from_epoch(0).take(6)]
     weights, architecture = (set(half) for half in zip(*pairs, strict=True))
     assert len(weights) == len(architecture) == 3
     assert not weights & architecture
@@ -150,3 +150,21 @@ def test_a_number_below_one_is_refused(name):
     }
     with pytest.raises(ValueError, match=f"`{name}` must be at least 1"):
         training_batches(None, (), **{**arguments, name: 0})
+
+
+def test_a_later_epoch_begins_where_the_one_before_ended(source):
+    batches = training_batches(
+        source,
+        source.samples("train"),
+        batch_size=1,
+        crop_size=(64, 64),
+        downsample=1,
+        steps_per_epoch=3,
+        cache=False,
+        seed=1,
+    )
+    expected = list(batches.from_epoch(0).skip(6).take(2))
+    found = list(batches.from_epoch(2).take(2))
+    for (image, label), (other_image, other_label) in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(image, other_image)
+        np.testing.assert_array_equal(label, other_label)

@@ -1,15 +1,10 @@
-import csv
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from keras_fasterseg.pipelines.training_callbacks import (
-    StopOnNaN,
-    decaying_sgd,
-    logging_callbacks,
-)
+from keras_fasterseg.pipelines.training_callbacks import StopOnNaN, decaying_sgd
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
@@ -32,14 +27,3 @@ def test_the_rate_falls_from_epoch_to_epoch():
         optimizer.apply([np.float32([0.0])], [variable])
     assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
     assert (optimizer.momentum, optimizer.l2) == (0.9, 1e-3)
-
-
-def test_logs_are_written(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    data = np.ones((4, 2)), np.ones((4, 1))
-    history = model.fit(*data, epochs=2, verbose=0, callbacks=logging_callbacks(tmp_path))
-    with open(tmp_path / "log.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [float(row["loss"]) for row in rows] == pytest.approx(history.history["loss"])
-    assert list((tmp_path / "tensorboard").rglob("events.out.tfevents.*"))

@@ -2,10 +2,12 @@ import dataclasses
 import os
 import pathlib
 
+import keras
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines.settings import BenchmarkSettings
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.settings import BenchmarkSettings, DataSettings
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 
 
@@ -58,8 +60,8 @@ def test_changed_settings_are_refused_and_named(tmp_path):
     changed = {"train": Settings(rate=0.2, size=(32, 128)), "seed": 1}
     with pytest.raises(ValueError, match="finished with other settings") as error:
         Workdir(tmp_path).stage("train", changed, work)
-    assert "train.rate was 0.1, is 0.2" in str(error.value)
-    assert "train.size was [64, 128], is [32, 128]" in str(error.value)
+    assert "--train_rate was 0.1, is 0.2" in str(error.value)
+    assert "--train_size was [64, 128], is [32, 128]" in str(error.value)
     assert "seed" not in str(error.value)
     assert str(tmp_path / "train") in str(error.value)
     assert work.calls == 1
@@ -81,6 +83,42 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
     folder = workdir.stage("train", {"rate": 2}, work)
     assert work.calls == 2
     assert (folder / "result").read_text() == "2"
+
+
+def save_checkpoint(folder, minutes=1.5):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    Checkpoints(folder).save(model, 1, {"minutes": minutes})
+
+
+def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
+    def stop(folder):
+        save_checkpoint(folder)
+        raise KeyboardInterrupt
+
+    workdir = Workdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        workdir.stage("train", {"train": Settings()}, stop)
+    assert workdir.recorded("train") is None
+    with pytest.raises(ValueError, match=r"train was begun with other .*--train_rate was 0\.1"):
+        workdir.stage("train", {"train": Settings(rate=0.2)}, Work())
+    folder = workdir.stage("train", {"train": Settings()}, Work())
+    assert not (folder / "checkpoints").exists()
+    assert 1.5 <= workdir.minutes("train") < 2
+
+
+def test_settings_that_change_no_result_may_change(tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.stage("train", {"data": DataSettings(cache=False)}, Work())
+    workdir.stage("train", {"data": DataSettings(cache=True)}, Work())
+    with pytest.raises(ValueError, match="--train_split was 'train', is 'all'"):
+        workdir.stage("train", {"data": DataSettings(train_split="all")}, Work())
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    partial = tmp_path / "train" / ".network.keras.abc.partial"
+    partial.mkdir(parents=True)
+    Workdir(tmp_path).stage("train", {}, Work())
+    assert not partial.exists()
 
 
 def test_a_broken_record_is_named(tmp_path):

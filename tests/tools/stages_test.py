@@ -37,7 +37,7 @@ def run(tmp_path_factory):
     space = (*tiny_run.DATA, *tiny_run.SUPERNET)
     succeed("pretrain_supernet", workdir, *space, *tiny_run.PRETRAIN)
     tiny_genotype().save(root / "mine.json")
-    arguments = (workdir, f"--genotype={root}/mine.json", *tiny_run.DATA, *tiny_run.TRAIN)
+    arguments = (workdir, f"--genotype={root}/mine.json", *tiny_run.DATA, *tiny_run.STUDENT)
     assert "mIoU" in succeed("train", *arguments).stdout
     return root
 
@@ -55,12 +55,12 @@ def test_search_and_both_networks(run):
     succeed("search", workdir, *tiny_run.DATA, *tiny_run.SUPERNET, *tiny_run.SEARCH)
     for role in ("teacher", "student"):
         assert Genotype.load(run / "search" / f"{role}.json").base_filters == 2
-    training = (*tiny_run.DATA, *tiny_run.TRAIN)
-    succeed("train", workdir, f"--genotype={run}/search/teacher.json", "--role=teacher", *training)
+    teacher = (f"--genotype={run}/search/teacher.json", "--role=teacher", *tiny_run.TEACHER)
+    succeed("train", workdir, *tiny_run.DATA, *teacher)
     with tempfile.TemporaryDirectory() as other:
         genotype, teacher = f"{run}/search/student.json", f"{run}/teacher/network.keras"
         arguments = (f"--workdir={other}", f"--genotype={genotype}", f"--teacher={teacher}")
-        succeed("train", *arguments, *training)
+        succeed("train", *arguments, *tiny_run.DATA, *tiny_run.STUDENT)
 
 
 def test_a_finished_stage_is_not_done_again(run):
@@ -70,7 +70,7 @@ def test_a_finished_stage_is_not_done_again(run):
     assert str(weights) in succeed("pretrain_supernet", *arguments).stdout
     assert weights.stat().st_mtime_ns == before
     message = sentence(run_tool("pretrain_supernet", *arguments, "--pretrain_batch_size=2"))
-    assert "pretrain.batch_size was 1, is 2" in message
+    assert "--pretrain_batch_size was 1, is 2" in message
 
 
 def test_search_needs_its_stages_or_files(run, tmp_path):
@@ -102,7 +102,7 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
         (("--genotype=fasterseg_student", "--role=pupil"), "--role"),
         (("--genotype=fasterseg_student", "--dataset=camvid"), "set --data_dir"),
         (("--genotype=fasterseg_student", "--data_dir=gone"), "no folder gone"),
-        (("--genotype=fasterseg_student", "--train_crop_size=100x100"), "multiples of 32"),
+        (("--genotype=fasterseg_student", "--student_crop_size=100x100"), "multiples of 32"),
     ],
 )
 def test_wrong_training(tmp_path, arguments, message):

@@ -12,19 +12,11 @@ DATA = (
     "--synthetic_size=64x128",
 )
 LATENCY = ("--latency_size=64x128", "--latency_warmup=0", "--latency_repetitions=1")
-PRETRAIN = ("--pretrain_epochs=0", "--pretrain_batch_size=1", "--pretrain_crop_size=64x64")
-SEARCH = (
-    "--search_epochs=1",
-    "--search_steps_per_epoch=1",
-    "--search_batch_size=1",
-    "--search_crop_size=64x64",
-    "--search_downsample=1",
-    "--search_validation_images=1",
+PRESTUDENT = (
+    "--student_epochs=1",
+    "--student_steps_per_epoch=1",
+    "--student_batch_size=1",
+    "--student_crop_size=64x64",
+    "--student_evaluate_every=1",
 )
-TRAIN = (
-    "--train_epochs=1",
-    "--train_steps_per_epoch=1",
-    "--train_batch_size=1",
-    "--train_crop_size=64x64",
-    "--train_evaluate_every=1",
-)
+TEACHER = tuple(flag.replace("student", "teacher") for flag in STUDENT)

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.gumbel_softmax import gumbel_softmax
+from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.spaces.fasterseg.choices import (
     STUDENT,
     TEACHER,
@@ -21,7 +22,7 @@ MINIMAL_LAYERS = 4
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
-class Architecture(keras.layers.Layer):
+class Architecture(SavesRandomState, keras.layers.Layer):
     """Logits of operations (alpha), paths (beta) and widths (gamma) of one network.
 
     The teacher has no gamma: all its nodes have the largest width. The student samples a width

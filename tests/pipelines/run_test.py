@@ -1,12 +1,12 @@
-"""Single stages record what the whole road records, so that both can be mixed."""
+"""Stages of a run record the same alone and in the whole road, so that both can be mixed."""
 
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines import run_all as whole
-from keras_fasterseg.pipelines import single_stages
+from keras_fasterseg.pipelines import run as run_module
 from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.pretrain import WEIGHTS
+from keras_fasterseg.pipelines.run import Run
 from keras_fasterseg.pipelines.run_all import RunSettings, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
@@ -62,12 +62,14 @@ def _jobs_without_work(monkeypatch):
     def export(*arguments, **keywords):
         raise EnoughError
 
-    for module in (whole, single_stages):
-        monkeypatch.setattr(module, "measure_latency", measure)
-        monkeypatch.setattr(module, "pretrain", pretrain)
-        monkeypatch.setattr(module, "search", search)
-        monkeypatch.setattr(module, "train", train)
-    monkeypatch.setattr(whole, "export", export)
+    for job in (measure, pretrain, search, train, export):
+        name = "measure_latency" if job is measure else job.__name__
+        monkeypatch.setattr(run_module, name, job)
+
+
+def new_run(root):
+    """As a tool of its own makes it."""
+    return Run(root, SETTINGS.data, SETTINGS.seed)
 
 
 def run_whole(root):
@@ -76,14 +78,12 @@ def run_whole(root):
 
 
 def run_singly(root):
-    data, supernet, seed = SETTINGS.data, SETTINGS.supernet, SETTINGS.seed
-    single_stages.latency_stage(root, supernet, SETTINGS.latency, 19)
-    single_stages.pretrain_stage(root, data, supernet, SETTINGS.pretrain, seed)
-    single_stages.search_stage(root, data, supernet, SETTINGS.search, seed)
+    Run(root).measure_latency(SETTINGS.supernet, SETTINGS.latency, 19)
+    new_run(root).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    new_run(root).search(SETTINGS.supernet, SETTINGS.search)
     teacher = None
     for role, settings in (("teacher", SETTINGS.teacher), ("student", SETTINGS.student)):
-        genotype = load_preset(f"fasterseg_{role}")
-        teacher = single_stages.train_stage(root, data, genotype, settings, seed, role, teacher)
+        teacher = new_run(root).train(load_preset(f"fasterseg_{role}"), settings, role, teacher)
 
 
 def records(root):
@@ -107,20 +107,19 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
 
 
 def test_files_from_elsewhere_are_recorded_by_name(tmp_path):
-    data, supernet, seed = SETTINGS.data, SETTINGS.supernet, SETTINGS.seed
     run_singly(tmp_path / "first")
     table = tmp_path / "first" / "latency" / TABLE
     weights = tmp_path / "first" / "pretrain" / WEIGHTS
     teacher = tmp_path / "first" / "teacher" / MODEL
     root = tmp_path / "second"
-    single_stages.search_stage(root, data, supernet, SETTINGS.search, seed, weights, table)
+    new_run(root).search(SETTINGS.supernet, SETTINGS.search, weights, table)
     recorded = read_json(root / "search" / "stage.json")["settings"]
     assert recorded["pretrained"] == str(weights)
     assert recorded["latency_table"] == str(table)
 
     genotype = load_preset("fasterseg_student")
     other = tmp_path / "third"
-    single_stages.train_stage(other, data, genotype, SETTINGS.student, seed, teacher=teacher)
+    new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
     recorded = read_json(other / "student" / "stage.json")["settings"]
     assert recorded["teacher_network"] == str(teacher)
     assert "supernet" not in recorded
@@ -133,6 +132,25 @@ def test_files_from_elsewhere_are_recorded_by_name(tmp_path):
 def test_wrong_roles(tmp_path, keywords, message):
     genotype = load_preset("fasterseg_student")
     with pytest.raises(ValueError, match=message):
-        single_stages.train_stage(
-            tmp_path, SETTINGS.data, genotype, SETTINGS.student, 0, **keywords
-        )
+        new_run(tmp_path).train(genotype, SETTINGS.student, **keywords)
+
+
+def test_a_second_student_has_a_folder_of_its_own(tmp_path):
+    genotype = load_preset("fasterseg_student")
+    path = new_run(tmp_path).train(genotype, SETTINGS.student, name="student_alone")
+    assert path == tmp_path / "student_alone" / MODEL
+    record = read_json(tmp_path / "student_alone" / "stage.json")
+    assert record["settings"]["student_genotype"] == genotype.id
+
+
+def test_export_and_benchmark_need_the_stages_before(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no finished stages teacher and student"):
+        new_run(tmp_path).export()
+    with pytest.raises(FileNotFoundError, match="no finished stage export"):
+        new_run(tmp_path).benchmark(SETTINGS.benchmark)
+
+
+def test_a_negative_seed_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="seed=-1"):
+        Run(tmp_path / "run", SETTINGS.data, -1)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,98 @@
+"""States of a training that can be continued, the newest two of them."""
+
+import hashlib
+import pathlib
+import shutil
+from typing import Any
+
+import keras
+from absl import logging
+
+from keras_fasterseg.files import atomic_path, read_json, remove_partial, write_json
+
+FOLDER = "checkpoints"
+_WEIGHTS = "trainer.weights.h5"
+_STATE = "state.json"
+_KEPT = 2
+
+
+class Checkpoints:
+    """Checkpoints of one training in a stage's folder.
+
+    A checkpoint is a folder `checkpoints/epoch_NNNN`, written under another name and renamed when
+    it is whole: the trainer's weights (optimizers and random states among them) and a JSON file of
+    everything else, which also holds the hash of the weights.
+
+    Args:
+        folder: Folder of the stage.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = pathlib.Path(folder) / FOLDER
+
+    def save(self, trainer: keras.Model, epochs: int, state: dict[str, Any]) -> None:
+        """Writes the checkpoint after `epochs` epochs and removes all but the newest two.
+
+        Raises:
+            OSError: The disk is full; the checkpoints before are left as they are.
+        """
+        with atomic_path(self.folder / f"epoch_{epochs:04d}") as path:
+            path.mkdir()
+            trainer.save_weights(path / _WEIGHTS)
+            write_json(
+                path / _STATE, {**state, "epochs": epochs, "sha256": _sha256(path / _WEIGHTS)}
+            )
+        for old in self._paths()[:-_KEPT]:
+            shutil.rmtree(old)
+
+    def restore(self, trainer: keras.Model) -> dict[str, Any] | None:
+        """Loads the newest whole checkpoint into `trainer` and returns its state.
+
+        A corrupt one is named in the log and passed over. `None`: there is nothing to continue.
+        """
+        remove_partial(self.folder)
+        for path in reversed(self._paths()):
+            state = _readable_state(path)
+            if state is None:
+                continue
+            trainer.load_weights(path / _WEIGHTS)
+            logging.info("going on after epoch %d, from %s", state["epochs"], path)
+            return state
+        return None
+
+    def minutes(self) -> float:
+        """Minutes of training up to the newest whole checkpoint, 0 without one."""
+        for path in reversed(self._paths()):
+            if (path / _STATE).is_file():
+                try:
+                    return float(read_json(path / _STATE).get("minutes", 0.0))
+                except (ValueError, AttributeError):
+                    continue
+        return 0.0
+
+    def exist(self) -> bool:
+        """Whether there is anything to continue."""
+        return bool(self._paths())
+
+    def remove(self) -> None:
+        """Removes all checkpoints: the training is over."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _paths(self) -> list[pathlib.Path]:
+        return sorted(self.folder.glob("epoch_*"))
+
+
+def _readable_state(path: pathlib.Path) -> dict[str, Any] | None:
+    try:
+        state = read_json(path / _STATE)
+        if _sha256(path / _WEIGHTS) != state["sha256"]:
+            raise ValueError("its weights are not those that were written")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logging.warning("The checkpoint %s is corrupt (%s); the one before is taken.", path, error)
+        return None
+    return state
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,301 @@
+"""A run: its folder, its data, and its stages, each done once and recorded."""
+
+import functools
+import pathlib
+from typing import Any
+
+from absl import logging
+
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import PathLike, write_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.benchmark import benchmark
+from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
+from keras_fasterseg.pipelines.evaluate import evaluate
+from keras_fasterseg.pipelines.export import export
+from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency
+from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
+from keras_fasterseg.pipelines.search import check_search, search
+from keras_fasterseg.pipelines.settings import (
+    BenchmarkSettings,
+    DataSettings,
+    LatencySettings,
+    PretrainSettings,
+    SearchSettings,
+    SupernetSettings,
+    TrainSettings,
+    require,
+)
+from keras_fasterseg.pipelines.train import MODEL, check_training, train
+from keras_fasterseg.pipelines.workdir import Workdir, plain
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
+
+
+class Run:
+    """The stages of one run, for the whole road and for tools that do one of them.
+
+    Every stage leaves a record of what it depends on. One that is finished is not done again, one
+    that was stopped goes on from its checkpoints, and neither with other settings.
+
+    Args:
+        path: Folder of the run; made if it is missing.
+        data: Which images.
+        seed: Seed of everything that is random.
+
+    Raises:
+        ValueError: The seed is negative.
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, path: PathLike, data: DataSettings | None = None, seed: int = 0):
+        require(seed >= 0, f"The seed must not be negative. Received: seed={seed}")
+        self.workdir = Workdir(path)
+        self.path = self.workdir.path
+        self.data = data or DataSettings()
+        self.seed = seed
+
+    @functools.cached_property
+    def source(self) -> SegmentationSource:
+        """The data set; every file of it has been opened once."""
+        source = open_source(self.data, self.path, self.seed)
+        check_source(source, self.data)
+        return source
+
+    @property
+    def table(self) -> pathlib.Path:
+        """Where the stage `latency` leaves its table."""
+        return self.path / "latency" / TABLE
+
+    def network(self, role: str) -> pathlib.Path:
+        """Where the stage `role` leaves its network."""
+        return self.path / role / MODEL
+
+    def measure_latency(
+        self, supernet: SupernetSettings, settings: LatencySettings, num_classes: int
+    ) -> pathlib.Path:
+        """Measures the space's operations into `latency/` and returns the table's file.
+
+        Raises:
+            ValueError: A setting is wrong, or the stage had another one.
+            OSError: The folder cannot be written.
+        """
+        require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+        self.workdir.stage(
+            "latency",
+            {"supernet": supernet, "latency": settings, "num_classes": num_classes},
+            lambda folder: measure_latency(folder, supernet, settings, num_classes),
+        )
+        return self.table
+
+    def pretrain(self, supernet: SupernetSettings, settings: PretrainSettings) -> pathlib.Path:
+        """Trains the supernet's weights into `pretrain/` and returns their file.
+
+        Raises:
+            ValueError: A setting is wrong, or the stage had another one.
+            OSError: A folder is missing or cannot be written.
+        """
+        check_crop(settings.crop_size)
+        source = self.source
+        folder = self.workdir.stage(
+            "pretrain",
+            {"data": self.data, "supernet": supernet, "seed": self.seed, "pretrain": settings},
+            lambda folder: pretrain(folder, source, self.data, supernet, settings, self.seed),
+        )
+        return folder / WEIGHTS
+
+    def search(
+        self,
+        supernet: SupernetSettings,
+        settings: SearchSettings,
+        pretrained: PathLike | None = None,
+        latency_table: PathLike | None = None,
+    ) -> dict[str, Genotype]:
+        """Searches into `search/` and returns the genotypes by role.
+
+        Args:
+            supernet: Which supernet.
+            settings: How to search.
+            pretrained: Weights to begin with; `None` takes those of the stage `pretrain`.
+            latency_table: The table; `None` takes that of the stage `latency`.
+
+        Raises:
+            ValueError: A setting is wrong, the stage had another one, or the weights or the table
+                are of another supernet.
+            OSError: A folder or file is missing or cannot be written.
+        """
+        check_crop(settings.crop_size)
+        check_search(settings)
+        source = self.source
+        depends: dict[str, Any] = {
+            "data": self.data,
+            "supernet": supernet,
+            "seed": self.seed,
+            "num_classes": source.num_classes,
+            "search": settings,
+        }
+        if latency_table is None:
+            record = self._finished("latency", supernet, "tools.measure_latency", "latency_table")
+            depends["latency"] = record["latency"]
+            latency_table = self.table
+        else:
+            depends["latency_table"] = pathlib.Path(latency_table)
+        if pretrained is None:
+            record = self._finished("pretrain", supernet, "tools.pretrain_supernet", "pretrained")
+            depends["pretrain"] = record["pretrain"]
+            pretrained = self.path / "pretrain" / WEIGHTS
+        else:
+            depends["pretrained"] = pathlib.Path(pretrained)
+        weights = pathlib.Path(pretrained)
+        if not weights.is_file():
+            raise FileNotFoundError(f"There are no pretrained weights {weights}.")
+        table = LatencyTable.load(latency_table)
+        _check_table(table, latency_table, supernet, source.num_classes)
+        folder = self.workdir.stage(
+            "search",
+            depends,
+            lambda folder: search(
+                folder, source, self.data, supernet, settings, table, weights, self.seed
+            ),
+        )
+        return {role: Genotype.load(folder / f"{role}.json") for role in (TEACHER, STUDENT)}
+
+    def train(
+        self,
+        genotype: Genotype,
+        settings: TrainSettings,
+        role: str = STUDENT,
+        teacher: PathLike | None = None,
+        name: str | None = None,
+    ) -> pathlib.Path:
+        """Trains the network of `genotype` into a folder of its own and returns its file.
+
+        Args:
+            genotype: The network.
+            settings: How to train.
+            role: "teacher" or "student".
+            teacher: `network.keras` of a trained teacher for a student to learn from, if any.
+            name: Name of the stage and its folder; `None` names it as the role.
+
+        Raises:
+            ValueError: A setting is wrong, the stage had another one, or a teacher is to have a
+                teacher.
+            OSError: A folder or file is missing or cannot be written.
+        """
+        require(role in (TEACHER, STUDENT), f"The role is teacher or student. Received: {role!r}")
+        require(
+            role == STUDENT or teacher is None,
+            f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a "
+            "student.",
+        )
+        check_training(settings)
+        teacher = None if teacher is None else pathlib.Path(teacher)
+        if teacher is not None and not teacher.is_file():
+            raise FileNotFoundError(f"There is no trained teacher {teacher}.")
+        source = self.source
+        depends = {"data": self.data, **self._supernet_of(role, genotype), "seed": self.seed}
+        if role == STUDENT:
+            depends |= self._settings_of(teacher)
+        depends |= {role: settings, f"{role}_genotype": genotype.id}
+        folder = self.workdir.stage(
+            name or role,
+            depends,
+            lambda folder: train(folder, source, self.data, genotype, settings, teacher, self.seed),
+        )
+        return folder / MODEL
+
+    def export(self) -> pathlib.Path:
+        """Exports and scores both trained networks into `export/` and returns that folder.
+
+        It has `{teacher,student}/1`, SavedModels, and `{teacher,student}.json`, their scores on the
+        validation split.
+
+        Raises:
+            OSError: A network is not trained, or the folder cannot be written.
+        """
+        # What the student depends on includes what the teacher does: a network trained anew is
+        # exported anew.
+        depends = self.workdir.recorded(STUDENT)
+        if depends is None or self.workdir.recorded(TEACHER) is None:
+            raise FileNotFoundError(f"{self.path} has no finished stages teacher and student.")
+        source = self.source
+
+        def run(folder: pathlib.Path) -> None:
+            for role in (TEACHER, STUDENT):
+                target = folder / role / "1"
+                export(self.network(role), target, source.class_names, overwrite=True)
+                result = evaluate(target, source, self.data.val_split)
+                logging.info("%s: mIoU %.4f by the SavedModel", role, result.miou)
+                write_json(folder / f"{role}.json", result.to_json())
+
+        return self.workdir.stage("export", depends, run)
+
+    def benchmark(self, settings: BenchmarkSettings) -> pathlib.Path:
+        """Measures both SavedModels into `benchmark/{teacher,student}.json`; returns the folder.
+
+        Raises:
+            OSError: Nothing is exported, or the folder cannot be written.
+        """
+        depends = self.workdir.recorded("export")
+        if depends is None:
+            raise FileNotFoundError(f"{self.path} has no finished stage export.")
+        ids = {role: depends[f"{role}_genotype"] for role in (TEACHER, STUDENT)}
+
+        def run(folder: pathlib.Path) -> None:
+            for role in (TEACHER, STUDENT):
+                benchmark(self.path / "export" / role / "1", settings).save(folder / f"{role}.json")
+
+        return self.workdir.stage("benchmark", {"benchmark": settings, "genotypes": ids}, run)
+
+    def _finished(
+        self, name: str, supernet: SupernetSettings, tool: str, flag: str
+    ) -> dict[str, Any]:
+        record = self.workdir.recorded(name)
+        if record is None:
+            raise FileNotFoundError(
+                f"{self.path} has no finished stage {name}; run `python -m {tool}` with this "
+                f"workdir first, or name a file with --{flag}."
+            )
+        if record["supernet"] != plain(supernet):
+            raise ValueError(
+                f"{self.path / name} was made for another supernet: {record['supernet']}; give the "
+                f"same one or another workdir. Received: {plain(supernet)}"
+            )
+        return record
+
+    def _supernet_of(self, role: str, genotype: Genotype) -> dict[str, Any]:
+        """The supernet of the run's own search, if the genotype is that search's."""
+        record = self.workdir.recorded("search")
+        path = self.path / "search" / f"{role}.json"
+        if record is None or not path.is_file() or Genotype.load(path).id != genotype.id:
+            return {}
+        return {"supernet": record["supernet"]}
+
+    def _settings_of(self, teacher: pathlib.Path | None) -> dict[str, Any]:
+        """What is recorded of the teacher: its own record if it is the run's own teacher."""
+        record = self.workdir.recorded(TEACHER)
+        if teacher is None or record is None:
+            return {"teacher_network": teacher}
+        if teacher.resolve() != self.network(TEACHER).resolve():
+            return {"teacher_network": teacher}
+        return {name: record[name] for name in ("teacher", "teacher_genotype")}
+
+
+def _check_table(
+    table: LatencyTable, path: PathLike, supernet: SupernetSettings, num_classes: int
+) -> None:
+    # A row that a late epoch's candidate needs is missed now, not then.
+    keys = required_keys(
+        table.metadata.input_size,
+        base_filters=supernet.base_filters,
+        width_multipliers=supernet.width_multipliers,
+        stem_head_width=supernet.student_width,
+        num_classes=num_classes,
+    )
+    missing = table.missing(keys)
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
+            f"{missing[0]}; is it for other base filters, widths or classes?"
+        )

@@ -1,0 +1,133 @@
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.pipelines.datasets import Batches
+from keras_fasterseg.pipelines.fit import fit
+
+STEPS, EPOCHS = 3, 4
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing below catches it."""
+
+
+class Memory(keras.callbacks.Callback):
+    """Remembers the losses, and kills the training amid the epoch `kill`."""
+
+    def __init__(self, kill=None, stop=None):
+        super().__init__()
+        self.kill = kill
+        self.stop = stop
+        self.losses = []
+
+    def get_state(self):
+        return {"losses": self.losses}
+
+    def set_state(self, state):
+        self.losses = list(state["losses"])
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.kill is not None and self.model.optimizer.iterations == self.kill * STEPS + 2:
+            raise Killed
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(float(logs["loss"]))
+        if epoch == self.stop:
+            self.model.stop_training = True
+
+
+def make_trainer():
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, STEPS, 0.5, staircase=True)
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def make_batches():
+    def make(skip):
+        draws = tf.data.Dataset.counter().map(
+            lambda i: tf.random.stateless_uniform((2, 3), [0, tf.cast(i, tf.int32)])
+        )
+        return draws.skip(skip).map(lambda x: (x[:, :2], x[:, 2:]))
+
+    return Batches(make, STEPS)
+
+
+def rows(folder):
+    with open(folder / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(trainer):
+    return [np.array(each) for each in [*trainer.variables, *trainer.optimizer.variables]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    trainer, memory = make_trainer(), Memory()
+    fit(trainer, make_batches(), EPOCHS, folder, [memory])
+    return folder, trainer, memory
+
+
+def test_logs_and_checkpoints_are_written(undisturbed):
+    folder, _, memory = undisturbed
+    assert [int(row["epoch"]) for row in rows(folder)] == list(range(EPOCHS))
+    assert [float(row["loss"]) for row in rows(folder)] == memory.losses
+    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+
+
+@pytest.mark.parametrize("kill", [0, 1, 3])
+def test_a_killed_training_goes_on_bit_by_bit(tmp_path, undisturbed, kill):
+    expected_folder, expected, expected_memory = undisturbed
+    with pytest.raises(Killed):
+        fit(make_trainer(), make_batches(), EPOCHS, tmp_path, [Memory(kill)])
+    trainer, memory = make_trainer(), Memory()
+    fit(trainer, make_batches(), EPOCHS, tmp_path, [memory])
+    for found, value in zip(weights(trainer), weights(expected), strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert memory.losses == expected_memory.losses
+    assert rows(tmp_path) == rows(expected_folder)
+
+
+def test_a_corrupt_checkpoint_costs_an_epoch_and_no_bit(tmp_path, undisturbed):
+    expected_folder, expected, _ = undisturbed
+    with pytest.raises(Killed):
+        fit(make_trainer(), make_batches(), EPOCHS, tmp_path, [Memory(3)])
+    (tmp_path / "checkpoints" / "epoch_0003" / "trainer.weights.h5").write_bytes(b"")
+    trainer = make_trainer()
+    fit(trainer, make_batches(), EPOCHS, tmp_path, [Memory()])
+    for found, value in zip(weights(trainer), weights(expected), strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert rows(tmp_path) == rows(expected_folder)
+
+
+def test_a_finished_training_is_restored_and_not_gone_on_with(undisturbed):
+    folder, expected, expected_memory = undisturbed
+    trainer, memory = make_trainer(), Memory()
+    fit(trainer, make_batches(), EPOCHS, folder, [memory])
+    for found, value in zip(weights(trainer), weights(expected), strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert memory.losses == expected_memory.losses
+
+
+def test_a_training_that_stopped_early_stays_so(tmp_path):
+    for _ in range(2):
+        memory = Memory(stop=1)
+        fit(make_trainer(), make_batches(), EPOCHS, tmp_path, [memory])
+        assert len(memory.losses) == 2
+
+
+def test_no_checkpoint_of_nan(tmp_path):
+    trainer = make_trainer()
+    trainer.layers[0].kernel.assign([[np.nan], [0.0]])
+    with pytest.raises(FloatingPointError):
+        fit(trainer, make_batches(), EPOCHS, tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
