@@ -1,6 +1,7 @@
 """Cross-entropy over the hard pixels of a batch (online hard example mining)."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,12 +23,17 @@ def ohem_cross_entropy(
     threshold: float = 0.7,
     min_kept: int | None = None,
     ignore_label: int = 255,
+    class_weights: Sequence[float] | None = None,
 ) -> Tensor:
     """Mean cross-entropy over those pixels that the network finds hard.
 
     A pixel is kept if its probability of the true class is at most `threshold`, or among the
     `min_kept` smallest of the batch. Where `min_kept` is 0 or above the number of pixels that are
     not ignored, all of those are kept. A batch without any of them costs 0 and has gradient 0.
+
+    With class weights w the mean over the kept pixels is a weighted one,
+    `sum(w[label] * entropy) / sum(w[label])`; which pixels are hard does not depend on them. Kept
+    pixels whose weights are all 0 cost 0.
 
     Args:
         labels: Class indices or `ignore_label`, integers (or floats that hold them) of shape
@@ -38,33 +44,66 @@ def ohem_cross_entropy(
         min_kept: Pixels of the whole batch to keep at least; `None` for a 16th of all label
             pixels, the ignored ones counted too.
         ignore_label: Label of the pixels that take no part.
+        class_weights: A weight for every class, not negative and not all 0; `None` weighs all
+            alike. Only their ratios matter.
 
     Returns:
         Scalar float32 tensor, in nats.
 
     Raises:
-        ValueError: The shapes do not fit, `threshold` is no probability or `min_kept` is negative.
+        ValueError: The shapes do not fit, `threshold` is no probability, `min_kept` is negative, or
+            the weights are not one for each class.
 
     Reference:
         Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example
-        Mining", here over pixels as in the released code of FasterSeg.
+        Mining", here over pixels as in the released code of FasterSeg; the weighted mean is that
+        of `torch.nn.CrossEntropyLoss(weight=...)`.
     """
     _check_options(threshold, min_kept)
     _check_shapes(labels, logits)
+    if class_weights is not None:
+        check_class_weights(class_weights, logits.shape[-1])
     labels = ops.cast(labels, "int32")
     logits = ops.cast(logits, "float32")
     valid = ops.not_equal(labels, ignore_label)
-    entropy = ops.sparse_categorical_crossentropy(
-        # The kernels answer NaN or an error for a label that is no class.
-        ops.where(valid, labels, 0),
-        logits,
-        from_logits=True,
-    )
+    # The kernels answer NaN or an error for a label that is no class.
+    classes = ops.where(valid, labels, 0)
+    entropy = ops.sparse_categorical_crossentropy(classes, logits, from_logits=True)
     if min_kept is None:
         min_kept = _pixel_count(labels) // _LABEL_PIXELS_PER_KEPT_PIXEL
     kept = _hard_pixels(ops.stop_gradient(entropy), valid, threshold, min_kept)
-    kept_count = ops.sum(ops.cast(kept, "float32"))
-    return ops.sum(ops.where(kept, entropy, 0.0)) / ops.maximum(kept_count, 1.0)
+    weights = ops.cast(kept, "float32")
+    if class_weights is not None:
+        # Divided by the largest, so that weights of any size stay within float32.
+        relative = [weight / max(class_weights) for weight in class_weights]
+        weights *= ops.take(ops.convert_to_tensor(relative, "float32"), classes)
+    total = ops.sum(weights)
+    weighted = ops.where(weights > 0, weights * entropy, 0.0)
+    return ops.sum(weighted) / ops.where(total > 0, total, 1.0)
+
+
+def check_class_weights(class_weights: Sequence[float], num_classes: int) -> None:
+    """Raises `ValueError` unless there is one weight for each class that a mean can be taken with.
+
+    Args:
+        class_weights: The weights, in the order of the classes.
+        num_classes: How many there must be.
+    """
+    if len(class_weights) != num_classes:
+        raise ValueError(
+            f"`class_weights` must be one for each of the {num_classes} classes. "
+            f"Received: {len(class_weights)} weights, {tuple(class_weights)}"
+        )
+    _check_weight_values(class_weights)
+
+
+def _check_weight_values(class_weights: Sequence[float]) -> None:
+    finite = all(math.isfinite(weight) and weight >= 0 for weight in class_weights)
+    if not finite or not any(class_weights):
+        raise ValueError(
+            "`class_weights` must be finite, not negative and not all 0. "
+            f"Received: {tuple(class_weights)}"
+        )
 
 
 def _check_options(threshold: float, min_kept: int | None) -> None:
@@ -160,6 +199,7 @@ class OhemCrossEntropy(keras.losses.Loss):
         min_kept: Pixels of the batch to keep at least; `None` for a 16th of the label pixels, 0 for
             plain cross-entropy.
         ignore_label: Label of the pixels that take no part.
+        class_weights: A weight for every class; `None` weighs all alike.
         name: Name of the loss.
     """
 
@@ -168,14 +208,18 @@ class OhemCrossEntropy(keras.losses.Loss):
         threshold: float = 0.7,
         min_kept: int | None = None,
         ignore_label: int = 255,
+        class_weights: Sequence[float] | None = None,
         name: str = "ohem_cross_entropy",
     ) -> None:
         # Not the floatx of the session: labels such as 255 and sums over a million pixels need it.
         super().__init__(name=name, dtype="float32")
         _check_options(threshold, min_kept)
+        if class_weights is not None:
+            _check_weight_values(class_weights)
         self.threshold = threshold
         self.min_kept = min_kept
         self.ignore_label = ignore_label
+        self.class_weights = None if class_weights is None else tuple(class_weights)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return ohem_cross_entropy(
@@ -184,6 +228,7 @@ class OhemCrossEntropy(keras.losses.Loss):
             threshold=self.threshold,
             min_kept=self.min_kept,
             ignore_label=self.ignore_label,
+            class_weights=self.class_weights,
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -191,5 +236,6 @@ class OhemCrossEntropy(keras.losses.Loss):
             "threshold": self.threshold,
             "min_kept": self.min_kept,
             "ignore_label": self.ignore_label,
+            "class_weights": self.class_weights,
             "name": self.name,
         }

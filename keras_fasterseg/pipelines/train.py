@@ -118,13 +118,9 @@ def check_training(settings: TrainSettings) -> None:
         settings.patience is None or settings.patience >= 1,
         f"`patience` must be at least 1 or unset. Received: patience={settings.patience}",
     )
-    if (
-        settings.initial_weights is not None
-        and not pathlib.Path(settings.initial_weights).is_file()
-    ):
-        raise FileNotFoundError(
-            f"There is no network {settings.initial_weights} to begin with (`initial_weights`)."
-        )
+    initial = settings.initial_weights
+    if initial is not None and not pathlib.Path(initial).is_file():
+        raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
 
 
 def _load_teacher(path: pathlib.Path, num_classes: int) -> keras.Model:

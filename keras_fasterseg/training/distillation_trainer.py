@@ -1,5 +1,7 @@
 """Training of a derived network, alone or with a frozen teacher beside it."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -11,7 +13,8 @@ class DistillationTrainer(keras.Model):
     """Trains a network with auxiliary heads; with a teacher it also imitates the teacher's logits.
 
     `loss = OHEM(1/8) + .2 * OHEM(1/16) + .2 * OHEM(1/32) + KL(teacher || network)`, all at the size
-    of the labels. Compile with the optimizer alone: `compile(optimizer=L2SGD(...))`.
+    of the labels, in float32 whatever the networks compute in. Compile with the optimizer alone:
+    `compile(optimizer=L2SGD(...))`, for float16 within a `LossScaleOptimizer`.
 
     Args:
         network: Maps images to a dictionary of full-size logits, `scale_8` the prediction.
@@ -22,6 +25,7 @@ class DistillationTrainer(keras.Model):
             "pixel_mean".
         threshold: Of the OHEM cross-entropy.
         ignore_label: Label of pixels that do not count.
+        class_weights: Of the OHEM cross-entropy, one for each class; `None`: all alike.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 
@@ -38,6 +42,7 @@ class DistillationTrainer(keras.Model):
         distillation_reduction: str = "element_mean",
         threshold: float = 0.7,
         ignore_label: int = 255,
+        class_weights: Sequence[float] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -50,6 +55,7 @@ class DistillationTrainer(keras.Model):
         self.distillation_reduction = distillation_reduction
         self.threshold = threshold
         self.ignore_label = ignore_label
+        self.class_weights = None if class_weights is None else tuple(class_weights)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
         self.built = True
@@ -74,7 +80,8 @@ class DistillationTrainer(keras.Model):
                 )
                 self.distillation_tracker.update_state(imitation)
                 loss += self.distillation_weight * imitation
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
+            scaled_loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, [weight.value for weight in weights])
         self.optimizer.apply(gradients, weights)
         self.loss_tracker.update_state(loss)
         return {metric.name: metric.result() for metric in self.metrics}
@@ -84,6 +91,10 @@ class DistillationTrainer(keras.Model):
         for name, logits in predictions.items():
             weight = 1.0 if name == "scale_8" else self.auxiliary_weight
             loss += weight * ohem_cross_entropy(
-                labels, logits, threshold=self.threshold, ignore_label=self.ignore_label
+                labels,
+                logits,
+                threshold=self.threshold,
+                ignore_label=self.ignore_label,
+                class_weights=self.class_weights,
             )
         return loss

@@ -17,6 +17,10 @@ class KeepBest(keras.callbacks.Callback):
         evaluate: Evaluates the model as it is; the result has an attribute `miou`.
         save: Writes the model and that result.
         every: Evaluate after every so many epochs, and after the last.
+
+    Attributes:
+        best: The best mIoU; minus infinity if it was NaN, `None` before the first evaluation.
+        evaluations_since_best: How many evaluations were no better than it.
     """
 
     def __init__(self, evaluate: Callable[[], Any], save: Callable[[Any], None], every: int = 1):
@@ -27,16 +31,52 @@ class KeepBest(keras.callbacks.Callback):
         self.save = save
         self.every = every
         self.best: float | None = None
-        self._latest = float("nan")
+        self.evaluations_since_best = 0
+        self._latest = math.nan
 
     def on_epoch_end(self, epoch, logs=None):
         last = epoch + 1 == self.params.get("epochs")
         if (epoch + 1) % self.every == 0 or last:
             result = self.evaluate()
             self._latest = result.miou
-            score = -math.inf if math.isnan(result.miou) else result.miou
+            score = _score(result.miou)
             if self.best is None or score > self.best:
                 self.best = score
+                self.evaluations_since_best = 0
                 self.save(result)
+            else:
+                self.evaluations_since_best += 1
         if logs is not None:
             logs["val_miou"] = self._latest
+
+    def get_state(self) -> dict[str, Any]:
+        """What the callback must know to go on in another process: values fit for JSON."""
+        return {
+            "evaluated": self.best is not None,
+            "best": _finite(self.best),
+            "latest": _finite(self._latest),
+            "evaluations_since_best": self.evaluations_since_best,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on where `get_state` was called.
+
+        Raises:
+            KeyError: `state` is not of `get_state`.
+        """
+        best, latest = (
+            math.nan if state[name] is None else float(state[name]) for name in ("best", "latest")
+        )
+        since_best = int(state["evaluations_since_best"])
+        self.best = _score(best) if state["evaluated"] else None
+        self._latest = latest
+        self.evaluations_since_best = since_best
+
+
+def _score(miou: float) -> float:
+    return -math.inf if math.isnan(miou) else miou
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,5 +1,7 @@
 """OHEM cross-entropy against the released implementation and against NumPy."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def loss_and_gradient(labels, logits, jit_compile=False, **options):
     return loss.numpy(), gradient.numpy()
 
 
-def ohem_numpy(labels, logits, threshold, min_kept):
+def ohem_numpy(labels, logits, threshold, min_kept, class_weights=None):
     """The definition, pixel by pixel, in float64: the loss and the number of pixels kept."""
     logits = logits.astype("float64").reshape(-1, logits.shape[-1])
     labels = labels.reshape(-1)
@@ -49,8 +51,10 @@ def ohem_numpy(labels, logits, threshold, min_kept):
     ]
     if 0 < min_kept <= len(labels):
         limit = max(threshold, np.sort(probabilities)[min_kept - 1])
+        labels = labels[probabilities <= limit]
         probabilities = probabilities[probabilities <= limit]
-    return -np.log(probabilities).mean(), len(probabilities)
+    weights = np.ones(len(labels)) if class_weights is None else np.array(class_weights)[labels]
+    return np.average(-np.log(probabilities), weights=weights), len(probabilities)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -101,6 +105,82 @@ def test_equals_the_definition(easy, min_kept):
     # The smallest losses here are about 1e-5, a difference of float32 numbers of about 12.
     assert loss == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert np.count_nonzero(gradient.any(axis=-1)) == kept
+
+
+@pytest.mark.parametrize(
+    ("min_kept", "scale", "jit_compile"),
+    [(0, 1.0, False), (17, 1.0, True), (40, 1e-30, False), (40, 1e30, False), (1000, 1.0, False)],
+)
+def test_class_weights_make_the_mean_a_weighted_one(min_kept, scale, jit_compile):
+    generator = np.random.default_rng(min_kept)
+    labels = generator.integers(0, 5, (1, 8, 8))
+    logits = (2 * generator.normal(size=(1, 8, 8, 5))).astype("float32")
+    labels[0, 0, :3] = 255
+    weights = (1.0, 0.25, 7.0, 0.0, 3.0)
+    expected, _ = ohem_numpy(labels, logits, 0.7, min_kept, weights)
+    scaled = [scale * weight for weight in weights]
+    options = {"min_kept": min_kept, "class_weights": scaled}
+    loss, gradient = loss_and_gradient(labels, logits, jit_compile, **options)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    _, plain = loss_and_gradient(labels, logits, min_kept=min_kept)
+    # A pixel's gradient is its plain one, times its class's weight, over another sum.
+    ratio = np.array(weights)[np.where(labels == 255, 3, labels)][..., np.newaxis]
+    plain_sum = np.count_nonzero(plain.any(-1))
+    weighted_sum = (ratio[..., 0] * plain.any(-1)).sum()
+    expected_gradient = plain * ratio * plain_sum / weighted_sum
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_equal_weights_are_none():
+    fixture = load_fixture("ohem")
+    labels, logits = fixture["target"], fixture["logits_nhwc"]
+    loss, gradient = loss_and_gradient(labels, logits, min_kept=300, class_weights=19 * [0.3])
+    assert loss == pytest.approx(fixture["mk300_t0.7/loss"], abs=1e-5)
+    expected = fixture["mk300_t0.7/grad_nhwc"]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_pixels_without_weight_cost_exactly_nothing():
+    labels = np.array([[[0, 0], [255, 0]]])
+    logits = np.random.default_rng(0).normal(size=(1, 2, 2, 3)).astype("float32")
+    loss, gradient = loss_and_gradient(labels, logits, class_weights=(0, 1, 1))
+    assert loss == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_a_pixel_without_weight_is_not_even_looked_at():
+    """An infinite entropy times a weight of 0 would be NaN."""
+    logits = np.zeros((1, 1, 2, 2), "float32")
+    logits[0, 0, 0] = -np.inf, 0
+    loss, _ = loss_and_gradient(np.array([[[0, 1]]]), logits, class_weights=(0, 1))
+    assert loss == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ((1.0, 2.0), r"one for each of the 3 classes. Received: 2 weights, \(1.0, 2.0\)"),
+        ((1.0, -1.0, 1.0), "not negative"),
+        ((1.0, math.nan, 1.0), "finite"),
+        ((0.0, 0.0, 0.0), "not all 0"),
+    ],
+)
+def test_says_which_weights_are_wrong(weights, message):
+    with pytest.raises(ValueError, match=message):
+        ohem_cross_entropy(tf.zeros((1, 2, 2)), tf.zeros((1, 2, 2, 3)), class_weights=weights)
+
+
+def test_the_loss_object_keeps_its_weights():
+    generator = np.random.default_rng(0)
+    labels, weights = generator.integers(0, 3, (1, 4, 4)), (1.0, 2.0, 0.5)
+    logits = generator.normal(size=(1, 4, 4, 3)).astype("float32")
+    loss = keras.losses.deserialize(
+        keras.losses.serialize(OhemCrossEntropy(min_kept=0, class_weights=weights))
+    )
+    expected, _ = ohem_numpy(labels, logits, 0.7, 0, weights)
+    assert loss(labels, logits).numpy() == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="not all 0"):
+        OhemCrossEntropy(class_weights=(0, 0))
 
 
 @pytest.mark.parametrize("dynamic", [True, False])

@@ -1,0 +1,103 @@
+"""Networks from files: to go on with as they are, or to begin another training with."""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+
+import keras
+
+from keras_fasterseg.pipelines.settings import require
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+
+_REGISTERED_NAME = keras.saving.get_registered_name(FasterSegNetwork)
+_CONFIG = "config.json"
+_MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
+
+
+def load_network(path: pathlib.Path) -> FasterSegNetwork:
+    """The network in a `network.keras` file.
+
+    The file need not be trusted: before Keras opens it, it must announce a network of this package
+    and hold weights as HDF5, which knows no code.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no trained network {path}.")
+    try:
+        _check_archive(path)
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a trained network of this package: {error}") from error
+    return network
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """Which layers took weights over, by the paths of those that have weights of their own."""
+
+    copied: tuple[str, ...]
+    anew: tuple[str, ...]
+
+    def sentence(self, path: pathlib.Path) -> str:
+        """For the log."""
+        rest = f"; anew: {', '.join(self.anew)}" if self.anew else ""
+        total = len(self.copied) + len(self.anew)
+        return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
+
+
+def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfer:
+    """Copies the weights of a trained network into `network`, layer by layer where they fit.
+
+    With another number of classes the last convolution of every head stays as it is; with the same
+    one everything is copied, statistics of batch normalisation too.
+
+    Args:
+        network: A network of the same genotype, changed in place.
+        path: `network.keras` of the trained one.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a network of this package, or one of another genotype; nothing
+            has been changed then.
+    """
+    trained = load_network(path)
+    require(
+        trained.genotype == network.genotype,
+        f"{path} is a network of the genotype {trained.genotype.id}, but that of "
+        f"{network.genotype.id} is to be trained; give its own, or train that genotype.",
+    )
+    sources = _weights_by_layer(trained)
+    copied, anew = [], []
+    for layer, weights in _weights_by_layer(network).items():
+        values = sources.get(layer, [])
+        if [weight.shape for weight in weights] == [value.shape for value in values]:
+            for weight, value in zip(weights, values, strict=True):
+                weight.assign(value)
+            copied.append(layer)
+        else:
+            anew.append(layer)
+    return Transfer(tuple(copied), tuple(anew))
+
+
+def _check_archive(path: pathlib.Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unknown = sorted(set(archive.namelist()) - _MEMBERS)
+        if unknown:
+            raise ValueError(f"it holds {unknown[0]!r}, which no network of this package does")
+        config = json.loads(archive.read(_CONFIG))
+    received = config.get("registered_name") if isinstance(config, dict) else None
+    if received != _REGISTERED_NAME:
+        raise ValueError(f"it announces {received!r}, not {_REGISTERED_NAME!r}")
+
+
+def _weights_by_layer(network: FasterSegNetwork) -> dict[str, list[keras.Variable]]:
+    """The weights of every layer that has its own, by the layer's path within the network."""
+    layers: dict[str, list[keras.Variable]] = {}
+    for weight in network.weights:
+        layers.setdefault(weight.path.rpartition("/")[0], []).append(weight)
+    return layers

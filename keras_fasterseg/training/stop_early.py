@@ -1,0 +1,40 @@
+"""The callback that ends training when it no longer gets better."""
+
+import keras
+from absl import logging
+
+from keras_fasterseg.training.keep_best import KeepBest
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends training after `patience` evaluations in a row without a better mIoU.
+
+    It stands behind the `KeepBest` whose evaluations it counts; epochs without an evaluation do
+    not try its patience. It has no memory of its own, only that of `KeepBest`.
+
+    Args:
+        keep_best: The callback that evaluates.
+        patience: Evaluations, at least 1; `None` never ends training.
+
+    Raises:
+        ValueError: `patience` is below 1.
+    """
+
+    def __init__(self, keep_best: KeepBest, patience: int | None) -> None:
+        super().__init__()
+        if patience is not None and patience < 1:
+            raise ValueError(f"`patience` must be at least 1 or None. Received: {patience}")
+        self.keep_best = keep_best
+        self.patience = patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        waited = self.keep_best.evaluations_since_best
+        if self.patience is not None and waited >= self.patience:
+            logging.info(
+                "Training ends after epoch %d: none of the last %d evaluations was better than "
+                "mIoU %.4f.",
+                epoch + 1,
+                waited,
+                self.keep_best.best,
+            )
+            self.model.stop_training = True
