@@ -12,7 +12,16 @@ DATA = (
     "--synthetic_size=64x128",
 )
 LATENCY = ("--latency_size=64x128", "--latency_warmup=0", "--latency_repetitions=1")
-PRESTUDENT = (
+PRETRAIN = ("--pretrain_epochs=0", "--pretrain_batch_size=1", "--pretrain_crop_size=64x64")
+SEARCH = (
+    "--search_epochs=1",
+    "--search_steps_per_epoch=1",
+    "--search_batch_size=1",
+    "--search_crop_size=64x64",
+    "--search_downsample=1",
+    "--search_validation_images=1",
+)
+STUDENT = (
     "--student_epochs=1",
     "--student_steps_per_epoch=1",
     "--student_batch_size=1",
