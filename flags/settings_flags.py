@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+from keras_fasterseg.pipelines.settings import check_settings
+
 Settings = TypeVar("Settings")
 
 
@@ -113,12 +115,30 @@ def define_size(
     )
 
 
+def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--seed`, within what all the generators take."""
+    return flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of everything that is random.",
+        lower_bound=0,
+        upper_bound=2**32 - 1,
+        flag_values=values,
+    )
+
+
 def read_settings(
     settings: type[Settings], prefix: str = "", values: flags.FlagValues = flags.FLAGS
 ) -> Settings:
-    """The dataclass that the parsed flags describe."""
+    """The dataclass that the parsed flags describe.
+
+    Raises:
+        ValueError: A value is out of its limits; the message names the flag.
+    """
     names = [field.name for field in dataclasses.fields(settings)]
-    return settings(**{name: values[prefix + name].value for name in names})
+    result = settings(**{name: values[prefix + name].value for name in names})
+    check_settings(result, f"--{prefix}")
+    return result
 
 
 def _without_none(kind: Any) -> Any:

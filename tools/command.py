@@ -1,6 +1,8 @@
 """How a tool starts and ends: logging to the terminal, one sentence and a status on failure."""
 
+import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from logging import WARNING
@@ -15,7 +17,7 @@ os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 from absl import app, flags, logging
 
-FAILURES = (ValueError, KeyError, OSError, FloatingPointError)
+FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 
 
 def run(main: Callable[[], Any]) -> None:
@@ -35,14 +37,14 @@ def run(main: Callable[[], Any]) -> None:
         logging.get_absl_handler().addFilter(_ours_or_serious)
         try:
             main()
-        except FAILURES as error:
-            if flags.FLAGS.debug:
+        except KeyboardInterrupt:
+            _say("interrupted; the same command goes on where it was stopped")
+            return 130
+        except Exception as error:
+            if flags.FLAGS.debug or not _is_failure(error):
                 raise
             _say(_sentence(error))
             return 1
-        except KeyboardInterrupt:
-            _say("interrupted; the same command goes on with the stage that was not finished")
-            return 130
         return 0
 
     app.run(guarded, flags_parser=_parse)
@@ -60,14 +62,48 @@ def _parse(arguments: list[str]) -> list[str]:
     try:
         return flags.FLAGS(arguments)
     except flags.Error as error:
-        _say(str(error).partition("\n")[0])
+        _say(str(error).partition("\n")[0].removeprefix("ERROR:: "))
         sys.exit(1)
 
 
-def _sentence(error: BaseException) -> str:
+def _is_failure(error: Exception) -> bool:
+    """Whether it is of a kind that a user can cause; others are faults of this package."""
+    if isinstance(error, FAILURES):
+        return True
+    # TensorFlow is not imported here: a tool that does without it starts at once.
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
+
+
+def _sentence(error: Exception) -> str:
+    if _is_full_disk(error):
+        return (
+            f"the disk is full ({_one_line(error)}); make room or choose another folder, the same "
+            "command then goes on where it was stopped"
+        )
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            f"out of memory ({_one_line(error)}); choose a smaller batch size or crop, or leave "
+            "out --cache"
+        )
+    return _one_line(error)
+
+
+def _is_full_disk(error: Exception) -> bool:
+    # HDF5 and TensorFlow tell it by their text alone.
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _one_line(error: Exception) -> str:
     # A KeyError's text is the repr of its message.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    return " ".join(text.split()) or type(error).__name__
+    if not isinstance(error, FAILURES):
+        # TensorFlow wraps the sentence of our own reader into its graph and our traceback.
+        ours = re.search(r"(?:DataError|ValueError): (.+)", text)
+        text = ours[1] if ours else text
+    # What follows the first paragraph of TensorFlow's messages is its graph.
+    return " ".join(text.partition("\n\n")[0].split()) or type(error).__name__
 
 
 def _say(sentence: str) -> None:

@@ -5,6 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.genotype import SCALES
 from keras_fasterseg.pipelines import convert_reference, genotypes, settings
 
 KIND = flags.DEFINE_enum(
@@ -66,9 +67,19 @@ def _convert() -> convert_reference.ConversionReport:
         ROLE.value,
         supernet,
         OUTPUT.value,
-        [int(scale) for scale in BRANCH_SCALES.value],
+        _branch_scales(),
         REFERENCE_QUIRKS.value,
     )
+
+
+def _branch_scales() -> list[int]:
+    known = {str(scale): scale for scale in SCALES}
+    for text in BRANCH_SCALES.value:
+        settings.require(
+            text in known,
+            f"--branch_scales must be of {', '.join(known)}. Received: {text!r}",
+        )
+    return [known[text] for text in BRANCH_SCALES.value]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from flags import settings_flags
 from keras_fasterseg.pipelines import run, settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+SEED = settings_flags.define_seed()
 settings_flags.define_settings(settings.DataSettings)
 settings_flags.define_settings(settings.SupernetSettings)
 settings_flags.define_settings(settings.PretrainSettings, "pretrain_")

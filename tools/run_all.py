@@ -19,7 +19,7 @@ STAGES = {
 }
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+SEED = settings_flags.define_seed()
 for _settings, _prefix in STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
 flags.adopt_module_key_flags(settings_flags)

@@ -14,7 +14,7 @@ PRETRAINED = flags.DEFINE_string(
 LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latencies of the student's operations; unset: those in WORKDIR/latency."
 )
-SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+SEED = settings_flags.define_seed()
 settings_flags.define_settings(settings.DataSettings)
 settings_flags.define_settings(settings.SupernetSettings)
 settings_flags.define_settings(settings.SearchSettings, "search_")

@@ -19,7 +19,7 @@ ROLE = flags.DEFINE_enum(
 TEACHER = flags.DEFINE_string(
     "teacher", None, "network.keras of a trained teacher to learn from; unset: from labels alone."
 )
-SEED = flags.DEFINE_integer("seed", 0, "Seed of everything that is random.")
+SEED = settings_flags.define_seed()
 settings_flags.define_settings(settings.DataSettings)
 for _role in ("teacher", "student"):
     # As the whole road names them, so that its presets serve here too.

@@ -2,8 +2,10 @@
 
 import concurrent.futures
 
+import numpy as np
 import tqdm
 
+from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import Sample, SegmentationSource
 
@@ -21,20 +23,31 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
 
     Raises:
         ValueError: The data set has no such split.
-        DataError: A sample is faulty; the message names the file of the first such sample.
+        DataError: A sample is faulty; the message names the file of the first such sample. Or all
+            labels together have fewer than two classes.
     """
     samples = source.samples(split)
 
-    def check(sample: Sample) -> None:
-        read_sample(sample, source)
+    def classes_of(sample: Sample) -> np.ndarray:
+        _, train_ids = read_sample(sample, source)
+        return np.bincount(train_ids.ravel(), minlength=256)[: source.num_classes] > 0
+
+    present = np.zeros(source.num_classes, bool)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        checks = [threads.submit(check, sample) for sample in samples]
+        checks = [threads.submit(classes_of, sample) for sample in samples]
         try:
             description = f"checking {source.name} {split}"
             for future in tqdm.tqdm(checks, description, unit="image", disable=not progress):
-                future.result()
+                present |= future.result()
         finally:
             # Without this a fault in the first file would still cost reading all the others.
             threads.shutdown(wait=True, cancel_futures=True)
+    if np.sum(present) < 2:
+        names = [repr(source.class_names[train_id]) for train_id in np.flatnonzero(present)]
+        content = f"one class only, {names[0]}" if names else "ignored pixels only"
+        raise DataError(
+            f"The labels of the split {split!r} of {source.root} hold {content}; nothing can be "
+            "told apart: check the ids in the label files, or give labels of two classes or more."
+        )
     return len(samples)

@@ -3,17 +3,29 @@
 import dataclasses
 from typing import Any
 
+from keras_fasterseg.pipelines.limits import (
+    AT_LEAST_ONE,
+    AT_LEAST_ZERO,
+    IMAGE_SIZE,
+    POSITIVE,
+    SHARE,
+    TRAINED_SIZE,
+    Limits,
+)
 from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS
 
 Size = tuple[int, int]
 
 
-def setting(default: Any, description: str, harmless: bool = False) -> Any:
+def setting(
+    default: Any, description: str, harmless: bool = False, limits: Limits | None = None
+) -> Any:
     """A dataclass field with its default and the sentence that a flag's help shows.
 
-    A harmless one changes no result; it may differ when a run goes on.
+    A harmless one changes no result; it may differ when a run goes on. What `limits` do not allow
+    is refused by `check_settings`.
     """
-    metadata = {"description": description, "harmless": harmless}
+    metadata = {"description": description, "harmless": harmless, "limits": limits}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -32,9 +44,15 @@ class DataSettings:
     )
     train_split: str = setting("train", "Split to search and train on.")
     val_split: str = setting("val", "Split to evaluate on.")
-    synthetic_train_images: int = setting(400, "Training images that synthetic generates.")
-    synthetic_val_images: int = setting(60, "Validation images that synthetic generates.")
-    synthetic_size: Size = setting((128, 256), "Height x width of generated images.")
+    synthetic_train_images: int = setting(
+        400, "Training images that synthetic generates.", limits=AT_LEAST_ONE
+    )
+    synthetic_val_images: int = setting(
+        60, "Validation images that synthetic generates.", limits=AT_LEAST_ONE
+    )
+    synthetic_size: Size = setting(
+        (128, 256), "Height x width of generated images.", limits=IMAGE_SIZE
+    )
     cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).", harmless=True)
 
 
@@ -42,21 +60,29 @@ class DataSettings:
 class SupernetSettings:
     """Which supernet."""
 
-    num_layers: int = setting(16, "Layers of the supernet, at least 4.")
-    base_filters: int = setting(12, "Base filters F: a node at scale s has s * F filters.")
-    width_multipliers: tuple[float, ...] = setting(
-        WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1."
+    num_layers: int = setting(16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4))
+    base_filters: int = setting(
+        12, "Base filters F: a node at scale s has s * F filters.", limits=AT_LEAST_ONE
     )
-    student_width: float = setting(8 / 12, "Width multiplier of the student's stem and heads.")
+    width_multipliers: tuple[float, ...] = setting(
+        WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1.", limits=POSITIVE
+    )
+    student_width: float = setting(
+        8 / 12, "Width multiplier of the student's stem and heads.", limits=POSITIVE
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class LatencySettings:
     """How the latency table is made."""
 
-    latency_size: Size = setting((1024, 2048), "Height x width that latencies are measured at.")
-    latency_warmup: int = setting(3, "Runs of an operation before the first that counts.")
-    latency_repetitions: int = setting(10, "Measurements of an operation.")
+    latency_size: Size = setting(
+        (1024, 2048), "Height x width that latencies are measured at.", limits=TRAINED_SIZE
+    )
+    latency_warmup: int = setting(
+        3, "Runs of an operation before the first that counts.", limits=AT_LEAST_ZERO
+    )
+    latency_repetitions: int = setting(10, "Measurements of an operation.", limits=AT_LEAST_ONE)
     latency_table: str | None = setting(
         None, "An existing table to use, in place of measuring this device."
     )
@@ -66,71 +92,128 @@ class LatencySettings:
 class PretrainSettings:
     """How the supernet's weights are trained before the search (the paper's constants)."""
 
-    epochs: int = setting(20, "Epochs; 0 skips pretraining.")
-    steps_per_epoch: int | None = setting(None, "Steps an epoch; unset: all images once.")
-    batch_size: int = setting(3, "Images a step.")
-    crop_size: Size = setting((256, 512), "Height x width of random crops, multiples of 32.")
-    downsample: int = setting(2, "Images are first made smaller by this factor.")
-    learning_rate: float = setting(0.02, "SGD's learning rate in the first epoch.")
-    learning_rate_decay: float = setting(0.978, "Factor of the learning rate from epoch to epoch.")
-    momentum: float = setting(0.9, "SGD's momentum.")
-    weight_decay: float = setting(5e-4, "Factor of the L2 term in the gradient.")
-    clip_norm: float = setting(5.0, "Largest global norm of a step's gradient.")
+    epochs: int = setting(20, "Epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
+    steps_per_epoch: int | None = setting(
+        None, "Steps an epoch; unset: all images once.", limits=AT_LEAST_ONE
+    )
+    batch_size: int = setting(3, "Images a step.", limits=AT_LEAST_ONE)
+    crop_size: Size = setting(
+        (256, 512), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
+    )
+    downsample: int = setting(
+        2, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+    )
+    learning_rate: float = setting(0.02, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate_decay: float = setting(
+        0.978, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+    )
+    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    weight_decay: float = setting(
+        5e-4, "Factor of the L2 term in the gradient.", limits=AT_LEAST_ZERO
+    )
+    clip_norm: float = setting(5.0, "Largest global norm of a step's gradient.", limits=POSITIVE)
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """How the architectures are searched (the paper's constants)."""
 
-    epochs: int = setting(30, "Epochs.")
-    steps_per_epoch: int | None = setting(None, "Steps an epoch; unset: each half once.")
-    batch_size: int = setting(2, "Images a step, from each half of the training set.")
-    crop_size: Size = setting((224, 448), "Height x width of random crops, multiples of 32.")
-    downsample: int = setting(2, "Images are first made smaller by this factor.")
-    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.")
-    learning_rate_decay: float = setting(0.978, "Factor of the learning rate from epoch to epoch.")
-    momentum: float = setting(0.9, "SGD's momentum.")
-    weight_decay: float = setting(5e-4, "Factor of the L2 term in the weights' gradient.")
-    clip_norm: float = setting(5.0, "Largest global norm of a step's weight gradient.")
-    architecture_learning_rate: float = setting(3e-4, "Adam's learning rate of alpha, beta, gamma.")
-    penalty_weight: float = setting(0.06, "Initial weight of the latency penalty, lambda.")
-    penalty_shares: str = setting(
-        "paper", "Shares of operators, paths and widths in the penalty: paper, code or auto."
+    epochs: int = setting(30, "Epochs.", limits=AT_LEAST_ONE)
+    steps_per_epoch: int | None = setting(
+        None, "Steps an epoch; unset: each half once.", limits=AT_LEAST_ONE
     )
-    min_fps: float = setting(155.0, "Frame rate below which lambda grows.")
-    max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.")
-    temperature: float = setting(1.0, "Temperature of the width sampling in the first epoch.")
-    temperature_decay: float = setting(1.0, "Factor of the temperature from epoch to epoch.")
-    validation_images: int = setting(50, "Validation images that an epoch's report looks at.")
+    batch_size: int = setting(
+        2, "Images a step, from each half of the training set.", limits=AT_LEAST_ONE
+    )
+    crop_size: Size = setting(
+        (224, 448), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
+    )
+    downsample: int = setting(
+        2, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+    )
+    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate_decay: float = setting(
+        0.978, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+    )
+    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    weight_decay: float = setting(
+        5e-4, "Factor of the L2 term in the weights' gradient.", limits=AT_LEAST_ZERO
+    )
+    clip_norm: float = setting(
+        5.0, "Largest global norm of a step's weight gradient.", limits=POSITIVE
+    )
+    architecture_learning_rate: float = setting(
+        3e-4, "Adam's learning rate of alpha, beta, gamma.", limits=POSITIVE
+    )
+    penalty_weight: float = setting(
+        0.06, "Initial weight of the latency penalty, lambda.", limits=AT_LEAST_ZERO
+    )
+    penalty_shares: str = setting(
+        "paper",
+        "Shares of operators, paths and widths in the penalty: paper, code or auto.",
+        limits=Limits(choices=("paper", "code", "auto")),
+    )
+    min_fps: float = setting(155.0, "Frame rate below which lambda grows.", limits=POSITIVE)
+    max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.", limits=POSITIVE)
+    temperature: float = setting(
+        1.0, "Temperature of the width sampling in the first epoch.", limits=POSITIVE
+    )
+    temperature_decay: float = setting(
+        1.0, "Factor of the temperature from epoch to epoch.", limits=POSITIVE
+    )
+    validation_images: int = setting(
+        50, "Validation images that an epoch's report looks at.", limits=AT_LEAST_ONE
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings:
     """How a derived network is trained (the paper's constants)."""
 
-    epochs: int = setting(600, "Epochs.")
-    steps_per_epoch: int | None = setting(1000, "Steps an epoch; unset: all images once.")
-    batch_size: int = setting(12, "Images a step.")
-    crop_size: Size = setting((512, 1024), "Height x width of random crops, multiples of 32.")
-    downsample: int = setting(1, "Images are first made smaller by this factor.")
-    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.")
-    learning_rate_decay: float = setting(0.992, "Factor of the learning rate from epoch to epoch.")
-    momentum: float = setting(0.9, "SGD's momentum.")
-    weight_decay: float = setting(5e-4, "Factor of the L2 term in the gradient.")
-    auxiliary_weight: float = setting(0.2, "Weight of the auxiliary heads' losses.")
-    distillation_weight: float = setting(1.0, "Weight of the distillation loss.")
-    distillation_reduction: str = setting(
-        "element_mean", "Mean of the distillation loss: element_mean or pixel_mean."
+    epochs: int = setting(600, "Epochs.", limits=AT_LEAST_ONE)
+    steps_per_epoch: int | None = setting(
+        1000, "Steps an epoch; unset: all images once.", limits=AT_LEAST_ONE
     )
-    evaluate_every: int = setting(10, "Evaluate after every so many epochs, and after the last.")
+    batch_size: int = setting(12, "Images a step.", limits=AT_LEAST_ONE)
+    crop_size: Size = setting(
+        (512, 1024), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
+    )
+    downsample: int = setting(
+        1, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+    )
+    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate_decay: float = setting(
+        0.992, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+    )
+    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    weight_decay: float = setting(
+        5e-4, "Factor of the L2 term in the gradient.", limits=AT_LEAST_ZERO
+    )
+    auxiliary_weight: float = setting(
+        0.2, "Weight of the auxiliary heads' losses.", limits=AT_LEAST_ZERO
+    )
+    distillation_weight: float = setting(
+        1.0, "Weight of the distillation loss.", limits=AT_LEAST_ZERO
+    )
+    distillation_reduction: str = setting(
+        "element_mean",
+        "Mean of the distillation loss: element_mean or pixel_mean.",
+        limits=Limits(choices=("element_mean", "pixel_mean")),
+    )
+    evaluate_every: int = setting(
+        10, "Evaluate after every so many epochs, and after the last.", limits=AT_LEAST_ONE
+    )
     schedule: str = setting(
         "exponential",
         "How the learning rate falls: exponential (by learning_rate_decay an epoch) or polynomial "
         "(to zero over all epochs).",
+        limits=Limits(choices=("exponential", "polynomial")),
     )
-    polynomial_power: float = setting(0.9, "Exponent of the polynomial schedule.")
+    polynomial_power: float = setting(0.9, "Exponent of the polynomial schedule.", limits=POSITIVE)
     warmup_epochs: float = setting(
-        0.0, "Epochs in which the learning rate grows linearly from zero to its schedule."
+        0.0,
+        "Epochs in which the learning rate grows linearly from zero to its schedule.",
+        limits=AT_LEAST_ZERO,
     )
     class_weights: str | None = setting(
         None,
@@ -138,24 +221,30 @@ class TrainSettings:
         "(ENet's, from the training labels); unset: all alike.",
     )
     accumulation_steps: int = setting(
-        1, "Steps whose mean gradient makes one update, for batches that memory has no room for."
+        1,
+        "Steps whose mean gradient makes one update, for batches that memory has no room for.",
+        limits=AT_LEAST_ONE,
     )
     precision: str = setting(
         "float32",
         "Arithmetic of training: float32, mixed_bfloat16 or mixed_float16; the network that is "
         "evaluated and saved is float32.",
+        limits=Limits(choices=("float32", "mixed_bfloat16", "mixed_float16")),
     )
     ema_momentum: float | None = setting(
         None,
         "Momentum of the moving average of the weights that is evaluated and saved, such as 0.999; "
         "unset: the weights themselves.",
+        limits=SHARE,
     )
     initial_weights: str | None = setting(
         None,
         "network.keras of a trained network of the same genotype to begin with; unset: at random.",
     )
     patience: int | None = setting(
-        None, "Evaluations without a better mIoU before training ends; unset: it never does."
+        None,
+        "Evaluations without a better mIoU before training ends; unset: it never does.",
+        limits=AT_LEAST_ONE,
     )
 
 
@@ -163,14 +252,53 @@ class TrainSettings:
 class BenchmarkSettings:
     """How frame rates are measured."""
 
-    input_size: Size = setting((1024, 2048), "Height x width of the benchmark's images.")
-    batch_size: int = setting(1, "Images a call.")
-    warmup: int = setting(10, "Calls before the first that counts.")
-    repetitions: int = setting(50, "Calls that count, at least.")
-    seconds: float = setting(3.0, "Seconds to measure, at least.")
+    input_size: Size = setting(
+        (1024, 2048), "Height x width of the benchmark's images.", limits=IMAGE_SIZE
+    )
+    batch_size: int = setting(1, "Images a call.", limits=AT_LEAST_ONE)
+    warmup: int = setting(10, "Calls before the first that counts.", limits=AT_LEAST_ZERO)
+    repetitions: int = setting(50, "Calls that count, at least.", limits=AT_LEAST_ONE)
+    seconds: float = setting(3.0, "Seconds to measure, at least.", limits=AT_LEAST_ZERO)
 
 
 def require(condition: bool, message: str) -> None:
     """Raises `ValueError(message)` unless `condition` holds."""
     if not condition:
         raise ValueError(message)
+
+
+def check_settings(settings: Any, prefix: str = "") -> None:
+    """Raises `ValueError` if a value of a settings dataclass is out of its limits.
+
+    Args:
+        settings: The dataclass; its fields are made by `setting`.
+        prefix: Put before a field's name in the message, as in `--pretrain_`.
+    """
+    for field in dataclasses.fields(settings):
+        limits, value = field.metadata.get("limits"), getattr(settings, field.name)
+        if limits is not None and not limits.allow(value):
+            name, size = prefix + field.name, _is_size(value)
+            subject = f"Each side of {name}" if size else name
+            shown = "x".join(map(str, value)) if size else value
+            raise ValueError(f"{subject} must be {limits}. Received: {name}={shown}")
+    if isinstance(settings, SupernetSettings):
+        _check_widths(settings, prefix)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(i, int) for i in value)
+
+
+def _check_widths(settings: SupernetSettings, prefix: str) -> None:
+    widths = settings.width_multipliers
+    shown = ",".join(map(str, widths))
+    require(
+        list(widths) == sorted(set(widths)) and widths[-1] == 1,
+        f"{prefix}width_multipliers must rise and end with 1. "
+        f"Received: {prefix}width_multipliers={shown}",
+    )
+    require(
+        settings.student_width in widths,
+        f"{prefix}student_width must be one of {prefix}width_multipliers={shown}; write it as the "
+        f"same fraction, such as 8/12. Received: {prefix}student_width={settings.student_width}",
+    )

@@ -5,7 +5,8 @@ from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.errors import DataError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-PAIRS = [(IMAGE, np.zeros((4, 6), np.uint8))] * 12
+LABEL = np.zeros((4, 6), np.uint8)
+PAIRS = [(IMAGE, LABEL), (IMAGE, LABEL + 1)] * 6
 
 
 def test_good_samples_are_counted(make_camvid):
@@ -20,3 +21,11 @@ def test_first_fault_is_named(make_camvid):
 
     with pytest.raises(DataError, match=r"004\.png is damaged"):
         check_samples(source, "train", progress=False)
+
+
+def test_labels_must_have_two_classes(make_camvid):
+    ignored = LABEL + 11
+    with pytest.raises(DataError, match="one class only, 'building'; nothing can be told apart"):
+        check_samples(make_camvid([(IMAGE, LABEL + 1)] * 2), "train", progress=False)
+    with pytest.raises(DataError, match="ignored pixels only"):
+        check_samples(make_camvid([(IMAGE, ignored)] * 2), "train", progress=False)

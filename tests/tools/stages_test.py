@@ -194,4 +194,4 @@ class TestTrainedNetwork:
 
     def test_benchmark_that_cannot_be(self, saved_model):
         message = sentence(run_tool("benchmark", f"--artefact={saved_model}", "--batch_size=0"))
-        assert "`batch_size` must be at least 1" in message
+        assert "--batch_size must be at least 1" in message

@@ -1,0 +1,26 @@
+"""Writes the tables of results between the two markers of a document, of what runs have left."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from keras_fasterseg.pipelines import results
+
+RUNS = flags.DEFINE_list(
+    "runs",
+    None,
+    "Workdirs of runs, comma separated: their summary.json, comparison.json or both.",
+    required=True,
+)
+README = flags.DEFINE_string(
+    "readme", "README.md", f"The document, with the lines {results.BEGIN} and {results.END}."
+)
+
+
+def main() -> None:
+    print(results.update_document(README.value, RUNS.value))
+    print(f"\nWritten into {README.value}")
+
+
+if __name__ == "__main__":
+    command.run(main)
