@@ -9,10 +9,7 @@ from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample, read_size
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
-
-# Mean and standard deviation of ImageNet's red, green and blue, for values in [0, 1].
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 
 def make_dataset(

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_fasterseg
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.saved_model_format import (
     CLASS_IDS_SIGNATURE,
@@ -22,6 +21,7 @@ from keras_fasterseg.runtimes.saved_model_format import (
     is_saved_model,
 )
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.version import __version__
 
 FORMAT_VERSION = 1
 
@@ -118,7 +118,7 @@ def _merged(facts: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     return {
-        "keras_fasterseg": keras_fasterseg.__version__,
+        "keras_fasterseg": __version__,
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
         "numpy": np.__version__,

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.layers.padding import SIZE_MULTIPLE, crop_to_size, pad_to_multiple
+from keras_fasterseg.image_normalization import check_normalization, normalize_images
+from keras_fasterseg.layers.padding import (
+    MINIMUM_SIZE,
+    SIZE_MULTIPLE,
+    crop_to_size,
+    pad_to_multiple,
+)
 
-MINIMUM_SIZE = 32
 MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
 
 
@@ -43,10 +47,7 @@ class ServingGraph:
     ) -> None:
         self.model = model
         self.num_classes = num_classes
-        self._mean = _three_numbers("mean", mean)
-        self._std = _three_numbers("std", std)
-        if not np.all(self._std > 0.0):
-            raise ValueError(f"Every `std` must be above 0. Received: std={list(std)}")
+        self._mean, self._std = check_normalization(mean, std)
 
     @property
     def precision(self) -> str:
@@ -77,7 +78,7 @@ class ServingGraph:
 
     def _padded_logits(self, images: tf.Tensor) -> tf.Tensor:
         _check_size(images)
-        normalised = (tf.cast(images, tf.float32) / 255.0 - self._mean) / self._std
+        normalised = normalize_images(images, self._mean, self._std)
         logits = self.model(pad_to_multiple(normalised, SIZE_MULTIPLE), training=False)
         if not tf.is_tensor(logits):
             raise ValueError(
@@ -108,16 +109,6 @@ def _compute_dtypes(model: keras.Model) -> set[str]:
         elif layer.weights:
             dtypes.add(layer.compute_dtype)
     return dtypes
-
-
-def _three_numbers(name: str, values: Sequence[float]) -> np.ndarray:
-    array = np.asarray(values, np.float32)
-    if array.shape != (3,) or not np.all((array >= 0.0) & (array <= 1.0)):
-        raise ValueError(
-            f"`{name}` must be three numbers in [0, 1], for images scaled to [0, 1] (divide "
-            f"numbers for bytes by 255). Received: {name}={values}"
-        )
-    return array
 
 
 def _size(images: tf.Tensor) -> tuple[Any, Any]:

@@ -1,0 +1,283 @@
+"""A network with its preprocessing: what people import who only want to segment images."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_fasterseg.data.source import IGNORE_LABEL
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.image_normalization import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_normalization,
+    normalize_images,
+)
+from keras_fasterseg.layers.padding import MINIMUM_SIZE, crop_to_size, pad_to_multiple
+from keras_fasterseg.losses import OhemCrossEntropy
+from keras_fasterseg.metrics import MeanIoU
+from keras_fasterseg.pipelines.genotypes import resolve_genotype
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.presets import preset_names
+
+Tensor = Any  # a tensor of the backend that Keras runs on
+
+# Class ids are uint8, and the largest of these means "no label".
+_MAXIMUM_CLASSES = IGNORE_LABEL
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class Segmenter(keras.Model):
+    """Labels every pixel of raw images; trains, saves and loads as any Keras model.
+
+    Normalises images, pads them below and to the right with the mean colour to multiples of 32,
+    runs the network of a genotype and crops its logits back. Weights are random at first: there
+    are no trained ones to download. Those of a training run come through `from_network`, and so do
+    those of the released PyTorch code after `tools.convert_reference`.
+
+    It trains the network as it is deployed. The auxiliary heads and the teacher, with which the
+    published accuracy is reached, belong to `tools.train`.
+
+    Args:
+        genotype: What to build, a `Genotype` or its JSON object.
+        num_classes: Number of classes, at most 255.
+        class_names: A name for every class, in the order of the logits, or `None`.
+        mean: Mean of the three channels, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, of images scaled to [0, 1].
+        **kwargs: `name`, `trainable` and `dtype` as of any Keras layer; `dtype="mixed_float16"`
+            computes in half precision.
+
+    Call arguments:
+        images: RGB images, integers or floats in [0, 255] (not scaled to [0, 1]).
+
+    Input shape:
+        `(batch, height, width, 3)`, height and width at least 32.
+
+    Output shape:
+        Logits `(batch, height, width, num_classes)`, float32.
+
+    Raises:
+        ValueError: An argument is out of its range; when called, the images are smaller than
+            32 x 32 or have another shape.
+
+    Reference:
+        FasterSeg (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype | dict,
+        num_classes: int,
+        class_names: Sequence[str] | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        **kwargs,
+    ) -> None:
+        if isinstance(genotype, dict):
+            genotype = Genotype.from_json(genotype)
+        _check_classes(num_classes, class_names)
+        mean_array, std_array = check_normalization(mean, std)
+        policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
+        # Without autocast, images would be rounded to half precision before they are normalised.
+        super().__init__(dtype=policy, autocast=False, **kwargs)
+        self.network = FasterSegNetwork(genotype, num_classes, dtype=policy, name="network")
+        self.genotype = genotype
+        self.num_classes = int(num_classes)
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.mean = tuple(float(value) for value in mean)
+        self.std = tuple(float(value) for value in std)
+        self._mean_array, self._std_array = mean_array, std_array
+        self._avoid_xla_by_default()
+        self.built = True
+
+    # === Ways to make one ===
+
+    @staticmethod
+    def presets() -> tuple[str, ...]:
+        """The names that `from_preset` knows, sorted."""
+        return preset_names()
+
+    @classmethod
+    def from_preset(cls, preset: PathLike, num_classes: int = 19, **kwargs) -> "Segmenter":
+        """A segmenter of a published architecture or of a genotype's file, with random weights.
+
+        Args:
+            preset: One of `presets()`, or the path of a genotype's JSON file, such as a search
+                writes.
+            num_classes: Number of classes.
+            **kwargs: Further arguments of `Segmenter`.
+
+        Raises:
+            ValueError: `preset` is neither, or the file holds no valid genotype.
+        """
+        name = str(preset)
+        if name not in preset_names() and not pathlib.Path(name).is_file():
+            raise ValueError(
+                f"{name!r} is neither a preset nor a genotype's file. Choose one of "
+                f"{', '.join(preset_names())}, or give the path of a genotype's JSON file."
+            )
+        return cls(resolve_genotype(name), num_classes, **kwargs)
+
+    @classmethod
+    def from_network(cls, network: FasterSegNetwork | PathLike, **kwargs) -> "Segmenter":
+        """A segmenter with the weights of a trained network; its auxiliary heads are left out.
+
+        Args:
+            network: A `FasterSegNetwork` or the `network.keras` that a training run wrote.
+            **kwargs: `class_names`, `mean` and `std` of `Segmenter`, as the network was trained
+                with, and `name`, `trainable` and `dtype`; the last is the network's by default.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file holds something else.
+        """
+        if not isinstance(network, FasterSegNetwork):
+            network = _read_network(pathlib.Path(network))
+        kwargs = {"dtype": network.get_config()["dtype"], **kwargs}
+        segmenter = cls(network.genotype, network.num_classes, **kwargs)
+        for layer in segmenter.network.layers:
+            layer.set_weights(network.get_layer(layer.name).get_weights())
+        return segmenter
+
+    # === Model ===
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        _check_images(tuple(images.shape))
+        _, height, width, _ = ops.shape(images)
+        normalized = normalize_images(images, self._mean_array, self._std_array)
+        logits = self.network(pad_to_multiple(normalized), training=training)
+        return crop_to_size(ops.cast(logits, "float32"), height, width)
+
+    def compute_output_spec(self, images: Any, training: bool | None = None) -> keras.KerasTensor:
+        _check_images(tuple(images.shape))
+        return keras.KerasTensor((*images.shape[:3], self.num_classes), "float32")
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        jit_compile: bool | str = "auto",
+        **kwargs,
+    ) -> None:
+        """Configures training and evaluation, as `keras.Model.compile`.
+
+        Args:
+            optimizer: A Keras optimizer; "auto" for the paper's SGD of rate .01 and momentum .9.
+            loss: A loss on logits; "auto" for `OhemCrossEntropy`, which leaves out label 255.
+            metrics: Metrics on logits; "auto" for `MeanIoU`, `None` for none.
+            jit_compile: Whether XLA compiles; "auto" for what Keras would do, but not on
+                TensorFlow.
+            **kwargs: Further arguments of `keras.Model.compile`.
+        """
+        if optimizer == "auto":
+            optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+        if loss == "auto":
+            loss = OhemCrossEntropy(ignore_label=IGNORE_LABEL)
+        if metrics == "auto":
+            metrics = [MeanIoU(self.num_classes, IGNORE_LABEL)]
+        super().compile(optimizer, loss, metrics=metrics, jit_compile=jit_compile, **kwargs)
+        if jit_compile == "auto":
+            self._avoid_xla_by_default()
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    # === Use ===
+
+    def segment(self, images: np.ndarray, batch_size: int = 4) -> np.ndarray:
+        """The most probable class of every pixel.
+
+        Works batch by batch and holds the logits of one: `batch_size * height * width *
+        num_classes * 4` bytes.
+
+        Args:
+            images: Array of shape `(count, height, width, 3)`, as for a call.
+            batch_size: Images that the network sees at once.
+
+        Returns:
+            uint8 array of shape `(count, height, width)`.
+
+        Raises:
+            ValueError: `images` have another shape or are too small, or `batch_size` is below 1.
+        """
+        images = np.asarray(images)
+        _check_images(images.shape)
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        class_ids = np.empty(images.shape[:3], np.uint8)
+        for start in range(0, len(images), batch_size):
+            batch = slice(start, start + batch_size)
+            class_ids[batch] = np.argmax(self.predict_on_batch(images[batch]), axis=-1)
+        return class_ids
+
+    def _avoid_xla_by_default(self) -> None:
+        # XLA compiles anew for every image size. On TensorFlow, which can go without, that is dear:
+        # the published student took 6 s a size on two CPU cores, then ran at half the speed.
+        if keras.backend.backend() == "tensorflow":
+            self.jit_compile = False
+
+    # === Config ===
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "genotype": self.genotype.to_json(),
+            "num_classes": self.num_classes,
+            "class_names": self.class_names,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Segmenter":
+        return cls(**config)
+
+
+def _check_classes(num_classes: int, class_names: Sequence[str] | None) -> None:
+    if not 1 <= num_classes <= _MAXIMUM_CLASSES:
+        raise ValueError(
+            f"`num_classes` must be from 1 to {_MAXIMUM_CLASSES}: class ids are uint8 and "
+            f"{IGNORE_LABEL} means void. Received: num_classes={num_classes}"
+        )
+    if class_names is not None and (
+        isinstance(class_names, str) or len(class_names) != num_classes
+    ):
+        raise ValueError(
+            "`class_names` must be a sequence with one name for every class. "
+            f"Received: class_names={class_names!r} for num_classes={num_classes}"
+        )
+
+
+def _check_images(shape: tuple[int | None, ...]) -> None:
+    if len(shape) != 4 or shape[-1] not in (3, None):
+        raise ValueError(
+            "`images` must have shape (batch, height, width, 3); a single image needs an axis for "
+            f"the batch. Received: images.shape={shape}"
+        )
+    if any(side is not None and side < MINIMUM_SIZE for side in shape[1:3]):
+        raise ValueError(
+            f"Height and width of the images must be at least {MINIMUM_SIZE}; enlarge them. "
+            f"Received: images.shape={shape}"
+        )
+
+
+def _read_network(path: pathlib.Path) -> FasterSegNetwork:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no trained network {path}.")
+    network = keras.saving.load_model(path, compile=False)
+    if not isinstance(network, FasterSegNetwork):
+        raise ValueError(
+            f"{path} holds a {type(network).__name__}, not a FasterSegNetwork; give the "
+            "network.keras of a training run, and load a saved Segmenter with "
+            "keras.saving.load_model."
+        )
+    return network
