@@ -126,3 +126,62 @@ def test_void_labels_train_by_the_teacher_alone():
     logs = trainer.train_step((images, tf.fill(labels.shape, 255)))
     assert float(logs["loss"]) == pytest.approx(float(logs["distillation_loss"]))
     assert all(np.isfinite(weight).all() for weight in trainer.network.weights)
+
+
+def test_class_weights_reach_every_segmentation_loss():
+    weights = (1.0, 0.0, 5.0, 0.25)
+    trainer = make_trainer(teacher=False, class_weights=weights)
+    images, labels = batch()
+    predictions = make_network(auxiliary=True, seed=0)(images, training=True)
+    expected = sum(
+        (1.0 if name == "scale_8" else 0.2)
+        * ohem_cross_entropy(labels, logits, class_weights=weights)
+        for name, logits in predictions.items()
+    )
+    assert float(trainer.train_step((images, labels))["loss"]) == pytest.approx(float(expected))
+
+
+def test_a_scaled_loss_makes_the_same_step_and_is_told_unscaled():
+    plain, scaled = make_trainer(), make_trainer()
+    optimizer = keras.optimizers.LossScaleOptimizer(L2SGD(RATE, momentum=0.0), initial_scale=2**15)
+    scaled.compile(optimizer=optimizer, jit_compile=False)
+    logs = [trainer.train_step(batch()) for trainer in (plain, scaled)]
+    assert float(logs[0]["loss"]) == float(logs[1]["loss"])
+    pairs = zip(plain.network.weights, scaled.network.weights, strict=True)
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_training_goes_on_from_its_saved_weights_bit_by_bit(tmp_path):
+    """With everything that an optimizer can remember: in the midst of an accumulation, too."""
+
+    def make():
+        trainer = make_trainer()
+        rate = keras.optimizers.schedules.PolynomialDecay(RATE, 8, 0.0, power=0.9)
+        sgd = L2SGD(rate, l2=1e-3, use_ema=True, ema_momentum=0.7, gradient_accumulation_steps=2)
+        # The scale doubles with every other finite step: before and after the saving.
+        optimizer = keras.optimizers.LossScaleOptimizer(sgd, dynamic_growth_steps=2)
+        optimizer.build(trainer.network.trainable_variables)
+        trainer.compile(optimizer=optimizer, jit_compile=False)
+        return trainer
+
+    def go_on(trainer, steps):
+        for step in steps:
+            images, labels = batch()
+            trainer.train_step((images * (1 + step / 8), labels))
+
+    def state(trainer):
+        return [np.array(each) for each in [*trainer.variables, *trainer.optimizer.variables]]
+
+    path = tmp_path / "trainer.weights.h5"
+    undisturbed = make()
+    go_on(undisturbed, range(3))
+    undisturbed.save_weights(path)
+    go_on(undisturbed, range(3, 6))
+    resumed = make()
+    resumed.load_weights(path)
+    assert any(np.any(np.array(each)) for each in resumed.optimizer.variables)
+    go_on(resumed, range(3, 6))
+    assert float(resumed.optimizer.dynamic_scale) == 2**15 * 2**3
+    for one, other in zip(state(resumed), state(undisturbed), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,3 +1,4 @@
+import json
 import math
 import types
 
@@ -53,3 +54,43 @@ def test_a_last_epoch_on_the_beat_is_evaluated_once():
 def test_every_must_be_positive():
     with pytest.raises(ValueError, match="every=0"):
         KeepBest(lambda: None, lambda result: None, every=0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "waited"), [([0.2, 0.1, 0.3], 0), ([0.3, 0.3, 0.1], 2), ([0.1, math.nan], 1)]
+)
+def test_counts_evaluations_since_the_best(scores, waited):
+    assert run(scores)[2].evaluations_since_best == waited
+
+
+@pytest.mark.parametrize(
+    "before", [[], [0.4, 0.2], [math.nan], [0.2, math.nan], [0.0, 0.0], [-0.0, 0.5]]
+)
+def test_goes_on_from_its_state(before):
+    after = [0.3, math.nan, 0.45, 0.1]
+    whole, _, undisturbed = run([*before, *after])
+    state = run(before)[2].get_state()
+    results = iter([types.SimpleNamespace(miou=score) for score in after])
+    saved = []
+    again = KeepBest(lambda: next(results), saved.append)
+    again.set_state(json.loads(json.dumps(state, allow_nan=False)))
+    again.set_params({"epochs": len(before) + len(after)})
+    for epoch in range(len(before), len(before) + len(after)):
+        again.on_epoch_end(epoch, {})
+    assert len(saved) == sum(number >= len(before) for number in whole)
+    assert again.get_state() == undisturbed.get_state()
+
+
+def test_the_latest_score_is_part_of_the_state():
+    callback = run([0.25], every=2, epochs=2)[2]
+    again = KeepBest(lambda: None, lambda result: None, every=2)
+    again.set_state(callback.get_state())
+    again.set_params({"epochs": 4})
+    logs = {}
+    again.on_epoch_end(2, logs)
+    assert logs["val_miou"] == 0.25
+
+
+def test_a_state_of_something_else_is_refused():
+    with pytest.raises(KeyError, match="best"):
+        KeepBest(lambda: None, lambda result: None).set_state({"epoch": 3})

@@ -81,3 +81,110 @@ def test_config_round_trip():
     assert (copy.l2, copy.momentum, copy.clipnorm) == (0.01, 0.8, 2.0)
     for one, other in zip(run(copy), run(optimizer), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def mean_gradients(step, batches):
+    several = [gradients_of(batches * step + index) for index in range(batches)]
+    return [np.mean(each, axis=0) for each in zip(*several, strict=True)]
+
+
+def schedule_of_batches():
+    return keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True)
+
+
+def make_variables():
+    return [keras.Variable(value) for value in START]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("batches", [2, 3])
+def test_accumulation_equals_steps_on_mean_gradients(batches, traced):
+    options = {"momentum": 0.9, "l2": 0.3, "use_ema": True, "ema_momentum": 0.8}
+    variables, expected = make_variables(), make_variables()
+    optimizer = L2SGD(0.1, **options, gradient_accumulation_steps=batches)
+    reference = L2SGD(0.1, **options)
+    for each, own in ((optimizer, variables), (reference, expected)):
+        each.build(own)
+
+    def apply(gradients):
+        optimizer.apply(gradients, variables)
+
+    if traced:
+        apply = tf.function(apply, autograph=False)
+    for step in range(STEPS):
+        before = [np.array(each) for each in [*variables, *optimizer.averages]]
+        for index in range(batches):
+            for value, each in zip(before, [*variables, *optimizer.averages], strict=True):
+                np.testing.assert_array_equal(each, value)
+            apply([tf.constant(each) for each in gradients_of(batches * step + index)])
+        reference.apply([tf.constant(each) for each in mean_gradients(step, batches)], expected)
+        pairs = zip(
+            [*variables, *optimizer.averages], [*expected, *reference.averages], strict=True
+        )
+        for one, other in pairs:
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_schedule_counts_batches_also_where_they_are_accumulated():
+    """Epochs are as many batches long with accumulation as without; so must be their rates."""
+    optimizer = L2SGD(schedule_of_batches(), gradient_accumulation_steps=2)
+    (variable,) = variables = make_variables()[:1]
+    optimizer.build(variables)
+    rates = []
+    for _ in range(6):
+        rates.append(float(optimizer.learning_rate))
+        optimizer.apply([tf.zeros(3)], [variable])
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
+    assert int(optimizer.iterations) == 3
+
+
+def test_averages_follow_the_formula():
+    momentum = 0.75
+    variables = make_variables()
+    optimizer = L2SGD(0.1, use_ema=True, ema_momentum=momentum)
+    optimizer.build(variables)
+    # Before the first update there is nothing to average, but no zeros either.
+    for average, value in zip(optimizer.averages, START, strict=True):
+        np.testing.assert_array_equal(average, value)
+    expected = None
+    for step in range(STEPS):
+        optimizer.apply([tf.constant(gradient) for gradient in gradients_of(step)], variables)
+        now = [np.array(variable) for variable in variables]
+        expected = (
+            now
+            if expected is None
+            else [momentum * a + (1 - momentum) * b for a, b in zip(expected, now, strict=True)]
+        )
+    for average, value in zip(optimizer.averages, expected, strict=True):
+        np.testing.assert_allclose(average, value, rtol=1e-5)
+
+
+def test_without_averaging_there_are_no_averages():
+    assert L2SGD(0.1).averages is None
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_within_a_loss_scale(traced):
+    """Scaled gradients move the weights as plain ones; those that overflowed move nothing."""
+    options = {"use_ema": True, "gradient_accumulation_steps": 2}
+    variables, expected = make_variables(), make_variables()
+    inner, reference = L2SGD(0.1, **options), L2SGD(0.1, **options)
+    optimizer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0)
+    for each, own in ((optimizer, variables), (reference, expected)):
+        each.build(own)
+
+    def apply(gradients):
+        optimizer.apply(gradients, variables)
+
+    if traced:
+        apply = tf.function(apply, autograph=False)
+    for step in range(STEPS):
+        plain = [tf.constant(gradient) for gradient in gradients_of(step)]
+        apply([optimizer.scale_loss(gradient) for gradient in plain])
+        apply([plain[0] * np.inf, plain[1]])
+        reference.apply(plain, expected)
+    assert float(optimizer.dynamic_scale) == 8.0 / 2**STEPS
+    assert int(inner.iterations) == STEPS // 2
+    pairs = zip([*variables, *inner.averages], [*expected, *reference.averages], strict=True)
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-6)
