@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import run_all, settings
+from keras_fasterseg.pipelines import compare, run_all, settings
 
 STAGES = {
     "data": (settings.DataSettings, ""),
@@ -20,6 +20,12 @@ STAGES = {
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
+COMPARE = flags.DEFINE_bool(
+    "compare",
+    False,
+    "Also train the student without its teacher and the published student, and measure all "
+    "networks side by side.",
+)
 for _settings, _prefix in STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
 flags.adopt_module_key_flags(settings_flags)
@@ -27,9 +33,14 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
-    summary = run_all.run_all(WORKDIR.value, run_all.RunSettings(**stages, seed=SEED.value))
+    options = run_all.RunSettings(**stages, seed=SEED.value)
+    summary = run_all.run_all(WORKDIR.value, options, command.line())
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
+    if COMPARE.value:
+        compare.compare(WORKDIR.value, options, command.line())
+        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}; ", end="")
+        print(f"python -m tools.results --runs={WORKDIR.value} writes them into a document")
 
 
 if __name__ == "__main__":

@@ -48,11 +48,16 @@ class RunSettings:
     seed: int = 0
 
 
-def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
+def run_all(path: PathLike, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
     """Runs every stage that is not finished yet and returns the summary.
 
     The folder then has: `data/` (if generated), `latency/`, `pretrain/`, `search/`, `teacher/`,
     `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
+
+    Args:
+        path: Folder of the run.
+        settings: Settings of every stage.
+        command: What the summary calls the command that made it.
 
     Raises:
         ValueError: A setting is wrong, or a stage had another one.
@@ -73,9 +78,12 @@ def run_all(path: PathLike, settings: RunSettings) -> dict[str, Any]:
     summary = {
         "dataset": run.source.name,
         "num_classes": num_classes,
+        "split": settings.data.val_split,
+        "command": command,
         "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
         "minutes": {name: round(run.workdir.minutes(name), 2) for name in STAGES},
         "latency_table": str(run.table),
+        "entropies": _entropies(read_json(run.path / "search" / "search.json")),
     }
     for role in (TEACHER, STUDENT):
         scores = read_json(exported / f"{role}.json")
@@ -142,6 +150,17 @@ def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
             if not stage.training_only
             for key in stage.keys
         ),
+    }
+
+
+def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """By role and family of choices, the entropy after every epoch of the search."""
+    return {
+        role: {
+            family: [epoch[role]["entropy"][family] for epoch in epochs]
+            for family in epochs[0][role]["entropy"]
+        }
+        for role in (TEACHER, STUDENT)
     }
 
 

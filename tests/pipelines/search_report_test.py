@@ -1,3 +1,4 @@
+import json
 import types
 
 import numpy as np
@@ -127,3 +128,25 @@ def test_without_nan():
         "a": [1, None, {"b": None}],
         "c": "x",
     }
+
+
+def test_a_report_goes_on_where_it_was_stopped(tmp_path, space, table):
+    whole = make_report(tmp_path / "whole", space, table)
+    whole.on_epoch_end(0, {"loss": 1.5})
+    state = json.loads(json.dumps(whole.get_state()))
+    whole.on_epoch_end(1, {"loss": 1.25})
+    continued = make_report(tmp_path / "continued", space, table)
+    continued.set_state(state)
+    assert continued.best == {role: whole.best[role] for role in ("teacher", "student")}
+    continued.on_epoch_end(1, {"loss": 1.25})
+    name = "search.json"
+    assert read_json(tmp_path / "continued" / name) == read_json(tmp_path / "whole" / name)
+
+
+def test_the_state_of_scores_that_are_no_number(tmp_path, space, table):
+    report = make_report(tmp_path, space, table, dict.fromkeys(SCORES, float("nan")))
+    report.on_epoch_end(0, {"loss": 1.0})
+    state = json.loads(json.dumps(report.get_state(), allow_nan=False))
+    other = make_report(tmp_path, space, table)
+    other.set_state(state)
+    assert np.isnan(other.best["student"].miou)
