@@ -1,0 +1,169 @@
+"""Estimating a run as small as can be, on this machine."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.source import Sample
+from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.pipelines import estimate_run as job
+from keras_fasterseg.pipelines.estimate import AT_MOST, MEASURED
+from keras_fasterseg.pipelines.estimate_run import ESTIMATE, describe_images, estimate_run
+from keras_fasterseg.pipelines.probe_steps import Measurement
+from keras_fasterseg.pipelines.settings import DataSettings
+from keras_fasterseg.pipelines.stage_estimates import Images
+from keras_fasterseg.pipelines.supernets import build_search_space
+from keras_fasterseg.pipelines.workdir import Workdir
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from tests.pipelines.stage_estimates_test import TRAIN, Settings
+
+IMAGES = Images(num_classes=3, num_train=20, num_val=5, size=(64, 64))
+STEP = Measurement(10.0, 2.0, 1000, None, 100, 80)
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """Names of the stages that were probed, call by call; nothing is run."""
+    calls = []
+
+    def run_probes(measures, limit_seconds, limit_bytes):
+        calls.append(tuple(measures))
+        return dict.fromkeys(measures, STEP)
+
+    monkeypatch.setattr(job, "run_probes", run_probes)
+    return calls
+
+
+ALL = ("latency", "pretrain", "search", "teacher", "student")
+
+
+def finish(workdir: Workdir, *names: str) -> None:
+    for name in names:
+        workdir.stage(name, {}, lambda folder: None)
+
+
+def measured(stages, *names: str) -> None:
+    """Asserts that these were measured."""
+    found = {stage.name: stage for stage in stages}
+    for name in names:
+        assert found[name].failure is None
+        assert found[name].basis == MEASURED
+        assert found[name].step_seconds > 0
+        assert found[name].memory_bytes > 10**8
+
+
+def test_a_training_is_measured_on_this_machine(tmp_path):
+    workdir = Workdir(tmp_path)
+    finish(workdir, "pretrain", "search", "teacher", "export")
+    genotypes = {role: short_genotype(width) for role, width in WIDTHS.items()}
+    for role, genotype in genotypes.items():
+        genotype.save(tmp_path / "search" / f"{role}.json")
+    stages = estimate_run(tmp_path, Settings(), IMAGES, 300).stages
+    assert [stage.name for stage in stages] == ["latency", "student", "benchmark"]
+    measured(stages, "latency", "student")
+    kept = json.loads((tmp_path / ESTIMATE).read_text())["measurements"]["student"]["measurement"]
+    network = FasterSegNetwork(genotypes["student"], 3, auxiliary_heads=True)
+    assert kept["weight_bytes"] == size(network.variables)
+    # A momentum for each weight; besides, the count of steps and the learning rate.
+    assert 0 < kept["slot_bytes"] - size(network.trainable_variables) <= 32
+
+
+@pytest.mark.slow
+def test_a_supernet_is_measured_on_this_machine(tmp_path):
+    finish(Workdir(tmp_path), "latency", "teacher", "student", "export", "benchmark")
+    settings = Settings()
+    settings = dataclasses.replace(
+        settings,
+        pretrain=dataclasses.replace(settings.pretrain, batch_size=1, crop_size=(64, 64)),
+        search=dataclasses.replace(settings.search, batch_size=1),
+    )
+    stages = estimate_run(tmp_path, settings, IMAGES, 300).stages
+    measured(stages, "pretrain", "search")
+    kept = json.loads((tmp_path / ESTIMATE).read_text())["measurements"]
+    supernet = build_search_space(settings.supernet, 3, seed=0).supernet
+    for name in ("pretrain", "search"):
+        assert kept[name]["measurement"]["weight_bytes"] == size(supernet.variables)
+
+
+WIDTHS = {"teacher": 1.0, "student": 0.5}
+
+
+def short_genotype(width: float) -> Genotype:
+    """One branch of three cells."""
+    cells = [(0, 8, 2, 1.0), (1, 16, 2, 1.0), (2, 32, 1, width)]
+    branch = BranchGenotype(
+        32,
+        tuple(CellGenotype(layer, scale, "conv", stride, w) for layer, scale, stride, w in cells),
+    )
+    return Genotype("fasterseg", 2, 4, width, width, (branch,))
+
+
+def size(variables) -> int:
+    return sum(np.asarray(variable).nbytes for variable in variables)
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path, probed):
+    first = estimate_run(tmp_path, Settings(), IMAGES)
+    second = estimate_run(tmp_path, Settings(), IMAGES)
+    assert probed == [ALL]
+    assert second.stages == first.stages
+
+
+def test_more_epochs_need_no_measurement(tmp_path, probed):
+    estimate_run(tmp_path, Settings(), IMAGES)
+    longer = Settings(teacher=dataclasses.replace(TRAIN, epochs=4))
+    stages = {each.name: each for each in estimate_run(tmp_path, longer, IMAGES).stages}
+    assert probed == [ALL]
+    assert stages["teacher"].steps == 2 * stages["student"].steps
+
+
+def test_a_changed_setting_is_measured_anew(tmp_path, probed):
+    estimate_run(tmp_path, Settings(), IMAGES)
+    wider = Settings(teacher=dataclasses.replace(TRAIN, crop_size=(64, 128)))
+    estimate_run(tmp_path, wider, IMAGES)
+    assert probed[1:] == [("teacher",)]
+
+
+def test_a_corrupt_file_is_measured_anew(tmp_path, probed):
+    estimate_run(tmp_path, Settings(), IMAGES)
+    (tmp_path / ESTIMATE).write_text('{"measurements": {"search"')
+    estimate_run(tmp_path, Settings(), IMAGES)
+    assert probed == [ALL, ALL]
+
+
+def test_finished_stages_are_left_out(tmp_path, probed):
+    workdir = Workdir(tmp_path)
+    finish(workdir, "latency", "pretrain", "benchmark")
+    stages = estimate_run(tmp_path, Settings(), IMAGES).stages
+    assert [each.name for each in stages] == ["search", "teacher", "student", "export"]
+
+
+def test_networks_that_are_yet_to_be_searched_are_bounded(tmp_path, probed):
+    stages = {each.name: each for each in estimate_run(tmp_path, Settings(), IMAGES).stages}
+    assert stages["teacher"].basis == stages["student"].basis == AT_MOST
+
+
+def test_a_given_table_and_no_pretraining_need_no_measurement(tmp_path, probed):
+    settings = Settings()
+    settings = dataclasses.replace(
+        settings,
+        latency=dataclasses.replace(settings.latency, latency_table="there"),
+        pretrain=dataclasses.replace(settings.pretrain, epochs=0),
+    )
+    estimate_run(tmp_path, settings, IMAGES)
+    assert probed == [("search", "teacher", "student")]
+
+
+def test_images_are_described_by_the_first(tmp_path):
+    class Source:
+        num_classes = 4
+
+        def samples(self, split):
+            count = {"train": 3, "val": 2}[split]
+            return (Sample(tmp_path / "image.png", tmp_path / "label.png"),) * count
+
+    Image.new("RGB", (20, 10)).save(tmp_path / "image.png")
+    assert describe_images(Source(), DataSettings()) == Images(4, 3, 2, (10, 20))
