@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow lint format bench clean
+.PHONY: setup demo test test-slow lint format bench build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,13 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
+
+# BUILD, from the tree and its imports.
+build-file: setup
+	$(BIN)/python -m tools.build_file
+
+buildifier:
+	npx --yes @bazel/buildifier@8.2.1 -mode=check -lint=warn -warnings=all BUILD
 
 clean:
 	rm -rf $(VENV) runs
