@@ -9,6 +9,9 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import Sample, SegmentationSource
 
+# At 1/32 a smaller image would be less than a pixel.
+SMALLEST = 32
+
 
 def check_samples(source: SegmentationSource, split: str, *, progress: bool = True) -> int:
     """Opens every image and label of `split` once, several at a time.
@@ -23,13 +26,18 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
 
     Raises:
         ValueError: The data set has no such split.
-        DataError: A sample is faulty; the message names the file of the first such sample. Or all
+        DataError: A sample is faulty or too small; the message names the file of the first such sample. Or all
             labels together have fewer than two classes.
     """
     samples = source.samples(split)
 
     def classes_of(sample: Sample) -> np.ndarray:
         _, train_ids = read_sample(sample, source)
+        if min(train_ids.shape) < SMALLEST:
+            raise DataError(
+                f"The image {sample.image} is {train_ids.shape[0]} x {train_ids.shape[1]} (height "
+                f"x width); the least is {SMALLEST} x {SMALLEST}."
+            )
         return np.bincount(train_ids.ravel(), minlength=256)[: source.num_classes] > 0
 
     present = np.zeros(source.num_classes, bool)

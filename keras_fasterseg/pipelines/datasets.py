@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
@@ -102,6 +103,8 @@ def training_batches(
         steps_per_epoch is None or steps_per_epoch >= 1,
         f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
     )
+    if samples:
+        _check_downsampled(samples[0], downsample)
     require(
         len(samples) >= batch_size,
         f"{len(samples)} images are fewer than one batch of {batch_size}; "
@@ -171,6 +174,15 @@ def supernet_evaluation_batches(
         training=False,
         downsample=downsample,
         size_multiple=SIZE_MULTIPLE,
+    )
+
+
+def _check_downsampled(sample: Sample, downsample: int) -> None:
+    height, width = read_size(sample.image)
+    require(
+        min(height, width) // downsample >= SIZE_MULTIPLE,
+        f"{sample.image} is {height}x{width}, by `downsample`={downsample} smaller than "
+        f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}; set a smaller downsample or give larger images.",
     )
 
 

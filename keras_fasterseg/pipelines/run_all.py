@@ -24,6 +24,7 @@ from keras_fasterseg.pipelines.settings import (
     Size,
     SupernetSettings,
     TrainSettings,
+    require,
 )
 from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
@@ -66,6 +67,7 @@ def run_all(path: PathLike, settings: RunSettings, command: str | None = None) -
     _check(settings)
     run = Run(path, settings.data, settings.seed)
     num_classes = run.source.num_classes
+    _check_batches(settings, len(run.source.samples(settings.data.train_split)))
     table = LatencyTable.load(run.measure_latency(settings.supernet, settings.latency, num_classes))
     run.pretrain(settings.supernet, settings.pretrain)
     genotypes = run.search(settings.supernet, settings.search)
@@ -171,6 +173,23 @@ def _check(settings: RunSettings) -> None:
     check_search(settings.search)
     for each in (settings.teacher, settings.student):
         check_training(each)
+
+
+def _check_batches(settings: RunSettings, num_images: int) -> None:
+    # Likewise: a batch that cannot be filled.
+    for name in ("pretrain", TEACHER, STUDENT):
+        batch_size = getattr(settings, name).batch_size
+        require(
+            batch_size <= num_images,
+            f"{num_images} training images are fewer than one batch of {name} ({batch_size}); set "
+            f"--{name}_batch_size to less, or give more images.",
+        )
+    require(
+        settings.search.batch_size <= num_images // 2,
+        f"The search takes a batch of {settings.search.batch_size} from each half of the "
+        f"{num_images} training images; set --search_batch_size to at most {num_images // 2}, or "
+        "give more images.",
+    )
 
 
 def _percent(value: float | None) -> str:

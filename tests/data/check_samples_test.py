@@ -4,8 +4,8 @@ import pytest
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.errors import DataError
 
-IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-LABEL = np.zeros((4, 6), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+LABEL = np.zeros((32, 48), np.uint8)
 PAIRS = [(IMAGE, LABEL), (IMAGE, LABEL + 1)] * 6
 
 
@@ -29,3 +29,9 @@ def test_labels_must_have_two_classes(make_camvid):
         check_samples(make_camvid([(IMAGE, LABEL + 1)] * 2), "train", progress=False)
     with pytest.raises(DataError, match="ignored pixels only"):
         check_samples(make_camvid([(IMAGE, ignored)] * 2), "train", progress=False)
+
+
+def test_an_image_that_is_too_small(make_camvid):
+    pair = (IMAGE[:31], LABEL[:31])
+    with pytest.raises(DataError, match=r"000\.png is 31 x 48 .* the least is 32 x 32"):
+        check_samples(make_camvid([pair, (IMAGE, LABEL + 1)]), "train", progress=False)

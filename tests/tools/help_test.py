@@ -21,7 +21,7 @@ TOOLS = {
     ),
     "train": (
         ["workdir", "seed", "genotype", "role", "teacher"],
-        [DATA, (settings.TrainSettings, "train_")],
+        [DATA, (settings.TrainSettings, "teacher_"), (settings.TrainSettings, "student_")],
     ),
     "evaluate": (["artefact", "split", "output"], [DATA]),
     "export": (["network", "target", "overwrite", "dataset"], []),
@@ -35,8 +35,9 @@ TOOLS = {
         ],
         [SUPERNET],
     ),
+    "results": (["runs", "readme"], []),
     "run_all": (
-        ["workdir", "seed"],
+        ["workdir", "seed", "compare"],
         [
             *(DATA, SUPERNET, LATENCY),
             (settings.PretrainSettings, "pretrain_"),
