@@ -28,8 +28,8 @@ GRAPH_BYTES = 10_000_000
 GENERATED_BYTES_A_PIXEL = 2.5
 """Assumed, for the PNG files of a generated image and its labels (2.3 at 128x256)."""
 
-EXPORT_SECONDS = 30.0
-"""Assumed, for tracing and writing a SavedModel."""
+EXPORT_SECONDS = 10.0
+"""Assumed, for tracing and writing a SavedModel, or for loading one (8 s on two CPU cores)."""
 
 
 def training_steps(

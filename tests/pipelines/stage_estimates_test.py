@@ -108,9 +108,9 @@ def test_a_training_evaluates_all_validation_images():
 
 
 def test_export_and_benchmark_are_made_of_both_networks():
-    assert stages()["export"].seconds == pytest.approx(2 * (30 + 5 * 1.0))
+    assert stages()["export"].seconds == pytest.approx(2 * (10 + 5 * 1.0))
     assert stages()["export"].disk_bytes == 2 * (100 + stage_costs.GRAPH_BYTES)
-    assert stages()["benchmark"].seconds == pytest.approx(2 * (30 + 10 * 1.0 + 50 * 1.0))
+    assert stages()["benchmark"].seconds == pytest.approx(2 * (10 + 10 * 1.0 + 50 * 1.0))
 
 
 def test_what_is_finished_is_left_out():
