@@ -2,12 +2,9 @@
 
 import keras
 
-from keras_fasterseg.pipelines.settings import TrainSettings, require
+from keras_fasterseg.pipelines.settings import TrainSettings, check_settings, require
 from keras_fasterseg.training.l2_sgd import L2SGD
 from keras_fasterseg.training.linear_warmup import LinearWarmup
-
-SCHEDULES = ("exponential", "polynomial")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -61,26 +58,10 @@ def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.o
 
 
 def check_optimizer(settings: TrainSettings) -> None:
-    """Raises `ValueError` if what the settings say of updates and precision cannot be."""
-    for name, allowed in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
-        value = getattr(settings, name)
-        require(value in allowed, f"`{name}` must be one of {allowed}. Received: {name}={value!r}")
+    """Raises `ValueError` if a setting is out of its limits, or they contradict one another."""
+    check_settings(settings)
     require(
-        settings.polynomial_power > 0,
-        f"`polynomial_power` must be above 0. Received: {settings.polynomial_power}",
-    )
-    require(
-        0 <= settings.warmup_epochs < settings.epochs,
-        "`warmup_epochs` must be at least 0 and fewer than the epochs. "
+        settings.warmup_epochs < settings.epochs,
+        "`warmup_epochs` must be fewer than the epochs. "
         f"Received: warmup_epochs={settings.warmup_epochs}, epochs={settings.epochs}",
-    )
-    require(
-        settings.accumulation_steps >= 1,
-        "`accumulation_steps` must be at least 1, which accumulates nothing. "
-        f"Received: accumulation_steps={settings.accumulation_steps}",
-    )
-    require(
-        settings.ema_momentum is None or 0 <= settings.ema_momentum < 1,
-        "`ema_momentum` must be at least 0 and below 1, or unset. "
-        f"Received: ema_momentum={settings.ema_momentum}",
     )

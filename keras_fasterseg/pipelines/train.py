@@ -13,7 +13,6 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
-    check_crop,
     evaluation_images,
     training_batches,
 )
@@ -109,15 +108,9 @@ def train(
 
 def check_training(settings: TrainSettings) -> None:
     """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin."""
-    require(settings.epochs >= 1, f"Training needs an epoch. Received: epochs={settings.epochs}")
-    check_crop(settings.crop_size)
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
         parse_weights(settings.class_weights)
-    require(
-        settings.patience is None or settings.patience >= 1,
-        f"`patience` must be at least 1 or unset. Received: patience={settings.patience}",
-    )
     initial = settings.initial_weights
     if initial is not None and not pathlib.Path(initial).is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")

@@ -137,9 +137,9 @@ def test_begins_with_another_network_and_learns_from_a_teacher(
 ):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     caplog.set_level("INFO", logger="absl")
-    # A rate of zero leaves the weights as they began; the statistics move.
+    # At such a rate the weights stay as they began; the statistics move.
     settings = dataclasses.replace(
-        SETTINGS, epochs=1, learning_rate=0.0, initial_weights=str(trained)
+        SETTINGS, epochs=1, learning_rate=1e-30, initial_weights=str(trained)
     )
     network = load_network(run(tmp_path, source, settings, teacher=trained, seed=7))
     assert float(epochs_logged(tmp_path)[0]["distillation_loss"]) > 0
@@ -176,7 +176,7 @@ def test_wrong_weights_are_said_before_training(tmp_path, source):
     [
         ({"epochs": 0}, ValueError, "epochs=0"),
         ({"crop_size": (60, 64)}, ValueError, "multiples of 32"),
-        ({"schedule": "cosine"}, ValueError, "schedule='cosine'"),
+        ({"schedule": "cosine"}, ValueError, "schedule=cosine"),
         ({"class_weights": "some"}, ValueError, "Received: 'some'"),
         ({"patience": 0}, ValueError, "patience=0"),
         ({"initial_weights": "gone.keras"}, FileNotFoundError, "no network gone.keras"),

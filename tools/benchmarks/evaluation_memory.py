@@ -1,0 +1,103 @@
+"""Memory of an evaluation, image by image: does it hold more than one batch of logits?
+
+Random images and labels go through `evaluate` and the published student with random weights, as
+after every epoch of a training. Every line is what the process holds after so many images.
+"""
+
+from tools import command  # isort: skip
+
+import json
+import os
+import resource
+import tempfile
+from collections.abc import Callable, Iterator
+
+import psutil
+import tabulate
+from absl import flags
+
+from flags import settings_flags
+
+MEBIBYTE = 2**20
+COUNTS = (1, 10, 50, 100)
+
+IMAGES = flags.DEFINE_integer("images", 100, "Images to evaluate.", lower_bound=1)
+IMAGE_SIZE = settings_flags.define_size("image_size", (1024, 2048), "Height x width of the images.")
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=2)
+RUNNER = flags.DEFINE_enum(
+    "runner", "keras", ["keras", "saved_model"], "What evaluates: the model, or its SavedModel."
+)
+JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else.")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    result = measure(IMAGES.value, IMAGE_SIZE.value, NUM_CLASSES.value, RUNNER.value)
+    if JSON.value:
+        print(json.dumps(result, indent=2))
+        return
+    rows = [(f"after image {count}", f"{mib:.0f}") for count, mib in result["rss_mib"].items()]
+    rows.append(("peak", f"{result['peak_rss_mib']:.0f}"))
+    rows.append(("one image's logits", f"{result['logits_mib']:.0f}"))
+    print(tabulate.tabulate(rows, headers=("", "resident MiB"), disable_numparse=True))
+
+
+def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, object]:
+    """Resident memory in MiB before, after some of the `count` images, and at its peak."""
+    # Imported here, so that a wrong flag needs no TensorFlow.
+    import keras
+    import numpy as np
+
+    from keras_fasterseg.evaluation.evaluator import evaluate
+    from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+    from keras_fasterseg.spaces.fasterseg.presets import load_preset
+
+    keras.utils.set_random_seed(0)
+    network = FasterSegNetwork(load_preset("fasterseg_student"), num_classes)
+    process = psutil.Process()
+    reported = {1, count, *(each for each in COUNTS if each < count)}
+    resident: dict[int, float] = {}
+
+    def samples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        generator = np.random.default_rng(0)
+        for number in range(1, count + 1):
+            images = generator.integers(0, 256, (1, *size, 3), np.uint8)
+            yield images, generator.integers(0, num_classes, (1, *size), np.uint8)
+            # Reached when the next image is asked for: this one has been counted.
+            if number in reported:
+                resident[number] = process.memory_info().rss / MEBIBYTE
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = _runner(runner, network, num_classes, folder)
+        before = process.memory_info().rss / MEBIBYTE
+        evaluate(model, samples(), num_classes, progress=not JSON.value)
+    return {
+        "images": count,
+        "image_size": list(size),
+        "num_classes": num_classes,
+        "runner": runner,
+        "cores": os.cpu_count(),
+        "rss_before_mib": before,
+        "rss_mib": resident,
+        # Kilobytes on Linux.
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "logits_mib": 4 * size[0] * size[1] * num_classes / MEBIBYTE,
+    }
+
+
+def _runner(name: str, network, num_classes: int, folder: str) -> Callable:
+    from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+    from keras_fasterseg.export.saved_model import export_saved_model
+    from keras_fasterseg.runtimes.keras_runner import KerasRunner
+    from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+
+    normalization = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    if name == "keras":
+        return KerasRunner(network, **normalization)
+    target = os.path.join(folder, "1")
+    export_saved_model(network, target, num_classes=num_classes, **normalization)
+    return SavedModelRunner(target)
+
+
+if __name__ == "__main__":
+    command.run(main)
