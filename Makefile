@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow lint format bench build-file buildifier clean
+.PHONY: setup demo test test-slow lint format bench wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,16 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
+
+# Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
+wheel: setup
+	rm -rf build dist keras_fasterseg.egg-info .venv-wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf build keras_fasterseg.egg-info
+	$(BIN)/python -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt "$$(echo dist/*.whl)[cpu]"
+	smoke=$(CURDIR)/tests/wheel_smoke.py && python=$(CURDIR)/.venv-wheel/bin/python && cd "$$(mktemp -d)" && "$$python" -I "$$smoke"
+	rm -rf .venv-wheel
 
 # BUILD, from the tree and its imports.
 build-file: setup
