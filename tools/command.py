@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from logging import WARNING
@@ -48,6 +49,12 @@ def run(main: Callable[[], Any]) -> None:
         return 0
 
     app.run(guarded, flags_parser=_parse)
+
+
+def line() -> str:
+    """The command of this process, as a user would write it."""
+    tool = f"tools.{os.path.basename(sys.argv[0]).removesuffix('.py')}"
+    return shlex.join(["python", "-m", tool, *sys.argv[1:]])
 
 
 flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")

@@ -6,6 +6,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.pipelines import compare, run_all, settings
+from keras_fasterseg.pipelines.estimation import estimate, estimate_run
 
 STAGES = {
     "data": (settings.DataSettings, ""),
@@ -26,6 +27,13 @@ COMPARE = flags.DEFINE_bool(
     "Also train the student without its teacher and the published student, and measure all "
     "networks side by side.",
 )
+ESTIMATE = flags.DEFINE_bool(
+    "estimate", True, "Measure a few steps of every stage first, and say what the run will take."
+)
+FORCE = flags.DEFINE_bool("force", False, "Run even if the estimate says that it cannot fit.")
+ESTIMATE_SECONDS = flags.DEFINE_float(
+    "estimate_seconds", 600.0, "Longest time for the few steps of one stage.", lower_bound=1.0
+)
 for _settings, _prefix in STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
 flags.adopt_module_key_flags(settings_flags)
@@ -34,11 +42,18 @@ flags.adopt_module_key_flags(settings_flags)
 def main() -> None:
     stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
     options = run_all.RunSettings(**stages, seed=SEED.value)
-    summary = run_all.run_all(WORKDIR.value, options, command.line())
+    run = run_all.open_run(WORKDIR.value, options)
+    if ESTIMATE.value:
+        images = estimate_run.describe_images(run.source, options.data)
+        seconds = ESTIMATE_SECONDS.value
+        found = estimate_run.estimate_run(run.path, options, images, seconds)
+        print(found.table(), flush=True)
+        estimate.check_fits(found, FORCE.value)
+    summary = run_all.run_all(run, options, command.line())
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
-        compare.compare(WORKDIR.value, options, command.line())
+        compare.compare(run, options, command.line())
         print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}; ", end="")
         print(f"python -m tools.results --runs={WORKDIR.value} writes them into a document")
 

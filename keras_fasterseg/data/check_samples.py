@@ -26,8 +26,8 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
 
     Raises:
         ValueError: The data set has no such split.
-        DataError: A sample is faulty or too small; the message names the file of the first such sample. Or all
-            labels together have fewer than two classes.
+        DataError: A sample is faulty or too small; the message names the file of the first such
+            sample. Or all labels together have fewer than two classes.
     """
     samples = source.samples(split)
 

@@ -7,7 +7,7 @@ from typing import Any
 from absl import logging
 
 from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
-from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
 from keras_fasterseg.pipelines.export import export
@@ -44,7 +44,7 @@ CONTESTANTS = (
 )
 
 
-def compare(path: PathLike, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
+def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
     """Finishes the run and compares its networks with others of the same training and seed.
 
     Besides the searched teacher and student: the searched student without its teacher, and the
@@ -58,11 +58,10 @@ def compare(path: PathLike, settings: RunSettings, command: str | None = None) -
         entropies of the search by epoch and the minutes of the stages.
 
     Raises:
-        ValueError: A setting is wrong, or a stage had another one.
+        ValueError: A stage had another setting.
         OSError: A folder is missing or cannot be written.
     """
-    summary = run_all(path, settings, command)
-    run = Run(path, settings.data, settings.seed)
+    summary = run_all(run, settings, command)
     searched = Genotype.load(run.path / "search" / f"{STUDENT}.json")
     run.train(searched, settings.student, name="student_alone")
     run.train(load_preset(PUBLISHED), settings.student, name="published_student")

@@ -9,7 +9,7 @@ from keras_fasterseg.files import atomic_path
 from keras_fasterseg.pipelines.datasets import batch_options, training_batches
 from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.settings import DataSettings, PretrainSettings, SupernetSettings
-from keras_fasterseg.pipelines.supernets import build_search_space
+from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
 from keras_fasterseg.pipelines.training_callbacks import decaying_sgd
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
@@ -37,25 +37,29 @@ def pretrain(
         **batch_options(settings, data, seed),
     )
     space = build_search_space(supernet, source.num_classes, seed)
-    trainer = SupernetPretrainer(
-        space.supernet,
-        space.teacher,
-        space.student,
-        clip_norm=settings.clip_norm,
-        seed=seed,
-    )
-    optimizer = decaying_sgd(
-        settings.learning_rate,
-        settings.learning_rate_decay,
-        batches.steps_per_epoch,
-        settings.momentum,
-        settings.weight_decay,
-    )
-    optimizer.build(space.supernet.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    trainer = make_pretrainer(space, settings, batches.steps_per_epoch, seed)
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
             fit(trainer, batches, settings.epochs, folder)
     with atomic_path(folder / WEIGHTS) as path:
         space.supernet.save_weights(path)
     return folder / WEIGHTS
+
+
+def make_pretrainer(
+    space: SearchSpace, settings: PretrainSettings, steps_per_epoch: int, seed: int
+) -> SupernetPretrainer:
+    """The compiled trainer of a supernet's weights, its optimizer built."""
+    trainer = SupernetPretrainer(
+        space.supernet, space.teacher, space.student, clip_norm=settings.clip_norm, seed=seed
+    )
+    optimizer = decaying_sgd(
+        settings.learning_rate,
+        settings.learning_rate_decay,
+        steps_per_epoch,
+        settings.momentum,
+        settings.weight_decay,
+    )
+    optimizer.build(space.supernet.trainable_variables)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    return trainer

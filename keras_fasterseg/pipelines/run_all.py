@@ -49,25 +49,35 @@ class RunSettings:
     seed: int = 0
 
 
-def run_all(path: PathLike, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
+def open_run(path: PathLike, settings: RunSettings) -> Run:
+    """The run that `settings` describe, after everything that can be checked beforehand.
+
+    Raises:
+        ValueError: A setting of any stage is wrong, or does not fit the data.
+        OSError: A folder is missing or cannot be written.
+    """
+    _check(settings)
+    run = Run(path, settings.data, settings.seed)
+    _check_batches(settings, len(run.source.samples(settings.data.train_split)))
+    return run
+
+
+def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
     """Runs every stage that is not finished yet and returns the summary.
 
     The folder then has: `data/` (if generated), `latency/`, `pretrain/`, `search/`, `teacher/`,
     `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
 
     Args:
-        path: Folder of the run.
+        run: From `open_run`.
         settings: Settings of every stage.
         command: What the summary calls the command that made it.
 
     Raises:
-        ValueError: A setting is wrong, or a stage had another one.
+        ValueError: A stage had another setting.
         OSError: A folder is missing or cannot be written.
     """
-    _check(settings)
-    run = Run(path, settings.data, settings.seed)
     num_classes = run.source.num_classes
-    _check_batches(settings, len(run.source.samples(settings.data.train_split)))
     table = LatencyTable.load(run.measure_latency(settings.supernet, settings.latency, num_classes))
     run.pretrain(settings.supernet, settings.pretrain)
     genotypes = run.search(settings.supernet, settings.search)

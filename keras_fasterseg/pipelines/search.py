@@ -73,7 +73,7 @@ def search(
         width_multipliers=supernet.width_multipliers,
         stem_head_width=supernet.student_width,
     )
-    trainer = _make_trainer(space, settings, costs, batches.steps_per_epoch)
+    trainer = make_bilevel_trainer(space, settings, costs, batches.steps_per_epoch)
     validation = supernet_evaluation_batches(
         source, data.val_split, settings.validation_images, settings.downsample
     )
@@ -109,9 +109,10 @@ def check_search(settings: SearchSettings) -> None:
     )
 
 
-def _make_trainer(
+def make_bilevel_trainer(
     space: SearchSpace, settings: SearchSettings, costs: LatencyCosts, steps_per_epoch: int
 ) -> BilevelTrainer:
+    """The compiled trainer of weights and architectures, its optimizers built."""
     target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
     shares = _shares(settings.penalty_shares, costs, space.supernet.num_layers)
     trainer = BilevelTrainer(

@@ -1,6 +1,7 @@
 """Job: train a derived network, the student beside its frozen teacher."""
 
 import pathlib
+from collections.abc import Sequence
 
 import keras
 from absl import logging
@@ -72,19 +73,14 @@ def train(
         initial_weights = pathlib.Path(settings.initial_weights)
         transfer = initialize_network(network, initial_weights)
         logging.info("%s", transfer.sentence(initial_weights))
-    trainer = DistillationTrainer(
+    trainer = make_trainer(
         network,
         None if teacher is None else _load_teacher(teacher, source.num_classes),
-        auxiliary_weight=settings.auxiliary_weight,
-        distillation_weight=settings.distillation_weight,
-        distillation_reduction=settings.distillation_reduction,
-        class_weights=class_weights,
+        settings,
+        batches.steps_per_epoch,
+        class_weights,
     )
-    optimizer = training_optimizer(settings, batches.steps_per_epoch)
-    optimizer.build(network.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
-
-    evaluated = EvaluatedNetwork(network, optimizer)
+    evaluated = EvaluatedNetwork(network, trainer.optimizer)
     runner = KerasRunner(evaluated.network.without_auxiliary_heads(), IMAGENET_MEAN, IMAGENET_STD)
     images = evaluation_images(source, data.val_split)
 
@@ -104,6 +100,28 @@ def train(
     callbacks = [keep_best, StopEarly(keep_best, settings.patience)]
     fit(trainer, batches, settings.epochs, folder, callbacks)
     return folder / MODEL
+
+
+def make_trainer(
+    network: FasterSegNetwork,
+    teacher: keras.Model | None,
+    settings: TrainSettings,
+    steps_per_epoch: int,
+    class_weights: Sequence[float] | None = None,
+) -> DistillationTrainer:
+    """The compiled trainer of a derived network, its optimizer built."""
+    trainer = DistillationTrainer(
+        network,
+        teacher,
+        auxiliary_weight=settings.auxiliary_weight,
+        distillation_weight=settings.distillation_weight,
+        distillation_reduction=settings.distillation_reduction,
+        class_weights=class_weights,
+    )
+    optimizer = training_optimizer(settings, steps_per_epoch)
+    optimizer.build(network.trainable_variables)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    return trainer
 
 
 def check_training(settings: TrainSettings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines.run_all import RunSettings, run_all, summary_tables
+from keras_fasterseg.pipelines.run_all import RunSettings, open_run, run_all, summary_tables
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -57,7 +57,12 @@ SETTINGS = RunSettings(
 def run(tmp_path_factory):
     """The folder of a finished run and what it returned."""
     root = tmp_path_factory.mktemp("run")
-    return root, run_all(root, SETTINGS)
+    return root, run_all(open_run(root, SETTINGS), SETTINGS)
+
+
+def run_with(root, stage, changed):
+    settings = dataclasses.replace(SETTINGS, **{stage: changed})
+    run_all(open_run(root, settings), settings)
 
 
 def files_with_times(root: pathlib.Path) -> dict[str, int]:
@@ -120,7 +125,7 @@ def test_scores_of_the_trained_and_of_the_exported_network_agree(run):
 def test_the_same_command_again_does_nothing(run):
     root, summary = run
     before = files_with_times(root)
-    assert run_all(root, SETTINGS) == summary
+    assert run_all(open_run(root, SETTINGS), SETTINGS) == summary
     assert files_with_times(root) == before
 
 
@@ -141,7 +146,7 @@ def test_a_changed_setting_is_refused_and_named(run, stage, field, value):
     before = files_with_times(root)
     flag = field if stage == "latency" else f"{stage}_{field}"
     with pytest.raises(ValueError, match=f"{stage} was finished with other .*--{flag} was"):
-        run_all(root, dataclasses.replace(SETTINGS, **{stage: changed}))
+        run_with(root, stage, changed)
     assert files_with_times(root) == before
 
 
@@ -157,7 +162,7 @@ def test_a_changed_setting_is_refused_and_named(run, stage, field, value):
 def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, message):
     changed = dataclasses.replace(getattr(SETTINGS, stage), **changes)
     with pytest.raises(ValueError, match=message):
-        run_all(tmp_path / "run", dataclasses.replace(SETTINGS, **{stage: changed}))
+        run_with(tmp_path / "run", stage, changed)
     assert not (tmp_path / "run").exists()
 
 
@@ -172,5 +177,5 @@ def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, 
 def test_batches_are_checked_before_the_first_stage(tmp_path, stage, message):
     changed = dataclasses.replace(getattr(SETTINGS, stage), batch_size=5)
     with pytest.raises(ValueError, match=message):
-        run_all(tmp_path / "run", dataclasses.replace(SETTINGS, **{stage: changed}))
+        run_with(tmp_path / "run", stage, changed)
     assert not (tmp_path / "run" / "latency").exists()

@@ -7,7 +7,7 @@ from keras_fasterseg.pipelines import run as run_module
 from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.pretrain import WEIGHTS
 from keras_fasterseg.pipelines.run import Run
-from keras_fasterseg.pipelines.run_all import RunSettings, run_all
+from keras_fasterseg.pipelines.run_all import RunSettings, open_run, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
@@ -21,7 +21,7 @@ from tests.pipelines.describe_test import table_of
 
 SIZE = (64, 128)
 SETTINGS = RunSettings(
-    data=DataSettings(synthetic_train_images=2, synthetic_val_images=1, synthetic_size=SIZE),
+    data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
     supernet=SupernetSettings(num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0)),
     latency=LatencySettings(latency_size=SIZE),
     teacher=TrainSettings(epochs=2),
@@ -74,7 +74,7 @@ def new_run(root):
 
 def run_whole(root):
     with pytest.raises(EnoughError):
-        run_all(root, SETTINGS)
+        run_all(open_run(root, SETTINGS), SETTINGS)
 
 
 def run_singly(root):

@@ -35,9 +35,10 @@ TOOLS = {
         ],
         [SUPERNET],
     ),
+    "build_file": (["root"], []),
     "results": (["runs", "readme"], []),
     "run_all": (
-        ["workdir", "seed", "compare"],
+        ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],
         [
             *(DATA, SUPERNET, LATENCY),
             (settings.PretrainSettings, "pretrain_"),

@@ -6,8 +6,8 @@ from typing import Any
 import tabulate
 from absl import logging
 
-from keras_fasterseg.pipelines.machine import gigabytes
-from keras_fasterseg.pipelines.probe import ProbeFailure
+from keras_fasterseg.pipelines.estimation.machine import gigabytes
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 
 MEASURED = "measured"
 AT_MOST = "at most"

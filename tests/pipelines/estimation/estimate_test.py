@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keras_fasterseg.pipelines.estimate import (
+from keras_fasterseg.pipelines.estimation.estimate import (
     ASSUMED,
     AT_MOST,
     MEASURED,
@@ -13,7 +13,7 @@ from keras_fasterseg.pipelines.estimate import (
     check_fits,
     duration,
 )
-from keras_fasterseg.pipelines.probe import ProbeFailure
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 
 GB = 10**9
 

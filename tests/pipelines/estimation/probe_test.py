@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_fasterseg.pipelines.probe import ProbeFailure, run_probes
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure, run_probes
 
 PLENTY = 10**12
 

@@ -9,16 +9,20 @@ from PIL import Image
 
 from keras_fasterseg.data.source import Sample
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
-from keras_fasterseg.pipelines import estimate_run as job
-from keras_fasterseg.pipelines.estimate import AT_MOST, MEASURED
-from keras_fasterseg.pipelines.estimate_run import ESTIMATE, describe_images, estimate_run
-from keras_fasterseg.pipelines.probe_steps import Measurement
+from keras_fasterseg.pipelines.estimation import estimate_run as job
+from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED
+from keras_fasterseg.pipelines.estimation.estimate_run import (
+    ESTIMATE,
+    describe_images,
+    estimate_run,
+)
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
+from keras_fasterseg.pipelines.estimation.stage_estimates import Images
 from keras_fasterseg.pipelines.settings import DataSettings
-from keras_fasterseg.pipelines.stage_estimates import Images
 from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.workdir import Workdir
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from tests.pipelines.stage_estimates_test import TRAIN, Settings
+from tests.pipelines.estimation.stage_estimates_test import TRAIN, Settings
 
 IMAGES = Images(num_classes=3, num_train=20, num_val=5, size=(64, 64))
 STEP = Measurement(10.0, 2.0, 1000, None, 100, 80)

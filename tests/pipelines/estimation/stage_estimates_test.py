@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from keras_fasterseg.pipelines import stage_costs
-from keras_fasterseg.pipelines.estimate import ASSUMED, AT_MOST, MEASURED
-from keras_fasterseg.pipelines.probe import ProbeFailure
-from keras_fasterseg.pipelines.probe_steps import Measurement, table_keys
+from keras_fasterseg.pipelines.estimation import stage_costs
+from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, AT_MOST, MEASURED
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
+from keras_fasterseg.pipelines.estimation.stage_estimates import STAGES, Images, stage_estimates
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -18,7 +19,6 @@ from keras_fasterseg.pipelines.settings import (
     SupernetSettings,
     TrainSettings,
 )
-from keras_fasterseg.pipelines.stage_estimates import STAGES, Images, stage_estimates
 
 IMAGES = Images(num_classes=3, num_train=21, num_val=5, size=(64, 64))
 TRAIN = TrainSettings(

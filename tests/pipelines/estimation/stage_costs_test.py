@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_fasterseg.pipelines import stage_costs
+from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     PretrainSettings,

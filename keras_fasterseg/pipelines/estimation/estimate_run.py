@@ -14,12 +14,17 @@ from keras_fasterseg.benchmark.environment import cpu_model, package_versions
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines import machine, probe_steps
-from keras_fasterseg.pipelines.estimate import AT_MOST, MEASURED, Estimate
-from keras_fasterseg.pipelines.probe import ProbeFailure, run_probes
-from keras_fasterseg.pipelines.probe_steps import Measurement
+from keras_fasterseg.pipelines.estimation import machine, probe_steps
+from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED, Estimate
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure, run_probes
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
+from keras_fasterseg.pipelines.estimation.stage_estimates import (
+    STAGES,
+    Images,
+    Settings,
+    stage_estimates,
+)
 from keras_fasterseg.pipelines.settings import DataSettings
-from keras_fasterseg.pipelines.stage_estimates import STAGES, Images, Settings, stage_estimates
 from keras_fasterseg.pipelines.train import MODEL
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.runtimes import tensorflow_device

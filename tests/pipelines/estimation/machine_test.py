@@ -6,7 +6,7 @@ import shutil
 import psutil
 import pytest
 
-from keras_fasterseg.pipelines import machine
+from keras_fasterseg.pipelines.estimation import machine
 
 
 def write(path: pathlib.Path, text: str) -> None:

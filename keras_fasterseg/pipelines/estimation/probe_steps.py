@@ -17,6 +17,8 @@ from keras_fasterseg.latency.operation_meter import MeasurementSchedule, Operati
 from keras_fasterseg.latency.operations import build_operation, multiply_accumulates
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines.pretrain import make_pretrainer
+from keras_fasterseg.pipelines.search import make_bilevel_trainer
 from keras_fasterseg.pipelines.settings import (
     LatencySettings,
     PretrainSettings,
@@ -25,15 +27,12 @@ from keras_fasterseg.pipelines.settings import (
     TrainSettings,
 )
 from keras_fasterseg.pipelines.supernets import build_search_space
+from keras_fasterseg.pipelines.train import make_trainer
 from keras_fasterseg.runtimes.operation_runner import TensorFlowOperationRunner
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
-from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.training.distillation_trainer import DistillationTrainer
-from keras_fasterseg.training.l2_sgd import L2SGD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,15 +63,10 @@ def measure_pretrain(
     """Steps of pretraining."""
     start = time.perf_counter()
     space = build_search_space(supernet, num_classes, seed=0)
-    trainer = SupernetPretrainer(
-        space.supernet, space.teacher, space.student, clip_norm=settings.clip_norm, seed=0
-    )
-    optimizer = L2SGD(settings.learning_rate, settings.momentum, settings.weight_decay)
-    optimizer.build(space.supernet.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    trainer = make_pretrainer(space, settings, steps, seed=0)
     batch = _random_batch(settings.batch_size, settings.crop_size, num_classes)
     with without_graph_rewriting(), returned_to_system():
-        return _measure(start, trainer, batch, steps, space.supernet, [optimizer])
+        return _measure(start, trainer, batch, steps, space.supernet, [trainer.optimizer])
 
 
 def measure_search(
@@ -81,19 +75,9 @@ def measure_search(
     """Steps of the search, with a latency penalty in which every operation takes 1 ms."""
     start = time.perf_counter()
     space = build_search_space(supernet, num_classes, seed=0)
-    trainer = BilevelTrainer(
-        space.supernet,
-        space.teacher,
-        space.student,
-        penalty=LatencyPenalty(_equal_costs(supernet, num_classes), target_ms=1.0),
-        penalty_weight=settings.penalty_weight,
-        clip_norm=settings.clip_norm,
-    )
-    optimizers = [
-        L2SGD(settings.learning_rate, settings.momentum, settings.weight_decay),
-        keras.optimizers.Adam(settings.architecture_learning_rate, beta_1=0.5),
-    ]
-    trainer.compile(*optimizers)
+    costs = _equal_costs(supernet, num_classes)
+    trainer = make_bilevel_trainer(space, settings, costs, steps)
+    optimizers = [trainer.optimizer, trainer.architecture_optimizer]
     batch = _random_batch(settings.batch_size, settings.crop_size, num_classes)
     with without_graph_rewriting(), returned_to_system():
         return _measure(start, trainer, (batch, batch), steps, space.supernet, optimizers)
@@ -108,19 +92,13 @@ def measure_training(
 ) -> Measurement:
     """Steps of training a derived network, beside the network of `teacher` if there is one."""
     start = time.perf_counter()
-    network = FasterSegNetwork(genotype, num_classes, auxiliary_heads=True)
-    trainer = DistillationTrainer(
-        network,
-        None if teacher is None else FasterSegNetwork(teacher, num_classes),
-        auxiliary_weight=settings.auxiliary_weight,
-        distillation_weight=settings.distillation_weight,
-        distillation_reduction=settings.distillation_reduction,
+    network = FasterSegNetwork(
+        genotype, num_classes, auxiliary_heads=True, dtype=settings.precision
     )
-    optimizer = L2SGD(settings.learning_rate, settings.momentum, settings.weight_decay)
-    optimizer.build(network.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    frozen = None if teacher is None else FasterSegNetwork(teacher, num_classes)
+    trainer = make_trainer(network, frozen, settings, steps)
     batch = _random_batch(settings.batch_size, settings.crop_size, num_classes)
-    return _measure(start, trainer, batch, steps, network, [optimizer])
+    return _measure(start, trainer, batch, steps, network, [trainer.optimizer])
 
 
 def measure_operations(

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from keras_fasterseg.pipelines import stage_costs
-from keras_fasterseg.pipelines.estimate import ASSUMED, MEASURED, StageEstimate
-from keras_fasterseg.pipelines.probe import ProbeFailure
-from keras_fasterseg.pipelines.probe_steps import Measurement, table_keys
+from keras_fasterseg.pipelines.estimation import stage_costs
+from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, MEASURED, StageEstimate
+from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
