@@ -92,7 +92,7 @@ class Segmenter(keras.Model):
         self.std = tuple(float(value) for value in std)
         self._mean_array, self._std_array = mean_array, std_array
         self._avoid_xla_by_default()
-        self.built = True
+        self.build((None, None, None, 3))
 
     # === Ways to make one ===
 
@@ -144,6 +144,10 @@ class Segmenter(keras.Model):
         return segmenter
 
     # === Model ===
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        # The network has its weights from the start; Keras notes the shape, to export it by.
+        self.built = True
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         _check_images(tuple(images.shape))

@@ -282,6 +282,15 @@ def test_the_exported_network_answers_as_the_segmenter(tmp_path):
     assert_same_classes(class_ids.numpy(), logits.numpy())
 
 
+def test_exporting_as_keras_does_leaves_sizes_free(tmp_path):
+    segmenter = tiny_segmenter()
+    images = random_images(2, 45, 70)
+    logits = segmenter(images)
+    segmenter.export(tmp_path / "export", verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "export"))
+    np.testing.assert_allclose(loaded.serve(images.astype(np.float32)), logits, atol=1e-5)
+
+
 # === Ways to make one ===
 
 
