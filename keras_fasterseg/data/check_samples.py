@@ -3,11 +3,11 @@
 import concurrent.futures
 
 import numpy as np
-import tqdm
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.progress import progress_bar
 
 # At 1/32 a smaller image would be less than a pixel.
 SMALLEST = 32
@@ -46,7 +46,7 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
         checks = [threads.submit(classes_of, sample) for sample in samples]
         try:
             description = f"checking {source.name} {split}"
-            for future in tqdm.tqdm(checks, description, unit="image", disable=not progress):
+            for future in progress_bar(checks, description, unit="image", show=progress):
                 present |= future.result()
         finally:
             # Without this a fault in the first file would still cost reading all the others.

@@ -5,7 +5,6 @@ import os
 import pathlib
 
 import numpy as np
-import tqdm
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
 
@@ -14,6 +13,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import make_label_lookup
 from keras_fasterseg.data.streets.scene import draw_scene
 from keras_fasterseg.files import PathLike, atomic_path, read_json, write_json
+from keras_fasterseg.progress import progress_bar
 
 MARKER = "synthetic_streets.json"
 _CITY = "synthetic"
@@ -109,7 +109,7 @@ def generate(
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
                 done = threads.map(_write_scene, *zip(*jobs, strict=True))
                 description = f"drawing streets for {split}"
-                for _ in tqdm.tqdm(done, description, count, unit="image", disable=not progress):
+                for _ in progress_bar(done, description, unit="image", total=count, show=progress):
                     pass
     write_json(marker, parameters)
     return SyntheticStreets(root)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import tabulate
-import tqdm
 
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner
 
 IGNORE_LABEL = 255
@@ -89,7 +89,7 @@ def evaluate(
         )
     confusion = np.zeros((num_classes, num_classes), np.int64)
     num_images = 0
-    for images, labels in tqdm.tqdm(samples, desc="evaluate", unit="batch", disable=not progress):
+    for images, labels in progress_bar(samples, "evaluate", unit="batch", show=progress):
         images, labels = np.asarray(images), np.asarray(labels)
         confusion += confusion_of(labels, runner(images), num_classes, ignore_label)
         num_images += len(images)

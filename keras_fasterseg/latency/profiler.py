@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-import tqdm
-
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
+from keras_fasterseg.progress import progress_bar
 
 
 def profile(
@@ -50,7 +49,7 @@ def profile(
     rows = dict(partial or {})
     pending = LatencyTable(rows, metadata).missing(keys)
     try:
-        bar = tqdm.tqdm(pending, desc="measuring operations", unit="op", disable=not progress)
+        bar = progress_bar(pending, "measuring operations", unit="op", show=progress)
         for count, key in enumerate(bar, start=1):
             rows[key] = measure(key)
             if path is not None and count % save_every == 0:

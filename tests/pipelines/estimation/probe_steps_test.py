@@ -54,7 +54,8 @@ def test_pretraining_is_that_of_the_job(prepared):
 
 
 def test_the_search_is_that_of_the_job(prepared):
-    probe_steps.measure_search(SUPERNET, SearchSettings(**SHAPES, penalty_weight=0.5), 3, steps=1)
+    settings = SearchSettings(**SHAPES, penalty_weight=0.5, penalty_shares="auto")
+    probe_steps.measure_search(SUPERNET, settings, 3, steps=1)
     (call,) = prepared
     trainer = call["trainer"]
     assert isinstance(trainer, BilevelTrainer)
