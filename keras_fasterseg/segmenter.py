@@ -21,6 +21,7 @@ from keras_fasterseg.layers.padding import MINIMUM_SIZE, crop_to_size, pad_to_mu
 from keras_fasterseg.losses import OhemCrossEntropy
 from keras_fasterseg.metrics import MeanIoU
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
+from keras_fasterseg.pipelines.trained_networks import load_network
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import preset_names
 
@@ -136,7 +137,7 @@ class Segmenter(keras.Model):
             ValueError: The file holds something else.
         """
         if not isinstance(network, FasterSegNetwork):
-            network = _read_network(pathlib.Path(network))
+            network = load_network(pathlib.Path(network))
         kwargs = {"dtype": network.get_config()["dtype"], **kwargs}
         segmenter = cls(network.genotype, network.num_classes, **kwargs)
         for layer in segmenter.network.layers:
@@ -272,16 +273,3 @@ def _check_images(shape: tuple[int | None, ...]) -> None:
             f"Height and width of the images must be at least {MINIMUM_SIZE}; enlarge them. "
             f"Received: images.shape={shape}"
         )
-
-
-def _read_network(path: pathlib.Path) -> FasterSegNetwork:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no trained network {path}.")
-    network = keras.saving.load_model(path, compile=False)
-    if not isinstance(network, FasterSegNetwork):
-        raise ValueError(
-            f"{path} holds a {type(network).__name__}, not a FasterSegNetwork; give the "
-            "network.keras of a training run, and load a saved Segmenter with "
-            "keras.saving.load_model."
-        )
-    return network

@@ -9,7 +9,7 @@ from keras_fasterseg.pipelines import results
 RUNS = flags.DEFINE_list(
     "runs",
     None,
-    "Workdirs of runs, comma separated: their summary.json, comparison.json or both.",
+    "Workdirs of runs, comma separated: their comparison.json, or else their summary.json.",
     required=True,
 )
 README = flags.DEFINE_string(

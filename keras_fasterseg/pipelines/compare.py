@@ -11,13 +11,13 @@ from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
 from keras_fasterseg.pipelines.export import export
+from keras_fasterseg.pipelines.results import COMPARISON
 from keras_fasterseg.pipelines.run import Run
 from keras_fasterseg.pipelines.run_all import RunSettings, describe_network, run_all
 from keras_fasterseg.pipelines.settings import BenchmarkSettings
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 
-COMPARISON = "comparison.json"
 PUBLISHED = "fasterseg_student"
 
 

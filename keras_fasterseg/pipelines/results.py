@@ -83,43 +83,41 @@ def update_document(document: PathLike, workdirs: Sequence[PathLike]) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"There is no document {path} to write results into.")
     text = path.read_text(encoding="utf-8")
-    reports = [report for workdir in workdirs for report in read_reports(workdir)]
-    results = "\n\n".join(report_markdown(report) for report in reports)
+    results = "\n\n".join(report_markdown(read_report(workdir)) for workdir in workdirs)
     write_text(path, between_markers(text, results, str(path)))
     return results
 
 
-def read_reports(workdir: PathLike) -> list[Report]:
-    """What the run in `workdir` has to show: its comparison, its summary, or both.
+def read_report(workdir: PathLike) -> Report:
+    """What the run in `workdir` has to show: its comparison, or its summary where it has none.
 
     Raises:
         FileNotFoundError: It has neither.
-        ValueError: A file is not JSON or lacks a field; the message names both.
+        ValueError: The file is not JSON or lacks a field; the message names both.
     """
     folder = pathlib.Path(workdir)
-    readers = {COMPARISON: _comparison_report, SUMMARY: _summary_report}
-    found = {name: read for name, read in readers.items() if (folder / name).is_file()}
-    if not found:
-        raise FileNotFoundError(
-            f"{folder} has neither {SUMMARY} nor {COMPARISON}; let `python -m tools.run_all` "
-            "finish with that workdir, or name another."
-        )
-    reports = []
-    for name, read in found.items():
-        value = read_json(folder / name)
+    # A comparison has the rows of the summary too.
+    for name, read in ((COMPARISON, _comparison_report), (SUMMARY, _summary_report)):
+        path = folder / name
+        if not path.is_file():
+            continue
+        value = read_json(path)
         try:
-            reports.append(read(value, folder))
+            return read(value, folder)
         except KeyError as error:
             raise ValueError(
-                f"{folder / name} lacks the field {error}; write it anew with the tool that made it"
-                " or leave that workdir out."
+                f"{path} lacks the field {error}; write it anew with the tool that made it or "
+                "leave that workdir out."
             ) from error
         except (TypeError, AttributeError, ValueError) as error:
             raise ValueError(
-                f"{folder / name} has not the form of results ({error}); write it anew with the "
-                "tool that made it or leave that workdir out."
+                f"{path} has not the form of results ({error}); write it anew with the tool that "
+                "made it or leave that workdir out."
             ) from error
-    return reports
+    raise FileNotFoundError(
+        f"{folder} has neither {SUMMARY} nor {COMPARISON}; let `python -m tools.run_all` finish "
+        "with that workdir, or name another."
+    )
 
 
 def report_markdown(report: Report) -> str:

@@ -13,6 +13,7 @@ from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.pipelines.datasets import check_crop
+from keras_fasterseg.pipelines.results import SUMMARY
 from keras_fasterseg.pipelines.run import Run
 from keras_fasterseg.pipelines.search import check_search
 from keras_fasterseg.pipelines.settings import (
@@ -30,7 +31,6 @@ from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import network_stages, predicted_latency_ms
 
-SUMMARY = "summary.json"
 STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
 
 

@@ -32,7 +32,10 @@ def load_network(path: pathlib.Path) -> FasterSegNetwork:
         _check_archive(path)
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a trained network of this package: {error}") from error
+        raise ValueError(
+            f"{path} is not a trained network of this package: {error}; give a network.keras that "
+            "a training wrote."
+        ) from error
     return network
 
 
