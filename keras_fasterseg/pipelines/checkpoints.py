@@ -19,9 +19,10 @@ _KEPT = 2
 class Checkpoints:
     """Checkpoints of one training in a stage's folder.
 
-    A checkpoint is a folder `checkpoints/epoch_NNNN`, written under another name and renamed when
-    it is whole: the trainer's weights (optimizers and random states among them) and a JSON file of
-    everything else, which also holds the hash of the weights.
+    A checkpoint is a folder `checkpoints/epoch_NNNN_step_NNNNNN` (epochs that are over, steps of
+    the next one), written under another name and renamed when it is whole: the trainer's weights
+    (optimizers and random states among them) and a JSON file of everything else, which also holds
+    the hash of the weights.
 
     Args:
         folder: Folder of the stage.
@@ -30,18 +31,19 @@ class Checkpoints:
     def __init__(self, folder: pathlib.Path):
         self.folder = pathlib.Path(folder) / FOLDER
 
-    def save(self, trainer: keras.Model, epochs: int, state: dict[str, Any]) -> None:
-        """Writes the checkpoint after `epochs` epochs and removes all but the newest two.
+    def save(self, trainer: keras.Model, epochs: int, steps: int, state: dict[str, Any]) -> None:
+        """Writes the checkpoint after `epochs` epochs and `steps` steps of the next one.
+
+        All but the newest two are removed.
 
         Raises:
             OSError: The disk is full; the checkpoints before are left as they are.
         """
-        with atomic_path(self.folder / f"epoch_{epochs:04d}") as path:
+        with atomic_path(self.folder / f"epoch_{epochs:04d}_step_{steps:06d}") as path:
             path.mkdir()
             trainer.save_weights(path / _WEIGHTS)
-            write_json(
-                path / _STATE, {**state, "epochs": epochs, "sha256": _sha256(path / _WEIGHTS)}
-            )
+            facts = {"epochs": epochs, "steps": steps, "sha256": _sha256(path / _WEIGHTS)}
+            write_json(path / _STATE, {**state, **facts})
         for old in self._paths()[:-_KEPT]:
             shutil.rmtree(old)
 
@@ -56,7 +58,12 @@ class Checkpoints:
             if state is None:
                 continue
             trainer.load_weights(path / _WEIGHTS)
-            logging.info("going on after epoch %d, from %s", state["epochs"], path)
+            logging.info(
+                "going on after epoch %d and step %d, from %s",
+                state["epochs"],
+                state["steps"],
+                path,
+            )
             return state
         return None
 

@@ -74,9 +74,9 @@ class Batches:
     make: Callable[[int], tf.data.Dataset]
     steps_per_epoch: int
 
-    def from_epoch(self, epoch: int) -> tf.data.Dataset:
-        """The batches from the beginning of `epoch`, counted from 0."""
-        return self.make(epoch * self.steps_per_epoch)
+    def from_epoch(self, epoch: int, step: int = 0) -> tf.data.Dataset:
+        """The batches from step `step` of epoch `epoch` on, both counted from 0."""
+        return self.make(epoch * self.steps_per_epoch + step)
 
 
 def training_batches(

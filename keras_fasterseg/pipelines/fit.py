@@ -1,6 +1,7 @@
 """How every training job runs: with logs, checkpoints, and on from where it was stopped."""
 
 import csv
+import functools
 import pathlib
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import keras
+import numpy as np
 
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
@@ -36,12 +38,14 @@ def fit(
     epochs: int,
     folder: pathlib.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    minutes_between_checkpoints: float = 10.0,
 ) -> None:
-    """Trains for `epochs` epochs, or for those that an earlier call in `folder` left.
+    """Trains for `epochs` epochs, or for what an earlier call in `folder` left of them.
 
-    A checkpoint is written after every epoch. A training that was stopped goes on after its
-    newest one: with the same weights, optimizers, random numbers, memories of callbacks and the
-    batches that would have come next. Writes `log.csv`, `tensorboard/` and `checkpoints/`.
+    A checkpoint is written after every epoch, and in an epoch that takes long every few minutes. A
+    training that was stopped goes on after its newest one: with the same weights, optimizers,
+    random numbers, memories of callbacks, running means of the epoch's logs, and the batches that
+    would have come next. Writes `log.csv`, `tensorboard/` and `checkpoints/`.
 
     Args:
         trainer: A compiled model whose optimizers are built.
@@ -49,7 +53,8 @@ def fit(
         epochs: Epochs in all.
         folder: Folder of the stage.
         callbacks: Run before the logs and the checkpoint of an epoch; those that are `Stateful`
-            are restored.
+            are restored. None may count on `params["epochs"]`.
+        minutes_between_checkpoints: Within an epoch; the end of one always has its own.
 
     Raises:
         FloatingPointError: The loss is NaN or infinite; no checkpoint is written then.
@@ -57,19 +62,16 @@ def fit(
     """
     checkpoints = Checkpoints(folder)
     state = checkpoints.restore(trainer) or {"epochs": 0, "callbacks": {}, "minutes": 0.0}
-    done, stopped = state["epochs"], state.get("stopped", False)
+    done, steps = state["epochs"], state.get("steps", 0)
     for callback in callbacks:
         if isinstance(callback, Stateful) and _name(callback) in state["callbacks"]:
             callback.set_state(state["callbacks"][_name(callback)])
         callback.set_model(trainer)
     _keep_rows(folder / LOG, done)
-    if stopped or done >= epochs:
+    if state.get("stopped", False) or done >= epochs:
         return
-    trainer.fit(
-        batches.from_epoch(done),
-        initial_epoch=done,
-        epochs=epochs,
-        steps_per_epoch=batches.steps_per_epoch,
+    run = functools.partial(
+        trainer.fit,
         # The batches are shuffled already; Keras warns if it is asked to.
         shuffle=False,
         callbacks=[
@@ -77,28 +79,78 @@ def fit(
             *callbacks,
             keras.callbacks.CSVLogger(str(folder / LOG), append=True),
             keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-            _SaveCheckpoint(checkpoints, callbacks, state["minutes"]),
+            _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
         ],
         verbose=_verbosity(),
     )
+    if steps:
+        run(
+            batches.from_epoch(done, steps),
+            initial_epoch=done,
+            epochs=done + 1,
+            steps_per_epoch=batches.steps_per_epoch - steps,
+        )
+        done += 1
+    if done < epochs and not (steps and trainer.stop_training):
+        run(
+            batches.from_epoch(done),
+            initial_epoch=done,
+            epochs=epochs,
+            steps_per_epoch=batches.steps_per_epoch,
+        )
 
 
 class _SaveCheckpoint(keras.callbacks.Callback):
-    """Writes a checkpoint after every epoch; it stands last, so that the epoch is over."""
+    """Writes the checkpoints; it stands last, so that an epoch is over when its turn comes."""
 
-    def __init__(self, checkpoints: Checkpoints, callbacks: Sequence[Any], minutes: float):
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        callbacks: Sequence[Any],
+        state: dict[str, Any],
+        minutes_between: float,
+    ):
         super().__init__()
         self.checkpoints = checkpoints
         self.stateful = [callback for callback in callbacks if isinstance(callback, Stateful)]
-        self._start = time.monotonic() - 60 * minutes
+        self.minutes_between = minutes_between
+        self._epochs = state["epochs"]
+        self._steps_before = state.get("steps", 0)
+        # Keras empties the metrics before every epoch; the first one may be half over.
+        self._means: list[Any] = state.get("means", []) if self._steps_before else []
+        self._start = time.monotonic() - 60 * state["minutes"]
+        self._saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for variable, value in zip(self._metric_variables(), self._means, strict=False):
+            variable.assign(value)
+        self._means = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps = self._steps_before + batch + 1
+        if time.monotonic() - self._saved >= 60 * self.minutes_between:
+            self._save(steps)
 
     def on_epoch_end(self, epoch, logs=None):
+        self._epochs, self._steps_before = epoch + 1, 0
+        self._save(0)
+
+    def _metric_variables(self) -> list[keras.Variable]:
+        return [variable for metric in self.model.metrics for variable in metric.variables]
+
+    def _save(self, steps: int) -> None:
+        means = [np.array(variable) for variable in self._metric_variables()]
+        if not all(np.isfinite(mean).all() for mean in means):
+            # What is no number any more ends the training when the epoch is over.
+            return
         state = {
             "callbacks": {_name(callback): callback.get_state() for callback in self.stateful},
             "stopped": bool(self.model.stop_training),
+            "means": [mean.tolist() for mean in means],
             "minutes": (time.monotonic() - self._start) / 60,
         }
-        self.checkpoints.save(self.model, epoch + 1, state)
+        self.checkpoints.save(self.model, self._epochs, steps, state)
+        self._saved = time.monotonic()
 
 
 def _name(callback: Any) -> str:

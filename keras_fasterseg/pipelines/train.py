@@ -96,7 +96,7 @@ def train(
         write_json(folder / EVALUATION, result.to_json())
 
     genotype.save(folder / "genotype.json")
-    keep_best = KeepBest(score, save, settings.evaluate_every)
+    keep_best = KeepBest(score, save, settings.evaluate_every, settings.epochs)
     callbacks = [keep_best, StopEarly(keep_best, settings.patience)]
     fit(trainer, batches, settings.epochs, folder, callbacks)
     return folder / MODEL

@@ -17,25 +17,33 @@ class KeepBest(keras.callbacks.Callback):
         evaluate: Evaluates the model as it is; the result has an attribute `miou`.
         save: Writes the model and that result.
         every: Evaluate after every so many epochs, and after the last.
+        epochs: Epochs of the training, to know the last; `None` takes what `fit` was called with.
 
     Attributes:
         best: The best mIoU; minus infinity if it was NaN, `None` before the first evaluation.
         evaluations_since_best: How many evaluations were no better than it.
     """
 
-    def __init__(self, evaluate: Callable[[], Any], save: Callable[[Any], None], every: int = 1):
+    def __init__(
+        self,
+        evaluate: Callable[[], Any],
+        save: Callable[[Any], None],
+        every: int = 1,
+        epochs: int | None = None,
+    ):
         super().__init__()
         if every < 1:
             raise ValueError(f"`every` must be positive. Received: every={every}")
         self.evaluate = evaluate
         self.save = save
         self.every = every
+        self.epochs = epochs
         self.best: float | None = None
         self.evaluations_since_best = 0
         self._latest = math.nan
 
     def on_epoch_end(self, epoch, logs=None):
-        last = epoch + 1 == self.params.get("epochs")
+        last = epoch + 1 == (self.epochs or self.params.get("epochs"))
         if (epoch + 1) % self.every == 0 or last:
             result = self.evaluate()
             self._latest = result.miou

@@ -30,7 +30,9 @@ def three(tmp_path):
     """Checkpoints after one, two and three epochs, of weights 1, 2 and 3."""
     checkpoints = Checkpoints(tmp_path)
     for epoch in (1, 2, 3):
-        checkpoints.save(make_model(epoch), epoch, {"note": f"epoch {epoch}", "minutes": 2 * epoch})
+        checkpoints.save(
+            make_model(epoch), epoch, 0, {"note": f"epoch {epoch}", "minutes": 2 * epoch}
+        )
     return checkpoints
 
 
@@ -42,7 +44,7 @@ def test_nothing_to_continue(tmp_path):
 
 
 def test_the_newest_two_are_kept_and_the_last_is_restored(three):
-    assert names(three.folder) == ["epoch_0002", "epoch_0003"]
+    assert names(three.folder) == ["epoch_0002_step_000000", "epoch_0003_step_000000"]
     model = make_model(0)
     state = three.restore(model)
     assert (state["epochs"], state["note"]) == (3, "epoch 3")
@@ -52,7 +54,7 @@ def test_the_newest_two_are_kept_and_the_last_is_restored(three):
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "no weights", "no state", "no JSON"])
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before(three, caplog, damage):
-    newest = three.folder / "epoch_0003"
+    newest = three.folder / "epoch_0003_step_000000"
     weights, state = newest / "trainer.weights.h5", newest / "state.json"
     content = weights.read_bytes()
     if damage == "truncated":
@@ -70,7 +72,7 @@ def test_a_corrupt_checkpoint_falls_back_to_the_one_before(three, caplog, damage
         assert three.restore(model)["epochs"] == 2
     assert values(model) == [2, 2]
     (message,) = (record.getMessage() for record in caplog.records)
-    assert "epoch_0003 is corrupt" in message
+    assert "epoch_0003_step_000000 is corrupt" in message
 
 
 def test_without_a_whole_one_training_begins_anew(three):
@@ -90,8 +92,8 @@ def test_a_failing_write_leaves_the_ones_before(three, monkeypatch):
 
     monkeypatch.setattr(model, "save_weights", fail)
     with pytest.raises(OSError, match="No space left"):
-        three.save(model, 4, {})
-    assert names(three.folder) == ["epoch_0002", "epoch_0003"]
+        three.save(model, 4, 0, {})
+    assert names(three.folder) == ["epoch_0002_step_000000", "epoch_0003_step_000000"]
 
 
 def test_what_a_killed_writer_left_is_no_checkpoint(three):
@@ -102,10 +104,20 @@ def test_what_a_killed_writer_left_is_no_checkpoint(three):
 
 
 def test_an_epoch_that_is_run_again_replaces_its_checkpoint(three):
-    three.save(make_model(7), 3, {})
+    three.save(make_model(7), 3, 0, {})
     model = make_model(0)
     three.restore(model)
     assert values(model) == [7, 7]
+
+
+def test_steps_within_an_epoch_come_after_its_beginning(three):
+    three.save(make_model(5), 3, 40, {})
+    three.save(make_model(6), 3, 100, {})
+    assert names(three.folder) == ["epoch_0003_step_000040", "epoch_0003_step_000100"]
+    state = three.restore(make_model(0))
+    assert (state["epochs"], state["steps"]) == (3, 100)
+    three.save(make_model(8), 4, 0, {})
+    assert names(three.folder) == ["epoch_0003_step_000100", "epoch_0004_step_000000"]
 
 
 def test_all_are_removed_at_the_end(three):

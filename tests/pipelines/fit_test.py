@@ -97,11 +97,36 @@ def test_a_killed_training_goes_on_bit_by_bit(tmp_path, undisturbed, kill):
     assert rows(tmp_path) == rows(expected_folder)
 
 
+@pytest.mark.parametrize("kill", [0, 1, 3])
+def test_a_training_killed_amid_an_epoch_goes_on_from_its_last_step(
+    tmp_path, undisturbed, monkeypatch, kill
+):
+    expected_folder, expected, expected_memory = undisturbed
+    batches, calls = make_batches(), []
+    with pytest.raises(Killed):
+        fit(make_trainer(), batches, EPOCHS, tmp_path, [Memory(kill)], 0.0)
+    trainer, memory = make_trainer(), Memory()
+    plain_fit = trainer.fit
+
+    def recorded_fit(*arguments, **keywords):
+        calls.append((keywords["initial_epoch"], keywords["steps_per_epoch"]))
+        return plain_fit(*arguments, **keywords)
+
+    monkeypatch.setattr(trainer, "fit", recorded_fit)
+    fit(trainer, batches, EPOCHS, tmp_path, [memory], 0.0)
+    # One step of the epoch had its checkpoint; the second was not over when the kill came.
+    assert calls == [(kill, STEPS - 1), (kill + 1, STEPS)][: 1 if kill + 1 == EPOCHS else 2]
+    for found, value in zip(weights(trainer), weights(expected), strict=True):
+        np.testing.assert_array_equal(found, value)
+    assert memory.losses == expected_memory.losses
+    assert rows(tmp_path) == rows(expected_folder)
+
+
 def test_a_corrupt_checkpoint_costs_an_epoch_and_no_bit(tmp_path, undisturbed):
     expected_folder, expected, _ = undisturbed
     with pytest.raises(Killed):
         fit(make_trainer(), make_batches(), EPOCHS, tmp_path, [Memory(3)])
-    (tmp_path / "checkpoints" / "epoch_0003" / "trainer.weights.h5").write_bytes(b"")
+    (tmp_path / "checkpoints" / "epoch_0003_step_000000" / "trainer.weights.h5").write_bytes(b"")
     trainer = make_trainer()
     fit(trainer, make_batches(), EPOCHS, tmp_path, [Memory()])
     for found, value in zip(weights(trainer), weights(expected), strict=True):
@@ -129,5 +154,5 @@ def test_no_checkpoint_of_nan(tmp_path):
     trainer = make_trainer()
     trainer.layers[0].kernel.assign([[np.nan], [0.0]])
     with pytest.raises(FloatingPointError):
-        fit(trainer, make_batches(), EPOCHS, tmp_path)
+        fit(trainer, make_batches(), EPOCHS, tmp_path, minutes_between_checkpoints=0.0)
     assert not (tmp_path / "checkpoints").exists()

@@ -87,7 +87,7 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
 
 def save_checkpoint(folder, minutes=1.5):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    Checkpoints(folder).save(model, 1, {"minutes": minutes})
+    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes})
 
 
 def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
