@@ -9,7 +9,16 @@ import pytest
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines.run_all import RunSettings, open_run, run_all, summary_tables
+from keras_fasterseg.pipelines import compare as comparing
+from keras_fasterseg.pipelines.compare import compare
+from keras_fasterseg.pipelines.results import read_report, report_markdown
+from keras_fasterseg.pipelines.run_all import (
+    STAGES,
+    RunSettings,
+    open_run,
+    run_all,
+    summary_tables,
+)
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -24,7 +33,6 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from tests.stand_in import assert_same_classes, random_images
 
-STAGES = ("latency", "pretrain", "search", "teacher", "student", "export", "benchmark")
 SIZE = (64, 128)
 CROP = (64, 64)
 TRAINING = TrainSettings(
@@ -127,6 +135,43 @@ def test_the_same_command_again_does_nothing(run):
     before = files_with_times(root)
     assert run_all(open_run(root, SETTINGS), SETTINGS) == summary
     assert files_with_times(root) == before
+
+
+def test_comparison(run, monkeypatch):
+    root, summary = run
+    published = read_json(root / "search" / "teacher.json")
+    monkeypatch.setattr(comparing, "load_preset", lambda name: Genotype.from_json(published))
+    compare(open_run(root, SETTINGS), SETTINGS, "the command")
+    found = read_json(root / "comparison.json")
+    names = [(row["name"], row["distilled"]) for row in found["rows"]]
+    assert names == [
+        ("searched teacher", False),
+        ("searched student", True),
+        ("searched student", False),
+        ("published student", False),
+    ]
+    stages = ("teacher", "student", "student_alone", "published_student")
+    for row, stage in zip(found["rows"], stages, strict=True):
+        trained = read_json(root / stage / "evaluation.json")
+        # As above: two runtimes.
+        assert row["miou"] == pytest.approx(trained["miou"], abs=2e-3)
+        assert row["fps"] > 0
+        assert row["epochs"] == 1
+    assert [row["parameters_inference"] for row in found["rows"][:3]] == [
+        summary[role]["parameters_inference"] for role in ("teacher", "student", "student")
+    ]
+    assert found["entropies"] == summary["entropies"]
+    assert found["command"] == "the command"
+    assert {*STAGES, "student_alone", "published_student"} < set(found["minutes"])
+    # The student with and without its teacher began alike and learnt otherwise.
+    alone, taught = (
+        load_network(root / stage / "network.keras") for stage in ("student_alone", "student")
+    )
+    assert any(
+        (a != b).any() for a, b in zip(alone.get_weights(), taught.get_weights(), strict=True)
+    )
+    text = report_markdown(read_report(root))
+    assert "searched student, distilled" in text
 
 
 @pytest.mark.parametrize(
