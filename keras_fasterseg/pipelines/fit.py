@@ -127,9 +127,10 @@ class _SaveCheckpoint(keras.callbacks.Callback):
         self._means = []
 
     def on_train_batch_end(self, batch, logs=None):
-        steps = self._steps_before + batch + 1
-        if time.monotonic() - self._saved >= 60 * self.minutes_between:
-            self._save(steps)
+        # After the last step the epoch's own is due.
+        within = batch + 1 < self.params["steps"]
+        if within and time.monotonic() - self._saved >= 60 * self.minutes_between:
+            self._save(self._steps_before + batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
         self._epochs, self._steps_before = epoch + 1, 0

@@ -16,11 +16,12 @@ class Killed(BaseException):
 
 
 class Memory(keras.callbacks.Callback):
-    """Remembers the losses, and kills the training amid the epoch `kill`."""
+    """Remembers the losses, and kills the training amid the epoch `kill` or when it ends."""
 
-    def __init__(self, kill=None, stop=None):
+    def __init__(self, kill=None, stop=None, at_end=False):
         super().__init__()
         self.kill = kill
+        self.at_end = at_end
         self.stop = stop
         self.losses = []
 
@@ -31,10 +32,14 @@ class Memory(keras.callbacks.Callback):
         self.losses = list(state["losses"])
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.kill is not None and self.model.optimizer.iterations == self.kill * STEPS + 2:
+        if self.kill is None or self.at_end:
+            return
+        if self.model.optimizer.iterations == self.kill * STEPS + 2:
             raise Killed
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.at_end and epoch == self.kill:
+            raise Killed
         self.losses.append(float(logs["loss"]))
         if epoch == self.stop:
             self.model.stop_training = True
@@ -97,14 +102,16 @@ def test_a_killed_training_goes_on_bit_by_bit(tmp_path, undisturbed, kill):
     assert rows(tmp_path) == rows(expected_folder)
 
 
-@pytest.mark.parametrize("kill", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("kill", "at_end", "left"), [(0, False, 2), (1, False, 2), (3, False, 2), (1, True, 1)]
+)
 def test_a_training_killed_amid_an_epoch_goes_on_from_its_last_step(
-    tmp_path, undisturbed, monkeypatch, kill
+    tmp_path, undisturbed, monkeypatch, kill, at_end, left
 ):
     expected_folder, expected, expected_memory = undisturbed
     batches, calls = make_batches(), []
     with pytest.raises(Killed):
-        fit(make_trainer(), batches, EPOCHS, tmp_path, [Memory(kill)], 0.0)
+        fit(make_trainer(), batches, EPOCHS, tmp_path, [Memory(kill, at_end=at_end)], 0.0)
     trainer, memory = make_trainer(), Memory()
     plain_fit = trainer.fit
 
@@ -114,8 +121,9 @@ def test_a_training_killed_amid_an_epoch_goes_on_from_its_last_step(
 
     monkeypatch.setattr(trainer, "fit", recorded_fit)
     fit(trainer, batches, EPOCHS, tmp_path, [memory], 0.0)
-    # One step of the epoch had its checkpoint; the second was not over when the kill came.
-    assert calls == [(kill, STEPS - 1), (kill + 1, STEPS)][: 1 if kill + 1 == EPOCHS else 2]
+    # One step of the epoch had its checkpoint when the kill came amid the second; the last step
+    # of an epoch has none of its own.
+    assert calls == [(kill, left), (kill + 1, STEPS)][: 1 if kill + 1 == EPOCHS else 2]
     for found, value in zip(weights(trainer), weights(expected), strict=True):
         np.testing.assert_array_equal(found, value)
     assert memory.losses == expected_memory.losses
