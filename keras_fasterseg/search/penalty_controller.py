@@ -9,7 +9,8 @@ class PenaltyController(keras.callbacks.Callback):
     """Adapts the weight of the latency penalty after every epoch.
 
     It is halved if any candidate is at least as fast as `max_fps`, doubled if any is at most as
-    fast as `min_fps` (both at once cancel), and left alone inside the band.
+    fast as `min_fps`, and left alone inside the band. Both at once cancel; in the released code the
+    halving wins.
 
     Args:
         candidate_fps: Frame rates of the networks that the search would derive now.

@@ -16,9 +16,9 @@ from tests.shared import ROOT
 PRESETS = sorted((ROOT / "flags" / "presets").glob("*.flags"))
 COMMAND = re.compile(r"^#   python -m (tools\.\w+) (.+)$", re.MULTILINE)
 
-# Where the constants are from. Each value was read there, not in the presets:
-# "paper": FasterSeg, sections 3 and 4 (arXiv 1912.10917); "search", "train": config_search.py and
-# config_train.py of the released code (VITA-Group/FasterSeg).
+# Where the constants are from. "search", "train": config_search.py and config_train.py of the
+# released code (VITA-Group/FasterSeg), read there, as its train_search.py and train.py were; not in
+# the presets. "paper": FasterSeg, sections 3 and 4 (arXiv 1912.10917), at second hand.
 SUPERNET = {
     "num_layers": 16,  # search: C.layers
     "base_filters": 12,  # search: C.Fch
@@ -66,7 +66,7 @@ TRAIN = {
     "crop_size": [512, 1024],  # train: C.image_height, C.image_width
     "downsample": 1,  # train: C.down_sampling
     "learning_rate": 0.01,  # train: C.lr
-    "learning_rate_decay": 0.992,  # paper, section 4
+    "learning_rate_decay": 0.992,  # released train.py: adjust_learning_rate
     "momentum": 0.9,  # train: C.momentum
     "weight_decay": 5e-4,  # train: C.weight_decay
     "auxiliary_weight": 0.2,  # released train.py
