@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines.run_all import STAGES
+from keras_fasterseg.pipelines.run import STAGES
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ("pretrain", "search", "teacher", "student")
@@ -71,7 +71,10 @@ def kill_in(stage: str, workdir: pathlib.Path, *flags: str) -> None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    # A stage as short as this may have ended in the meantime; no later one has.
+    if stage in TRAINED:
+        # It was in the midst of its epochs.
+        assert read_json(workdir / stage / "stage.json")["minutes"] is None
+    # A stage as short as the others may have ended in the meantime; no later one has.
     later = STAGES[STAGES.index(stage) + 2 :]
     assert not any((workdir / each / "stage.json").exists() for each in later)
 
