@@ -41,7 +41,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
-    options = run_all.RunSettings(**stages, seed=SEED.value)
+    options = settings.RunSettings(**stages, seed=SEED.value)
     run = run_all.open_run(WORKDIR.value, options)
     if ESTIMATE.value:
         images = estimate_run.describe_images(run.source, options.data)

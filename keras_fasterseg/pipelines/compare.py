@@ -13,8 +13,8 @@ from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.results import COMPARISON
 from keras_fasterseg.pipelines.run import Run
-from keras_fasterseg.pipelines.run_all import RunSettings, describe_network, run_all
-from keras_fasterseg.pipelines.settings import BenchmarkSettings
+from keras_fasterseg.pipelines.run_all import describe_network, run_all
+from keras_fasterseg.pipelines.settings import BenchmarkSettings, RunSettings
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 

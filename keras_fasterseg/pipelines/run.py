@@ -32,6 +32,8 @@ from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 
+STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
+
 
 class Run:
     """The stages of one run, for the whole road and for tools that do one of them.

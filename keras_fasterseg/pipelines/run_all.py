@@ -1,6 +1,5 @@
 """Job: the whole road, from labelled images to a measured SavedModel."""
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -14,39 +13,12 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.pipelines.datasets import check_crop
 from keras_fasterseg.pipelines.results import SUMMARY
-from keras_fasterseg.pipelines.run import Run
+from keras_fasterseg.pipelines.run import STAGES, Run
 from keras_fasterseg.pipelines.search import check_search
-from keras_fasterseg.pipelines.settings import (
-    BenchmarkSettings,
-    DataSettings,
-    LatencySettings,
-    PretrainSettings,
-    SearchSettings,
-    Size,
-    SupernetSettings,
-    TrainSettings,
-    require,
-)
+from keras_fasterseg.pipelines.settings import RunSettings, Size, require
 from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import network_stages, predicted_latency_ms
-
-STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSettings:
-    """The settings of every stage."""
-
-    data: DataSettings = dataclasses.field(default_factory=DataSettings)
-    supernet: SupernetSettings = dataclasses.field(default_factory=SupernetSettings)
-    latency: LatencySettings = dataclasses.field(default_factory=LatencySettings)
-    pretrain: PretrainSettings = dataclasses.field(default_factory=PretrainSettings)
-    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
-    teacher: TrainSettings = dataclasses.field(default_factory=TrainSettings)
-    student: TrainSettings = dataclasses.field(default_factory=TrainSettings)
-    benchmark: BenchmarkSettings = dataclasses.field(default_factory=BenchmarkSettings)
-    seed: int = 0
 
 
 def open_run(path: PathLike, settings: RunSettings) -> Run:

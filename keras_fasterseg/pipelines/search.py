@@ -22,6 +22,7 @@ from keras_fasterseg.pipelines.settings import (
     DataSettings,
     SearchSettings,
     SupernetSettings,
+    check_settings,
     require,
 )
 from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
@@ -33,8 +34,6 @@ from keras_fasterseg.search.penalty_controller import PenaltyController
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
-
-SHARES = ("paper", "code", "auto")
 
 
 def search(
@@ -96,15 +95,10 @@ def search(
 
 def check_search(settings: SearchSettings) -> None:
     """Raises `ValueError` if a search with `settings` could not begin."""
-    require(settings.epochs >= 1, f"A search needs an epoch. Received: epochs={settings.epochs}")
+    check_settings(settings)
     require(
-        settings.penalty_shares in SHARES,
-        f"The penalty's shares are one of {', '.join(SHARES)}. "
-        f"Received: {settings.penalty_shares!r}",
-    )
-    require(
-        0 < settings.min_fps < settings.max_fps,
-        "The band of frame rates must be positive and not empty. "
+        settings.min_fps < settings.max_fps,
+        "The band of frame rates must not be empty. "
         f"Received: min_fps={settings.min_fps}, max_fps={settings.max_fps}",
     )
 

@@ -261,6 +261,21 @@ class BenchmarkSettings:
     seconds: float = setting(3.0, "Seconds to measure, at least.", limits=AT_LEAST_ZERO)
 
 
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """The settings of every stage."""
+
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    supernet: SupernetSettings = dataclasses.field(default_factory=SupernetSettings)
+    latency: LatencySettings = dataclasses.field(default_factory=LatencySettings)
+    pretrain: PretrainSettings = dataclasses.field(default_factory=PretrainSettings)
+    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
+    teacher: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+    student: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+    benchmark: BenchmarkSettings = dataclasses.field(default_factory=BenchmarkSettings)
+    seed: int = 0
+
+
 def require(condition: bool, message: str) -> None:
     """Raises `ValueError(message)` unless `condition` holds."""
     if not condition:

@@ -7,10 +7,11 @@ from keras_fasterseg.pipelines import run as run_module
 from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.pretrain import WEIGHTS
 from keras_fasterseg.pipelines.run import Run
-from keras_fasterseg.pipelines.run_all import RunSettings, open_run, run_all
+from keras_fasterseg.pipelines.run_all import open_run, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
+    RunSettings,
     SupernetSettings,
     TrainSettings,
 )

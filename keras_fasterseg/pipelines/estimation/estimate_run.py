@@ -18,13 +18,9 @@ from keras_fasterseg.pipelines.estimation import machine, probe_steps
 from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED, Estimate
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure, run_probes
 from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
-from keras_fasterseg.pipelines.estimation.stage_estimates import (
-    STAGES,
-    Images,
-    Settings,
-    stage_estimates,
-)
-from keras_fasterseg.pipelines.settings import DataSettings
+from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
+from keras_fasterseg.pipelines.run import STAGES
+from keras_fasterseg.pipelines.settings import DataSettings, RunSettings
 from keras_fasterseg.pipelines.train import MODEL
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.runtimes import tensorflow_device
@@ -58,7 +54,7 @@ def describe_images(source: SegmentationSource, data: DataSettings) -> Images:
 
 
 def estimate_run(
-    path: PathLike, settings: Settings, images: Images, limit_seconds: float = 600.0
+    path: PathLike, settings: RunSettings, images: Images, limit_seconds: float = 600.0
 ) -> Estimate:
     """Measures a few steps of each unfinished stage and says what all of them will take.
 
@@ -114,7 +110,7 @@ def estimate_run(
     return estimate
 
 
-def _networks(workdir: Workdir, settings: Settings) -> tuple[dict[str, Genotype], str]:
+def _networks(workdir: Workdir, settings: RunSettings) -> tuple[dict[str, Genotype], str]:
     """The networks that will be trained or, before the search, that bound them; and which."""
     supernet = settings.supernet
     if workdir.recorded("search") is not None:
@@ -130,7 +126,7 @@ def _networks(workdir: Workdir, settings: Settings) -> tuple[dict[str, Genotype]
 
 
 def _probes(
-    workdir: Workdir, settings: Settings, num_classes: int, genotypes: Mapping[str, Genotype]
+    workdir: Workdir, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
 ) -> dict[str, _Probe]:
     supernet, teacher, student = settings.supernet, genotypes[TEACHER], genotypes[STUDENT]
     steps = probe_steps

@@ -2,40 +2,22 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, MEASURED, StageEstimate
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
 from keras_fasterseg.pipelines.settings import (
-    BenchmarkSettings,
-    DataSettings,
-    LatencySettings,
     PretrainSettings,
+    RunSettings,
     SearchSettings,
     Size,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 
-STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
-
 Results = Mapping[str, Measurement | ProbeFailure]
-
-
-class Settings(Protocol):
-    """The settings of every stage of a run."""
-
-    data: DataSettings
-    supernet: SupernetSettings
-    latency: LatencySettings
-    pretrain: PretrainSettings
-    search: SearchSettings
-    teacher: TrainSettings
-    student: TrainSettings
-    benchmark: BenchmarkSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +38,7 @@ class Images:
 
 
 def stage_estimates(
-    settings: Settings,
+    settings: RunSettings,
     images: Images,
     results: Results,
     *,
@@ -101,7 +83,7 @@ def stage_estimates(
     return tuple(stages)
 
 
-def _latency(result, settings: Settings, images: Images) -> StageEstimate:
+def _latency(result, settings: RunSettings, images: Images) -> StageEstimate:
     keys = table_keys(settings.supernet, settings.latency.latency_size, images.num_classes)
     if isinstance(result, ProbeFailure):
         return StageEstimate("latency", MEASURED, 0, steps=len(keys), failure=result)
@@ -154,7 +136,7 @@ def _training(
 
 
 def _export(
-    settings: Settings, images: Images, results: Results, trained_bytes: Mapping[str, int]
+    settings: RunSettings, images: Images, results: Results, trained_bytes: Mapping[str, int]
 ) -> StageEstimate:
     seconds, space = 0.0, 0
     for role, each in ((TEACHER, settings.teacher), (STUDENT, settings.student)):
@@ -166,7 +148,7 @@ def _export(
     return StageEstimate("export", ASSUMED, space, seconds)
 
 
-def _benchmark(settings: Settings, results: Results) -> StageEstimate:
+def _benchmark(settings: RunSettings, results: Results) -> StageEstimate:
     seconds = 0.0
     for role, each in ((TEACHER, settings.teacher), (STUDENT, settings.student)):
         image_seconds = _image_seconds(results.get(role), each, settings.benchmark.input_size)

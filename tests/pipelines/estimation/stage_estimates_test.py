@@ -9,7 +9,8 @@ from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, AT_MOST, MEASURED
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
-from keras_fasterseg.pipelines.estimation.stage_estimates import STAGES, Images, stage_estimates
+from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
+from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
