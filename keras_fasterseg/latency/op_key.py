@@ -13,6 +13,7 @@ OPERATIONS: tuple[str, ...] = (
     "conv_bn_relu_3x3",
     "fusion",
     "head",
+    "serving",
 )
 
 _TEXT = re.compile(r"(\w+):(\d+)x(\d+):(\d+)->(\d+)/(\d+)", flags=re.ASCII)
@@ -29,7 +30,8 @@ class OpKey:
             `skip` at stride 1 is the 1×1 conv-bn-relu that a supernet runs in its place.
             `conv_bn_relu_1x1` and `conv_bn_relu_3x3` serve stem and decoder, `fusion` is the 1×1
             conv-bn-relu over the concatenated branches, `head` a 3×3 conv-bn-relu followed by a
-            1×1 convolution with bias.
+            1×1 convolution with bias. `serving` is everything around the network from uint8 images
+            to class ids: one call of the runtime, normalisation, enlarging by 8 and argmax.
         height: Height of the operation's input, in pixels of the feature map.
         width: Width of the operation's input, in pixels of the feature map.
         in_filters: Channels of the input.
@@ -64,7 +66,7 @@ class OpKey:
             raise ValueError(
                 f"`stride` of an operation must be 1 or 2. Received: stride={self.stride!r}"
             )
-        if self.operation in ("fusion", "head") and self.stride != 1:
+        if self.operation in ("fusion", "head", "serving") and self.stride != 1:
             raise ValueError(
                 f"`{self.operation}` exists at stride 1 only. Received: stride={self.stride!r}"
             )

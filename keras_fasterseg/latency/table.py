@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields
 
@@ -16,14 +17,16 @@ class LatencyRow:
     """What was measured of one operation.
 
     Attributes:
-        latency_ms: The median of the repetitions, in milliseconds.
-        p10_ms: Their tenth percentile, in milliseconds.
+        latency_ms: The median of the repetitions, in milliseconds; above 0.
+        p10_ms: Their tenth percentile, in milliseconds. A repetition is a difference of two times,
+            so that the noise of a very short operation can make it negative.
         p90_ms: Their ninetieth percentile, in milliseconds.
         repetitions: How many there were; 0 if the source states one number without its spread,
             in which case all three latencies are that number.
 
     Raises:
-        ValueError: A latency is not finite or not positive, or the percentiles are out of order.
+        ValueError: A latency is not finite, the median is not positive, or the percentiles are out
+            of order.
     """
 
     latency_ms: float
@@ -35,11 +38,15 @@ class LatencyRow:
         for name in ("latency_ms", "p10_ms", "p90_ms"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value) or value <= 0:
+            if not is_number or not math.isfinite(value):
                 raise ValueError(
-                    f"`{name}` must be a positive number of milliseconds. "
-                    f"Received: {name}={value!r}"
+                    f"`{name}` must be a finite number of milliseconds. Received: {name}={value!r}"
                 )
+        if self.latency_ms <= 0:
+            raise ValueError(
+                "`latency_ms` must be a positive number of milliseconds. "
+                f"Received: latency_ms={self.latency_ms!r}"
+            )
         if not self.p10_ms <= self.latency_ms <= self.p90_ms:
             raise ValueError(
                 "The latencies must be in the order p10_ms <= latency_ms <= p90_ms. Received: "
@@ -61,16 +68,43 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
     Args:
         rows: The rows by key; copied.
         metadata: For which images and on which device they were measured.
+        calibration: From the sums of rows to whole networks; None leaves the sums as they are.
     """
 
-    def __init__(self, rows: Mapping[OpKey, LatencyRow], metadata: TableMetadata):
+    def __init__(
+        self,
+        rows: Mapping[OpKey, LatencyRow],
+        metadata: TableMetadata,
+        calibration: Calibration | None = None,
+    ):
         self._rows = dict(rows)
         self._metadata = metadata
+        self._calibration = calibration
 
     @property
     def metadata(self) -> TableMetadata:
         """For which images and on which device the rows were measured."""
         return self._metadata
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """From the sums of rows to whole networks, if it was fitted."""
+        return self._calibration
+
+    def calibrated(self, calibration: Calibration | None) -> "LatencyTable":
+        """The same rows with another calibration, or with none."""
+        return LatencyTable(self._rows, self._metadata, calibration)
+
+    def predicted_ms(self, keys: Iterable[OpKey]) -> float:
+        """The latency of a network that runs the operations `keys`, in milliseconds.
+
+        The sum of the rows, by the calibration if the table has one.
+
+        Raises:
+            KeyError: The table lacks a row.
+        """
+        sum_ms = sum(self[key].latency_ms for key in keys)
+        return sum_ms if self._calibration is None else self._calibration(sum_ms)
 
     def __getitem__(self, key: OpKey) -> LatencyRow:
         try:
@@ -90,7 +124,11 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LatencyTable):
             return NotImplemented
-        return self._metadata == other._metadata and self._rows == other._rows
+        return (
+            self._metadata == other._metadata
+            and self._calibration == other._calibration
+            and self._rows == other._rows
+        )
 
     __hash__ = None
 
@@ -107,6 +145,7 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
             path,
             {
                 "metadata": self._metadata.to_json(),
+                "calibration": self._calibration and dataclasses.asdict(self._calibration),
                 "rows": {str(key): dataclasses.asdict(row) for key, row in self.items()},
             },
         )
@@ -130,16 +169,20 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
 
     @classmethod
     def _from_json(cls, value: Any) -> "LatencyTable":
-        if not isinstance(value, dict) or set(value) != {"metadata", "rows"}:
-            raise ValueError("it is not an object of `metadata` and `rows`")
+        if not isinstance(value, dict) or set(value) != {"metadata", "calibration", "rows"}:
+            raise ValueError("it is not an object of `metadata`, `calibration` and `rows`")
         metadata = TableMetadata.from_json(value["metadata"])
+        calibration = value["calibration"]
+        if calibration is not None:
+            require_fields("calibration", calibration, Calibration)
+            calibration = Calibration(**calibration)
         if not isinstance(value["rows"], dict):
             raise ValueError("`rows` must be an object of latencies by operation")
         rows = {}
         for text, row in value["rows"].items():
             require_fields(text, row, LatencyRow)
             rows[OpKey.parse(text)] = LatencyRow(**row)
-        return cls(rows, metadata)
+        return cls(rows, metadata, calibration)
 
 
 def _missing_message(key: OpKey, metadata: TableMetadata) -> str:

@@ -36,7 +36,7 @@ def test_impossible_fingerprints_are_refused(changes, message):
         ({"space": ""}, "space=''"),
         ({"input_size": (1024,)}, r"input_size=\(1024,\)"),
         ({"input_size": (1024, 0)}, "input_size=0"),
-        ({"schema_version": 2}, "schema_version=2"),
+        ({"schema_version": 3}, "schema_version=3"),
     ],
 )
 def test_impossible_metadata_is_refused(changes, message):

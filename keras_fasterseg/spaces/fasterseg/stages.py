@@ -70,15 +70,23 @@ def network_stages(
 
 
 def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: int = 19) -> float:
-    """Sum of the table's rows over the stages of the deployed network, in milliseconds.
+    """The latency of the deployed network by `table`, in milliseconds.
+
+    The sum of the rows of all its stages, and of `serving_key` if the table was measured with it;
+    by the table's calibration, if there is one.
 
     Raises:
         KeyError: The table lacks a row.
     """
     stages = network_stages(genotype, table.metadata.input_size, num_classes)
-    return sum(
-        table[key].latency_ms for stage in stages if not stage.training_only for key in stage.keys
-    )
+    keys = [key for stage in stages if not stage.training_only for key in stage.keys]
+    serving = serving_key(table.metadata.input_size, num_classes)
+    return table.predicted_ms([*keys, serving] if serving in table else keys)
+
+
+def serving_key(input_size: tuple[int, int], num_classes: int) -> OpKey:
+    """What surrounds the network from uint8 images to class ids, whatever the network."""
+    return OpKey("serving", *input_size, 3, num_classes, 1)
 
 
 def stem_keys(base_filters: int, width: float, input_size: tuple[int, int]) -> tuple[OpKey, ...]:
