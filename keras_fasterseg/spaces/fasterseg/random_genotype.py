@@ -1,0 +1,73 @@
+"""Networks drawn at random from the space, small and large, as a search could derive them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_fasterseg.genotype import PRIMITIVES, Genotype
+from keras_fasterseg.spaces.fasterseg.choices import width_shapes
+from keras_fasterseg.spaces.fasterseg.derive import derive
+
+BRANCH_PAIRS = ((32, 8), (32, 16))
+
+_CONCENTRATIONS = (0.1, 10.0)
+
+
+def random_genotype(
+    generator: np.random.Generator,
+    *,
+    base_filters: int,
+    width_multipliers: Sequence[float],
+    stem_head_width: float,
+    num_layers: int = 16,
+    allow_skip: bool = True,
+) -> Genotype:
+    """Derives a network from random logits, so that every result is one the search could find.
+
+    Choices that are uniform in every cell would make networks of nearly one latency, since many
+    cells average out. Each network therefore first draws what it prefers among the primitives and
+    among the widths, from nearly one choice alone to all alike, and then every cell and node draws
+    by that. Paths and the pair of branches are uniform.
+
+    Args:
+        generator: Source of randomness; equal states give equal networks.
+        base_filters: Filters per unit of scale.
+        width_multipliers: The widths that a node can take, each in (0, 1].
+        stem_head_width: Width multiplier of the stem and of the heads.
+        num_layers: Layers of the supernet, at least 4.
+        allow_skip: Whether a cell may be removed, as in the student.
+
+    Raises:
+        ValueError: There are too few layers, or a width is out of its range.
+    """
+    num_widths = len(width_multipliers)
+    primitives = _log_preferences(generator, len(PRIMITIVES))
+    widths = _log_preferences(generator, num_widths)
+    # The largest of log-probabilities with Gumbel noise is a draw by these probabilities.
+    alphas = [
+        primitives + generator.gumbel(size=(num_layers - index, len(PRIMITIVES)))
+        for index in range(3)
+    ]
+    betas = [generator.gumbel(size=(num_layers - index, 2)) for index in (2, 3)]
+    gammas = [
+        widths + generator.gumbel(size=(nodes, num_widths)) for nodes in width_shapes(num_layers)
+    ]
+    return derive(
+        alphas,
+        betas,
+        gammas,
+        base_filters=base_filters,
+        width_multipliers=width_multipliers,
+        stem_width=stem_head_width,
+        head_width=stem_head_width,
+        branch_scales=BRANCH_PAIRS[generator.integers(len(BRANCH_PAIRS))],
+        allow_skip=allow_skip,
+    )
+
+
+def _log_preferences(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Logarithms of random probabilities `(count,)`, between one-sided and alike."""
+    concentration = np.exp(generator.uniform(*np.log(_CONCENTRATIONS)))
+    preferences = generator.dirichlet(np.full(count, concentration))
+    # A probability may underflow to 0; a logit must be finite.
+    return np.log(np.maximum(preferences, np.finfo(np.float64).tiny))
