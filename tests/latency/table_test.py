@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
@@ -15,6 +16,7 @@ HEAD = OpKey("head", 64, 128, 64, 19, 1)
 ABSENT = OpKey("conv_2x", 64, 128, 32, 64, 2)
 ROWS = {CONV: LatencyRow(0.5, 0.25, 0.75, 50), HEAD: LatencyRow(2, 1, 4, 7)}
 TABLE = LatencyTable(ROWS, METADATA)
+CALIBRATION = Calibration(1.25, -0.5, 12)
 
 
 def test_it_is_a_mapping():
@@ -65,6 +67,34 @@ def test_json_round_trip(tmp_path):
     assert json.loads(path.read_text())["rows"]["conv:64x128:32->48/1"]["p90_ms"] == 0.75
 
 
+def test_a_calibration_survives_the_file_and_none_stays_none(tmp_path):
+    path = tmp_path / "table.json"
+    for table in (TABLE, TABLE.calibrated(CALIBRATION)):
+        table.save(path)
+        assert LatencyTable.load(path) == table
+        assert LatencyTable.load(path).calibration == table.calibration
+
+
+def test_a_prediction_is_the_sum_of_rows_by_the_calibration():
+    keys = [CONV, HEAD, CONV]
+    assert TABLE.predicted_ms(keys) == 3.0
+    assert TABLE.predicted_ms(iter(keys)) == 3.0
+    calibrated = TABLE.calibrated(CALIBRATION)
+    assert calibrated.predicted_ms(keys) == 1.25 * 3.0 - 0.5
+    assert calibrated.calibrated(None).predicted_ms(keys) == 3.0
+    with pytest.raises(KeyError, match="conv_2x:64x128"):
+        calibrated.predicted_ms([ABSENT])
+
+
+def test_another_calibration_is_another_table_of_the_same_rows():
+    calibrated = TABLE.calibrated(CALIBRATION)
+    assert calibrated != TABLE
+    assert TABLE.calibration is None
+    assert dict(calibrated) == ROWS
+    assert calibrated.metadata == METADATA
+    assert calibrated.calibrated(None) == TABLE
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"table\.json"):
         LatencyTable.load(tmp_path / "table.json")
@@ -83,6 +113,7 @@ def test_a_truncated_file_is_refused_by_name(tmp_path):
 def _edited(**changes):
     value = {
         "metadata": METADATA.to_json(),
+        "calibration": None,
         "rows": {str(CONV): {"latency_ms": 1.0, "p10_ms": 1.0, "p90_ms": 1.0, "repetitions": 1}},
     }
     return {**value, **changes}
@@ -91,9 +122,15 @@ def _edited(**changes):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1, 2], "not an object of `metadata` and `rows`"),
-        ({"table": {}}, "not an object of `metadata` and `rows`"),
+        ([1, 2], "not an object of `metadata`, `calibration` and `rows`"),
+        ({"table": {}}, "not an object of `metadata`, `calibration` and `rows`"),
         (_edited(rows=[]), "`rows` must be an object"),
+        (_edited(calibration={"factor": 1.0}), "`calibration` lacks networks, offset_ms"),
+        (_edited(calibration=[]), "`calibration` must be an object"),
+        (
+            _edited(calibration={"factor": 0, "offset_ms": 0, "networks": 3}),
+            "positive factor and a finite offset",
+        ),
         (_edited(metadata={}), "`metadata` lacks fingerprint"),
         (_edited(rows={"conv": _edited()["rows"][str(CONV)]}), "Received: 'conv'"),
         (_edited(rows={str(CONV): {"latency_ms": 1.0}}), "lacks p10_ms, p90_ms, repetitions"),
