@@ -1,0 +1,96 @@
+"""From a traced TensorFlow function to an ONNX model."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from keras_fasterseg.runtimes.optional_import import optional_import
+
+if TYPE_CHECKING:
+    import onnx
+
+# `Resize` with aligned corners came with 11; every runtime in use reads 17.
+OPSET = 17
+
+_PURPOSE = "Converting to ONNX"
+_EXTRA = "onnx"
+
+
+def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "onnx.ModelProto":
+    """The ONNX model that computes what `function` computes, with its weights inside.
+
+    Args:
+        function: A `tf.types.experimental.ConcreteFunction` that returns a dictionary of tensors;
+            the names of its arguments and the dictionary's keys become those of the model's inputs
+            and outputs.
+        opset: Version of the operator set.
+        simplify: Whether onnxslim removes what is redundant, which takes a second or more.
+
+    Returns:
+        A model that passed ONNX's own checker.
+
+    Raises:
+        RuntimeNotInstalledError: tf2onnx or onnxslim is not installed.
+        ValueError: The function has an operation that ONNX has not, or its outputs have no names.
+    """
+    names = output_names(function)
+    onnx = optional_import("onnx", _EXTRA, _PURPOSE)
+    convert = optional_import("tf2onnx.convert", _EXTRA, _PURPOSE)
+    with _quiet("tf2onnx"):
+        model, _ = convert.from_function(_Traced(function), input_signature=(), opset=opset)
+    received = [output.name for output in model.graph.output]
+    if sorted(received) != sorted(names):
+        raise ValueError(
+            f"The ONNX model must have the outputs {names}; tf2onnx made {received} of them."
+        )
+    if simplify:
+        model = optional_import("onnxslim", _EXTRA, _PURPOSE).slim(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"The function cannot be written as ONNX with opset {opset}: {reason}."
+        ) from error
+    return model
+
+
+def output_names(function: Any) -> list[str]:
+    """The names of the outputs of a concrete function.
+
+    Raises:
+        ValueError: It returns something else than a dictionary of tensors, or it was loaded from
+            a SavedModel.
+    """
+    outputs = function.structured_outputs
+    if not isinstance(outputs, dict) or not all(tf.is_tensor(each) for each in outputs.values()):
+        raise ValueError(
+            "A function to be converted must have been traced here and return a dictionary of "
+            f"tensors, whose keys name the outputs. Received: outputs={outputs}"
+        )
+    return [*outputs]
+
+
+class _Traced:
+    """A concrete function in the place of a `tf.function`, which is what tf2onnx asks for."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def get_concrete_function(self) -> Any:
+        return self._function
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Lets the logger of that name report errors only."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

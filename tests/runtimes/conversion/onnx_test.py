@@ -1,0 +1,49 @@
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.runtimes.conversion.onnx import onnx_model
+from tests.runtimes.conversion.traced import random_features, traced_convolution
+
+pytest.importorskip("tf2onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.parametrize("simplify", [False, True])
+def test_equals_tensorflow_and_keeps_the_names(simplify):
+    function = traced_convolution()
+    model = onnx_model(function, simplify=simplify)
+    assert [each.name for each in model.graph.input] == ["features"]
+    assert {each.name for each in model.graph.output} == {"halved", "sum"}
+    assert model.opset_import[0].version == 17
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    features = random_features()
+    received = session.run(["halved", "sum"], {"features": features})
+    expected = function(tf.constant(features))
+    np.testing.assert_allclose(received[0], expected["halved"], atol=1e-5)
+    np.testing.assert_allclose(received[1], expected["sum"], atol=1e-5)
+
+
+def test_is_silent(caplog, capfd):
+    caplog.set_level(logging.INFO)
+    onnx_model(traced_convolution())
+    assert not [record for record in caplog.records if record.name.startswith("tf2onnx")]
+    assert "tf2onnx" not in "".join(capfd.readouterr())
+
+
+def test_an_operation_that_onnx_has_not_is_refused():
+    specification = tf.TensorSpec((4,), tf.float32, name="features")
+    function = tf.function(lambda features: {"y": tf.math.betainc(features, features, features)})
+    with pytest.raises(ValueError, match=r"cannot be written as ONNX with opset 17.*Betainc"):
+        onnx_model(function.get_concrete_function(specification))
+
+
+def test_outputs_without_names_are_refused():
+    specification = tf.TensorSpec((4,), tf.float32, name="features")
+    function = tf.function(lambda features: features + 1.0)
+    with pytest.raises(ValueError, match="return a dictionary of tensors"):
+        onnx_model(function.get_concrete_function(specification))
