@@ -1,19 +1,49 @@
 """What every runtime offers: bytes of images in, class ids out, the same for all of them."""
 
 import abc
+import types
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.runtimes.serving_graph import MINIMUM_SIZE
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, MINIMUM_SIZE
 
 
 class Runner(abc.ABC):
     """A network in one runtime, ready to be evaluated, timed or asked.
 
-    Calls take and return host memory, so that a result that came back is a result that is finished.
-    A subclass implements `load`, `_class_ids`, `_logits` and `describe`; `load` must be harmless
-    when it is called again.
+    A call is two steps, so that what a runtime computes can be timed without the copy back:
+    `fetch(infer(images))`. A subclass implements `load`, `synchronize`, `describe`, `_infer` and
+    `_fetch`; `load` must be harmless when it is called again.
     """
+
+    _metadata: Mapping[str, Any] = types.MappingProxyType({})
+
+    # === What the network is ===
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the artefact's manifest says, such as `genotype` and `class_names`; maybe nothing."""
+        return dict(self._metadata)
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """The height and width of all images; None where they are free. May load the artefact."""
+        return None
+
+    @property
+    def batch_size(self) -> int | None:
+        """The number of images a call; None where it is free. May load the artefact."""
+        return None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Which of `class_ids` and `logits` can be had. May load the artefact."""
+        return (CLASS_IDS, LOGITS)
+
+    # === Calls ===
 
     @abc.abstractmethod
     def load(self) -> None:
@@ -29,11 +59,9 @@ class Runner(abc.ABC):
             uint8 class ids of shape `(batch, height, width)`.
 
         Raises:
-            ValueError: The images have another dtype or shape or are too small.
+            ValueError: See `infer`.
         """
-        check_images(images)
-        self.load()
-        return self._class_ids(images)
+        return self.fetch(self.infer(images))
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """The logits behind the class ids.
@@ -45,11 +73,34 @@ class Runner(abc.ABC):
             float32 logits of shape `(batch, height, width, num_classes)`.
 
         Raises:
-            ValueError: The images have another dtype or shape or are too small.
+            ValueError: See `infer`.
+        """
+        return self.fetch(self.infer(images, LOGITS))
+
+    def infer(self, images: np.ndarray, output: str = CLASS_IDS) -> Any:
+        """Starts a call and leaves its result where the runtime has it.
+
+        Args:
+            images: As for `__call__`.
+            output: `class_ids` or `logits`.
+
+        Returns:
+            A handle for `fetch`, good until the next `infer`. What it stands for may still be
+            computed until `synchronize` returns.
+
+        Raises:
+            ValueError: The images have another dtype or shape than the network takes, are too
+                small, or the artefact has no such output.
         """
         check_images(images)
         self.load()
-        return self._logits(images)
+        self._check_output(output)
+        self._check_size(images)
+        return self._infer(images, output)
+
+    def fetch(self, handle: Any) -> np.ndarray:
+        """The result behind a handle of `infer`, finished and in memory of its own."""
+        return self._fetch(handle)
 
     @abc.abstractmethod
     def synchronize(self) -> None:
@@ -60,16 +111,41 @@ class Runner(abc.ABC):
         """What a number measured here depends on, fit for JSON.
 
         Returns:
-            At least `runtime`, `version`, `precision`, `threads` and `device`.
+            At least `runtime`, `version`, `precision`, `threads` and `device`; `artefact_sha256`
+            of what lies in files and `genotype`, its id, where it is known.
         """
 
     @abc.abstractmethod
-    def _class_ids(self, images: np.ndarray) -> np.ndarray:
-        """`__call__` after the images were checked and the network was loaded."""
+    def _infer(self, images: np.ndarray, output: str) -> Any:
+        """`infer` after everything was checked and the network was loaded; copies nothing back."""
 
     @abc.abstractmethod
-    def _logits(self, images: np.ndarray) -> np.ndarray:
-        """`logits` after the images were checked and the network was loaded."""
+    def _fetch(self, handle: Any) -> np.ndarray:
+        """What `_infer` has computed."""
+
+    # === Checks ===
+
+    def _check_output(self, output: str) -> None:
+        if output not in (CLASS_IDS, LOGITS):
+            raise ValueError(
+                f"`output` must be {CLASS_IDS!r} or {LOGITS!r}. Received: output={output!r}"
+            )
+        if output not in self.outputs:
+            raise ValueError(
+                f"The artefact has no output {output!r}, only {', '.join(self.outputs)}; export it "
+                "again with --output=both."
+            )
+
+    def _check_size(self, images: np.ndarray) -> None:
+        expected = (self.batch_size, *(self.input_size or (None, None)))
+        received = images.shape[:3]
+        if any(e not in (None, r) for e, r in zip(expected, received, strict=True)):
+            spelled = "x".join("any" if size is None else str(size) for size in expected)
+            raise ValueError(
+                f"The artefact takes images of batch x height x width = {spelled}. Received: "
+                f"{'x'.join(map(str, received))}. Export it for this size with --input_size and "
+                "--batch_size, or resize the images."
+            )
 
 
 def check_images(images: np.ndarray) -> None:
@@ -85,3 +161,15 @@ def check_images(images: np.ndarray) -> None:
             f"Height and width of the images must be at least {MINIMUM_SIZE}. "
             f"Received: shape {shape}"
         )
+
+
+def genotype_fact(metadata: Mapping[str, Any]) -> dict[str, object]:
+    """`{"genotype": id}` if `metadata` holds a genotype's JSON, else nothing."""
+    value = metadata.get("genotype")
+    if not isinstance(value, dict):
+        return {}
+    try:
+        return {"genotype": Genotype.from_json(value).id}
+    except (ValueError, KeyError, TypeError):
+        # Someone else's artefact, or one of a later version: it can be run all the same.
+        return {}

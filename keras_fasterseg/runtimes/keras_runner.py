@@ -1,14 +1,15 @@
 """Runs a Keras model that is in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.runtimes.base import Runner, genotype_fact
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, ServingGraph
 
 
 class KerasRunner(Runner):
@@ -22,6 +23,7 @@ class KerasRunner(Runner):
         std: Standard deviation of the three channels, of images scaled to [0, 1].
         threads: Threads inside an operation. None takes what TensorFlow has; since the model has
             already started TensorFlow, another number than that raises.
+        metadata: What is known of the network, such as `genotype` with its JSON object.
 
     Raises:
         ValueError: See `ServingGraph`; or `threads` cannot be had any more.
@@ -33,14 +35,18 @@ class KerasRunner(Runner):
         mean: Sequence[float],
         std: Sequence[float],
         threads: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         tensorflow_device.request_threads(threads)
         self._graph = ServingGraph(model, mean=mean, std=std)
-        self._class_ids_function = self._compile(self._graph.class_ids)
-        self._logits_function = self._compile(self._graph.logits)
+        self._metadata = dict(metadata or {})
+        self._functions = {
+            CLASS_IDS: self._compile(self._graph.class_ids),
+            LOGITS: self._compile(self._graph.logits),
+        }
 
     def load(self) -> None:
-        self._class_ids_function.get_concrete_function()
+        self._functions[CLASS_IDS].get_concrete_function()
 
     def synchronize(self) -> None:
         tensorflow_device.synchronize()
@@ -52,13 +58,14 @@ class KerasRunner(Runner):
             "precision": self._graph.precision,
             "threads": tensorflow_device.intra_op_threads(),
             "device": tensorflow_device.device_name(),
+            **genotype_fact(self._metadata),
         }
 
-    def _class_ids(self, images: np.ndarray) -> np.ndarray:
-        return self._class_ids_function(tf.constant(images)).numpy()
+    def _infer(self, images: np.ndarray, output: str) -> Any:
+        return self._functions[output](tf.constant(images))
 
-    def _logits(self, images: np.ndarray) -> np.ndarray:
-        return self._logits_function(tf.constant(images)).numpy()
+    def _fetch(self, handle: Any) -> np.ndarray:
+        return handle.numpy()
 
     def _compile(self, function):
         return tf.function(

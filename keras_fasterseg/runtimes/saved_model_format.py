@@ -5,12 +5,14 @@ import pathlib
 from typing import Any
 
 from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
 
 CLASS_IDS_SIGNATURE = "serving_default"
 LOGITS_SIGNATURE = "logits"
 INPUT_NAME = "images"
 # Signature -> the name of its one output. Clients address these names: they never change.
-OUTPUT_NAMES = {CLASS_IDS_SIGNATURE: "class_ids", LOGITS_SIGNATURE: "logits"}
+OUTPUT_NAMES = {CLASS_IDS_SIGNATURE: CLASS_IDS, LOGITS_SIGNATURE: LOGITS}
+SIGNATURES = {output: signature for signature, output in OUTPUT_NAMES.items()}
 
 # TensorFlow leaves this folder of a SavedModel to its users.
 METADATA_FILE = pathlib.PurePosixPath("assets.extra/metadata.json")

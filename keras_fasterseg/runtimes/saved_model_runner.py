@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.base import Runner, genotype_fact
 from keras_fasterseg.runtimes.saved_model_format import (
-    CLASS_IDS_SIGNATURE,
     INPUT_NAME,
-    LOGITS_SIGNATURE,
     OUTPUT_NAMES,
+    SIGNATURES,
     artefact_digest,
     is_saved_model,
     read_metadata,
@@ -33,6 +32,8 @@ class SavedModelRunner(Runner):
             raises it for a SavedModel that is damaged or was not exported by this package.
     """
 
+    runtime = "saved_model"
+
     def __init__(self, path: PathLike, threads: int | None = None) -> None:
         self.path = pathlib.Path(path)
         if not is_saved_model(self.path):
@@ -40,7 +41,7 @@ class SavedModelRunner(Runner):
                 f"There is no SavedModel at {self.path}: pass the folder that holds "
                 "saved_model.pb, such as export/student/1."
             )
-        self.metadata: dict[str, Any] = read_metadata(self.path)
+        self._metadata = read_metadata(self.path)
         tensorflow_device.request_threads(threads)
         # The signatures do not keep alive the variables that they read.
         self._loaded: Any = None
@@ -57,23 +58,21 @@ class SavedModelRunner(Runner):
     def describe(self) -> dict[str, object]:
         # The digest proves that an accuracy and a frame rate belong to one and the same artefact.
         return {
-            "runtime": "saved_model",
+            "runtime": self.runtime,
             "version": f"tensorflow {tf.__version__}",
-            "precision": self.metadata.get("precision", "unknown"),
+            "precision": self._metadata.get("precision", "unknown"),
             "threads": tensorflow_device.intra_op_threads(),
             "device": tensorflow_device.device_name(),
             "artefact_sha256": artefact_digest(self.path),
+            **genotype_fact(self._metadata),
         }
 
-    def _class_ids(self, images: np.ndarray) -> np.ndarray:
-        return self._run(CLASS_IDS_SIGNATURE, images)
+    def _infer(self, images: np.ndarray, output: str) -> Any:
+        signature = SIGNATURES[output]
+        return self._loaded.signatures[signature](**{INPUT_NAME: tf.constant(images)})[output]
 
-    def _logits(self, images: np.ndarray) -> np.ndarray:
-        return self._run(LOGITS_SIGNATURE, images)
-
-    def _run(self, signature: str, images: np.ndarray) -> np.ndarray:
-        outputs = self._loaded.signatures[signature](**{INPUT_NAME: tf.constant(images)})
-        return outputs[OUTPUT_NAMES[signature]].numpy()
+    def _fetch(self, handle: Any) -> np.ndarray:
+        return handle.numpy()
 
 
 def _load(path: pathlib.Path) -> Any:

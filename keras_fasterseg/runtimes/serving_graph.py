@@ -14,6 +14,9 @@ from keras_fasterseg.layers.padding import (
     pad_to_multiple,
 )
 
+CLASS_IDS = "class_ids"
+LOGITS = "logits"
+
 MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
 
 
@@ -68,13 +71,25 @@ class ServingGraph:
                 not as announced or do not fit uint8.
             tf.errors.InvalidArgumentError: The same sizes, where they are known only at run time.
         """
-        # Cropping ids instead of logits moves num_classes * 4 times fewer bytes, same result.
-        ids = tf.argmax(self._padded_logits(images), axis=-1, output_type=tf.int32)
-        return tf.cast(crop_to_size(ids, *_size(images)), tf.uint8)
+        return self.outputs(images, (CLASS_IDS,))[CLASS_IDS]
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """The logits behind `class_ids`, float32 of shape `(batch, height, width, classes)`."""
-        return crop_to_size(self._padded_logits(images), *_size(images))
+        return self.outputs(images, (LOGITS,))[LOGITS]
+
+    def outputs(
+        self, images: tf.Tensor, names: Sequence[str] = (CLASS_IDS, LOGITS)
+    ) -> dict[str, tf.Tensor]:
+        """Several outputs of one run of the network, by name; see `class_ids` and `logits`."""
+        logits = self._padded_logits(images)
+        outputs = {}
+        if CLASS_IDS in names:
+            # Cropping ids instead of logits moves num_classes * 4 times fewer bytes, same result.
+            ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
+            outputs[CLASS_IDS] = tf.cast(_crop_like(ids, images), tf.uint8)
+        if LOGITS in names:
+            outputs[LOGITS] = _crop_like(logits, images)
+        return outputs
 
     def _padded_logits(self, images: tf.Tensor) -> tf.Tensor:
         _check_size(images)
@@ -109,6 +124,13 @@ def _compute_dtypes(model: keras.Model) -> set[str]:
         elif layer.weights:
             dtypes.add(layer.compute_dtype)
     return dtypes
+
+
+def _crop_like(maps: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Crops `maps` to the size of `images`; nothing is left in the graph where they fit already."""
+    if images.shape[1:3].is_fully_defined() and maps.shape[1:3] == images.shape[1:3]:
+        return maps
+    return crop_to_size(maps, *_size(images))
 
 
 def _size(images: tf.Tensor) -> tuple[Any, Any]:
