@@ -1,4 +1,4 @@
-"""Converts weights or architectures of the released PyTorch code into files of this package."""
+"""Converts what the released PyTorch code comes with into files of this package."""
 
 from tools import command  # isort: skip
 
@@ -9,15 +9,22 @@ from keras_fasterseg.genotype import SCALES
 from keras_fasterseg.pipelines import convert_reference, genotypes, settings
 
 KIND = flags.DEFINE_enum(
-    "kind", "network", ["network", "supernet", "architecture"], "What the file holds."
+    "kind",
+    "network",
+    ["network", "supernet", "architecture", "latency_table"],
+    "What the file holds.",
 )
 WEIGHTS = flags.DEFINE_string(
-    "weights", None, "The file: .npz by state-dict names, or .pt with PyTorch.", required=True
+    "weights",
+    None,
+    "The file: .npz by state-dict names, or .pt with PyTorch; .json of a latency table.",
+    required=True,
 )
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "File to write: .keras of a network, .weights.h5 of a supernet, .json of an architecture.",
+    "File to write: .keras of a network, .weights.h5 of a supernet, .json of an architecture or of "
+    "a latency table.",
     required=True,
 )
 GENOTYPE = flags.DEFINE_string(
@@ -62,6 +69,8 @@ def _convert() -> convert_reference.ConversionReport:
         return convert_reference.convert_supernet(
             WEIGHTS.value, supernet, OUTPUT.value, ALLOW_PARTIAL.value
         )
+    if KIND.value == "latency_table":
+        return convert_reference.convert_latency_table(WEIGHTS.value, OUTPUT.value)
     return convert_reference.convert_architecture(
         WEIGHTS.value,
         ROLE.value,

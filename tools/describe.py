@@ -7,8 +7,7 @@ import json
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines import describe, genotypes
+from keras_fasterseg.pipelines import describe, genotypes, latency_tables
 
 GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
@@ -25,11 +24,12 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    path = LATENCY_TABLE.value
     description = describe.describe(
         genotypes.resolve_genotype(GENOTYPE.value),
         INPUT_SIZE.value,
         NUM_CLASSES.value,
-        table=LatencyTable.load(LATENCY_TABLE.value) if LATENCY_TABLE.value else None,
+        table=latency_tables.load_table(path, INPUT_SIZE.value) if path else None,
         name=GENOTYPE.value,
     )
     if JSON.value:

@@ -36,6 +36,15 @@ _METADATA = TableMetadata(
 )
 
 
+def is_reference_table(path: PathLike) -> bool:
+    """Whether `path` is a JSON file with an object `table`, as the released one has."""
+    try:
+        value = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(value, dict) and isinstance(value.get("table"), dict)
+
+
 def load_reference_table(path: PathLike) -> LatencyTable:
     """The released latency table for images of 1024×2048, converted from JSON.
 

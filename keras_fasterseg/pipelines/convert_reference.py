@@ -1,4 +1,4 @@
-"""Job: weights and architectures of the released PyTorch code as files of this package."""
+"""Job: what the released PyTorch code comes with as files of this package."""
 
 import pathlib
 import re
@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.pipelines.released_weights import read_released_weights
 from keras_fasterseg.pipelines.settings import SupernetSettings, require
 from keras_fasterseg.pipelines.supernets import build_search_space
@@ -125,6 +126,23 @@ def convert_architecture(
         )
         genotype.save(output)
     return report
+
+
+def convert_latency_table(source: PathLike, output: PathLike) -> ConversionReport:
+    """Writes the released latency table as a table of this package to `output`, a `.json` file.
+
+    Args:
+        source: The released table as JSON: an object whose `table` maps operations to milliseconds.
+        output: The file to write.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not that table, or `output` has another suffix.
+    """
+    _check_suffix(output, ".json")
+    table = load_reference_table(source)
+    table.save(output)
+    return ConversionReport(len(table), (), (), ())
 
 
 def is_complete(report: ConversionReport) -> bool:

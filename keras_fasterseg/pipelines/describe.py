@@ -1,5 +1,6 @@
 """Job: a network on paper, stage by stage: sizes, parameters, operations, predicted latency."""
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,13 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import multiply_accumulates, parameters
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.genotypes import SPACE
-from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages
+from keras_fasterseg.pipelines.latency_tables import check_table_size
+from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages, serving_key
 
 IDENTITY = "identity"
+SERVING = "serving"
+
+_DEAREST = 5
 
 
 def describe(
@@ -26,12 +31,15 @@ def describe(
 
     `parameters_training` counts the auxiliary heads, all other totals are of the deployed network.
     `branches` numbers the scales as the released code does: 0 for 1/8, 1 for 1/16, 2 for 1/32.
+    With a table, an operation's `latency_share` is its part of `latency_ms_sum`, the sum of the
+    rows; `latency_ms_predicted` is that sum by the table's calibration, if there is one. What
+    surrounds the network is a stage `serving` if the table was measured with it.
 
     Args:
         genotype: The network.
         input_size: Height and width of the images, multiples of 32.
         num_classes: Number of classes.
-        table: Adds the latency of each operation and their sum.
+        table: Adds the latency of each operation, its share, their sum and the prediction.
         name: What the user calls the network; its id if there is no name.
 
     Raises:
@@ -43,7 +51,10 @@ def describe(
         raise ValueError(f"A network needs a class. Received: num_classes={num_classes}")
     if table is not None:
         _check_table(table, genotype, input_size)
-    stages = network_stages(genotype, input_size, num_classes)
+    stages = list(network_stages(genotype, input_size, num_classes))
+    serving = serving_key(input_size, num_classes)
+    if table is not None and serving in table:
+        stages.append(Stage(SERVING, (serving,)))
     rows = [row for stage in stages for row in _rows(stage, table)]
     deployed = [row for row in rows if not row["training_only"]]
     description = {
@@ -59,9 +70,14 @@ def describe(
         "macs": sum(row["macs"] for row in deployed),
     }
     if table is not None:
-        latency_ms = sum(row["latency_ms"] for row in deployed)
-        description["latency_ms_predicted"] = latency_ms
-        description["fps_predicted"] = 1000.0 / latency_ms
+        sum_ms = sum(row["latency_ms"] for row in deployed)
+        for row in deployed:
+            row["latency_share"] = row["latency_ms"] / sum_ms
+        keys = [key for stage in stages if not stage.training_only for key in stage.keys]
+        predicted_ms = table.predicted_ms(keys)
+        description["latency_ms_sum"] = sum_ms
+        description["latency_ms_predicted"] = predicted_ms
+        description["fps_predicted"] = 1000.0 / predicted_ms
     return {**description, "stages": rows}
 
 
@@ -71,8 +87,8 @@ def description_tables(description: dict[str, Any]) -> str:
     fields = ["name", "operation", "input", "filters", "stride", "parameters", "macs"]
     timed = "latency_ms_predicted" in description
     if timed:
-        headers.append("latency ms")
-        fields.append("latency_ms")
+        headers += ["latency ms", "share"]
+        fields += ["latency_ms", "latency_share"]
     rows = [_readable(row) for row in description["stages"]]
     stages = tabulate.tabulate(
         [[row.get(field, "") for field in fields] for row in rows],
@@ -91,6 +107,10 @@ def description_tables(description: dict[str, Any]) -> str:
         ("multiply-accumulates", f"{description['macs']:,}"),
     ]
     if timed:
+        totals.append(("dearest", _dearest(description["stages"])))
+        # Without a calibration both are the same number.
+        if description["latency_ms_sum"] != description["latency_ms_predicted"]:
+            totals.append(("sum of the rows, ms", f"{description['latency_ms_sum']:.3f}"))
         totals.append(("predicted latency, ms", f"{description['latency_ms_predicted']:.3f}"))
         totals.append(("predicted FPS", f"{description['fps_predicted']:.1f}"))
     return f"{stages}\n\n{tabulate.tabulate(totals, tablefmt='plain', disable_numparse=True)}"
@@ -111,6 +131,8 @@ def _rows(stage: Stage, table: LatencyTable | None) -> Iterator[dict[str, Any]]:
 
 
 def _cost(key: OpKey) -> dict[str, Any]:
+    # What surrounds the network has no convolution.
+    learned = key.operation != SERVING
     return {
         "operation": key.operation,
         "height": key.height,
@@ -118,9 +140,17 @@ def _cost(key: OpKey) -> dict[str, Any]:
         "in_filters": key.in_filters,
         "out_filters": key.out_filters,
         "stride": key.stride,
-        "parameters": parameters(key),
-        "macs": multiply_accumulates(key),
+        "parameters": parameters(key) if learned else 0,
+        "macs": multiply_accumulates(key) if learned else 0,
     }
+
+
+def _dearest(rows: list[dict[str, Any]]) -> str:
+    """The stages with the largest shares of the latency, in falling order."""
+    shares = collections.Counter()
+    for row in rows:
+        shares[row["name"]] += row.get("latency_share", 0.0)
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares.most_common(_DEAREST))
 
 
 def _readable(row: dict[str, Any]) -> dict[str, str]:
@@ -136,6 +166,7 @@ def _readable(row: dict[str, Any]) -> dict[str, str]:
         readable["stride"] = str(row["stride"])
     if "latency_ms" in row:
         readable["latency_ms"] = f"{row['latency_ms']:.4f}"
+        readable["latency_share"] = f"{row['latency_share']:.1%}"
     return readable
 
 
@@ -145,9 +176,4 @@ def _check_table(table: LatencyTable, genotype: Genotype, input_size: tuple[int,
             f"The latency table is of the search space {table.metadata.space!r}, the network of "
             f"{genotype.space!r}; let both agree."
         )
-    if tuple(table.metadata.input_size) != tuple(input_size):
-        height, width = table.metadata.input_size
-        raise ValueError(
-            f"The latency table holds for images of {height}x{width}, not for "
-            f"{input_size[0]}x{input_size[1]}; let both agree."
-        )
+    check_table_size(table, input_size)

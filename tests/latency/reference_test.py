@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import load_reference_table
+from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
 from tests.latency.reference_costs import node_filters, reference_table, stem_ms
 from tests.shared import shared_path
 
@@ -108,3 +108,14 @@ def test_a_foreign_file_is_refused(tmp_path, value, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_reference_table(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_released_table_is_told_from_other_files(tmp_path):
+    assert is_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
+    own = tmp_path / "own.json"
+    reference_table().save(own)
+    assert not is_reference_table(own)
+    assert not is_reference_table(tmp_path / "gone.json")
+    for text in ("", "[1]", '{"table": 1}'):
+        own.write_text(text)
+        assert not is_reference_table(own)

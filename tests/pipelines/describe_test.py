@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.genotype import SCALES, BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
@@ -13,7 +14,12 @@ from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.pipelines.describe import describe, description_tables
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.fasterseg.stages import (
+    network_stages,
+    predicted_latency_ms,
+    serving_key,
+)
+from tests.latency.reference_costs import reference_table
 from tests.shared import shared_path
 
 HALF = 6 / 12
@@ -68,7 +74,20 @@ def test_predicted_latency_of_the_published_student():
     table = load_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
     description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
     assert description["latency_ms_predicted"] == pytest.approx(5.701835681642834, rel=1e-12)
+    assert description["latency_ms_sum"] == description["latency_ms_predicted"]
     assert description["fps_predicted"] == pytest.approx(1000 / 5.701835681642834, rel=1e-12)
+    head = description["stages"][-3]
+    assert head["name"] == "head"
+    # 0.664515... ms of the released table over the sum.
+    assert head["latency_share"] == head["latency_ms"] / description["latency_ms_sum"]
+    assert head["latency_share"] == pytest.approx(0.117, abs=5e-4)
+
+
+def test_as_the_released_code_charges_the_published_student_is_dearer():
+    """Golden number: conv_2x_downup at the row of conv_2x."""
+    table = reference_table(charged_as_released=True)
+    description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
+    assert description["latency_ms_predicted"] == pytest.approx(6.413977051133728, rel=1e-12)
 
 
 def test_stages_of_a_small_network():
@@ -106,6 +125,63 @@ def test_latency_of_every_stage_but_those_of_training():
     assert latencies == [*expected[:6], 0.0, *expected[6:]]
     assert "latency_ms" not in description["stages"][-1]
     assert description["latency_ms_predicted"] == sum(expected)
+    assert description["latency_ms_sum"] == sum(expected)
+    assert [row["latency_share"] for row in description["stages"][:-1]] == [
+        latency / sum(expected) for latency in latencies
+    ]
+    assert "latency_share" not in description["stages"][-1]
+
+
+def serving_table(size, calibration=None):
+    """A row for everything that is deployed, the last and dearest for what surrounds it."""
+    stages = network_stages(small_genotype(), size, 3)
+    keys = [key for stage in stages if not stage.training_only for key in stage.keys]
+    return table_of([*keys, serving_key(size, 3)], size).calibrated(calibration)
+
+
+def test_what_surrounds_the_network_is_a_stage_of_its_own():
+    size = (64, 128)
+    table = serving_table(size)
+    description = describe(small_genotype(), size, 3, table)
+    serving = description["stages"][-1]
+    assert serving["name"] == serving["operation"] == "serving"
+    assert serving["latency_ms"] == len(table)
+    assert (serving["parameters"], serving["macs"]) == (0, 0)
+    plain = describe(small_genotype(), size, 3)
+    for total in ("parameters_training", "parameters_inference", "macs"):
+        assert description[total] == plain[total]
+    shares = [row["latency_share"] for row in description["stages"] if not row["training_only"]]
+    assert sum(shares) == pytest.approx(1, abs=1e-12)
+    # Rows of 1 to n ms.
+    assert description["latency_ms_sum"] == len(table) * (len(table) + 1) / 2
+    assert description["latency_ms_sum"] == predicted_latency_ms(small_genotype(), table, 3)
+
+
+def test_a_calibration_changes_the_prediction_but_no_row():
+    size, calibration = (64, 128), Calibration(0.5, 3.0, 4)
+    plain, table = serving_table(size), serving_table(size, calibration)
+    description = describe(small_genotype(), size, 3, table)
+    without = describe(small_genotype(), size, 3, plain)
+    assert description["stages"] == without["stages"]
+    assert description["latency_ms_sum"] == without["latency_ms_sum"]
+    predicted = 0.5 * without["latency_ms_sum"] + 3.0
+    assert description["latency_ms_predicted"] == predicted
+    assert description["fps_predicted"] == 1000 / predicted
+    assert predicted == predicted_latency_ms(small_genotype(), table, 3)
+    assert "sum of the rows, ms" in description_tables(description)
+    assert "sum of the rows, ms" not in description_tables(without)
+
+
+def test_the_dearest_stages_are_named_in_falling_order():
+    size = (64, 128)
+    description = describe(small_genotype(), size, 3, serving_table(size))
+    (line,) = (
+        line for line in description_tables(description).splitlines() if line.startswith("dearest")
+    )
+    # 13 rows of 1 to 13 ms make 91; the decoder's two operations are one stage of 9 + 10 ms.
+    assert line.split(maxsplit=1)[1] == (
+        "branch_16_fusion_8 20.9%, serving 14.3%, head 13.2%, fusion 12.1%, branch_16_cell_05 8.8%"
+    )
 
 
 def test_tables_for_people():

@@ -5,6 +5,8 @@ import pytest
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.reference import load_reference_table
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.shared import shared_path
 from tests.tools.run_tool import run_tool, sentence
@@ -34,6 +36,28 @@ def test_architecture(tmp_path, logits):
     assert [branch.scale for branch in Genotype.load(output).branches] == [8, 32]
 
 
+def test_latency_table(tmp_path):
+    released, output = shared_path("fixtures/latency_1080ti_trt5.json"), tmp_path / "table.json"
+    arguments = ("--kind=latency_table", f"--weights={released}", f"--output={output}")
+    finished = run_tool("convert_reference", *arguments)
+    assert finished.status == 0, finished
+    assert finished.stdout.splitlines()[0] == "converted: 667"
+    assert LatencyTable.load(output) == load_reference_table(released)
+
+    cut = tmp_path / "cut.json"
+    cut.write_bytes(released.read_bytes()[:2000])
+    foreign = tmp_path / "foreign.json"
+    foreign.write_text('{"table": {"Pool_H1_W1_Cin1_stride1": 1.0}}')
+    for path, message in (
+        (cut, f"{cut} is not a JSON file"),
+        (foreign, f"{foreign} is not the released latency table: 'Pool_H1_W1_Cin1_stride1'"),
+        (output, f"{output} is not the released latency table: it has no object `table`"),
+    ):
+        wrong = ("--kind=latency_table", f"--weights={path}", f"--output={tmp_path}/other.json")
+        assert message in sentence(run_tool("convert_reference", *wrong))
+        assert not (tmp_path / "other.json").exists()
+
+
 def test_leftovers_are_named_and_end_in_failure(tmp_path):
     weights, output = tmp_path / "weights.npz", tmp_path / "network.keras"
     with np.load(shared_path("fixtures/net_student.npz")) as file:
@@ -56,6 +80,14 @@ def test_leftovers_are_named_and_end_in_failure(tmp_path):
         (("--weights=gone.npz", "--output=a.h5"), "must be a .keras file"),
         (("--weights=gone.npz", "--output=a.keras", "--kind=head"), "--kind"),
         (("--weights=gone.npz",), "--output"),
+        (
+            ("--weights=gone.json", "--output=a.json", "--kind=latency_table"),
+            "There is no file gone.json",
+        ),
+        (
+            ("--weights=gone.json", "--output=a.npz", "--kind=latency_table"),
+            "must be a .json file",
+        ),
         (("--weights=gone.npz", "--output=a.keras", "--genotype=gone"), "neither a preset"),
     ],
 )

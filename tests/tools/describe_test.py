@@ -55,6 +55,24 @@ def test_tables_from_a_file_with_predicted_latency(tmp_path):
     # 1000 / 5.701835681642834 frames a second.
     assert "5.702" in finished.stdout
     assert "175.4" in finished.stdout
+    assert "dearest" in finished.stdout
+
+
+def test_the_released_table_as_it_is():
+    released = shared_path("fixtures/latency_1080ti_trt5.json")
+    arguments = ("--genotype=fasterseg_student", f"--latency_table={released}")
+    finished = run_tool("describe", "--json", *arguments)
+    value = json.loads(finished.stdout)
+    # The golden number of the released table.
+    assert value["latency_ms_predicted"] == pytest.approx(5.701835681642834, rel=1e-12)
+    shares = [row.get("latency_share", 0.0) for row in value["stages"]]
+    assert sum(shares) == pytest.approx(1, abs=1e-12)
+    assert finished.stderr.count("was measured on NVIDIA GeForce GTX 1080 Ti") == 1
+
+    message = sentence(run_tool("describe", *arguments, "--input_size=512x1024"))
+    assert message == (
+        f"describe.py: {released} holds for images of 1024x2048, not for 512x1024; let both agree."
+    )
 
 
 def test_as_a_program_of_its_own():

@@ -1,0 +1,91 @@
+"""Tests of reading a table that a user names."""
+
+import sys
+
+import pytest
+from absl import logging
+
+from keras_fasterseg.benchmark.environment import cpu_model
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines.latency_tables import check_table_size, foreign_device, load_table
+from keras_fasterseg.runtimes import tensorflow_device
+from tests.latency.reference_costs import reference_table
+from tests.shared import shared_path
+
+
+def table_of(device: str) -> LatencyTable:
+    metadata = TableMetadata(
+        "fasterseg", (64, 128), Fingerprint(device, "onnxruntime", "1", "float32", 1, 1)
+    )
+    return LatencyTable({OpKey("conv", 8, 16, 8, 8, 1): LatencyRow(1.0, 1.0, 1.0, 1)}, metadata)
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """What is logged, with how often at most."""
+    received = []
+    monkeypatch.setattr(
+        logging,
+        "log_first_n",
+        lambda level, message, count, *values: received.append((level, count, message % values)),
+    )
+    return received
+
+
+def test_own_tables_and_the_released_one_are_read(tmp_path, warnings):
+    path = tmp_path / "table.json"
+    table_of(cpu_model()).save(path)
+    assert load_table(path) == LatencyTable.load(path) == load_table(path, (64, 128))
+    assert warnings == []
+    released = load_table(shared_path("fixtures/latency_1080ti_trt5.json"), (1024, 2048))
+    assert released == reference_table()
+
+
+def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):
+    path = tmp_path / "table.json"
+    table_of("another machine").save(path)
+    load_table(path)
+    ((level, count, message),) = warnings
+    assert (level, count) == (logging.WARNING, 1)
+    assert message.startswith(f"{path} was measured on another machine, but this machine runs on ")
+    assert "python -m tools.measure_latency" in message
+
+
+def test_the_cpu_and_the_gpu_of_this_machine_are_its_own(monkeypatch):
+    monkeypatch.setattr(tensorflow_device, "device_name", lambda: "NVIDIA H200")
+    assert foreign_device(table_of(cpu_model())) is None
+    assert foreign_device(table_of("NVIDIA H200")) is None
+    assert foreign_device(table_of("Tesla T4")) == "NVIDIA H200"
+    monkeypatch.setattr(tensorflow_device, "device_name", lambda: "CPU")
+    assert foreign_device(table_of("NVIDIA H200")) == cpu_model()
+
+
+def test_tensorflow_is_not_started_to_learn_of_a_gpu(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    assert foreign_device(table_of("NVIDIA H200")) is None
+
+
+def test_a_table_of_another_size_is_refused_by_name(tmp_path):
+    path = tmp_path / "table.json"
+    table = table_of(cpu_model())
+    table.save(path)
+    with pytest.raises(
+        ValueError, match="holds for images of 64x128, not for 64x64; let"
+    ) as caught:
+        load_table(path, (64, 64))
+    assert str(caught.value).startswith(str(path))
+    with pytest.raises(ValueError, match="The latency table holds for images of 64x128"):
+        check_table_size(table, (128, 64))
+    check_table_size(table, (64, 128))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": {}}', '{"table": []}'])
+def test_what_is_no_table_is_refused(tmp_path, text):
+    path = tmp_path / "table.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"table\.json cannot be read as a latency table"):
+        load_table(path)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        load_table(tmp_path / "gone.json")
