@@ -5,22 +5,51 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines import run, settings
+from keras_fasterseg.pipelines.verify_latency import SCATTER, verify_latency
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
+VERIFY = flags.DEFINE_integer(
+    "verify",
+    0,
+    "Random networks that are then measured whole and compared with what the table predicts, "
+    "at least 3; 0: none.",
+    lower_bound=0,
+)
 settings_flags.define_settings(settings.SupernetSettings)
 settings_flags.define_settings(settings.LatencySettings)
 flags.adopt_module_key_flags(settings_flags)
+# Here there is nothing else that these could mean.
+flags.DEFINE_alias("input_size", "latency_size")
+flags.DEFINE_alias("runtime", "latency_runtime")
+flags.DEFINE_alias("threads", "latency_threads")
+flags.DEFINE_alias("time_budget", "latency_time_budget")
+flags.DEFINE_alias("calibrate", "latency_calibration")
 
 
 def main() -> None:
-    table = run.Run(WORKDIR.value).measure_latency(
-        settings_flags.read_settings(settings.SupernetSettings),
-        settings_flags.read_settings(settings.LatencySettings),
-        NUM_CLASSES.value,
+    supernet = settings_flags.read_settings(settings.SupernetSettings)
+    path = run.Run(WORKDIR.value).measure_latency(
+        supernet, settings_flags.read_settings(settings.LatencySettings), NUM_CLASSES.value
     )
-    print(f"The latency table is {table}")
+    table = LatencyTable.load(path)
+    print(f"The latency table is {path}: {len(table)} operations.")
+    if VERIFY.value:
+        result = verify_latency(path.parent, table, supernet, NUM_CLASSES.value, VERIFY.value)
+        for name in ("sum", "calibrated"):
+            if name in result:
+                print(f"{VERIFY.value} random networks, {name}: {_judged(result[name])}")
+        print(f"Predicted against measured: {path.parent / SCATTER}")
+
+
+def _judged(agreement: dict[str, float]) -> str:
+    return (
+        f"Spearman {agreement['spearman']:.3f}, relative error "
+        f"{100 * agreement['median_relative_error']:.1f} % (median), "
+        f"{100 * agreement['worst_relative_error']:.1f} % (worst)"
+    )
 
 
 if __name__ == "__main__":

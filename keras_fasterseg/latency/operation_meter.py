@@ -1,30 +1,31 @@
-"""Times one operation on one runtime."""
+"""Times operations on one runtime, without what calling the runtime costs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import keras
 import numpy as np
 
+from keras_fasterseg.latency.median_interval import median_interval
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow
 
+Call = Callable[[], object]
+
+RESOLUTION_MS = 1e-3
+"""The least latency that a row states; a difference of two times cannot be trusted below it."""
+
 
 class OperationRunner(Protocol):
-    """What runs an operation on the device. It holds one model at a time."""
+    """What makes graphs of operations on the device. A call returns when its work is done."""
 
-    def load(self, model: keras.Model) -> None:
-        """Prepares `model` in place of the one before."""
+    def copies(self, key: OpKey, copies: int) -> Call:
+        """Runs `copies` operations of `key` one after another, each with an input of its own."""
         ...
 
-    def __call__(self, inputs: Any) -> Any:
-        """Runs the model on a float32 tensor `(1, height, width, channels)`; may return early."""
-        ...
-
-    def synchronize(self) -> None:
-        """Waits until all runs that were started are finished."""
+    def empty(self, key: OpKey, copies: int) -> Call:
+        """The same graph, from the same inputs to outputs of the same kind, without operations."""
         ...
 
 
@@ -34,69 +35,126 @@ class MeasurementSchedule:
 
     Attributes:
         warmup: Runs before the first that counts; they pay for compilation and cold caches.
-        repetitions: Measurements, of which the percentiles are taken.
-        calls: Runs in one measurement, which is divided by it. More than one hides what starting
-            and waiting cost where a single run is shorter than that, as on a GPU.
+        min_repetitions: Least number of measurements, of which the median is taken.
+        max_repetitions: Largest number of measurements.
+        precision: Measuring ends when the 95 % confidence interval of the median reaches no further
+            than this share of the median to either side.
+        copies_ms: A graph holds so many copies of an operation that it runs about this long.
+        max_copies: Most copies in a graph.
 
     Raises:
-        ValueError: `warmup` is negative, or `repetitions` or `calls` is below 1.
+        ValueError: A number is out of its range.
     """
 
-    warmup: int = 10
-    repetitions: int = 50
-    calls: int = 1
+    warmup: int = 3
+    min_repetitions: int = 10
+    max_repetitions: int = 300
+    precision: float = 0.02
+    copies_ms: float = 8.0
+    max_copies: int = 8
 
     def __post_init__(self) -> None:
-        for name, minimum in (("warmup", 0), ("repetitions", 1), ("calls", 1)):
+        for name, minimum in (("warmup", 0), ("min_repetitions", 1), ("max_copies", 1)):
             if getattr(self, name) < minimum:
                 raise ValueError(
                     f"`{name}` must be at least {minimum}. Received: {name}={getattr(self, name)}"
                 )
+        if self.max_repetitions < self.min_repetitions:
+            raise ValueError(
+                "`max_repetitions` must be at least `min_repetitions`. Received: "
+                f"{self.max_repetitions} and {self.min_repetitions}"
+            )
+        if not self.precision > 0 or not self.copies_ms > 0:
+            raise ValueError(
+                "`precision` and `copies_ms` must be positive. Received: "
+                f"precision={self.precision}, copies_ms={self.copies_ms}"
+            )
 
 
 class OperationMeter:
-    """Measures the latency of operations at batch size 1: `row = meter(key)`.
+    """Measures the latency of operations at batch size 1.
+
+    A single operation can be shorter than the call of its runtime. So a graph runs k copies of it,
+    a second one differs only in that it has no operations, and a measurement is the difference of
+    the two times, taken one after the other, over k. `serving` alone is timed as it is, calling
+    included, for a network is called once.
+
+    Operations that are measured together take turns, measurement by measurement, so that a load
+    that comes and goes meets all of them.
 
     Args:
-        build: Makes the model of an operation; its input is `(1, height, width, in_filters)`.
-        runner: Runs the model on the device.
-        schedule: How often.
+        runner: Makes the graphs on the device.
+        schedule: How often they run.
         clock: Seconds that pass, as `time.perf_counter`.
     """
 
     def __init__(
         self,
-        build: Callable[[OpKey], keras.Model],
         runner: OperationRunner,
         schedule: MeasurementSchedule | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ):
-        self._build = build
         self._runner = runner
         self._schedule = schedule or MeasurementSchedule()
         self._clock = clock
 
-    def __call__(self, key: OpKey) -> LatencyRow:
-        """The median and the 10th and 90th percentile of the repetitions, in milliseconds."""
-        self._runner.load(self._build(key))
-        # A tensor of the backend lies on the device already, so that no repetition times a copy.
-        inputs = keras.ops.convert_to_tensor(_random_images(key))
-        for _ in range(self._schedule.warmup):
-            self._runner(inputs)
-        self._runner.synchronize()
-        seconds = [self._time(inputs) for _ in range(self._schedule.repetitions)]
-        p10, median, p90 = np.percentile(seconds, (10, 50, 90)) * 1000.0
-        return LatencyRow(float(median), float(p10), float(p90), self._schedule.repetitions)
+    def __call__(
+        self, keys: Iterable[OpKey], seconds: float | None = None
+    ) -> dict[OpKey, LatencyRow]:
+        """The median and the 10th and 90th percentile of each operation, in milliseconds.
 
-    def _time(self, inputs: Any) -> float:
+        Args:
+            keys: The operations, measured in turns.
+            seconds: When the measurements have lasted so long, none follows beyond the least
+                number; None: only the schedule ends them.
+        """
+        graphs = {key: self._graphs(key) for key in dict.fromkeys(keys)}
+        measured: dict[OpKey, list[float]] = {key: [] for key in graphs}
+        for pair, _ in graphs.values():
+            for call in pair * self._schedule.warmup:
+                call()
+        end = None if seconds is None else self._clock() + seconds
+        pending = list(graphs)
+        while pending:
+            for key in pending:
+                measured[key].append(self._measure(*graphs[key]))
+            late = end is not None and self._clock() >= end
+            pending = [key for key in pending if not self._suffices(measured[key], late)]
+        return {key: _row(milliseconds) for key, milliseconds in measured.items()}
+
+    def _graphs(self, key: OpKey) -> tuple[tuple[Call, ...], int]:
+        """The graph with the operation and the one without, and how many copies the first has."""
+        single = self._runner.copies(key, 1)
+        if key.operation == "serving":
+            return (single,), 1
+        single()
+        once_ms = min(1000.0 * self._time(single) for _ in range(2))
+        copies = int(
+            np.clip(np.ceil(self._schedule.copies_ms / once_ms), 1, self._schedule.max_copies)
+        )
+        graph = single if copies == 1 else self._runner.copies(key, copies)
+        return (graph, self._runner.empty(key, copies)), copies
+
+    def _measure(self, pair: tuple[Call, ...], copies: int) -> float:
+        graph, *empty = pair
+        return 1000.0 * (self._time(graph) - sum(map(self._time, empty))) / copies
+
+    def _time(self, call: Call) -> float:
         start = self._clock()
-        for _ in range(self._schedule.calls):
-            self._runner(inputs)
-        self._runner.synchronize()
-        return (self._clock() - start) / self._schedule.calls
+        call()
+        return self._clock() - start
+
+    def _suffices(self, milliseconds: list[float], late: bool) -> bool:
+        if len(milliseconds) < self._schedule.min_repetitions:
+            return False
+        if late or len(milliseconds) >= self._schedule.max_repetitions:
+            return True
+        low, high = median_interval(milliseconds)
+        median = float(np.median(milliseconds))
+        return max(high - median, median - low) <= self._schedule.precision * median
 
 
-def _random_images(key: OpKey) -> np.ndarray:
-    generator = np.random.default_rng(seed=0)
-    shape = (1, key.height, key.width, key.in_filters)
-    return generator.standard_normal(shape, dtype=np.float32)
+def _row(milliseconds: list[float]) -> LatencyRow:
+    p10, median, p90 = (float(value) for value in np.percentile(milliseconds, (10, 50, 90)))
+    median = max(median, RESOLUTION_MS)
+    return LatencyRow(median, min(p10, median), max(p90, median), len(milliseconds))

@@ -1,62 +1,190 @@
-"""Fills a latency table, operation by operation, and survives being stopped."""
+"""Fills a latency table group by group, watches that the device stays the same, and can stop."""
 
-from collections.abc import Callable, Iterable
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from absl import logging
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
 from keras_fasterseg.progress import progress_bar
 
 
+class Meter(Protocol):
+    """What measures operations in turns; an `OperationMeter`."""
+
+    def __call__(self, keys: Iterable[OpKey], seconds: float | None) -> dict[OpKey, LatencyRow]:
+        """A row for each of `keys`; after `seconds` no more is measured than there must be."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProfileSchedule:
+    """How a table is filled.
+
+    Attributes:
+        time_budget_s: Seconds that the missing rows may take in all; None: as long as they need.
+        group: Operations that are measured in turns with one another and with the pilot.
+        max_drift: Where the pilot, an operation of middling work that every group measures again,
+            differs from what it usually takes by more than this share, so is the group.
+        attempts: Measurements of a group, of which the one of the least drift is taken.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    time_budget_s: float | None = None
+    group: int = 8
+    max_drift: float = 0.05
+    attempts: int = 3
+
+    def __post_init__(self) -> None:
+        if self.time_budget_s is not None and not self.time_budget_s > 0:
+            raise ValueError(
+                f"`time_budget_s` must be positive. Received: time_budget_s={self.time_budget_s}"
+            )
+        if min(self.group, self.attempts) < 1 or not self.max_drift > 0:
+            raise ValueError(
+                "`group` and `attempts` must be at least 1 and `max_drift` positive. Received: "
+                f"group={self.group}, attempts={self.attempts}, max_drift={self.max_drift}"
+            )
+
+
 def profile(
     keys: Iterable[OpKey],
-    measure: Callable[[OpKey], LatencyRow],
+    measure: Meter,
     metadata: TableMetadata,
     *,
+    schedule: ProfileSchedule | None = None,
     partial: LatencyTable | None = None,
     path: PathLike | None = None,
-    save_every: int = 20,
     progress: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> LatencyTable:
     """Measures the operations that a table does not have yet.
 
     Args:
         keys: The operations that are needed; repeated ones are measured once.
-        measure: Measures one operation; an `OperationMeter`.
+        measure: Measures a group of operations.
         metadata: Header of the table: the device and the image size of `keys`.
+        schedule: How the table is filled.
         partial: An earlier table of the same header, as an interrupted run left it. Its rows are
             kept, also those that `keys` does not name, and not measured again.
-        path: Where to save the table: after every `save_every` new rows, at the end and when
-            `measure` fails or is interrupted. Nothing is saved if it is None.
-        save_every: New rows between two savings.
+        path: Where to save the table, after every group. Nothing is saved if it is None.
         progress: Whether to show a progress bar.
+        clock: Seconds that pass.
 
     Returns:
         The table with all of `keys`.
 
     Raises:
-        ValueError: `partial` holds for another device, image size or space, or `save_every` is
-            below 1.
+        ValueError: `partial` holds for another device, image size or space.
     """
-    if save_every < 1:
-        raise ValueError(f"`save_every` must be at least 1. Received: save_every={save_every}")
+    schedule = schedule or ProfileSchedule()
     if partial is not None and partial.metadata != metadata:
         raise ValueError(
             "A table is continued only on the device and for the images that it was begun with: "
             f"expected {metadata}, received a table of {partial.metadata}. Write to another file."
         )
+    keys = tuple(dict.fromkeys(keys))
     rows = dict(partial or {})
-    pending = LatencyTable(rows, metadata).missing(keys)
-    try:
-        bar = progress_bar(pending, "measuring operations", unit="op", show=progress)
-        for count, key in enumerate(bar, start=1):
-            rows[key] = measure(key)
-            if path is not None and count % save_every == 0:
+    pending = _by_input(LatencyTable(rows, metadata).missing(keys))
+    if not pending:
+        return partial or LatencyTable(rows, metadata)
+    budget = _Budget(schedule.time_budget_s, len(pending), clock)
+    pilot = pilot_key(keys)
+    if pilot in pending:
+        pending.remove(pilot)
+        rows.update(measure([pilot], budget.share(1)))
+    pilots, drifts = [rows[pilot].latency_ms], []
+    bar = progress_bar(None, "measuring operations", unit="op", show=progress, total=len(pending))
+    with bar:
+        while pending:
+            group, pending = pending[: schedule.group], pending[schedule.group :]
+            usual_ms = statistics.median(pilots)
+            found, pilot_ms = _measure_group(group, pilot, usual_ms, measure, schedule, budget)
+            rows.update(found)
+            pilots.append(pilot_ms)
+            drifts.append(pilot_ms / usual_ms - 1.0)
+            if path is not None:
                 LatencyTable(rows, metadata).save(path)
-    finally:
-        table = LatencyTable(rows, metadata)
-        # Failing at the very first operation must not replace an earlier file by an empty table.
-        if path is not None and rows:
-            table.save(path)
+            bar.update(len(group))
+    _warn_of_drift(drifts, pilot, schedule.max_drift)
+    table = LatencyTable(rows, metadata)
+    if path is not None:
+        table.save(path)
     return table
+
+
+def pilot_key(keys: Sequence[OpKey]) -> OpKey:
+    """The operation of middling work, whose latency tells whether the device is as it was."""
+    work = sorted(keys, key=lambda key: (multiply_accumulates(key), key))
+    return work[len(work) // 2]
+
+
+class _Budget:
+    """Time that is left, divided among the operations that are left."""
+
+    def __init__(self, seconds: float | None, operations: int, clock: Callable[[], float]):
+        self._seconds = seconds
+        self._left = operations
+        self._clock = clock
+        self._start = clock()
+
+    def share(self, operations: int) -> float | None:
+        """Seconds for so many of the operations that are left."""
+        if self._seconds is None:
+            return None
+        left = max(0.0, self._seconds - (self._clock() - self._start))
+        share = left * operations / max(self._left, operations)
+        self._left -= operations
+        return share
+
+    @property
+    def spent(self) -> bool:
+        return self._seconds is not None and self._clock() - self._start >= self._seconds
+
+
+def _by_input(keys: Sequence[OpKey]) -> list[OpKey]:
+    """Operations of one input beside one another: their graphs without operations are the same."""
+    return sorted(keys, key=lambda key: (key.height, key.width, key.in_filters))
+
+
+def _measure_group(
+    group: Sequence[OpKey],
+    pilot: OpKey,
+    usual_ms: float,
+    measure: Meter,
+    schedule: ProfileSchedule,
+    budget: _Budget,
+) -> tuple[dict[OpKey, LatencyRow], float]:
+    """The rows of a group and what the pilot took beside them."""
+    seconds = budget.share(len(group))
+    attempts = []
+    for _ in range(schedule.attempts):
+        rows = measure([pilot, *group], seconds)
+        pilot_ms = rows.pop(pilot).latency_ms
+        attempts.append((rows, pilot_ms))
+        if abs(pilot_ms / usual_ms - 1.0) <= schedule.max_drift or budget.spent:
+            break
+    return min(attempts, key=lambda attempt: abs(attempt[1] / usual_ms - 1.0))
+
+
+def _warn_of_drift(drifts: Sequence[float], pilot: OpKey, max_drift: float) -> None:
+    bad = [drift for drift in drifts if abs(drift) > max_drift]
+    if bad:
+        logging.warning(
+            "In %d of %d groups the operation %s took up to %+.0f %% more than usual, however "
+            "often they were measured: other programs, heat or a changed clock rate. Measure on an "
+            "idle device.",
+            len(bad),
+            len(drifts),
+            pilot,
+            100 * max(bad, key=abs),
+        )

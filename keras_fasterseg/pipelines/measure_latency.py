@@ -1,23 +1,29 @@
 """Job: measure what every operation of the space costs on this device."""
 
 import pathlib
+from collections.abc import Sequence
 
-import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.latency.calibration import fit_calibration
+from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
-from keras_fasterseg.latency.operations import build_operation
-from keras_fasterseg.latency.profiler import profile
+from keras_fasterseg.latency.profiler import ProfileSchedule, profile
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
-from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings
+from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
+from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings, require
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.operation_runner import TensorFlowOperationRunner
+from keras_fasterseg.runtimes.operation_runner import OperationRunner
+from keras_fasterseg.runtimes.registry import runtime_version
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
 
 TABLE = "latency_table.json"
+CALIBRATION_SEED = 1
+SECONDS_A_MINUTE = 60.0
 
 
 def measure_latency(
@@ -27,50 +33,119 @@ def measure_latency(
     num_classes: int,
     progress: bool = True,
 ) -> LatencyTable:
-    """Measures the student's operations with TensorFlow on this device, or reads a given table.
+    """Measures the student's operations on this device, or reads a given table.
 
-    Writes `latency_table.json` to `folder`, every few rows while it measures; a table that an
+    Writes `latency_table.json` to `folder`, group by group while it measures; a table that an
     earlier run left there is completed.
 
     Raises:
-        ValueError: The given table is for another image size or lacks operations of the space.
+        ValueError: The given table is for another image size or lacks operations of the space; or
+            the runtime is unknown or not installed.
     """
-    keys = required_keys(
-        settings.latency_size,
+    path = folder / TABLE
+    if settings.latency_table is not None:
+        table = _given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        table.save(path)
+        return table
+    require(
+        settings.latency_calibration != 1,
+        "A line is not fitted to one network; give --latency_calibration=0 or at least 2. "
+        "Received: --latency_calibration=1",
+    )
+    fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
+    metadata = TableMetadata("fasterseg", tuple(settings.latency_size), fingerprint)
+    partial = LatencyTable.load(path) if path.exists() else None
+    if partial is not None and partial.metadata != metadata:
+        logging.warning("%s is of another device, runtime or size; it is measured anew.", path)
+        partial = None
+    table = profile(
+        measured_keys(supernet, settings.latency_size, num_classes),
+        operation_meter(settings),
+        metadata,
+        schedule=_profile_schedule(settings),
+        partial=partial,
+        path=path,
+        progress=progress,
+    )
+    if settings.latency_calibration:
+        table = _calibrated(table, supernet, settings, num_classes, progress)
+        table.save(path)
+    return table
+
+
+def table_keys(
+    supernet: SupernetSettings, size: tuple[int, int], num_classes: int
+) -> tuple[OpKey, ...]:
+    """The rows that a search needs of a table."""
+    return required_keys(
+        size,
         base_filters=supernet.base_filters,
         width_multipliers=supernet.width_multipliers,
         stem_head_width=supernet.student_width,
         num_classes=num_classes,
     )
-    path = folder / TABLE
-    if settings.latency_table is not None:
-        table = _given_table(settings.latency_table, settings, keys)
-        table.save(path)
-        return table
-    metadata = TableMetadata("fasterseg", tuple(settings.latency_size), device_fingerprint())
-    partial = LatencyTable.load(path) if path.exists() else None
-    if partial is not None and partial.metadata != metadata:
-        logging.warning("%s is of another device or size; it is measured anew.", path)
-        partial = None
-    schedule = MeasurementSchedule(settings.latency_warmup, settings.latency_repetitions)
-    meter = OperationMeter(build_operation, TensorFlowOperationRunner(), schedule)
-    return profile(keys, meter, metadata, partial=partial, path=path, progress=progress)
 
 
-def device_fingerprint() -> Fingerprint:
-    """This device and runtime, as a table of it says."""
-    device = tensorflow_device.device_name()
+def measured_keys(
+    supernet: SupernetSettings, size: tuple[int, int], num_classes: int
+) -> tuple[OpKey, ...]:
+    """The rows of a table that is measured here: also what surrounds every network."""
+    return (*table_keys(supernet, size, num_classes), serving_key(size, num_classes))
+
+
+def operation_meter(settings: LatencySettings) -> OperationMeter:
+    """What measures operations as `settings` say.
+
+    Raises:
+        ValueError: The runtime is not installed, or the threads cannot be had.
+    """
+    schedule = MeasurementSchedule(
+        warmup=settings.latency_warmup,
+        min_repetitions=settings.latency_repetitions,
+        max_repetitions=max(300, settings.latency_repetitions),
+        precision=settings.latency_precision,
+    )
+    runner = OperationRunner(settings.latency_runtime, settings.latency_threads)
+    return OperationMeter(runner, schedule)
+
+
+def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:
+    """This device and a runtime on it, as a table of it says."""
+    # Of the runtimes that measure operations, TensorFlow alone takes the GPU.
+    device = tensorflow_device.device_name() if runtime == "saved_model" else "CPU"
     return Fingerprint(
         device=cpu_model() if device == "CPU" else device,
-        runtime="tensorflow",
-        runtime_version=tf.__version__,
+        runtime=runtime,
+        runtime_version=runtime_version(runtime),
         precision="float32",
-        threads=tensorflow_device.intra_op_threads(),
+        threads=threads or tensorflow_device.intra_op_threads(),
         harness_version=HARNESS_VERSION,
     )
 
 
-def _given_table(path: str, settings: LatencySettings, keys) -> LatencyTable:
+def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:
+    minutes = settings.latency_time_budget
+    return ProfileSchedule(time_budget_s=None if minutes is None else minutes * SECONDS_A_MINUTE)
+
+
+def _calibrated(
+    table: LatencyTable,
+    supernet: SupernetSettings,
+    settings: LatencySettings,
+    num_classes: int,
+    progress: bool,
+) -> LatencyTable:
+    if table.calibration is not None and table.calibration.networks == settings.latency_calibration:
+        return table
+    genotypes = random_networks(supernet, settings.latency_calibration, CALIBRATION_SEED)
+    measured = measure_networks(genotypes, table, num_classes, progress=progress)
+    plain = table.calibrated(None)
+    sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
+    return table.calibrated(fit_calibration(sums, [times.p50_ms for times in measured]))
+
+
+def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTable:
+    path = settings.latency_table
     table = LatencyTable.load(path)
     if tuple(table.metadata.input_size) != tuple(settings.latency_size):
         height, width = table.metadata.input_size

@@ -1,39 +1,135 @@
-"""Runs single operations on TensorFlow, for a latency table."""
+"""Runs graphs of single operations on one runtime, for a latency table."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.conversion.litert import litert_model
+from keras_fasterseg.runtimes.conversion.onnx import onnx_model
+from keras_fasterseg.runtimes.conversion.openvino import openvino_model
+from keras_fasterseg.runtimes.operation_graphs import (
+    OperationGraph,
+    copies_graph,
+    empty_graph,
+    serving_graph,
+)
+
+Call = Callable[[], object]
+
+# Graphs without operations serve several operations; more than these are made anew.
+_KEPT_EMPTY_GRAPHS = 16
 
 
-class TensorFlowOperationRunner:
-    """Runs a model as one traced function, in inference mode, on float32 features."""
+class OperationRunner:
+    """Makes graphs of operations callable on one runtime; what an `OperationMeter` asks for.
 
-    def __init__(self):
-        self._function = None
+    Args:
+        runtime: One of `OPERATION_RUNTIMES`.
+        threads: CPU threads inside an operation; None is the runtime's own choice.
 
-    def load(self, model: keras.Model) -> None:
-        """Traces `model`, whose input has a static shape."""
+    Raises:
+        ValueError: Operations cannot be timed on that runtime, or the threads cannot be had.
+    """
 
-        def run(inputs):
-            return model(inputs, training=False)
+    def __init__(self, runtime: str = "saved_model", threads: int | None = None):
+        if runtime not in OPERATION_RUNTIMES:
+            raise ValueError(
+                "A latency table can be measured on "
+                f"{', '.join(OPERATION_RUNTIMES)}. Received: {runtime!r}"
+            )
+        self._compile = functools.partial(OPERATION_RUNTIMES[runtime], threads=threads)
+        self._empty = functools.lru_cache(_KEPT_EMPTY_GRAPHS)(self._make_empty)
 
-        specification = tf.TensorSpec(model.inputs[0].shape, "float32")
-        self._model = model
-        self._function = tf.function(run, autograph=False).get_concrete_function(specification)
+    def copies(self, key: OpKey, copies: int) -> Call:
+        """See `latency.operation_meter.OperationRunner`; of `serving` there is one graph."""
+        graph = serving_graph(key) if key.operation == "serving" else copies_graph(key, copies)
+        return self._compile(graph)
 
-    def __call__(self, inputs: Any) -> Any:
-        """Runs the model on `inputs` `(1, height, width, channels)`.
+    def empty(self, key: OpKey, copies: int) -> Call:
+        """See `latency.operation_meter.OperationRunner`."""
+        return self._empty(key.height, key.width, key.in_filters, copies)
 
-        Raises:
-            RuntimeError: No model is loaded.
-        """
-        if self._function is None:
-            raise RuntimeError("No operation is loaded; call `load(model)` first.")
-        return self._function(inputs)
+    def _make_empty(self, height: int, width: int, in_filters: int, copies: int) -> Call:
+        # Which operation is left out makes no difference.
+        graph = empty_graph(OpKey("conv", height, width, in_filters, in_filters, 1), copies)
+        return self._compile(graph)
 
-    def synchronize(self) -> None:
-        """Waits until all runs that were started are finished."""
-        tensorflow_device.synchronize()
+
+def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
+    tensorflow_device.request_threads(threads)
+    # On the device already, so that no repetition times a copy.
+    tensors = [tf.constant(values) for values in graph.random_inputs().values()]
+
+    def call():
+        (output,) = graph.function(*tensors).values()
+        return output.numpy()
+
+    return call
+
+
+def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
+    import onnxruntime
+
+    options = _onnxruntime_options(threads or tensorflow_device.intra_op_threads())
+    session = onnxruntime.InferenceSession(
+        onnx_model(graph.function).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    binding = session.io_binding()
+    for name, values in graph.random_inputs().items():
+        binding.bind_cpu_input(name, values)
+    for output in session.get_outputs():
+        binding.bind_output(output.name)
+    return lambda: session.run_with_iobinding(binding)
+
+
+@functools.cache
+def _onnxruntime_options(threads: int) -> Any:
+    """All graphs share one pool: idle threads of many pools would spin on each other's cores."""
+    import onnxruntime
+
+    onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    options = onnxruntime.SessionOptions()
+    options.use_per_session_threads = False
+    options.log_severity_level = 3
+    return options
+
+
+def _openvino(graph: OperationGraph, threads: int | None) -> Call:
+    import openvino
+
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
+    compiled = openvino.Core().compile_model(openvino_model(graph.function), "CPU", options)
+    request = compiled.create_infer_request()
+    for name, values in graph.random_inputs().items():
+        request.set_tensor(name, openvino.Tensor(values))
+    return request.infer
+
+
+def _litert(graph: OperationGraph, threads: int | None) -> Call:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(
+        model_content=litert_model(graph.function),
+        num_threads=threads or tensorflow_device.intra_op_threads(),
+    )
+    interpreter.allocate_tensors()
+    for detail, values in zip(
+        interpreter.get_input_details(), graph.random_inputs().values(), strict=True
+    ):
+        interpreter.set_tensor(detail["index"], values)
+    return interpreter.invoke
+
+
+OPERATION_RUNTIMES: dict[str, Callable[..., Call]] = {
+    "saved_model": _tensorflow,
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "litert": _litert,
+}
+"""By runtime: how a concrete function and its inputs become a call that returns when finished."""

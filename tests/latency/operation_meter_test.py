@@ -1,90 +1,138 @@
-import keras
 import numpy as np
 import pytest
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
+from keras_fasterseg.latency.operation_meter import (
+    RESOLUTION_MS,
+    MeasurementSchedule,
+    OperationMeter,
+)
 
-KEY = OpKey("conv", 4, 6, 3, 8, 1)
+SHORT = OpKey("conv", 4, 6, 3, 8, 1)
+LONG = OpKey("conv_2x", 4, 6, 3, 8, 1)
+SERVING = OpKey("serving", 32, 64, 3, 5, 1)
 
 
 class FakeDevice:
-    """A runner and its clock: runs only take time once the device is waited for."""
+    """A device on which every operation has its time, and calling one has its own."""
 
-    def __init__(self, seconds):
-        self._seconds = iter(seconds)
-        self._now = 0.0
-        self._pending = 0
-        self.runs = 0
-        self.models = []
-        self.shapes = set()
+    def __init__(self, milliseconds, call_ms=0.25, noise=lambda: 0.0):
+        self.now = 0.0
+        self.made = []
+        self.calls = []
+        self._milliseconds = milliseconds
+        self._call_ms = call_ms
+        self._noise = noise
 
     def clock(self):
-        return self._now
+        return self.now
 
-    def load(self, model):
-        self.models.append(model)
+    def copies(self, key, copies):
+        self.made.append((key, copies))
+        return self._call(key, copies * self._milliseconds[key])
 
-    def __call__(self, inputs):
-        self.runs += 1
-        self._pending += 1
-        self.shapes.add((tuple(inputs.shape), keras.backend.standardize_dtype(inputs.dtype)))
+    def empty(self, key, copies):
+        return self._call(None, 0.0)
 
-    def synchronize(self):
-        for _ in range(self._pending):
-            self._now += next(self._seconds)
-        self._pending = 0
+    def _call(self, key, milliseconds):
+        def call():
+            self.calls.append(key)
+            self.now += (self._call_ms + milliseconds + self._noise()) / 1000
+
+        return call
+
+
+def measure(device, keys, seconds=None, **schedule):
+    meter = OperationMeter(device, MeasurementSchedule(**schedule), clock=device.clock)
+    return meter(keys, seconds)
+
+
+def test_what_calling_costs_is_not_in_a_row():
+    device = FakeDevice({SHORT: 0.125, LONG: 5.0}, call_ms=3.0)
+    rows = measure(device, [SHORT, LONG], copies_ms=8.0, max_copies=4)
+    assert rows[SHORT].latency_ms == pytest.approx(0.125)
+    assert rows[LONG].latency_ms == pytest.approx(5.0)
+
+
+def test_serving_is_timed_with_its_call():
+    device = FakeDevice({SERVING: 2.0}, call_ms=0.5)
+    assert measure(device, [SERVING])[SERVING].latency_ms == pytest.approx(2.5)
+    assert device.made == [(SERVING, 1)]
+
+
+def test_so_many_copies_as_last_long_enough():
+    device = FakeDevice({SHORT: 0.75, LONG: 20.0})
+    measure(device, [SHORT, LONG], copies_ms=6.0, max_copies=8)
+    assert device.made == [(SHORT, 1), (SHORT, 6), (LONG, 1)]
+    device = FakeDevice({SHORT: 0.001})
+    measure(device, [SHORT], max_copies=5)
+    assert device.made == [(SHORT, 1), (SHORT, 5)]
+
+
+def test_operations_take_turns():
+    device = FakeDevice({SHORT: 5.0, LONG: 9.0})
+    measure(device, [SHORT, LONG], warmup=0, min_repetitions=7, copies_ms=1.0)
+    # Before: one call of each graph and two that tell how many copies it takes.
+    assert device.calls[6:] == [SHORT, None, LONG, None] * 7
 
 
 def test_percentiles_are_those_of_the_repetitions_after_the_warm_up():
-    seconds = np.arange(1, 12) / 1000
-    device = FakeDevice([9.0, 9.0, 9.0, *np.random.default_rng(0).permutation(seconds)])
-    schedule = MeasurementSchedule(warmup=3, repetitions=11)
-    meter = OperationMeter(lambda key: f"model of {key}", device, schedule, clock=device.clock)
-    row = meter(KEY)
-    # Of 1, 2, ..., 11 ms.
+    # Of the warm-up, the operation and the empty graph twice each; then 1, 2, ..., 11 ms.
+    noise = iter([*[0.0] * 3, *[900.0] * 4, *np.ravel([(t, 0.0) for t in range(11)])])
+    device = FakeDevice({LONG: 1.0}, noise=lambda: next(noise))
+    row = measure(
+        device, [LONG], warmup=2, min_repetitions=11, max_repetitions=11, copies_ms=1.0
+    )[LONG]
     assert (row.p10_ms, row.latency_ms, row.p90_ms) == pytest.approx((2, 6, 10))
     assert row.repetitions == 11
-    assert device.runs == 14
-    assert device.models == [f"model of {KEY}"]
-    assert device.shapes == {((1, 4, 6, 3), "float32")}
 
 
-def test_several_calls_are_one_measurement():
-    device = FakeDevice([0.001, 0.003] * 5)
-    schedule = MeasurementSchedule(warmup=0, repetitions=5, calls=2)
-    row = OperationMeter(lambda key: None, device, schedule, clock=device.clock)(KEY)
-    assert (row.p10_ms, row.latency_ms, row.p90_ms) == pytest.approx((2, 2, 2))
-    assert device.runs == 10
+def test_measuring_ends_when_the_median_is_known():
+    generator = np.random.default_rng(0)
+    calm, noisy = (
+        FakeDevice({LONG: 10.0}, noise=lambda scale=scale: generator.normal(0, scale))
+        for scale in (0.05, 1.0)
+    )
+    schedule = {"precision": 0.02, "min_repetitions": 10, "max_repetitions": 500}
+    assert measure(calm, [LONG], **schedule)[LONG].repetitions == 10
+    row = measure(noisy, [LONG], **schedule)[LONG]
+    assert 10 < row.repetitions < 500
+    # Four times the half-width of the interval: it holds the median in 95 of 100 draws.
+    assert row.latency_ms == pytest.approx(10.0, rel=0.08)
 
 
-def test_a_real_model_is_measured():
-    class EagerRunner:
-        def load(self, model):
-            self.model = model
+def test_it_ends_with_the_largest_number():
+    generator = np.random.default_rng(0)
+    device = FakeDevice({LONG: 1.0}, noise=lambda: generator.exponential(5.0))
+    row = measure(device, [LONG], min_repetitions=6, max_repetitions=20)[LONG]
+    assert row.repetitions == 20
 
-        def __call__(self, inputs):
-            self.output = self.model(inputs)
 
-        def synchronize(self):
-            keras.ops.convert_to_numpy(self.output)
+def test_it_ends_when_the_time_is_up_but_not_below_the_least_number():
+    generator = np.random.default_rng(0)
+    device = FakeDevice({LONG: 100.0}, noise=lambda: generator.exponential(50.0))
+    row = measure(device, [LONG], seconds=0.5, warmup=0, min_repetitions=8)[LONG]
+    assert row.repetitions == 8
 
-    def build(key):
-        inputs = keras.Input((key.height, key.width, key.in_filters), batch_size=1)
-        return keras.Model(inputs, keras.layers.Conv2D(key.out_filters, 3)(inputs))
 
-    runner = EagerRunner()
-    row = OperationMeter(build, runner, MeasurementSchedule(warmup=1, repetitions=3))(KEY)
-    assert 0 < row.p10_ms <= row.latency_ms <= row.p90_ms
-    assert runner.output.shape == (1, 2, 4, 8)
+def test_noise_cannot_make_a_latency_negative():
+    generator = np.random.default_rng(1)
+    device = FakeDevice({SHORT: 0.0}, noise=lambda: generator.normal(-1, 0.1))
+    device.empty = lambda key, copies: device._call(None, 1.0)
+    row = measure(device, [SHORT], max_repetitions=20)[SHORT]
+    assert row.latency_ms == RESOLUTION_MS
+    assert row.p10_ms < 0
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"warmup": -1}, "warmup=-1"),
-        ({"repetitions": 0}, "repetitions=0"),
-        ({"calls": 0}, "calls=0"),
+        ({"min_repetitions": 0}, "min_repetitions=0"),
+        ({"max_copies": 0}, "max_copies=0"),
+        ({"min_repetitions": 9, "max_repetitions": 8}, "8 and 9"),
+        ({"precision": 0.0}, r"precision=0\.0"),
+        ({"copies_ms": -1.0}, r"copies_ms=-1\.0"),
     ],
 )
 def test_impossible_schedules_are_refused(changes, message):

@@ -13,10 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
-from keras_fasterseg.latency.operations import build_operation, multiply_accumulates
+from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines.measure_latency import (
+    SECONDS_A_MINUTE,
+    measured_keys,
+    operation_meter,
+    table_keys,
+)
 from keras_fasterseg.pipelines.pretrain import make_pretrainer
 from keras_fasterseg.pipelines.search import make_bilevel_trainer
 from keras_fasterseg.pipelines.settings import (
@@ -28,10 +33,9 @@ from keras_fasterseg.pipelines.settings import (
 )
 from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.train import make_trainer
-from keras_fasterseg.runtimes.operation_runner import TensorFlowOperationRunner
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
-from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
+from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
 
@@ -109,28 +113,18 @@ def measure_operations(
     """Rows of the latency table: `count` of them, spread from the cheapest to the dearest."""
     start = time.perf_counter()
     keys = sorted(
-        table_keys(supernet, settings.latency_size, num_classes), key=multiply_accumulates
+        measured_keys(supernet, settings.latency_size, num_classes), key=multiply_accumulates
     )
-    schedule = MeasurementSchedule(settings.latency_warmup, settings.latency_repetitions)
-    meter = OperationMeter(build_operation, TensorFlowOperationRunner(), schedule)
+    meter = operation_meter(settings)
+    minutes = settings.latency_time_budget
+    seconds = None if minutes is None else SECONDS_A_MINUTE * minutes / len(keys)
     # The cheapest pays for TensorFlow's start.
-    meter(keys[0])
+    meter(keys[:1], seconds)
     first = time.perf_counter()
     for index in range(count):
-        meter(keys[(2 * index + 1) * len(keys) // (2 * count)])
+        meter([keys[(2 * index + 1) * len(keys) // (2 * count)]], seconds)
     row_seconds = (time.perf_counter() - first) / count
     return Measurement(first - start, row_seconds, _peak_memory_bytes(), _peak_gpu_bytes())
-
-
-def table_keys(supernet: SupernetSettings, size: tuple[int, int], num_classes: int):
-    """The rows that a latency table of the space needs."""
-    return required_keys(
-        size,
-        base_filters=supernet.base_filters,
-        width_multipliers=supernet.width_multipliers,
-        stem_head_width=supernet.student_width,
-        num_classes=num_classes,
-    )
 
 
 def _measure(

@@ -7,7 +7,8 @@ from typing import Any
 from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, MEASURED, StageEstimate
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
+from keras_fasterseg.pipelines.measure_latency import measured_keys
 from keras_fasterseg.pipelines.settings import (
     PretrainSettings,
     RunSettings,
@@ -84,7 +85,7 @@ def stage_estimates(
 
 
 def _latency(result, settings: RunSettings, images: Images) -> StageEstimate:
-    keys = table_keys(settings.supernet, settings.latency.latency_size, images.num_classes)
+    keys = measured_keys(settings.supernet, settings.latency.latency_size, images.num_classes)
     if isinstance(result, ProbeFailure):
         return StageEstimate("latency", MEASURED, 0, steps=len(keys), failure=result)
     return StageEstimate(

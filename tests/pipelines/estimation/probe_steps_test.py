@@ -89,18 +89,14 @@ def test_a_training_is_that_of_the_job(prepared):
 def test_rows_are_taken_evenly_from_cheap_to_dear(monkeypatch):
     rows = []
 
-    class Meter:
-        def __init__(self, build, runner, schedule):
-            self.schedule = schedule
+    def make_meter(settings):
+        assert (settings.latency_warmup, settings.latency_repetitions) == (1, 2)
+        return lambda keys, seconds: rows.extend(keys)
 
-        def __call__(self, key):
-            rows.append(key)
-            assert (self.schedule.warmup, self.schedule.repetitions) == (1, 2)
-
-    monkeypatch.setattr(probe_steps, "OperationMeter", Meter)
+    monkeypatch.setattr(probe_steps, "operation_meter", make_meter)
     settings = LatencySettings(latency_size=(64, 64), latency_warmup=1, latency_repetitions=2)
     result = probe_steps.measure_operations(SUPERNET, settings, 3, count=2)
-    work = sorted(map(multiply_accumulates, probe_steps.table_keys(SUPERNET, (64, 64), 3)))
+    work = sorted(map(multiply_accumulates, probe_steps.measured_keys(SUPERNET, (64, 64), 3)))
     # The cheapest before anything is timed, then the middles of the two halves.
     expected = [work[0], work[len(work) // 4], work[3 * len(work) // 4]]
     assert [multiply_accumulates(key) for key in rows] == expected

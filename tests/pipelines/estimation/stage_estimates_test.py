@@ -8,9 +8,10 @@ import pytest
 from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, AT_MOST, MEASURED
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement, table_keys
+from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
 from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
 from keras_fasterseg.pipelines.run import STAGES
+from keras_fasterseg.pipelines.measure_latency import measured_keys
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -80,7 +81,7 @@ def test_each_stage_says_what_it_rests_on():
 
 def test_a_table_takes_the_time_of_its_rows():
     settings = Settings()
-    rows = len(table_keys(settings.supernet, (64, 64), 3))
+    rows = len(measured_keys(settings.supernet, (64, 64), 3))
     assert stages()["latency"].steps == rows
     assert stages()["latency"].seconds == pytest.approx(3.0 * rows)
 

@@ -1,0 +1,94 @@
+"""Random networks of a space, measured from bytes to class ids on the runtime of a table."""
+
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_fasterseg.benchmark.harness import interleaved
+from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.settings import SupernetSettings
+from keras_fasterseg.progress import progress_bar
+from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+
+# Networks that take turns; each holds its weights and intermediate results in memory.
+TOGETHER = 4
+
+
+def random_networks(supernet: SupernetSettings, count: int, seed: int) -> list[Genotype]:
+    """Different networks of the student's space, drawn at random.
+
+    Args:
+        supernet: The space.
+        count: How many.
+        seed: Of the draw.
+    """
+    generator = np.random.default_rng(seed)
+    drawn: dict[str, Genotype] = {}
+    while len(drawn) < count:
+        genotype = random_genotype(
+            generator,
+            base_filters=supernet.base_filters,
+            width_multipliers=supernet.width_multipliers,
+            stem_head_width=supernet.student_width,
+            num_layers=supernet.num_layers,
+        )
+        drawn[genotype.id] = genotype
+    return list(drawn.values())
+
+
+def measure_networks(
+    genotypes: Sequence[Genotype],
+    table: LatencyTable,
+    num_classes: int,
+    *,
+    repetitions: int = 20,
+    seconds: float = 1.0,
+    progress: bool = True,
+) -> list[TimeStatistics]:
+    """Times networks of fresh weights at the table's image size, with its runtime and threads.
+
+    Args:
+        genotypes: The networks.
+        table: Says where they are measured.
+        num_classes: Number of classes.
+        repetitions: Calls of each network that count, at least.
+        seconds: Seconds to measure each network, at least.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The time of one image from uint8 to class ids, for each of `genotypes`.
+    """
+    fingerprint = table.metadata.fingerprint
+    results: list[TimeStatistics] = []
+    bar = progress_bar(
+        None, "measuring networks", unit="network", total=len(genotypes), show=progress
+    )
+    with bar, tempfile.TemporaryDirectory() as folder:
+        for first in range(0, len(genotypes), TOGETHER):
+            runners = {}
+            for genotype in genotypes[first : first + TOGETHER]:
+                path = pathlib.Path(folder) / f"{genotype.id}.json"
+                genotype.save(path)
+                runners[genotype.id] = open_artefact(
+                    path,
+                    fingerprint.runtime,
+                    threads=fingerprint.threads,
+                    input_size=table.metadata.input_size,
+                    num_classes=num_classes,
+                    outputs="class_ids",
+                )
+            timed = interleaved(
+                runners,
+                input_size=table.metadata.input_size,
+                warmup=3,
+                min_repetitions=repetitions,
+                min_seconds=seconds,
+            )
+            results += [timed.results[name].times for name in runners]
+            bar.update(len(runners))
+    return results

@@ -1,0 +1,89 @@
+"""Job: does a latency table predict whole networks?"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from keras_fasterseg.benchmark.environment import describe_environment
+from keras_fasterseg.files import write_json
+from keras_fasterseg.latency.agreement import agreement
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
+from keras_fasterseg.pipelines.settings import SupernetSettings, require
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from keras_fasterseg.visualization.latency_scatter import save_latency_scatter
+
+VERIFICATION = "verification.json"
+SCATTER = "verification.png"
+# Other networks than those that a calibration is fitted to.
+VERIFICATION_SEED = 2
+
+
+def verify_latency(
+    folder: pathlib.Path,
+    table: LatencyTable,
+    supernet: SupernetSettings,
+    num_classes: int,
+    networks: int,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Measures random networks and compares them with what `table` predicts.
+
+    Writes `verification.json` and `verification.png` to `folder`.
+
+    Args:
+        folder: Where to write.
+        table: The table; its runtime, threads and image size are taken.
+        supernet: The space that the table is of.
+        num_classes: Number of classes.
+        networks: How many networks.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What is written: `sum` and, for a calibrated table, `calibrated`, each with `spearman`,
+        `median_relative_error` and `worst_relative_error`; `networks`, one record each.
+
+    Raises:
+        ValueError: There are fewer than three networks.
+        KeyError: The table lacks a row.
+    """
+    require(networks >= 3, f"A table is verified by three networks or more. Received: {networks}")
+    genotypes = random_networks(supernet, networks, VERIFICATION_SEED)
+    plain = table.calibrated(None)
+    sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
+    predicted = [predicted_latency_ms(genotype, table, num_classes) for genotype in genotypes]
+    times = measure_networks(genotypes, table, num_classes, progress=progress)
+    measured = [each.p50_ms for each in times]
+    result: dict[str, Any] = {
+        "metadata": table.metadata.to_json(),
+        "environment": describe_environment(),
+        "sum": dataclasses.asdict(agreement(sums, measured)),
+    }
+    if table.calibration is not None:
+        result["calibration"] = dataclasses.asdict(table.calibration)
+        result["calibrated"] = dataclasses.asdict(agreement(predicted, measured))
+    result["networks"] = [
+        {
+            "id": genotype.id,
+            "sum_ms": sum_ms,
+            "predicted_ms": predicted_ms,
+            "measured_ms": each.p50_ms,
+            "measured_p90_ms": each.p90_ms,
+            "repetitions": each.repetitions,
+            "genotype": genotype.to_json(),
+        }
+        for genotype, sum_ms, predicted_ms, each in zip(
+            genotypes, sums, predicted, times, strict=True
+        )
+    ]
+    write_json(folder / VERIFICATION, result)
+    fingerprint = table.metadata.fingerprint
+    height, width = table.metadata.input_size
+    save_latency_scatter(
+        folder / SCATTER,
+        sums,
+        measured,
+        f"{fingerprint.runtime}, {height}x{width}, {fingerprint.device}",
+        calibrated_ms=predicted if table.calibration is not None else None,
+    )
+    return result
