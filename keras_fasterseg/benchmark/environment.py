@@ -8,6 +8,8 @@ import platform
 
 import psutil
 
+from keras_fasterseg.benchmark.gpu import power_limits_watts
+
 # Distributions whose version can change a time; those that are not installed are left out.
 PACKAGES = (
     "keras_fasterseg",
@@ -18,7 +20,10 @@ PACKAGES = (
     "jax",
     "onnxruntime",
     "openvino",
+    "ai-edge-litert",
     "tensorrt",
+    "tensorrt-rtx-cu12",
+    "Pillow",
 )
 
 
@@ -28,7 +33,8 @@ def describe_environment() -> dict[str, object]:
     Returns:
         `date` (UTC, ISO 8601), `cpu`, `physical_cores`, `logical_cores`, `available_cores` (that
         this process may use), `memory_bytes`, `load_average` (1, 5 and 15 minutes; None where
-        the system has none), `operating_system`, `python` and `versions` by distribution.
+        the system has none), `power` (see `describe_power`), `operating_system`, `python` and
+        `versions` by distribution.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -38,9 +44,31 @@ def describe_environment() -> dict[str, object]:
         "available_cores": _available_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "power": describe_power(),
         "operating_system": platform.platform(),
         "python": platform.python_version(),
         "versions": package_versions(),
+    }
+
+
+def describe_power(
+    governor: pathlib.Path = pathlib.Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+) -> dict[str, object]:
+    """What limits the clocks of this machine: the same one may be twice as fast at other limits.
+
+    Args:
+        governor: Linux's file with the name of the rule by which the processor's clock is set.
+
+    Returns:
+        `governor` and `on_battery`, `None` where the system does not tell, and
+        `gpu_limits_watts`, a number a GPU.
+    """
+    # Not every system has the function.
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return {
+        "governor": governor.read_text(encoding="utf-8").strip() if governor.is_file() else None,
+        "on_battery": None if battery is None else battery.power_plugged is False,
+        "gpu_limits_watts": power_limits_watts(),
     }
 
 

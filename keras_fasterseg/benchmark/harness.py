@@ -1,24 +1,28 @@
 """Frame rates that can be compared: what is timed, how often, and on what, is written down."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from keras_fasterseg.benchmark.environment import describe_environment
-from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.benchmark.images import benchmark_images
+from keras_fasterseg.benchmark.scopes import DEFAULT_SCOPE, find_scope, timed_calls
+from keras_fasterseg.benchmark.statistics import (
+    TimeStatistics,
+    interval_values,
+    median_interval,
+)
 from keras_fasterseg.benchmark.timing import check_durations, measure_in_turns
 from keras_fasterseg.files import PathLike, write_json
 from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.serving_graph import MINIMUM_SIZE
 
 # Numbers of different versions must not be compared: raise it with whatever changes a number.
-HARNESS_VERSION = 1
+# 2: a pause between the calls of different runners; scopes.
+HARNESS_VERSION = 2
 
-SCOPE = "network+argmax"
-"""Timed is one call from uint8 images in host memory to class ids in host memory."""
-
-IMAGE_SEED = 0
+PAUSE_MS = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +36,17 @@ class BenchmarkResult:
         batch_size: Images a call.
         runner: What the runner says of itself.
         environment: Machine and software, see `describe_environment`; taken before the warm-up.
-        scope: What was timed.
+        scope: Name of what was timed.
         harness_version: Only results of one version compare.
+        artefact: What was run, as the user named it; `None` if it has no name.
+        macs: Multiply-accumulates of the network's convolutions for one image; `None` if unknown.
+        peak_macs_per_second: The most that this machine reached in products of large float32
+            matrices in the same process, before or after; `None` if it was not measured.
+        memory_peak_mib: Most resident memory of a process that loads and runs this alone.
+        memory_before_mib: What that process had before.
+        memory_gpu_mib: Its GPU memory.
+        settings: How it was measured.
+        command: The command line that measured it.
     """
 
     times: TimeStatistics
@@ -42,12 +55,38 @@ class BenchmarkResult:
     batch_size: int
     runner: dict[str, object]
     environment: dict[str, object]
-    scope: str = SCOPE
+    scope: str = DEFAULT_SCOPE
     harness_version: int = HARNESS_VERSION
+    artefact: str | None = None
+    macs: int | None = None
+    peak_macs_per_second: float | None = None
+    memory_peak_mib: float | None = None
+    memory_before_mib: float | None = None
+    memory_gpu_mib: float | None = None
+    settings: dict[str, object] = dataclasses.field(default_factory=dict)
+    command: str | None = None
+
+    @property
+    def macs_per_second(self) -> float | None:
+        """Multiply-accumulates a second at the median."""
+        return None if self.macs is None else self.macs * self.fps
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """`macs_per_second` as a share of `peak_macs_per_second`."""
+        if self.macs_per_second is None or self.peak_macs_per_second is None:
+            return None
+        return self.macs_per_second / self.peak_macs_per_second
 
     def to_json(self) -> dict[str, object]:
-        """The fields as values fit for JSON."""
-        return {**dataclasses.asdict(self), "input_size": list(self.input_size)}
+        """The fields, and what follows from them, as values fit for JSON."""
+        return {
+            **dataclasses.asdict(self),
+            "input_size": list(self.input_size),
+            "scope_description": find_scope(self.scope).description,
+            "macs_per_second": self.macs_per_second,
+            "share_of_peak": self.share_of_peak,
+        }
 
     def save(self, path: PathLike) -> None:
         """Writes the result to `path` as JSON, atomically."""
@@ -63,15 +102,26 @@ class InterleavedResult:
         speedups: How many times faster than the first runner each one is: the median over the
             rounds of the first runner's time divided by this one's. A load that comes and goes
             meets both sides of each quotient.
+        speedup_intervals: The 95 % interval of each of them, see `median_interval`; `None` for
+            fewer than 6 rounds.
     """
 
     results: dict[str, BenchmarkResult]
     speedups: dict[str, float]
+    speedup_intervals: dict[str, tuple[float, float] | None]
 
     def to_json(self) -> dict[str, object]:
         """The fields as values fit for JSON."""
         results = {name: result.to_json() for name, result in self.results.items()}
-        return {"results": results, "speedups": dict(self.speedups)}
+        intervals = {
+            name: None if interval is None else list(interval)
+            for name, interval in self.speedup_intervals.items()
+        }
+        return {
+            "results": results,
+            "speedups": dict(self.speedups),
+            "speedup_intervals": intervals,
+        }
 
 
 def benchmark(
@@ -83,11 +133,13 @@ def benchmark(
     warmup_seconds: float = 0.0,
     min_repetitions: int = 50,
     min_seconds: float = 3.0,
+    scope: str = DEFAULT_SCOPE,
+    image: PathLike | None = None,
 ) -> BenchmarkResult:
-    """Measures how fast `runner` turns images into class ids.
+    """Measures how fast `runner` is.
 
-    The images are random bytes from a fixed seed, made before anything is timed; loading and
-    tracing come before the warm-up.
+    The images are random bytes from a fixed seed unless one is given, made before anything is
+    timed; loading and tracing come before the warm-up.
 
     Args:
         runner: What to time.
@@ -97,9 +149,12 @@ def benchmark(
         warmup_seconds: Least duration of the untimed calls.
         min_repetitions: Least number of timed calls.
         min_seconds: Least sum of the timed calls.
+        scope: What to time, a name of `SCOPES`.
+        image: An image file to run on; `None` takes random bytes.
 
     Raises:
-        ValueError: A number is out of its range.
+        FileNotFoundError: There is no such image.
+        ValueError: A number is out of its range, or there is no such scope.
     """
     return interleaved(
         {"runner": runner},
@@ -109,6 +164,8 @@ def benchmark(
         warmup_seconds=warmup_seconds,
         min_repetitions=min_repetitions,
         min_seconds=min_seconds,
+        scope=scope,
+        image=image,
     ).results["runner"]
 
 
@@ -121,6 +178,10 @@ def interleaved(
     warmup_seconds: float = 0.0,
     min_repetitions: int = 50,
     min_seconds: float = 3.0,
+    scope: str = DEFAULT_SCOPE,
+    image: PathLike | None = None,
+    pause_ms: float = PAUSE_MS,
+    progress: str | None = None,
 ) -> InterleavedResult:
     """Measures runners in turns, A B A B, so that all of them meet the same state of the machine.
 
@@ -132,70 +193,71 @@ def interleaved(
         warmup_seconds: Least duration of the untimed rounds.
         min_repetitions: Least number of timed rounds.
         min_seconds: Least sum of the timed calls of each runner.
+        scope: What to time, a name of `SCOPES`.
+        image: An image file to run on; `None` takes random bytes.
+        pause_ms: Untimed pause between the calls of different runners, in which the worker
+            threads of the last one come to rest.
+        progress: What a progress bar calls the work; `None` shows none.
 
     Raises:
-        ValueError: There is no runner, or a number is out of its range.
+        FileNotFoundError: There is no such image.
+        ValueError: There is no runner, a number is out of its range, or there is no such scope.
     """
     if not runners:
         raise ValueError("There is nothing to measure: `runners` is empty.")
-    check_durations(warmup, warmup_seconds, min_repetitions, min_seconds)
-    images = benchmark_images(input_size, batch_size)
+    check_durations(warmup, warmup_seconds, min_repetitions, min_seconds, pause_ms)
+    chosen = find_scope(scope)
+    images = benchmark_images(input_size, batch_size, image)
     environment = describe_environment()
     for runner in runners.values():
         runner.load()
-    functions = {name: _finished_call(runner, images) for name, runner in runners.items()}
-    seconds = measure_in_turns(
-        functions,
-        warmup=warmup,
-        warmup_seconds=warmup_seconds,
-        min_repetitions=min_repetitions,
-        min_seconds=min_seconds,
-    )
+    with timed_calls(chosen, runners, images) as functions:
+        seconds = measure_in_turns(
+            functions,
+            warmup=warmup,
+            warmup_seconds=warmup_seconds,
+            min_repetitions=min_repetitions,
+            min_seconds=min_seconds,
+            pause_seconds=1e-3 * pause_ms,
+            description=progress,
+        )
     first = np.asarray(next(iter(seconds.values())))
+    quotients = {name: first / times for name, times in seconds.items()}
+    settings = {
+        "warmup": warmup,
+        "warmup_seconds": warmup_seconds,
+        "min_repetitions": min_repetitions,
+        "min_seconds": min_seconds,
+        "image": None if image is None else str(image),
+        "pause_ms": pause_ms if len(runners) > 1 else 0.0,
+        "in_turns_with": list(runners) if len(runners) > 1 else [],
+    }
     return InterleavedResult(
         results={
-            name: _result(runner, seconds[name], images, environment)
+            name: BenchmarkResult(
+                **_speed(seconds[name], images),
+                runner=runner.describe(),
+                environment=environment,
+                scope=scope,
+                settings=settings,
+            )
             for name, runner in runners.items()
         },
-        speedups={name: float(np.median(first / times)) for name, times in seconds.items()},
+        speedups={name: float(np.median(values)) for name, values in quotients.items()},
+        speedup_intervals={name: _interval(values) for name, values in quotients.items()},
     )
 
 
-def benchmark_images(input_size: tuple[int, int], batch_size: int = 1) -> np.ndarray:
-    """The random images that are timed: uint8 `(batch_size, *input_size, 3)`, always the same.
-
-    Raises:
-        ValueError: A size is below 32 or the batch is empty.
-    """
-    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
-        raise ValueError(
-            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
-            f"Received: input_size={input_size}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-    generator = np.random.default_rng(IMAGE_SEED)
-    return generator.integers(0, 256, (batch_size, *input_size, 3), np.uint8)
-
-
-def _finished_call(runner: Runner, images: np.ndarray) -> Callable[[], None]:
-    def call() -> None:
-        runner(images)
-        runner.synchronize()
-
-    return call
-
-
-def _result(
-    runner: Runner, seconds: list[float], images: np.ndarray, environment: dict[str, object]
-) -> BenchmarkResult:
+def _speed(seconds: list[float], images: np.ndarray) -> dict[str, Any]:
     times = TimeStatistics.from_seconds(seconds)
     batch_size, height, width, _ = images.shape
-    return BenchmarkResult(
-        times=times,
-        fps=1000.0 * batch_size / times.p50_ms,
-        input_size=(height, width),
-        batch_size=batch_size,
-        runner=runner.describe(),
-        environment=environment,
-    )
+    return {
+        "times": times,
+        "fps": 1000.0 * batch_size / times.p50_ms,
+        "input_size": (height, width),
+        "batch_size": batch_size,
+    }
+
+
+def _interval(values: np.ndarray) -> tuple[float, float] | None:
+    return median_interval(values) if len(values) >= interval_values() else None

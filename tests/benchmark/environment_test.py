@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_fasterseg.benchmark.environment import (
     cpu_model,
     describe_environment,
+    describe_power,
     package_versions,
 )
 
@@ -42,3 +43,12 @@ def test_cpu_model_falls_back_to_the_architecture(tmp_path):
     expected = platform.processor() or platform.machine()
     assert cpu_model(tmp_path / "cpuinfo") == expected
     assert cpu_model(tmp_path / "missing") == expected
+
+
+def test_power_names_the_governor(tmp_path):
+    (tmp_path / "governor").write_text("powersave\n")
+    assert describe_power(tmp_path / "governor")["governor"] == "powersave"
+    power = describe_power(tmp_path / "missing")
+    assert power["governor"] is None
+    assert power["on_battery"] in (None, True, False)
+    assert isinstance(power["gpu_limits_watts"], list)

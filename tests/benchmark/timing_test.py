@@ -1,3 +1,5 @@
+import functools
+
 import pytest
 
 from keras_fasterseg.benchmark import timing
@@ -64,6 +66,46 @@ def test_functions_take_turns(clock):
     )
     assert order == ["a", "b"] * 3  # one round to warm up, two until b has had its second
     assert times == {"a": pytest.approx([1.0, 1.0]), "b": pytest.approx([0.5, 0.5])}
+
+
+def test_a_pause_comes_before_every_call_and_is_not_timed(clock):
+    begun = []
+
+    def call():
+        begun.append(clock.nanoseconds)
+        clock.sleep(1.0)
+
+    times = measure_in_turns(
+        {"a": call, "b": call},
+        warmup=1,
+        warmup_seconds=0.0,
+        min_repetitions=1,
+        min_seconds=0.0,
+        pause_seconds=0.5,
+    )
+    assert begun == [5e8, 2e9, 3.5e9, 5e9]
+    assert times == {"a": pytest.approx([1.0]), "b": pytest.approx([1.0])}
+
+
+def test_the_bar_knows_how_many_rounds_there_will_be(clock, monkeypatch):
+    totals = []
+
+    def bar(items, description, *, unit, total, show):
+        totals.append((description, total, show))
+        return items
+
+    monkeypatch.setattr(timing, "progress_bar", bar)
+    seconds = {"a": 0.5, "b": 0.25}
+    measure_in_turns(
+        {name: functools.partial(clock.sleep, value) for name, value in seconds.items()},
+        warmup=1,
+        warmup_seconds=0.0,
+        min_repetitions=2,
+        min_seconds=2.0,
+        description="Timing",
+    )
+    # The quickest takes eight rounds for its two seconds.
+    assert totals == [("", None, False), ("Timing", 8, True)]
 
 
 def test_times_really_pass_without_the_fake():

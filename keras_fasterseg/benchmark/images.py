@@ -1,0 +1,47 @@
+"""The images that are timed."""
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.serving_graph import MINIMUM_SIZE
+
+IMAGE_SEED = 0
+
+
+def benchmark_images(
+    input_size: tuple[int, int], batch_size: int = 1, image: PathLike | None = None
+) -> np.ndarray:
+    """The images that are timed: random bytes, always the same, or copies of one image.
+
+    Args:
+        input_size: Height and width, each at least 32.
+        batch_size: How many.
+        image: An image file, which is resized; `None` takes random bytes.
+
+    Returns:
+        uint8 array of shape `(batch_size, *input_size, 3)`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A size is below 32, the batch is empty, or the file is no image.
+    """
+    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
+        raise ValueError(
+            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
+            f"Received: input_size={input_size}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    if image is None:
+        generator = np.random.default_rng(IMAGE_SEED)
+        return generator.integers(0, 256, (batch_size, *input_size, 3), np.uint8)
+    height, width = input_size
+    try:
+        with Image.open(image) as opened:
+            resized = opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"There is no image {image}.") from error
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise ValueError(f"{image} cannot be read as an image ({error}).") from error
+    return np.repeat(np.asarray(resized)[np.newaxis], batch_size, axis=0)
