@@ -76,9 +76,10 @@ def search(
     validation = supernet_evaluation_batches(
         source, data.val_split, settings.validation_images, settings.downsample
     )
-    report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation))
+    band = (settings.min_fps, settings.max_fps)
+    report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation), band)
     callbacks = [
-        PenaltyController(report.candidate_fps, settings.min_fps, settings.max_fps),
+        PenaltyController(report.candidate_fps, *band),
         _temperature_schedule(settings),
         report,
     ]
@@ -133,10 +134,11 @@ def make_bilevel_trainer(
     return trainer
 
 
-def _shares(name: str, costs: LatencyCosts, num_layers: int) -> LatencyWeights:
+def _shares(name: str, costs: LatencyCosts, num_layers: int) -> LatencyWeights | None:
+    """What `LatencyPenalty` takes: None for an undivided latency."""
     if name == "auto":
         return auto_weights(costs, num_layers)
-    return PAPER if name == "paper" else CODE
+    return {"paper": PAPER, "code": CODE, "undivided": None}[name]
 
 
 def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:

@@ -21,19 +21,28 @@ class SearchReport(keras.callbacks.Callback):
     """Derives the networks of the moment and writes what they are and what is expected of them.
 
     Writes below `folder`: `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record
-    an epoch: entropies, mIoU of the supernet, predicted frame rates, lambda), TensorBoard scalars.
+    an epoch: entropies, mIoU of the supernet, predicted frame rates and their band, lambda),
+    TensorBoard scalars.
 
     Args:
         folder: Folder of the search.
         table: Latencies of the student's operations.
         evaluator: Accuracy of the supernet.
+        band: Lowest and highest frame rate that the search steers between.
     """
 
-    def __init__(self, folder: pathlib.Path, table: LatencyTable, evaluator: SupernetEvaluator):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        table: LatencyTable,
+        evaluator: SupernetEvaluator,
+        band: tuple[float, float],
+    ):
         super().__init__()
         self.folder = folder
         self.table = table
         self.evaluator = evaluator
+        self.band = band
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Candidate] = {}
         self._writer = tf.summary.create_file_writer(str(folder / "tensorboard" / "architecture"))
@@ -79,6 +88,7 @@ class SearchReport(keras.callbacks.Callback):
         record: dict[str, Any] = {
             "epoch": epoch,
             **{name: float(value) for name, value in (logs or {}).items()},
+            "fps_band": list(self.band),
         }
         for architecture in (self.trainer.teacher, self.trainer.student):
             candidates = self._candidates(architecture)
@@ -100,10 +110,13 @@ class SearchReport(keras.callbacks.Callback):
         self._write_scalars(epoch, record)
         student = record["student"]
         logging.info(
-            "epoch %d: student %s, predicted FPS %s, entropy %s, supernet mIoU %s",
+            "epoch %d: student %s, predicted FPS %s of %g to %g, lambda %s, entropy %s, "
+            "supernet mIoU %s",
             epoch + 1,
             student["genotype"],
             _rounded(student["fps_predicted"], 1),
+            *self.band,
+            record.get("penalty_weight", "unchanged"),
             _rounded(student["entropy"], 4),
             _rounded(student["supernet_miou"], 3),
         )

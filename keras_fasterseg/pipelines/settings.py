@@ -150,8 +150,9 @@ class SearchSettings:
     )
     penalty_shares: str = setting(
         "paper",
-        "Shares of operators, paths and widths in the penalty: paper, code or auto.",
-        limits=Limits(choices=("paper", "code", "auto")),
+        "Shares of operators, paths and widths in the penalty: paper, code, auto, or undivided for "
+        "one term of all three.",
+        limits=Limits(choices=("paper", "code", "auto", "undivided")),
     )
     min_fps: float = setting(155.0, "Frame rate below which lambda grows.", limits=POSITIVE)
     max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.", limits=POSITIVE)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
+from keras_fasterseg.latency.estimator import expected_latency
 from keras_fasterseg.search.passes import (
     SupernetPasses,
     clipped,
@@ -26,10 +27,13 @@ class LatencyPenalty:
         costs: What the operations cost on the device.
         target_ms: Latency that counts as 1, in milliseconds: 1000 over the middle of the band of
             frame rates.
-        weights: Shares of operators, paths and widths.
+        weights: Shares of operators, paths and widths, each free in a term of its own; None leaves
+            the latency undivided: one term in which all three are free.
     """
 
-    def __init__(self, costs: LatencyCosts, target_ms: float, weights: LatencyWeights = PAPER):
+    def __init__(
+        self, costs: LatencyCosts, target_ms: float, weights: LatencyWeights | None = PAPER
+    ):
         if target_ms <= 0:
             raise ValueError(f"`target_ms` must be positive. Received: target_ms={target_ms}")
         self.costs = costs
@@ -38,9 +42,11 @@ class LatencyPenalty:
 
     def __call__(self, choices: Choices) -> tf.Tensor:
         """The penalty of `choices`, dimensionless and differentiable."""
-        latency = decoupled_latency(
-            choices.alphas, choices.betas, choices.widths, self.costs, self.weights
-        )
+        families = (choices.alphas, choices.betas, choices.widths)
+        if self.weights is None:
+            latency = expected_latency(*families, self.costs)
+        else:
+            latency = decoupled_latency(*families, self.costs, self.weights)
         return latency / self.target_ms
 
 

@@ -200,7 +200,7 @@ def test_a_changed_setting_is_refused_and_named(run, stage, field, value):
         (
             "search",
             {"penalty_shares": "mine"},
-            "one of paper, code, auto. Received: penalty_shares=mine",
+            "one of paper, code, auto, undivided. Received: penalty_shares=mine",
         ),
     ],
 )

@@ -4,9 +4,11 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.pipelines.derive import derive_candidates
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
@@ -14,6 +16,7 @@ from tests.pipelines.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
 
 SIZE = (64, 128)
+BAND = (155.0, 175.0)
 SCORES = {
     "scale_8": 0.1,
     "scale_16": 0.2,
@@ -45,7 +48,7 @@ def table():
 
 
 def make_report(folder, space, table, scores=None):
-    report = SearchReport(folder, table, Evaluator(scores or SCORES))
+    report = SearchReport(folder, table, Evaluator(scores or SCORES), BAND)
     report.set_model(
         types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
     )
@@ -76,6 +79,7 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
     assert [record["epoch"] for record in records] == [0, 1]
     assert [record["loss"] for record in records] == [1.5, 1.25]
     assert records[1]["penalty_weight"] == 0.06
+    assert [record["fps_band"] for record in records] == [[155.0, 175.0]] * 2
     for role in ("teacher", "student"):
         record, architecture = records[0][role], getattr(space, role)
         candidates = derive_candidates(architecture, space.supernet)
@@ -93,6 +97,24 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
     }
     assert records[0]["student"]["fps_predicted"] == pytest.approx(expected)
     assert records[0]["teacher"]["fps_predicted"] == {}
+
+
+def test_a_calibrated_table_predicts_calibrated_frame_rates(tmp_path, space, table):
+    calibrated = table.calibrated(Calibration(0.5, 2.0, 3))
+    found = make_report(tmp_path, space, calibrated).candidate_fps()
+    genotypes = derive_candidates(space.student, space.supernet).values()
+    expected = [1000 / (0.5 * summed_rows(each, table) + 2.0) for each in genotypes]
+    assert found == pytest.approx(expected)
+
+
+def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, monkeypatch):
+    lines = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: lines.append(text % values))
+    report = make_report(tmp_path, space, table)
+    report.on_epoch_end(0, {"loss": 1.5, "penalty_weight": 0.12})
+    (line,) = lines
+    assert line.startswith(f"epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
+    assert " of 155 to 175, lambda 0.12, entropy " in line
 
 
 def test_scalars_for_tensorboard(tmp_path, space, table):

@@ -10,8 +10,11 @@ from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
 from keras_fasterseg.search.passes import uniform_setting
+from keras_fasterseg.spaces.fasterseg.choices import Choices
+from tests.latency.path_enumeration import enumerated_latency
 from tests.search.recording_sgd import RecordingSGD
 from tests.search.tiny_space import (
+    SETTINGS,
     WIDTHS,
     assert_close,
     functions_run_eagerly,
@@ -256,6 +259,66 @@ def test_penalty_is_a_share_of_the_target(space):
     costs, choices = random_costs(), space.student(training=True)
     expected = decoupled_latency(choices.alphas, choices.betas, choices.widths, costs, PAPER)
     assert float(LatencyPenalty(costs, 4.0)(choices)) == pytest.approx(float(expected) / 4)
+
+
+def test_an_undivided_penalty_of_one_hot_choices_is_the_sum_of_their_rows():
+    """Every cell runs its first primitive and keeps its scale: three ends, their rows by hand."""
+    layers, costs, widest = SETTINGS.num_layers, random_costs(), len(WIDTHS) - 1
+    alphas = [np.eye(5)[[0] * (layers - j)] for j in range(3)]
+    betas = [np.eye(2)[[1] * (layers - 1 - j)] for j in (1, 2)]
+    gammas = [np.eye(len(WIDTHS))[[widest] * (layers - max(j, 1))] for j in range(3)]
+    at = (0, widest, widest)
+    expected = 0.0
+    for end in range(3):
+        # The first input of a node at scale j leaves layer j - 1, whatever beta says.
+        first = costs.first_down if end else costs.first_keep
+        expected += costs.stem_ms + first[0, widest] + costs.last_keep[end][0, widest]
+        expected += sum(costs.down[scale][at] for scale in range(1, end))
+        expected += (layers - 1 - max(end, 1)) * costs.keep[end][at]
+    penalty = LatencyPenalty(costs, 4.0, None)
+    received = penalty(Choices(alphas, betas, gammas, "student"))
+    assert float(received) == pytest.approx(expected / 4, rel=1e-6)
+
+
+def test_the_gradient_of_an_undivided_penalty_equals_central_differences():
+    layers, costs, generator = SETTINGS.num_layers, random_costs(), np.random.default_rng(3)
+    alphas = [generator.dirichlet(np.ones(5), layers - j) for j in range(3)]
+    logits = [generator.normal(size=(layers - 1 - j, 2)) for j in (1, 2)]
+    indices = [generator.integers(len(WIDTHS), size=layers - max(j, 1)) for j in range(3)]
+    gammas = [np.eye(len(WIDTHS))[index] for index in indices]
+    scores = [np.ones(len(index)) for index in indices]
+    variables = [[tf.Variable(array) for array in group] for group in (alphas, logits, gammas)]
+    with tf.GradientTape() as tape:
+        betas = [tf.nn.softmax(beta) for beta in variables[1]]
+        choices = Choices(variables[0], betas, variables[2], "student")
+        penalty = LatencyPenalty(costs, 4.0, None)(choices)
+    received = tape.gradient(penalty, variables)
+
+    def evaluate():
+        betas = [tf.nn.softmax(beta).numpy() for beta in logits]
+        return enumerated_latency(alphas, betas, indices, scores, costs) / 4.0
+
+    assert float(penalty) == pytest.approx(evaluate(), rel=1e-6)
+    for family, group in enumerate((alphas, logits, scores)):
+        for scale, array in enumerate(group):
+            numeric = central_differences(evaluate, array)
+            if family == 2:
+                # Only the sampled entry of a node's gamma carries a gradient.
+                numeric = gammas[scale] * numeric[:, None]
+            np.testing.assert_allclose(received[family][scale], numeric, rtol=1e-5, atol=1e-6)
+
+
+def central_differences(evaluate, array, step=1e-4):
+    """The derivative of `evaluate()` by every entry of `array`, which it reads."""
+    numeric = np.zeros_like(array)
+    for position in np.ndindex(array.shape):
+        original = array[position]
+        array[position] = original + step
+        above = evaluate()
+        array[position] = original - step
+        numeric[position] = (above - evaluate()) / (2 * step)
+        array[position] = original
+    return numeric
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0])

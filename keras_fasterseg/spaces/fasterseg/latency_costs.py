@@ -64,11 +64,15 @@ def latency_costs(
 ) -> LatencyCosts:
     """The rows of `table` as the arrays that `expected_latency` reads.
 
+    With a calibrated table the rows are multiplied by its factor, so that differences between
+    networks are those of the calibrated latencies. Its offset is no choice's and is left out.
+
     Raises:
         KeyError: The table lacks a row.
     """
     height, columns = table.metadata.input_size
-    stem_ms = sum(
+    factor = 1.0 if table.calibration is None else table.calibration.factor
+    stem_ms = factor * sum(
         table[key].latency_ms for key in stem_keys(base_filters, stem_head_width, (height, columns))
     )
 
@@ -79,7 +83,7 @@ def latency_costs(
             outputs = node_filters(scale * stride, base_filters, output_widths[index[2]])
             primitive = PRIMITIVES[index[0]]
             key = OpKey(primitive, height // scale, columns // scale, inputs, outputs, stride)
-            costs[index] = table[key].latency_ms
+            costs[index] = factor * table[key].latency_ms
         return costs
 
     widths, fixed = tuple(width_multipliers), (stem_head_width,)
