@@ -25,7 +25,7 @@ class Runner(abc.ABC):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the artefact's manifest says, such as `genotype` and `class_names`; maybe nothing."""
+        """What the artefact's manifest says, such as `genotype`; empty where there is none."""
         return dict(self._metadata)
 
     @property

@@ -51,6 +51,8 @@ class ServingGraph:
         self.model = model
         self.num_classes = num_classes
         self._mean, self._std = check_normalization(mean, std)
+        self.mean = [float(value) for value in mean]
+        self.std = [float(value) for value in std]
 
     @property
     def precision(self) -> str:

@@ -73,7 +73,7 @@ def test_another_size_than_that_of_the_artefact_is_refused(shape):
 
 def test_an_output_that_is_not_there_is_refused():
     images = np.zeros((2, 32, 64, 3), np.uint8)
-    with pytest.raises(ValueError, match="no output 'logits', only class_ids.*--output=both"):
+    with pytest.raises(ValueError, match=r"no output 'logits', only class_ids.*--output=both"):
         _Static().logits(images)
     with pytest.raises(ValueError, match="output='features'"):
         _Brightness().infer(images, "features")

@@ -24,7 +24,13 @@ TOOLS = {
         [DATA, (settings.TrainSettings, "teacher_"), (settings.TrainSettings, "student_")],
     ),
     "evaluate": (["artefact", "split", "output"], [DATA]),
-    "export": (["network", "target", "overwrite", "dataset"], []),
+    "export": (
+        [
+            *("network", "target", "overwrite", "dataset"),
+            *("format", "input_size", "batch_size", "output"),
+        ],
+        [],
+    ),
     "benchmark": (["artefact", "output"], [(settings.BenchmarkSettings, "")]),
     "describe": (["genotype", "input_size", "num_classes", "json", "latency_table"], []),
     "measure_latency": (["workdir", "num_classes"], [SUPERNET, LATENCY]),

@@ -1,0 +1,101 @@
+"""What an exported network says of itself, whatever its format, and where it may be written."""
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.runtimes.artefact_format import is_artefact_folder
+from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.version import __version__
+
+FORMAT_VERSION = 1
+
+
+def manifest(
+    graph: ServingGraph,
+    *,
+    num_classes: int,
+    class_names: Sequence[str] | None,
+    of_format: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Classes, normalisation, precision and versions of an exported network, fit for JSON.
+
+    The digests of its files, under `files`, are added when they are written.
+
+    Args:
+        graph: The network with its preprocessing.
+        num_classes: Number of classes of the logits.
+        class_names: A name for every class, in the order of the logits.
+        of_format: What only this format has to say.
+        metadata: What the caller adds, such as `genotype`.
+        packages: Further distributions whose versions matter.
+
+    Raises:
+        ValueError: Number of classes and the names disagree; `metadata` is not fit for JSON or
+            uses a name of ours.
+    """
+    if class_names is not None and len(class_names) != num_classes:
+        raise ValueError(
+            f"`class_names` must name every class. Received: {len(class_names)} names for "
+            f"num_classes={num_classes}"
+        )
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "num_classes": num_classes,
+        "class_names": None if class_names is None else list(class_names),
+        "mean": graph.mean,
+        "std": graph.std,
+        "precision": graph.precision,
+        **of_format,
+        "versions": _versions(packages),
+    }
+    return _merged(facts, metadata or {})
+
+
+def check_target(path: pathlib.Path, overwrite: bool) -> None:
+    """Sees to it that `path` is free or holds an export of ours that may be replaced.
+
+    Raises:
+        FileExistsError: It is neither.
+    """
+    if not path.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(f"{path} exists; pass overwrite=True or choose another version.")
+    if not is_artefact_folder(path):
+        raise FileExistsError(
+            f"{path} exists and is not a SavedModel or another export, so it is not overwritten."
+        )
+
+
+def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    clashes = sorted(set(metadata) & {*facts, "files"})
+    if clashes:
+        raise ValueError(
+            f"`metadata` must not hold names that the export sets itself. Received: {clashes}"
+        )
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`metadata` must be fit for JSON: {error}.") from error
+    return {**facts, **metadata}
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    return {
+        "keras_fasterseg": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }

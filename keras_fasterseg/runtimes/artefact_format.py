@@ -1,0 +1,120 @@
+"""The files that an exported network consists of, by format, and the manifest beside them."""
+
+import dataclasses
+import hashlib
+import pathlib
+from typing import Any
+
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.runtimes.saved_model_format import (
+    artefact_digest,
+    is_saved_model,
+    read_metadata,
+)
+
+MANIFEST = "manifest.json"
+SAVED_MODEL = "saved_model"
+ONNX = "onnx"
+OPENVINO = "openvino"
+LITERT = "litert"
+TENSORRT = "tensorrt"
+
+GRAPH_FILES = {
+    ONNX: "model.onnx",
+    OPENVINO: "model.xml",
+    LITERT: "model.tflite",
+    TENSORRT: "model.plan",
+}
+"""The file with the graph in an export's folder; a SavedModel is a folder of its own kind."""
+
+# OpenVINO keeps the weights in a file of their own.
+_WEIGHTS_SUFFIX = {".xml": ".bin"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Artefact:
+    """An exported network on disk.
+
+    Attributes:
+        format: `saved_model` or one of `GRAPH_FILES`.
+        path: The file with the graph; of a SavedModel the folder.
+        metadata: What its manifest says; empty if it has none.
+    """
+
+    format: str
+    path: pathlib.Path
+    metadata: dict[str, Any]
+
+    def digest(self) -> str:
+        """One SHA-256 for names and contents of the files; the manifest is not among them."""
+        if self.format == SAVED_MODEL:
+            return artefact_digest(self.path)
+        lines = [f"{digest}  {name}\n" for name, digest in graph_digests(self.path).items()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def find_artefact(path: PathLike) -> Artefact:
+    """The exported network at `path`: a SavedModel, the folder of an export or a graph's file.
+
+    Raises:
+        FileNotFoundError: There is nothing of that name.
+        ValueError: It is something else, or its manifest is not JSON.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return _in_folder(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no exported network {path}.")
+    for name, graph_file in GRAPH_FILES.items():
+        if path.suffix == pathlib.PurePath(graph_file).suffix:
+            return Artefact(name, path, _manifest(path, name))
+    raise ValueError(
+        f"{path} is not an exported network: give the folder of an export or a file that ends in "
+        f"{', '.join(suffixes())}."
+    )
+
+
+def suffixes() -> tuple[str, ...]:
+    """How the names of files with graphs end, such as `.onnx`."""
+    return tuple(pathlib.PurePath(name).suffix for name in GRAPH_FILES.values())
+
+
+def is_artefact_folder(path: PathLike) -> bool:
+    """Whether `path` is the folder of an export, manifest included, or a SavedModel."""
+    path = pathlib.Path(path)
+    graphs = any((path / name).is_file() for name in GRAPH_FILES.values())
+    return is_saved_model(path) or (graphs and (path / MANIFEST).is_file())
+
+
+def graph_digests(path: PathLike) -> dict[str, str]:
+    """SHA-256 of the file with the graph and of that with its weights, by name, sorted."""
+    path = pathlib.Path(path)
+    weights = path.with_suffix(_WEIGHTS_SUFFIX.get(path.suffix, path.suffix))
+    files = sorted({path, weights})
+    return {file.name: _sha256(file) for file in files if file.is_file()}
+
+
+def _in_folder(folder: pathlib.Path) -> Artefact:
+    if is_saved_model(folder):
+        return Artefact(SAVED_MODEL, folder, read_metadata(folder))
+    for name, graph_file in GRAPH_FILES.items():
+        if (folder / graph_file).is_file():
+            return Artefact(name, folder / graph_file, _manifest(folder / graph_file, name))
+    raise ValueError(
+        f"There is no SavedModel at {folder}: pass the folder that holds saved_model.pb or one of "
+        f"{', '.join(GRAPH_FILES.values())}."
+    )
+
+
+def _manifest(graph: pathlib.Path, name: str) -> dict[str, Any]:
+    """The manifest beside a graph, if it speaks of this one."""
+    file = graph.parent / MANIFEST
+    if graph.name != GRAPH_FILES[name] or not file.is_file():
+        return {}
+    manifest = read_json(file)
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == name else {}
+
+
+def _sha256(file: pathlib.Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

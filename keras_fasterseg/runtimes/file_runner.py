@@ -1,0 +1,108 @@
+"""What runners of graphs in a file have in common: static sizes, a manifest, a digest."""
+
+import abc
+from collections.abc import Mapping, Sequence
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import find_artefact
+from keras_fasterseg.runtimes.base import Runner, genotype_fact
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+
+Shape = Sequence[int | None]
+
+
+class FileRunner(Runner):
+    """A runner of a graph in a file, whose input and outputs tell what it can do.
+
+    A subclass names its `runtime` and `formats`, and `load` calls `_set_interface`, once.
+
+    Args:
+        path: The file or the folder of the export.
+        threads: Threads that a call uses; None leaves the choice to the runtime.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file has another format, or `threads` is below 1. `load` raises it for a
+            file that is damaged or was not exported by this package.
+    """
+
+    runtime: str
+    formats: tuple[str, ...]
+
+    def __init__(self, path: PathLike, threads: int | None = None) -> None:
+        artefact = find_artefact(path)
+        if artefact.format not in self.formats:
+            raise ValueError(
+                f"The runtime {self.runtime} runs {' and '.join(self.formats)}. Received: "
+                f"{artefact.path}, which is {artefact.format}; export the network again."
+            )
+        if threads is not None and threads < 1:
+            raise ValueError(f"`threads` must be at least 1 or None. Received: threads={threads}")
+        self.path = artefact.path
+        self._artefact = artefact
+        self._metadata = artefact.metadata
+        self._threads = threads
+        self._input_shape: Shape = ()
+        self._outputs: tuple[str, ...] = ()
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        self.load()
+        height, width = self._input_shape[1:3]
+        return None if height is None or width is None else (height, width)
+
+    @property
+    def batch_size(self) -> int | None:
+        self.load()
+        return self._input_shape[0]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        self.load()
+        return self._outputs
+
+    def describe(self) -> dict[str, object]:
+        self.load()
+        return {
+            "runtime": self.runtime,
+            "version": self._version(),
+            "precision": self._metadata.get("precision", "unknown"),
+            "threads": self._used_threads(),
+            "device": self._device(),
+            "artefact_sha256": self._artefact.digest(),
+            **genotype_fact(self._metadata),
+        }
+
+    @abc.abstractmethod
+    def _version(self) -> str:
+        """Name and version of the library."""
+
+    @abc.abstractmethod
+    def _used_threads(self) -> int:
+        """How many threads a call really uses."""
+
+    @abc.abstractmethod
+    def _device(self) -> str:
+        """What the network runs on."""
+
+    def _set_interface(self, inputs: Mapping[str, Shape], outputs: Sequence[str]) -> None:
+        """Notes the shape of the input and the outputs, if they are those of this package.
+
+        Args:
+            inputs: Shapes `(batch, height, width, 3)` by name; None where a size is free.
+            outputs: Names of the outputs.
+        """
+        known = tuple(name for name in (CLASS_IDS, LOGITS) if name in outputs)
+        if set(inputs) != {INPUT_NAME} or len(inputs[INPUT_NAME]) != 4 or not known:
+            raise ValueError(
+                f"{self.path} was not exported by keras_fasterseg: it must have the input "
+                f"{INPUT_NAME} and an output {CLASS_IDS} or {LOGITS}; it has the inputs "
+                f"{', '.join(inputs)} and the outputs {', '.join(outputs)}."
+            )
+        self._input_shape, self._outputs = tuple(inputs[INPUT_NAME]), known
+
+    def _damaged(self, error: Exception) -> ValueError:
+        """The error for a file that the runtime cannot read, to be raised from `error`."""
+        reason = str(error).strip().partition("\n")[0]
+        return ValueError(f"{self.path} cannot be loaded; export it again. ({reason})")

@@ -1,0 +1,103 @@
+"""Runs an exported LiteRT (formerly TensorFlow Lite) model on the CPU."""
+
+import importlib.metadata
+import importlib.util
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import LITERT
+from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+
+_PACKAGE = "ai_edge_litert"
+
+# What LiteRT takes when it is not told: its delegate XNNPACK starts no further threads then.
+_DEFAULT_THREADS = 1
+
+
+class LiteRtRunner(FileRunner):
+    """Takes the interpreter of ai-edge-litert, or the older one inside TensorFlow without it.
+
+    Convolutions run in XNNPACK, which both choose by themselves.
+
+    Args:
+        path: The file or the folder of the export.
+        threads: Threads inside an operation; None leaves it to LiteRT, which takes one.
+
+    Raises:
+        ValueError: See `FileRunner`.
+    """
+
+    runtime = "litert"
+    formats = (LITERT,)
+
+    def __init__(self, path: PathLike, threads: int | None = None) -> None:
+        super().__init__(path, threads)
+        self._interpreter: Any = None
+        self._indices: dict[str, int] = {}
+
+    def load(self) -> None:
+        if self._interpreter is not None:
+            return
+        try:
+            interpreter = _interpreter_class()(str(self.path), num_threads=self._threads)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise self._damaged(error) from error
+        inputs, outputs = _indices(interpreter)
+        shapes = {each["index"]: each["shape"] for each in interpreter.get_input_details()}
+        self._set_interface(
+            {name: [int(side) for side in shapes[index]] for name, index in inputs.items()},
+            list(outputs),
+        )
+        self._indices = {**inputs, **outputs}
+        self._interpreter = interpreter
+
+    def synchronize(self) -> None:
+        """Nothing to wait for: a run returns when its outputs are computed."""
+
+    def _infer(self, images: np.ndarray, output: str) -> Any:
+        self._interpreter.set_tensor(self._indices[INPUT_NAME], images)
+        self._interpreter.invoke()
+        return self._indices[output]
+
+    def _fetch(self, handle: Any) -> np.ndarray:
+        return self._interpreter.get_tensor(handle)
+
+    def _version(self) -> str:
+        name = "ai-edge-litert" if _has_package() else "tensorflow"
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:  # tensorflow-cpu has another name
+            import tensorflow as tf
+
+            return f"tensorflow {tf.__version__}"
+
+    def _used_threads(self) -> int:
+        return self._threads or _DEFAULT_THREADS
+
+    def _device(self) -> str:
+        return "CPU"
+
+
+def _has_package() -> bool:
+    return importlib.util.find_spec(_PACKAGE) is not None
+
+
+def _interpreter_class() -> Any:
+    if _has_package():
+        return importlib.import_module(f"{_PACKAGE}.interpreter").Interpreter
+    import tensorflow as tf
+
+    return tf.lite.Interpreter
+
+
+def _indices(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """The tensors of inputs and outputs by the names in the signature; without one, none."""
+    for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list()):
+        details = runner.get_input_details(), runner.get_output_details()
+        inputs, outputs = ({name: each["index"] for name, each in d.items()} for d in details)
+        return inputs, outputs
+    return {}, {}

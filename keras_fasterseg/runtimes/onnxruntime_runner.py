@@ -1,0 +1,118 @@
+"""Runs an exported ONNX model with ONNX Runtime, on the CPU or on a GPU."""
+
+from typing import Any
+
+import numpy as np
+import psutil
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import ONNX
+from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError, optional_import
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+def check_provider(provider: str) -> None:
+    """Sees to it that the installed ONNX Runtime has `provider`, one of `PROVIDERS`.
+
+    Raises:
+        ValueError: There is no such provider.
+        RuntimeNotInstalledError: ONNX Runtime is not installed or has been built without it.
+    """
+    if provider not in PROVIDERS:
+        raise ValueError(
+            f"`provider` must be one of {', '.join(PROVIDERS)}. Received: provider={provider!r}"
+        )
+    onnxruntime = optional_import("onnxruntime", ONNX, "ONNX Runtime's runner")
+    available = onnxruntime.get_available_providers()
+    if PROVIDERS[provider] not in available:
+        raise RuntimeNotInstalledError(
+            f"The installed ONNX Runtime has no {PROVIDERS[provider]}, only {', '.join(available)}:"
+            " replace it by `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
+        )
+
+
+class OnnxRuntimeRunner(FileRunner):
+    """Leaves results in ONNX Runtime's own memory, on a GPU in the GPU's.
+
+    Args:
+        path: The file or the folder of the export.
+        threads: Threads inside an operation; None leaves the choice to ONNX Runtime.
+        provider: `cpu`, or `cuda` or `tensorrt` where ONNX Runtime has them.
+
+    Raises:
+        ValueError: See `FileRunner` and `check_provider`.
+        RuntimeNotInstalledError: See `check_provider`.
+    """
+
+    formats = (ONNX,)
+
+    def __init__(self, path: PathLike, threads: int | None = None, provider: str = "cpu") -> None:
+        check_provider(provider)
+        super().__init__(path, threads)
+        self.runtime = "onnxruntime" if provider == "cpu" else f"onnxruntime_{provider}"
+        self._provider = provider
+        self._session: Any = None
+        self._pool_threads = 1
+
+    def load(self) -> None:
+        if self._session is not None:
+            return
+        import onnxruntime
+
+        # Its exceptions have no common type but this.
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads or 0
+        options.log_severity_level = 3
+        before = psutil.Process().num_threads()
+        try:
+            session = onnxruntime.InferenceSession(
+                str(self.path), options, providers=[PROVIDERS[self._provider]]
+            )
+        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
+            raise self._damaged(error) from error
+        # It does not tell the size that it chose for its pool, which the calling thread completes.
+        self._pool_threads = max(psutil.Process().num_threads() - before, 0) + 1
+        self._set_interface(
+            {each.name: [_size(side) for side in each.shape] for each in session.get_inputs()},
+            [each.name for each in session.get_outputs()],
+        )
+        self._session = session
+
+    def synchronize(self) -> None:
+        """Nothing to wait for: a run returns when its outputs are computed."""
+
+    def _infer(self, images: np.ndarray, output: str) -> Any:
+        binding = self._session.io_binding()
+        binding.bind_cpu_input(INPUT_NAME, np.ascontiguousarray(images))
+        binding.bind_output(output, "cpu" if self._provider == "cpu" else "cuda")
+        self._session.run_with_iobinding(binding)
+        return binding.get_outputs()[0]
+
+    def _fetch(self, handle: Any) -> np.ndarray:
+        return handle.numpy()
+
+    def _version(self) -> str:
+        import onnxruntime
+
+        return f"onnxruntime {onnxruntime.__version__}"
+
+    def _used_threads(self) -> int:
+        return self._threads or self._pool_threads
+
+    def _device(self) -> str:
+        # The first provider; operations that it lacks run on the CPU.
+        return f"{self._provider.upper()} ({self._session.get_providers()[0]})"
+
+
+def _size(side: int | str | None) -> int | None:
+    """A size that is free has a name or none."""
+    return side if isinstance(side, int) else None

@@ -1,0 +1,170 @@
+"""All runtimes by name: what they run, what they need, and how to get a runner."""
+
+import dataclasses
+import importlib.util
+from collections.abc import Callable
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import (
+    LITERT,
+    ONNX,
+    OPENVINO,
+    SAVED_MODEL,
+    TENSORRT,
+)
+from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
+
+KERAS = "keras"
+"""The runtime, and the format, of networks in memory."""
+
+Loader = Callable[[PathLike, int | None], Runner]
+
+
+def _nothing() -> None:
+    """The check of a runtime that needs no more than its distributions."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """A way to run a network.
+
+    Attributes:
+        name: What users and reports call it.
+        formats: The formats that it runs; a network is converted to the first.
+        load: Makes a runner of a path and a number of threads (None: the runtime's choice). The
+            runtime's package is imported here, not before. None for networks in memory.
+        distributions: What must be installed: the names of modules, by those of distributions.
+        extra: The extra of this package that installs them.
+        check: Raises RuntimeNotInstalledError where more is missing than a distribution.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    load: Loader | None
+    distributions: dict[str, str] = dataclasses.field(default_factory=dict)
+    extra: str | None = None
+    check: Callable[[], None] = _nothing
+
+    @property
+    def uses_tensorflow(self) -> bool:
+        """Whether threads must be asked for before TensorFlow starts."""
+        return self.formats[0] in (KERAS, SAVED_MODEL)
+
+
+def check_runtime(name: str) -> Runtime:
+    """The runtime of that name, which can be used here.
+
+    Raises:
+        ValueError: There is no such runtime.
+        RuntimeNotInstalledError: Something that it needs is not installed.
+    """
+    if name not in RUNTIMES:
+        raise ValueError(f"There is no runtime {name!r}; choose one of {', '.join(RUNTIMES)}.")
+    runtime = RUNTIMES[name]
+    missing = [
+        distribution
+        for distribution, module in runtime.distributions.items()
+        if importlib.util.find_spec(module) is None
+    ]
+    if missing:
+        raise RuntimeNotInstalledError(
+            f"The runtime {name} needs {' and '.join(missing)}: "
+            f'pip install "keras_fasterseg[{runtime.extra}]".'
+        )
+    runtime.check()
+    return runtime
+
+
+def _saved_model(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+
+    return SavedModelRunner(path, threads)
+
+
+def _xla(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.xla_runner import XlaRunner
+
+    return XlaRunner(path, threads)
+
+
+def _onnxruntime(provider: str) -> Loader:
+    def load(path: PathLike, threads: int | None) -> Runner:
+        from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
+
+        return OnnxRuntimeRunner(path, threads, provider)
+
+    return load
+
+
+def _check_onnxruntime(provider: str) -> Callable[[], None]:
+    def check() -> None:
+        from keras_fasterseg.runtimes.onnxruntime_runner import check_provider
+
+        check_provider(provider)
+
+    return check
+
+
+def _openvino(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.openvino_runner import OpenVinoRunner
+
+    return OpenVinoRunner(path, threads)
+
+
+def _litert(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.litert_runner import LiteRtRunner
+
+    return LiteRtRunner(path, threads)
+
+
+def _tftrt(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.tftrt_runner import TfTrtRunner
+
+    return TfTrtRunner(path, threads)
+
+
+def _check_tftrt() -> None:
+    from keras_fasterseg.runtimes.tftrt_runner import check_tftrt
+
+    check_tftrt()
+
+
+def _tensorrt(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.tensorrt_runner import TensorRtRunner
+
+    return TensorRtRunner(path, threads)
+
+
+def _check_tensorrt() -> None:
+    from keras_fasterseg.runtimes.tensorrt_runner import check_tensorrt
+
+    check_tensorrt()
+
+
+_ORT = {"onnxruntime": "onnxruntime"}
+
+RUNTIMES: dict[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime(KERAS, (KERAS,), None),
+        Runtime("saved_model", (SAVED_MODEL,), _saved_model),
+        Runtime("xla", (SAVED_MODEL,), _xla),
+        Runtime("tftrt", (SAVED_MODEL,), _tftrt, check=_check_tftrt),
+        Runtime("onnxruntime", (ONNX,), _onnxruntime("cpu"), _ORT, ONNX),
+        *(
+            Runtime(
+                f"onnxruntime_{provider}",
+                (ONNX,),
+                _onnxruntime(provider),
+                _ORT,
+                ONNX,
+                _check_onnxruntime(provider),
+            )
+            for provider in ("cuda", "tensorrt")
+        ),
+        Runtime("openvino", (OPENVINO, ONNX), _openvino, {"openvino": "openvino"}, OPENVINO),
+        Runtime("litert", (LITERT,), _litert),
+        Runtime("tensorrt", (TENSORRT,), _tensorrt, check=_check_tensorrt),
+    )
+}
