@@ -13,12 +13,11 @@ class Calibration:
 
     Attributes:
         factor: What the sum is multiplied by; above 0.
-        offset_ms: What is then added, in milliseconds.
-        networks: How many networks the line was fitted to.
+        offset_ms: What is then added, in milliseconds; at least 0.
+        networks: How many networks the line was fitted to; at least 2.
 
     Raises:
-        ValueError: The factor is not a positive number, the offset not a number, or there are fewer
-            than two networks.
+        ValueError: A number is out of its range.
     """
 
     factor: float
@@ -26,14 +25,15 @@ class Calibration:
     networks: int
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.factor) or self.factor <= 0 or not math.isfinite(self.offset_ms):
+        factor, offset_ms = self.factor, self.offset_ms
+        if not (_is_number(factor) and factor > 0 and _is_number(offset_ms) and offset_ms >= 0):
             raise ValueError(
-                "A calibration must have a positive factor and a finite offset; measure the table "
-                f"again. Received: factor={self.factor}, offset_ms={self.offset_ms}"
+                "A calibration has a positive factor and an offset of at least 0; measure it "
+                f"again. Received: factor={factor!r}, offset_ms={offset_ms!r}"
             )
-        if self.networks < 2:
+        if not isinstance(self.networks, int) or self.networks < 2:
             raise ValueError(
-                f"A line is fitted to two networks or more. Received: networks={self.networks}"
+                f"A line is fitted to two networks or more. Received: networks={self.networks!r}"
             )
 
     def __call__(self, sum_ms: float) -> float:
@@ -43,6 +43,9 @@ class Calibration:
 
 def fit_calibration(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> Calibration:
     """The line that minimises the relative squared errors of the measured latencies.
+
+    Where the best line would lie below zero at first, the best one through zero is taken: no
+    network has a negative latency.
 
     Args:
         sums_ms: The sum of the table's rows of each network, in milliseconds.
@@ -62,4 +65,11 @@ def fit_calibration(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> C
     # Dividing a row by its measurement turns squared errors into relative ones.
     terms = np.stack([sums, np.ones_like(sums)], axis=1) / measured[:, None]
     (factor, offset), *_ = np.linalg.lstsq(terms, np.ones_like(sums), rcond=None)
+    if offset < 0:
+        (factor,), *_ = np.linalg.lstsq(terms[:, :1], np.ones_like(sums), rcond=None)
+        offset = 0.0
     return Calibration(float(factor), float(offset), int(sums.size))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

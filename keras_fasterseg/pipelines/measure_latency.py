@@ -13,11 +13,11 @@ from keras_fasterseg.latency.operation_meter import MeasurementSchedule, Operati
 from keras_fasterseg.latency.profiler import ProfileSchedule, profile
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines.latency_tables import load_table
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
 from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings, require
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.operation_runner import OperationRunner
-from keras_fasterseg.runtimes.registry import runtime_version
+from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
 
@@ -146,13 +146,7 @@ def _calibrated(
 
 def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTable:
     path = settings.latency_table
-    table = LatencyTable.load(path)
-    if tuple(table.metadata.input_size) != tuple(settings.latency_size):
-        height, width = table.metadata.input_size
-        raise ValueError(
-            f"{path} holds latencies for {height}x{width}, but --latency_size is "
-            f"{settings.latency_size[0]}x{settings.latency_size[1]}; let both agree."
-        )
+    table = load_table(path, settings.latency_size)
     missing = table.missing(keys)
     if missing:
         raise ValueError(

@@ -14,6 +14,7 @@ from keras_fasterseg.pipelines.benchmark import benchmark
 from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
+from keras_fasterseg.pipelines.latency_tables import load_table
 from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
 from keras_fasterseg.pipelines.search import check_search, search
@@ -152,7 +153,7 @@ class Run:
         weights = pathlib.Path(pretrained)
         if not weights.is_file():
             raise FileNotFoundError(f"There are no pretrained weights {weights}.")
-        table = LatencyTable.load(latency_table)
+        table = load_table(latency_table)
         _check_table(table, latency_table, supernet, source.num_classes)
         folder = self.workdir.stage(
             "search",

@@ -1,6 +1,7 @@
 """Runs graphs of single operations on one runtime, for a latency table."""
 
 import functools
+import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from keras_fasterseg.runtimes.operation_graphs import (
     empty_graph,
     serving_graph,
 )
+from keras_fasterseg.runtimes.registry import check_runtime
 
 Call = Callable[[], object]
 
@@ -57,6 +59,18 @@ class OperationRunner:
         # Which operation is left out makes no difference.
         graph = empty_graph(OpKey("conv", height, width, in_filters, in_filters, 1), copies)
         return self._compile(graph)
+
+
+def runtime_version(runtime: str) -> str:
+    """The installed version of one of `OPERATION_RUNTIMES`.
+
+    Raises:
+        ValueError: It is not installed; the message says what to install.
+    """
+    check_runtime(runtime)
+    if runtime == "saved_model":
+        return tf.__version__
+    return importlib.metadata.version({"litert": "ai-edge-litert"}.get(runtime, runtime))
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:

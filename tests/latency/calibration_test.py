@@ -9,16 +9,26 @@ from keras_fasterseg.latency.calibration import Calibration, fit_calibration
 
 
 def test_it_is_a_straight_line():
-    assert Calibration(1.5, -0.25, 2)(4.0) == 5.75
+    assert Calibration(1.5, 0.25, 2)(4.0) == 6.25
 
 
-@pytest.mark.parametrize(("factor", "offset"), [(0.8, 1.25), (1.3, -0.5), (1.0, 0.0)])
+@pytest.mark.parametrize(("factor", "offset"), [(0.8, 1.25), (1.3, 0.5), (1.0, 0.0)])
 def test_points_on_a_line_give_the_line(factor, offset):
     sums = np.array([2.0, 3.0, 7.0, 11.0])
     found = fit_calibration(sums, factor * sums + offset)
     assert found.factor == pytest.approx(factor, rel=1e-12)
     assert found.offset_ms == pytest.approx(offset, abs=1e-12)
     assert found.networks == 4
+
+
+def test_no_line_begins_below_zero():
+    sums = np.array([2.0, 3.0, 7.0, 11.0])
+    measured = 1.3 * sums - 0.5
+    found = fit_calibration(sums, measured)
+    assert found.offset_ms == 0.0
+    # The least squares of one unknown in closed form, of relative errors.
+    ratios = sums / measured
+    assert found.factor == pytest.approx(ratios.sum() / (ratios**2).sum())
 
 
 def test_no_other_line_has_smaller_relative_errors():

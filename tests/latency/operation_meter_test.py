@@ -80,9 +80,9 @@ def test_percentiles_are_those_of_the_repetitions_after_the_warm_up():
     # Of the warm-up, the operation and the empty graph twice each; then 1, 2, ..., 11 ms.
     noise = iter([*[0.0] * 3, *[900.0] * 4, *np.ravel([(t, 0.0) for t in range(11)])])
     device = FakeDevice({LONG: 1.0}, noise=lambda: next(noise))
-    row = measure(
-        device, [LONG], warmup=2, min_repetitions=11, max_repetitions=11, copies_ms=1.0
-    )[LONG]
+    row = measure(device, [LONG], warmup=2, min_repetitions=11, max_repetitions=11, copies_ms=1.0)[
+        LONG
+    ]
     assert (row.p10_ms, row.latency_ms, row.p90_ms) == pytest.approx((2, 6, 10))
     assert row.repetitions == 11
 

@@ -59,9 +59,7 @@ def test_every_key_is_measured_once_and_the_pilot_with_every_group():
 
 
 def test_operations_of_one_input_are_beside_one_another():
-    wide, narrow = (
-        [OpKey("conv", 8, 16, inputs, out, 1) for out in (8, 16)] for inputs in (16, 8)
-    )
+    wide, narrow = ([OpKey("conv", 8, 16, inputs, out, 1) for out in (8, 16)] for inputs in (16, 8))
     meter = Meter()
     run(meter, [wide[0], narrow[0], wide[1], narrow[1]], group=4)
     assert [key.in_filters for key in meter.groups[1][1:]] == sorted(

@@ -16,7 +16,7 @@ HEAD = OpKey("head", 64, 128, 64, 19, 1)
 ABSENT = OpKey("conv_2x", 64, 128, 32, 64, 2)
 ROWS = {CONV: LatencyRow(0.5, 0.25, 0.75, 50), HEAD: LatencyRow(2, 1, 4, 7)}
 TABLE = LatencyTable(ROWS, METADATA)
-CALIBRATION = Calibration(1.25, -0.5, 12)
+CALIBRATION = Calibration(1.25, 0.5, 12)
 
 
 def test_it_is_a_mapping():
@@ -80,7 +80,7 @@ def test_a_prediction_is_the_sum_of_rows_by_the_calibration():
     assert TABLE.predicted_ms(keys) == 3.0
     assert TABLE.predicted_ms(iter(keys)) == 3.0
     calibrated = TABLE.calibrated(CALIBRATION)
-    assert calibrated.predicted_ms(keys) == 1.25 * 3.0 - 0.5
+    assert calibrated.predicted_ms(keys) == 1.25 * 3.0 + 0.5
     assert calibrated.calibrated(None).predicted_ms(keys) == 3.0
     with pytest.raises(KeyError, match="conv_2x:64x128"):
         calibrated.predicted_ms([ABSENT])
@@ -129,7 +129,7 @@ def _edited(**changes):
         (_edited(calibration=[]), "`calibration` must be an object"),
         (
             _edited(calibration={"factor": 0, "offset_ms": 0, "networks": 3}),
-            "positive factor and a finite offset",
+            "positive factor and an offset of at least 0",
         ),
         (_edited(metadata={}), "`metadata` lacks fingerprint"),
         (_edited(rows={"conv": _edited()["rows"][str(CONV)]}), "Received: 'conv'"),

@@ -2,9 +2,12 @@ import dataclasses
 
 import pytest
 
+from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.latency.profiler import pilot_key
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.pipelines import measure_latency as job
 from keras_fasterseg.pipelines.settings import LatencySettings
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
 from tests.pipelines.latency_rows import keys_of, random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 
@@ -15,19 +18,20 @@ LATENCY = LatencySettings(latency_size=SIZE, latency_warmup=0, latency_repetitio
 class CountingMeter:
     """In place of the device: every operation costs one millisecond."""
 
-    def __init__(self, build, runner, schedule):
-        self.schedule = schedule
-        CountingMeter.measured = []
+    def __init__(self, repetitions=1):
+        self.measured = []
+        self.repetitions = repetitions
 
-    def __call__(self, key):
-        CountingMeter.measured.append(key)
-        return LatencyRow(1.0, 1.0, 1.0, self.schedule.repetitions)
+    def __call__(self, keys, seconds=None):
+        self.measured += keys
+        return {key: LatencyRow(1.0, 1.0, 1.0, self.repetitions) for key in keys}
 
 
 @pytest.fixture
 def meter(monkeypatch):
-    monkeypatch.setattr(job, "OperationMeter", CountingMeter)
-    return CountingMeter
+    meter = CountingMeter()
+    monkeypatch.setattr(job, "operation_meter", lambda settings: meter)
+    return meter
 
 
 def measure(folder, **changes):
@@ -35,13 +39,35 @@ def measure(folder, **changes):
     return job.measure_latency(folder, SETTINGS, settings, NUM_CLASSES, progress=False)
 
 
-def test_measures_what_the_space_needs(tmp_path, meter):
-    table = measure(tmp_path, latency_repetitions=4)
-    assert set(table) == set(keys_of(SETTINGS, SIZE, NUM_CLASSES))
-    assert {row.repetitions for row in table.values()} == {4}
+def needed_keys():
+    return {*keys_of(SETTINGS, SIZE, NUM_CLASSES), serving_key(SIZE, NUM_CLASSES)}
+
+
+def test_measures_what_the_space_needs_and_what_surrounds_it(tmp_path, meter):
+    table = measure(tmp_path)
+    assert set(table) == needed_keys()
     assert table.metadata.input_size == SIZE
-    assert table.metadata.fingerprint.runtime == "tensorflow"
+    assert table.metadata.fingerprint == job.device_fingerprint()
+    assert table.metadata.fingerprint.runtime == "saved_model"
+    assert table.calibration is None
     assert LatencyTable.load(tmp_path / job.TABLE) == table
+
+
+def test_the_settings_reach_the_meter():
+    meter = job.operation_meter(
+        dataclasses.replace(LATENCY, latency_repetitions=400, latency_precision=0.125)
+    )
+    schedule = meter._schedule
+    assert (schedule.warmup, schedule.precision) == (0, 0.125)
+    assert (schedule.min_repetitions, schedule.max_repetitions) == (400, 400)
+
+
+def test_the_runtime_and_threads_are_in_the_fingerprint(tmp_path, meter):
+    fingerprint = measure(
+        tmp_path, latency_runtime="onnxruntime", latency_threads=1
+    ).metadata.fingerprint
+    assert (fingerprint.runtime, fingerprint.threads) == ("onnxruntime", 1)
+    assert fingerprint.device == job.cpu_model()
 
 
 def test_rows_of_an_earlier_run_are_kept(tmp_path, meter):
@@ -50,21 +76,24 @@ def test_rows_of_an_earlier_run_are_kept(tmp_path, meter):
     LatencyTable(kept, whole.metadata).save(tmp_path / job.TABLE)
     table = measure(tmp_path)
     assert {key: table[key] for key in kept} == kept
-    assert set(meter.measured) == set(whole) - set(kept)
+    pilot = pilot_key(list(needed_keys()))
+    assert set(meter.measured) - {pilot} == needed_keys() - set(kept) - {pilot}
 
 
-@pytest.mark.parametrize("change", [{"input_size": (96, 128)}, {"device": "another"}])
-def test_a_table_of_another_device_or_size_is_measured_anew(tmp_path, meter, change):
+@pytest.mark.parametrize(
+    "change", [{"input_size": (96, 128)}, {"device": "another"}, {"runtime": "onnxruntime"}]
+)
+def test_a_table_of_another_device_runtime_or_size_is_measured_anew(tmp_path, meter, change):
     whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
     metadata = whole.metadata
-    if "device" in change:
+    if "input_size" in change:
+        metadata = dataclasses.replace(metadata, **change)
+    else:
         fingerprint = dataclasses.replace(metadata.fingerprint, **change)
         metadata = dataclasses.replace(metadata, fingerprint=fingerprint)
-    else:
-        metadata = dataclasses.replace(metadata, **change)
     LatencyTable(whole, metadata).save(tmp_path / job.TABLE)
     table = measure(tmp_path)
-    assert len(meter.measured) == len(whole)
+    assert set(meter.measured) == needed_keys()
     assert {row.latency_ms for row in table.values()} == {1.0}
 
 
@@ -73,14 +102,40 @@ def test_really_measures_an_operation(tmp_path):
     last = list(whole)[-1]
     others = {key: row for key, row in whole.items() if key != last}
     LatencyTable(others, whole.metadata).save(tmp_path / job.TABLE)
-    table = measure(tmp_path, latency_repetitions=2)
+    table = measure(tmp_path, latency_repetitions=2, latency_time_budget=0.001)
     assert table[last].repetitions == 2
     assert table[last].latency_ms > 0
     assert {key: table[key] for key in others} == others
 
 
+def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch):
+    calls = []
+
+    def measure_networks(genotypes, table, num_classes, progress):
+        calls.append(genotypes)
+        plain = [predicted_latency_ms(each, table, num_classes) for each in genotypes]
+        return [dataclasses.make_dataclass("Times", ["p50_ms"])(1.5 * ms + 4.0) for ms in plain]
+
+    monkeypatch.setattr(job, "measure_networks", measure_networks)
+    table = measure(tmp_path, latency_calibration=5)
+    assert len({genotype.id for genotype in calls[0]}) == 5
+    assert table.calibration.factor == pytest.approx(1.5)
+    assert table.calibration.offset_ms == pytest.approx(4.0)
+    assert table.calibration.networks == 5
+    assert LatencyTable.load(tmp_path / job.TABLE) == table
+    # An interrupted run that has got so far does not measure them again.
+    assert measure(tmp_path, latency_calibration=5) == table
+    assert len(calls) == 1
+
+
+def test_one_network_makes_no_line(tmp_path, meter):
+    with pytest.raises(ValueError, match="latency_calibration=1"):
+        measure(tmp_path, latency_calibration=1)
+    assert meter.measured == []
+
+
 def test_a_given_table_is_taken(tmp_path, meter):
-    given = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    given = random_table(SETTINGS, SIZE, NUM_CLASSES).calibrated(Calibration(1.5, 2.0, 3))
     given.save(tmp_path / "given.json")
     table = measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
     assert table == given == LatencyTable.load(tmp_path / "run" / job.TABLE)
@@ -88,7 +143,7 @@ def test_a_given_table_is_taken(tmp_path, meter):
 
 def test_a_given_table_of_another_size(tmp_path):
     random_table(SETTINGS, (96, 128), NUM_CLASSES).save(tmp_path / "given.json")
-    with pytest.raises(ValueError, match=r"given\.json holds latencies for 96x128.*64x128"):
+    with pytest.raises(ValueError, match=r"given\.json holds for images of 96x128.*64x128"):
         measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
 
 
