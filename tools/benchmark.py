@@ -1,37 +1,104 @@
-"""Measures the frame rate of a SavedModel or a trained network on this device."""
+"""Measures the frame rate of a network on this device, on one runtime or on several in turns."""
 
 from tools import command  # isort: skip
 
-import pathlib
+from typing import Any
 
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import benchmark, settings
+from keras_fasterseg.benchmark import comparison, report
+from keras_fasterseg.pipelines import benchmark, benchmark_options, settings
 
 ARTEFACT = flags.DEFINE_string(
-    "artefact", None, "A SavedModel's folder or a network.keras.", required=True
+    "artefact",
+    None,
+    "An export's folder or file (SavedModel, .onnx, .xml, .tflite), a network.keras, or a "
+    "genotype's name or JSON file, which gets fresh weights.",
+)
+RUNTIME = flags.DEFINE_list(
+    "runtime",
+    [],
+    "What runs it: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt or tensorrt; "
+    "several, comma separated, take turns. Unset: the artefact's own.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
+SIDE_BY_SIDE = flags.DEFINE_string(
+    "side_by_side", None, "Another artefact, to be measured in turns with the first."
+)
+SIDE_BY_SIDE_RUNTIME = flags.DEFINE_string(
+    "side_by_side_runtime", None, "What runs the other artefact; unset: the same --runtime."
+)
+COMPARE = flags.DEFINE_list(
+    "compare", None, "Two files that --output has written, A.json,B.json; nothing is measured."
+)
+
+
+class _SizesParser(settings_flags.SizeParser):
+    """`512x1024,1024x2048` to a tuple of sizes."""
+
+    def parse(self, argument: Any) -> tuple[settings.Size, ...]:
+        if isinstance(argument, tuple):
+            return argument
+        return tuple(super(_SizesParser, self).parse(each) for each in str(argument).split(","))
+
+
+class _SizesSerializer(flags.ArgumentSerializer):
+    def serialize(self, value: tuple[settings.Size, ...]) -> str:
+        return ",".join(f"{height}x{width}" for height, width in value)
+
+
 settings_flags.define_settings(settings.BenchmarkSettings)
+settings_flags.define_settings(benchmark_options.BenchmarkOptions)
+# In place of the one size that a run measures at.
+INPUT_SIZE = flags.DEFINE(
+    _SizesParser(),
+    "input_size",
+    (settings.BenchmarkSettings.input_size,),
+    "Height x width of the images; several, comma separated, are measured one after the other.",
+    serializer=_SizesSerializer(),
+    allow_override=True,
+)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    options = settings_flags.read_settings(settings.BenchmarkSettings)
-    result = benchmark.benchmark(pathlib.Path(ARTEFACT.value), options)
-    if OUTPUT.value is not None:
-        result.save(OUTPUT.value)
-    times, (height, width) = result.times, result.input_size
-    print(f"p50 {times.p50_ms:.3f} ms, p90 {times.p90_ms:.3f} ms, p99 {times.p99_ms:.3f} ms")
-    print(f"FPS {result.fps:.1f} at the median")
-    print(
-        f"Measured: {result.scope}, uint8 images to class ids in host memory; batch "
-        f"{result.batch_size} of {height}x{width}; {times.repetitions} calls after "
-        f"{options.warmup} untimed ones; harness version {result.harness_version}"
+    if COMPARE.value:
+        if len(COMPARE.value) != 2:
+            raise ValueError(
+                f"--compare takes two files, A.json,B.json. Received: {','.join(COMPARE.value)}"
+            )
+        print(comparison.comparison_text(comparison.compare_files(*COMPARE.value)))
+        return
+    measured = benchmark.benchmark_in_turns(
+        _contenders(),
+        settings_flags.read_settings(settings.BenchmarkSettings),
+        INPUT_SIZE.value,
+        settings_flags.read_settings(benchmark_options.BenchmarkOptions),
+        command.line(),
+        progress=True,
     )
-    for title, facts in (("Runner", result.runner), ("Environment", result.environment)):
-        print(f"{title}: {', '.join(f'{name} {value}' for name, value in facts.items())}")
+    if OUTPUT.value is not None:
+        measured.save(OUTPUT.value)
+    print(report.report_text(measured))
+
+
+def _contenders() -> list[benchmark.Contender]:
+    if ARTEFACT.value is None:
+        raise ValueError("Name what to measure with --artefact, or two results with --compare.")
+    runtimes = RUNTIME.value or [None]
+    first = [benchmark.Contender(ARTEFACT.value, runtime) for runtime in runtimes]
+    if SIDE_BY_SIDE.value is None:
+        if SIDE_BY_SIDE_RUNTIME.value is not None:
+            raise ValueError("--side_by_side_runtime needs --side_by_side, the other artefact.")
+        return first
+    if len(first) > 1:
+        raise ValueError(
+            "--side_by_side compares two artefacts; give one --runtime. "
+            f"Received: --runtime={','.join(RUNTIME.value)}"
+        )
+    other = benchmark.Contender(SIDE_BY_SIDE.value, SIDE_BY_SIDE_RUNTIME.value or first[0].runtime)
+    return [*first, other]
 
 
 if __name__ == "__main__":

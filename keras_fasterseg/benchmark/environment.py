@@ -8,7 +8,7 @@ import platform
 
 import psutil
 
-from keras_fasterseg.benchmark.gpu import power_limits_watts
+from keras_fasterseg.benchmark.gpu import gpu_names, power_limits_watts
 
 # Distributions whose version can change a time; those that are not installed are left out.
 PACKAGES = (
@@ -31,17 +31,18 @@ def describe_environment() -> dict[str, object]:
     """Facts about this machine and its software, fit for JSON, taken at the time of the call.
 
     Returns:
-        `date` (UTC, ISO 8601), `cpu`, `physical_cores`, `logical_cores`, `available_cores` (that
-        this process may use), `memory_bytes`, `load_average` (1, 5 and 15 minutes; None where
-        the system has none), `power` (see `describe_power`), `operating_system`, `python` and
-        `versions` by distribution.
+        `date` (UTC, ISO 8601), `cpu`, `gpus` (names, where nvidia-ml-py tells), `physical_cores`,
+        `logical_cores`, `available_cores` (that this process may use), `memory_bytes`,
+        `load_average` (1, 5 and 15 minutes; None where the system has none), `power` (see
+        `describe_power`), `operating_system`, `python` and `versions` by distribution.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
+        "gpus": gpu_names(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
-        "available_cores": _available_cores(),
+        "available_cores": available_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "power": describe_power(),
@@ -49,6 +50,16 @@ def describe_environment() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": package_versions(),
     }
+
+
+def device_kind(device: object, cpu: str) -> str:
+    """Whether a runner's `device`, such as `CPU (AUTO)`, is a `CPU` or a `GPU`.
+
+    Args:
+        device: What the runner tells.
+        cpu: The processor's trade name, by which some runtimes call it.
+    """
+    return "CPU" if str(device).upper().startswith("CPU") or device == cpu else "GPU"
 
 
 def describe_power(
@@ -97,7 +108,8 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def _available_cores() -> int | None:
+def available_cores() -> int | None:
+    """How many cores this process may use; `None` where the system does not tell."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return psutil.cpu_count()

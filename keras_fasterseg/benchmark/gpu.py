@@ -27,6 +27,17 @@ def process_memory_mib() -> float | None:
     return None
 
 
+def gpu_names() -> list[str]:
+    """The name of every GPU; empty where nobody tells."""
+    with _library() as nvml:
+        if nvml is None:
+            return []
+        names = [nvml.nvmlDeviceGetName(handle) for handle in _devices(nvml)]
+        # Bytes in older versions.
+        return [name.decode() if isinstance(name, bytes) else name for name in names]
+    return []
+
+
 def power_limits_watts() -> list[float]:
     """The power limit of every GPU, in watts; empty where nobody tells."""
     with _library() as nvml:

@@ -1,6 +1,7 @@
 """Frame rates that can be compared: what is timed, how often, and on what, is written down."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,10 @@ import numpy as np
 from keras_fasterseg.benchmark.environment import describe_environment
 from keras_fasterseg.benchmark.images import benchmark_images
 from keras_fasterseg.benchmark.scopes import DEFAULT_SCOPE, find_scope, timed_calls
-from keras_fasterseg.benchmark.statistics import (
-    TimeStatistics,
-    interval_values,
-    median_interval,
-)
+from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.benchmark.timing import check_durations, measure_in_turns
 from keras_fasterseg.files import PathLike, write_json
+from keras_fasterseg.latency.median_interval import median_interval
 from keras_fasterseg.runtimes.base import Runner
 
 # Numbers of different versions must not be compared: raise it with whatever changes a number.
@@ -260,4 +258,6 @@ def _speed(seconds: list[float], images: np.ndarray) -> dict[str, Any]:
 
 
 def _interval(values: np.ndarray) -> tuple[float, float] | None:
-    return median_interval(values) if len(values) >= interval_values() else None
+    # JSON has no infinite numbers.
+    interval = median_interval(values)
+    return interval if math.isfinite(interval[0]) else None

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
+from keras_fasterseg.benchmark.environment import available_cores
 from keras_fasterseg.benchmark.timing import measure_callable
 from keras_fasterseg.runtimes import tensorflow_device
 
@@ -75,9 +75,12 @@ def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[
     """By library, what makes a finished float32 product of square matrices of a size."""
     products: dict[str, Callable[[int], Product]] = {}
     if device != "CPU":
-        return {"tensorflow": lambda size: _tensorflow_product(size, "/GPU:0")}
+        # A GPU that TensorFlow does not see is another runtime's alone.
+        if tf.config.list_physical_devices("GPU"):
+            products["tensorflow"] = lambda size: _tensorflow_product(size, "/GPU:0")
+        return products
     # numpy's library chose its number of threads when it was loaded: that of the cores.
-    if threads in (None, _cores()):
+    if threads in (None, available_cores()):
         products["numpy"] = _numpy_product
     if _tensorflow_has(threads):
         products["tensorflow"] = lambda size: _tensorflow_product(size, "/CPU:0")
@@ -118,7 +121,3 @@ def _tensorflow_has(threads: int | None) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _cores() -> int | None:
-    return psutil.cpu_count()

@@ -10,6 +10,7 @@ from keras_fasterseg.benchmark.environment import (
     cpu_model,
     describe_environment,
     describe_power,
+    device_kind,
     package_versions,
 )
 
@@ -52,3 +53,10 @@ def test_power_names_the_governor(tmp_path):
     assert power["governor"] is None
     assert power["on_battery"] in (None, True, False)
     assert isinstance(power["gpu_limits_watts"], list)
+
+
+def test_kinds_of_devices():
+    cpus = ("CPU", "CPU (CPUExecutionProvider)", "Fast 9")
+    assert {device_kind(device, "Fast 9") for device in cpus} == {"CPU"}
+    gpus = ("CUDA (CUDAExecutionProvider)", "NVIDIA H200", "Slow 1")
+    assert {device_kind(device, "Fast 9") for device in gpus} == {"GPU"}

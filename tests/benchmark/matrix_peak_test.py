@@ -64,6 +64,11 @@ def test_a_library_with_another_number_of_threads_is_left_out(monkeypatch):
     assert measure_matrix_peak(threads=other) is None
 
 
+def test_a_gpu_that_is_not_there_is_not_replaced_by_the_processor(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert measure_matrix_peak("GPU") is None
+
+
 def test_a_real_peak_is_above_what_plain_python_does():
     peak = measure_matrix_peak(sizes=(64,), min_seconds=0.0)
     assert peak.macs_per_second > 0

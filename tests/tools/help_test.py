@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.pipelines import benchmark_options, settings
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -31,7 +31,10 @@ TOOLS = {
         ],
         [],
     ),
-    "benchmark": (["artefact", "output"], [(settings.BenchmarkSettings, "")]),
+    "benchmark": (
+        ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
+        [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
+    ),
     "describe": (["genotype", "input_size", "num_classes", "json", "latency_table"], []),
     "measure_latency": (["workdir", "num_classes"], [SUPERNET, LATENCY]),
     "convert_reference": (

@@ -1,0 +1,214 @@
+"""Two files of measurements beside each other, if they may be compared at all."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tabulate
+
+from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.files import PathLike, read_json
+
+_FIELDS = (
+    *("times", "fps", "input_size", "batch_size", "runner", "environment", "scope"),
+    "harness_version",
+)
+# Peaks of one undisturbed machine differ by less from run to run.
+_LIKE_PEAKS = 1.1
+
+Measurement = Mapping[str, Any]
+
+
+def _threads(row: Measurement) -> Any:
+    # Those of the host matter little to a network on a GPU.
+    return row["runner"].get("threads") if _device(row) == "CPU" else None
+
+
+def _device(row: Measurement) -> str:
+    # Runtimes spell one and the same device differently.
+    return device_kind(row["runner"].get("device"), row["environment"].get("cpu"))
+
+
+# What must be alike, by what a reader calls it, the input size apart.
+_ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
+    "harness version": lambda row: row["harness_version"],
+    "scope": lambda row: row["scope"],
+    "batch size": lambda row: row["batch_size"],
+    "device": _device,
+    "threads": _threads,
+    "processor": lambda row: row["environment"].get("cpu"),
+    "GPU": lambda row: row["environment"].get("gpus") if _device(row) == "GPU" else None,
+    "number of cores": lambda row: row["environment"].get("available_cores"),
+    "power of the host": lambda row: row["environment"].get("power"),
+    "image": lambda row: row.get("settings", {}).get("image"),
+}
+# What may differ since it is what one compares.
+_COMPARED: Mapping[str, Callable[[Measurement], Any]] = {
+    "artefact": lambda row: row.get("artefact"),
+    "runtime": lambda row: row["runner"].get("runtime"),
+    "version": lambda row: row["runner"].get("version"),
+    "precision": lambda row: row["runner"].get("precision"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedRow:
+    """One size and runtime in two files.
+
+    Attributes:
+        first: The measurement in the first file.
+        second: The one in the second.
+    """
+
+    first: Measurement
+    second: Measurement
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast the second is, by the medians."""
+        return self.second["fps"] / self.first["fps"]
+
+    @property
+    def differences(self) -> list[str]:
+        """What differs and may, in words."""
+        return [
+            f"{name} {read(self.first)} and {read(self.second)}"
+            for name, read in _COMPARED.items()
+            if read(self.first) != read(self.second)
+        ]
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence if the machine was not equally fast both times."""
+        peaks = [row.get("peak_macs_per_second") for row in (self.first, self.second)]
+        if None in peaks or max(peaks) <= _LIKE_PEAKS * min(peaks):
+            return None
+        return (
+            f"Large matrix products reached {peaks[0] / 1e9:.1f} and {peaks[1] / 1e9:.1f} G "
+            "multiply-accumulates a second: the machine itself was not equally fast."
+        )
+
+
+def compare_files(first: PathLike, second: PathLike) -> list[ComparedRow]:
+    """The rows that two files of measurements have in common.
+
+    Rows belong together that have one size and one runtime, or that are the only ones of their
+    size in both files.
+
+    Raises:
+        FileNotFoundError: One is not there.
+        ValueError: One holds no measurements, they have no size in common, or rows that belong
+            together were not measured alike; the message names the field and both values.
+    """
+    rows = _pairs(read_measurements(first), read_measurements(second), f"{first} and {second}")
+    for row in rows:
+        for name, read in _ALIKE.items():
+            values = read(row.first), read(row.second)
+            if values[0] != values[1]:
+                raise ValueError(
+                    f"{first} and {second} cannot be compared: the {name} is {values[0]!r} in the "
+                    f"first and {values[1]!r} in the second; measure both alike."
+                )
+    return rows
+
+
+def read_measurements(path: PathLike) -> list[Measurement]:
+    """The measurements in a file that `tools.benchmark` or a run has written.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds something else.
+    """
+    value = read_json(path)
+    rows = value.get("results", value) if isinstance(value, dict) else None
+    if isinstance(rows, dict):
+        rows = [rows] if "times" in rows else list(rows.values())
+    if not isinstance(rows, list) or not rows or not all(map(_is_measurement, rows)):
+        raise ValueError(
+            f"{path} holds no measurements; give a file that `python -m tools.benchmark --output` "
+            "has written."
+        )
+    return rows
+
+
+def comparison_text(rows: list[ComparedRow]) -> str:
+    """The rows as a table, and what differs between the two files."""
+    table = tabulate.tabulate(
+        [
+            [
+                _runtime(row),
+                "x".join(map(str, row.first["input_size"])),
+                f"{row.first['times']['p50_ms']:.3f}",
+                f"{row.second['times']['p50_ms']:.3f}",
+                f"{row.first['fps']:.1f}",
+                f"{row.second['fps']:.1f}",
+                f"{row.speedup:.3f}",
+            ]
+            for row in rows
+        ],
+        headers=("runtime", "size", "A p50 ms", "B p50 ms", "A FPS", "B FPS", "B / A"),
+        colalign=("left", *["right"] * 6),
+        disable_numparse=True,
+    )
+    differences = dict.fromkeys(difference for row in rows for difference in row.differences)
+    warnings = dict.fromkeys(row.warning for row in rows if row.warning)
+    notes = [f"Differs, as it may: {difference}." for difference in differences]
+    return "\n".join(
+        [
+            table,
+            "B / A: how many times as fast B is, by the medians of two runs; it has no interval, "
+            "--side_by_side has.",
+            *notes,
+            *warnings,
+        ]
+    )
+
+
+def _pairs(first: list[Measurement], second: list[Measurement], files: str) -> list[ComparedRow]:
+    sizes = [sorted({tuple(row["input_size"]) for row in rows}) for rows in (first, second)]
+    common = [size for size in sizes[0] if size in sizes[1]]
+    if not common:
+        shown = [", ".join("x".join(map(str, size)) for size in each) for each in sizes]
+        raise ValueError(
+            f"{files} cannot be compared: the input size is {shown[0]} in the first and "
+            f"{shown[1]} in the second; measure both alike."
+        )
+    pairs = []
+    for size in common:
+        here = [row for row in first if tuple(row["input_size"]) == size]
+        there = [row for row in second if tuple(row["input_size"]) == size]
+        if len(here) == len(there) == 1:
+            pairs.append(ComparedRow(here[0], there[0]))
+            continue
+        by_runtime = {row["runner"].get("runtime"): row for row in there}
+        pairs += [
+            ComparedRow(row, by_runtime[row["runner"].get("runtime")])
+            for row in here
+            if row["runner"].get("runtime") in by_runtime
+        ]
+    if not pairs:
+        raise ValueError(f"{files} cannot be compared: they have no runtime in common.")
+    return pairs
+
+
+def _is_measurement(row: Any) -> bool:
+    if not isinstance(row, dict) or not all(field in row for field in _FIELDS):
+        return False
+    times, size = row["times"], row["input_size"]
+    return (
+        all(isinstance(row[name], dict) for name in ("times", "runner", "environment"))
+        and isinstance(size, list)
+        and len(size) == 2
+        and all(isinstance(side, int) for side in size)
+        and all(_is_positive(number) for number in (row["fps"], times.get("p50_ms")))
+    )
+
+
+def _is_positive(number: Any) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number) and number > 0
+
+
+def _runtime(row: ComparedRow) -> str:
+    names = dict.fromkeys(str(each["runner"].get("runtime")) for each in (row.first, row.second))
+    return " and ".join(names)

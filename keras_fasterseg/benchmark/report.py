@@ -1,0 +1,168 @@
+"""Measurements as the file and the text that people quote."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import tabulate
+
+from keras_fasterseg.benchmark.harness import HARNESS_VERSION, BenchmarkResult, InterleavedResult
+from keras_fasterseg.benchmark.scopes import find_scope
+from keras_fasterseg.files import PathLike, write_json
+
+_HEADERS = (
+    *("runtime", "size", "p50 ms", "p90 ms", "p99 ms", "trimmed mean ms", "FPS"),
+    *("times as fast [95 %]", "GMAC/s", "% of peak", "peak MiB"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkReport:
+    """Runners that took turns, at one or several sizes.
+
+    Attributes:
+        tables: Those of one size each.
+        command: The command line that measured them.
+    """
+
+    tables: tuple[InterleavedResult, ...]
+    command: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A single measurement as it is; several as the list `results`."""
+        rows = [
+            {
+                "name": name,
+                **table.results[name].to_json(),
+                "speedup": table.speedups[name],
+                "speedup_interval": table.to_json()["speedup_intervals"][name],
+            }
+            for table in self.tables
+            for name in table.results
+        ]
+        if len(rows) == 1:
+            return rows[0]
+        return {"harness_version": HARNESS_VERSION, "command": self.command, "results": rows}
+
+    def save(self, path: PathLike) -> None:
+        """Writes the report to `path` as JSON, atomically."""
+        write_json(path, self.to_json())
+
+
+def report_text(report: BenchmarkReport) -> str:
+    """The report for people to read: numbers, then what exactly was measured, on what."""
+    results = [result for table in report.tables for result in table.results.values()]
+    lines = _single(results[0]) if len(results) == 1 else [_table(report), *_sentences(report)]
+    # Once for all that share a scope, a batch and settings.
+    lines += dict.fromkeys(_measured(result) for result in results)
+    lines += dict.fromkeys(_facts("Runner", result.runner) for result in results)
+    lines.append(_facts("Environment", results[0].environment))
+    return "\n".join(lines)
+
+
+def _table(report: BenchmarkReport) -> str:
+    rows = [
+        _row(name, result, table)
+        for table in report.tables
+        for name, result in table.results.items()
+    ]
+    return tabulate.tabulate(
+        rows,
+        headers=_HEADERS,
+        colalign=("left", *["right"] * (len(_HEADERS) - 1)),
+        disable_numparse=True,
+    )
+
+
+def _row(name: str, result: BenchmarkResult, table: InterleavedResult) -> list[str]:
+    times = result.times
+    return [
+        name,
+        _size(result.input_size),
+        f"{times.p50_ms:.3f}",
+        f"{times.p90_ms:.3f}",
+        f"{times.p99_ms:.3f}",
+        f"{times.trimmed_mean_ms:.3f}",
+        f"{result.fps:.1f}",
+        _speedup(name, table),
+        "" if result.macs_per_second is None else f"{result.macs_per_second / 1e9:.1f}",
+        "" if result.share_of_peak is None else f"{100 * result.share_of_peak:.1f}",
+        "" if result.memory_peak_mib is None else f"{result.memory_peak_mib:.0f}",
+    ]
+
+
+def _sentences(report: BenchmarkReport) -> Iterator[str]:
+    """Of two runners, what the interval says about their difference."""
+    for table in report.tables:
+        names = list(table.results)
+        if len(names) != 2:
+            continue
+        first, second = names
+        interval, rounds = table.speedup_intervals[second], table.results[second].times.repetitions
+        size = _size(table.results[second].input_size)
+        if interval is None:
+            verdict = f"{rounds} rounds are too few for an interval"
+        elif interval[0] <= 1 <= interval[1]:
+            verdict = "the interval holds 1: no difference is shown"
+        else:
+            verdict = "the interval excludes 1"
+        yield (
+            f"At {size} {second} is {_speedup(second, table)} times as fast as {first}, by the "
+            f"median of {rounds} rounds' ratios of times: {verdict}."
+        )
+
+
+def _single(result: BenchmarkResult) -> list[str]:
+    times = result.times
+    lines = [
+        f"p50 {times.p50_ms:.3f} ms, p90 {times.p90_ms:.3f} ms, p99 {times.p99_ms:.3f} ms, "
+        f"trimmed mean {times.trimmed_mean_ms:.3f} ms",
+        f"FPS {result.fps:.1f} at the median",
+    ]
+    if result.macs is not None and result.macs_per_second is not None:
+        work = f"{result.macs / 1e9:.3f} G an image, {result.macs_per_second / 1e9:.1f} G a second"
+        if result.share_of_peak is not None and result.peak_macs_per_second is not None:
+            work += (
+                f", {100 * result.share_of_peak:.1f} % of the "
+                f"{result.peak_macs_per_second / 1e9:.1f} G that large matrix products reach here"
+            )
+        lines.append(f"Multiply-accumulates: {work}")
+    if result.memory_peak_mib is not None:
+        lines.append(
+            f"Memory: {result.memory_peak_mib:.0f} MiB at most in a process of its own, "
+            f"{result.memory_before_mib:.0f} MiB of them before it opened the artefact"
+        )
+    if result.memory_gpu_mib is not None:
+        lines.append(f"GPU memory: {result.memory_gpu_mib:.0f} MiB in that process")
+    return lines
+
+
+def _measured(result: BenchmarkResult) -> str:
+    settings = result.settings
+    image = settings.get("image")
+    turns = (
+        f"; runners in turns with a pause of {settings['pause_ms']:g} ms between them"
+        if settings.get("in_turns_with")
+        else ""
+    )
+    return (
+        f"Measured: {result.scope}, {find_scope(result.scope).description}; batch "
+        f"{result.batch_size} of {_size(result.input_size)}; {result.times.repetitions} calls "
+        f"after {settings.get('warmup')} untimed ones; images: "
+        f"{'random bytes' if image is None else image}{turns}; "
+        f"harness version {result.harness_version}"
+    )
+
+
+def _speedup(name: str, table: InterleavedResult) -> str:
+    interval = table.speedup_intervals[name]
+    text = f"{table.speedups[name]:.3f}"
+    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _facts(title: str, facts: dict[str, object]) -> str:
+    return f"{title}: {', '.join(f'{name} {value}' for name, value in facts.items())}"
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

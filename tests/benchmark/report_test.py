@@ -1,0 +1,77 @@
+from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.benchmark.harness import InterleavedResult
+from keras_fasterseg.benchmark.report import BenchmarkReport, report_text
+from keras_fasterseg.files import read_json
+from tests.benchmark.measurements import result
+
+QUICK = {"macs": 2_000_000_000, "peak_macs_per_second": 1e12, "memory_peak_mib": 700.4}
+
+
+def pair(speedup=2.0, interval=(1.9, 2.1)):
+    """Two runtimes at one size."""
+    results = {"keras": result(10.0), "onnxruntime": result(5.0, memory_before_mib=500.0, **QUICK)}
+    return InterleavedResult(
+        results,
+        {"keras": 1.0, "onnxruntime": speedup},
+        {"keras": (1.0, 1.0), "onnxruntime": interval},
+    )
+
+
+def single(**fields):
+    return InterleavedResult({"keras": result(**fields)}, {"keras": 1.0}, {"keras": None})
+
+
+def test_a_single_measurement_is_told_line_by_line():
+    text = report_text(
+        BenchmarkReport((single(p50_ms=5.0, memory_before_mib=500.2, memory_gpu_mib=9, **QUICK),))
+    )
+    assert "p50 5.000 ms, p90 6.000 ms, p99 7.000 ms, trimmed mean 5.000 ms" in text
+    assert "FPS 200.0 at the median" in text
+    # 2 G multiply-accumulates in 5 ms are 400 G a second.
+    assert "2.000 G an image, 400.0 G a second, 40.0 % of the 1000.0 G" in text
+    assert "700 MiB at most in a process of its own, 500 MiB of them before" in text
+    assert "GPU memory: 9 MiB" in text
+    assert (
+        "Measured: network+argmax, uint8 images in host memory to class ids in host memory; "
+        "batch 1 of 64x128; 8 calls after 3 untimed ones; images: random bytes; harness version 2"
+    ) in text
+    assert "Runner: runtime keras, version 1, precision float32, threads 2, device CPU" in text
+    assert "cpu Fast 9" in text
+
+
+def test_what_was_not_measured_is_not_told():
+    text = report_text(BenchmarkReport((single(),)))
+    assert "Multiply" not in text
+    assert "emory: " not in text
+
+
+def test_several_are_a_table():
+    lines = report_text(BenchmarkReport((pair(),))).splitlines()
+    cells = lines[3].split()
+    assert cells[:7] == ["onnxruntime", "64x128", "5.000", "6.000", "7.000", "5.000", "200.0"]
+    assert cells[7:] == ["2.000", "[1.900,", "2.100]", "400.0", "40.0", "700"]
+    assert sum(line.startswith("Measured:") for line in lines) == 1
+    assert "At 64x128 onnxruntime is 2.000 [1.900, 2.100] times as fast as keras" in lines[4]
+    assert lines[4].endswith("the interval excludes 1.")
+
+
+def test_an_interval_around_one_shows_no_difference():
+    text = report_text(BenchmarkReport((pair(1.01, (0.99, 1.02)),)))
+    assert "the interval holds 1: no difference is shown" in text
+    text = report_text(BenchmarkReport((pair(1.01, None),)))
+    assert "8 rounds are too few for an interval" in text
+
+
+def test_the_file_has_one_measurement_or_a_list(tmp_path):
+    report = BenchmarkReport((single(command="python -m tools.benchmark"),))
+    report.save(tmp_path / "one.json")
+    saved = read_json(tmp_path / "one.json")
+    assert saved["times"]["p50_ms"] == 10.0
+    assert saved["harness_version"] == 2
+    assert saved["command"] == "python -m tools.benchmark"
+    BenchmarkReport((pair(), pair()), "python").save(tmp_path / "several.json")
+    saved = read_json(tmp_path / "several.json")
+    assert [row["name"] for row in saved["results"]] == ["keras", "onnxruntime"] * 2
+    assert saved["results"][1]["speedup_interval"] == [1.9, 2.1]
+    assert saved["results"][1]["share_of_peak"] == 0.4
+    assert [len(read_measurements(path)) for path in sorted(tmp_path.iterdir())] == [1, 4]
