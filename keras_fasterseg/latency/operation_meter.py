@@ -50,8 +50,8 @@ class MeasurementSchedule:
     min_repetitions: int = 10
     max_repetitions: int = 300
     precision: float = 0.02
-    copies_ms: float = 8.0
-    max_copies: int = 8
+    copies_ms: float = 6.0
+    max_copies: int = 4
 
     def __post_init__(self) -> None:
         for name, minimum in (("warmup", 0), ("min_repetitions", 1), ("max_copies", 1)):
@@ -97,6 +97,7 @@ class OperationMeter:
         self._runner = runner
         self._schedule = schedule or MeasurementSchedule()
         self._clock = clock
+        self._made: dict[OpKey, tuple[tuple[Call, ...], int]] = {}
 
     def __call__(
         self, keys: Iterable[OpKey], seconds: float | None = None
@@ -105,15 +106,17 @@ class OperationMeter:
 
         Args:
             keys: The operations, measured in turns.
-            seconds: When the measurements have lasted so long, none follows beyond the least
-                number; None: only the schedule ends them.
+            seconds: When making the graphs and measuring have lasted so long, no measurement
+                follows beyond the least number; None: only the schedule ends them.
         """
-        graphs = {key: self._graphs(key) for key in dict.fromkeys(keys)}
+        end = None if seconds is None else self._clock() + seconds
+        keys = tuple(dict.fromkeys(keys))
+        # Those of the call before are kept: the same operations may be asked for once more.
+        self._made = graphs = {key: self._made.get(key) or self._graphs(key) for key in keys}
         measured: dict[OpKey, list[float]] = {key: [] for key in graphs}
         for pair, _ in graphs.values():
             for call in pair * self._schedule.warmup:
                 call()
-        end = None if seconds is None else self._clock() + seconds
         pending = list(graphs)
         while pending:
             for key in pending:

@@ -31,8 +31,8 @@ class ProfileSchedule:
     Attributes:
         time_budget_s: Seconds that the missing rows may take in all; None: as long as they need.
         group: Operations that are measured in turns with one another and with the pilot.
-        max_drift: Where the pilot, an operation of middling work that every group measures again,
-            differs from what it usually takes by more than this share, so is the group.
+        max_drift: Where the pilot, an operation that every group measures again, differs from what
+            it usually takes by more than this share, so is the group.
         attempts: Measurements of a group, of which the one of the least drift is taken.
 
     Raises:
@@ -123,9 +123,12 @@ def profile(
 
 
 def pilot_key(keys: Sequence[OpKey]) -> OpKey:
-    """The operation of middling work, whose latency tells whether the device is as it was."""
+    """The operation whose latency tells whether the device is as it was.
+
+    A quarter of all has more work than it: long enough to be known well, not the longest.
+    """
     work = sorted(keys, key=lambda key: (multiply_accumulates(key), key))
-    return work[len(work) // 2]
+    return work[3 * len(work) // 4]
 
 
 class _Budget:

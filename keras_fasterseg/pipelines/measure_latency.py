@@ -105,7 +105,7 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
         max_repetitions=max(300, settings.latency_repetitions),
         precision=settings.latency_precision,
     )
-    runner = OperationRunner(settings.latency_runtime, settings.latency_threads)
+    runner = OperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
     return OperationMeter(runner, schedule)
 
 
@@ -118,9 +118,14 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
         runtime=runtime,
         runtime_version=runtime_version(runtime),
         precision="float32",
-        threads=threads or tensorflow_device.intra_op_threads(),
+        threads=_threads(threads),
         harness_version=HARNESS_VERSION,
     )
+
+
+def _threads(threads: int | None) -> int:
+    """One choice for every runtime, so that their tables can be compared."""
+    return threads or tensorflow_device.intra_op_threads()
 
 
 def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:

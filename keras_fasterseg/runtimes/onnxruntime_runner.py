@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-import psutil
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX
 from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError, optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
@@ -43,7 +43,8 @@ class OnnxRuntimeRunner(FileRunner):
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads inside an operation; None leaves the choice to ONNX Runtime.
+        threads: Threads inside an operation, the same for all of a process; None takes the number
+            of physical cores.
         provider: `cpu`, or `cuda` or `tensorrt` where ONNX Runtime has them.
 
     Raises:
@@ -55,8 +56,8 @@ class OnnxRuntimeRunner(FileRunner):
 
     def __init__(self, path: PathLike, threads: int | None = None, provider: str = "cpu") -> None:
         check_provider(provider)
-        super().__init__(path, threads)
         self.runtime = "onnxruntime" if provider == "cpu" else f"onnxruntime_{provider}"
+        super().__init__(path, threads)
         self._provider = provider
         self._session: Any = None
         self._pool_threads = 1
@@ -69,18 +70,13 @@ class OnnxRuntimeRunner(FileRunner):
         # Its exceptions have no common type but this.
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads or 0
-        options.log_severity_level = 3
-        before = psutil.Process().num_threads()
+        options, self._pool_threads = session_options(self._threads)
         try:
             session = onnxruntime.InferenceSession(
                 str(self.path), options, providers=[PROVIDERS[self._provider]]
             )
         except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
             raise self._damaged(error) from error
-        # It does not tell the size that it chose for its pool, which the calling thread completes.
-        self._pool_threads = max(psutil.Process().num_threads() - before, 0) + 1
         self._set_interface(
             {each.name: [_size(side) for side in each.shape] for each in session.get_inputs()},
             [each.name for each in session.get_outputs()],
@@ -106,7 +102,7 @@ class OnnxRuntimeRunner(FileRunner):
         return f"onnxruntime {onnxruntime.__version__}"
 
     def _used_threads(self) -> int:
-        return self._threads or self._pool_threads
+        return self._pool_threads
 
     def _device(self) -> str:
         # The first provider; operations that it lacks run on the CPU.

@@ -12,6 +12,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.conversion.openvino import openvino_model
+from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.operation_graphs import (
     OperationGraph,
     copies_graph,
@@ -88,7 +89,7 @@ def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
 def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
     import onnxruntime
 
-    options = _onnxruntime_options(threads or tensorflow_device.intra_op_threads())
+    options, _ = session_options(threads)
     session = onnxruntime.InferenceSession(
         onnx_model(graph.function).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
@@ -98,18 +99,6 @@ def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
     for output in session.get_outputs():
         binding.bind_output(output.name)
     return lambda: session.run_with_iobinding(binding)
-
-
-@functools.cache
-def _onnxruntime_options(threads: int) -> Any:
-    """All graphs share one pool: idle threads of many pools would spin on each other's cores."""
-    import onnxruntime
-
-    onnxruntime.set_global_thread_pool_sizes(threads, 1)
-    options = onnxruntime.SessionOptions()
-    options.use_per_session_threads = False
-    options.log_severity_level = 3
-    return options
 
 
 def _openvino(graph: OperationGraph, threads: int | None) -> Call:

@@ -6,8 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.files import PathLike
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME, SIGNATURES
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+
+# TensorFlow's translation of a bilinear resize with aligned corners is wrong where the intervals
+# between the new pixels divide those between the old ones, of which there are several. The last
+# resize, by 8, does that at one size only: from 8 pixels, 7 intervals, to 64 pixels, 63 intervals.
+_WRONG_SIZE = 64
 
 
 class XlaRunner(SavedModelRunner):
@@ -18,7 +24,8 @@ class XlaRunner(SavedModelRunner):
         threads: As for `SavedModelRunner`.
 
     Raises:
-        ValueError: See `SavedModelRunner`.
+        ValueError: See `SavedModelRunner`. `infer` raises it for images with a side that is padded
+            to 64, where TensorFlow's XLA answers wrongly.
     """
 
     runtime = "xla"
@@ -33,6 +40,13 @@ class XlaRunner(SavedModelRunner):
             self._functions = {output: self._compiled(output) for output in SIGNATURES}
 
     def _infer(self, images: np.ndarray, output: str) -> Any:
+        sides = images.shape[1:3]
+        if any(side + -side % SIZE_MULTIPLE == _WRONG_SIZE for side in sides):
+            raise ValueError(
+                f"XLA resizes images wrongly whose height or width is {_WRONG_SIZE} after padding "
+                f"to multiples of {SIZE_MULTIPLE}; take another size or the runtime saved_model. "
+                f"Received: {sides[0]}x{sides[1]}"
+            )
         return self._functions[output](tf.constant(images))
 
     def _compiled(self, output: str) -> Any:

@@ -76,6 +76,17 @@ def test_operations_take_turns():
     assert device.calls[6:] == [SHORT, None, LONG, None] * 7
 
 
+def test_graphs_are_kept_for_the_same_operations_once_more():
+    device = FakeDevice({SHORT: 9.0, LONG: 9.0})
+    meter = OperationMeter(device, clock=device.clock)
+    meter([SHORT, LONG])
+    meter([SHORT, LONG])
+    assert [key for key, _ in device.made] == [SHORT, LONG]
+    meter([LONG])
+    meter([SHORT])
+    assert [key for key, _ in device.made] == [SHORT, LONG, SHORT]
+
+
 def test_percentiles_are_those_of_the_repetitions_after_the_warm_up():
     # Of the warm-up, the operation and the empty graph twice each; then 1, 2, ..., 11 ms.
     noise = iter([*[0.0] * 3, *[900.0] * 4, *np.ravel([(t, 0.0) for t in range(11)])])

@@ -1,0 +1,61 @@
+import hashlib
+import json
+
+import pytest
+
+from keras_fasterseg.runtimes.artefact_format import find_artefact, is_artefact_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "model.xml").write_bytes(b"graph")
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "openvino", "num_classes": 5}))
+    return tmp_path
+
+
+def test_a_folder_and_its_graph_are_one_artefact(folder):
+    artefact = find_artefact(folder)
+    assert artefact == find_artefact(folder / "model.xml")
+    assert artefact.format == "openvino"
+    assert artefact.path == folder / "model.xml"
+    assert artefact.metadata["num_classes"] == 5
+    lines = [
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in (("model.bin", b"weights"), ("model.xml", b"graph"))
+    ]
+    assert artefact.digest() == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_the_manifest_of_another_graph_is_not_taken(folder):
+    (folder / "other.onnx").write_bytes(b"")
+    assert find_artefact(folder / "other.onnx").metadata == {}
+    (folder / "manifest.json").write_text(json.dumps({"format": "onnx"}))
+    assert find_artefact(folder).metadata == {}
+
+
+def test_a_saved_model_is_an_artefact_too(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    artefact = find_artefact(tmp_path)
+    assert (artefact.format, artefact.path) == ("saved_model", tmp_path)
+    before = artefact.digest()
+    (tmp_path / "saved_model.pb").write_bytes(b"another")
+    assert artefact.digest() != before
+    assert is_artefact_folder(tmp_path)
+
+
+def test_what_is_none_is_refused(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no exported network .*gone"):
+        find_artefact(folder / "gone")
+    (folder / "photo.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"photo.jpg is not an exported network.*\.onnx, \.xml"):
+        find_artefact(folder / "photo.jpg")
+    (folder / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"pass the folder that holds saved_model.pb or one of"):
+        find_artefact(folder / "empty")
+
+
+def test_only_a_folder_with_our_manifest_is_ours(folder):
+    assert is_artefact_folder(folder)
+    (folder / "manifest.json").unlink()
+    assert not is_artefact_folder(folder)
