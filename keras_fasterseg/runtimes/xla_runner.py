@@ -10,9 +10,9 @@ from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME, SIGNATURES
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 
-# TensorFlow's translation of a bilinear resize with aligned corners is wrong where the intervals
-# between the new pixels divide those between the old ones, of which there are several. The last
-# resize, by 8, does that at one size only: from 8 pixels, 7 intervals, to 64 pixels, 63 intervals.
+# TensorFlow translates a bilinear resize with aligned corners wrongly where `new - 1` is a multiple
+# of `old - 1` and old is above 2 (seen with TensorFlow 2.21: 4 to 16 and 8 to 64). Of the resizes
+# of our networks only the last one, by 8, can be of this kind, and only from 8 to 64 pixels.
 _WRONG_SIZE = 64
 
 

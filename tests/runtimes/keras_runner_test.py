@@ -53,3 +53,13 @@ def test_describes_what_a_number_depends_on():
     assert facts["threads"] >= 1
     assert facts["device"]
     json.dumps(facts)
+
+
+def test_infer_leaves_the_result_with_tensorflow_and_metadata_are_kept():
+    runner = KerasRunner(segmentation_network(), MEAN, STD, metadata={"genotype": "abc"})
+    images = random_images(1, 32, 32)
+    handle = runner.infer(images, "logits")
+    assert tf.is_tensor(handle)
+    np.testing.assert_array_equal(runner.fetch(handle), runner.logits(images))
+    assert runner.metadata == {"genotype": "abc"}
+    assert runner.input_size is None

@@ -119,3 +119,24 @@ def test_logits_of_half_precision_networks_are_float32():
 def test_impossible_normalisations_are_refused(mean, std, message):
     with pytest.raises(ValueError, match=message):
         ServingGraph(segmentation_network(), mean=mean, std=std)
+
+
+def test_several_outputs_come_of_one_run():
+    model = segmentation_network()
+    graph = ServingGraph(model, mean=MEAN, std=STD)
+    images = random_images(1, 45, 70)
+    outputs = graph.outputs(tf.constant(images))
+    expected = expected_logits(model, images)
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+    assert_same_classes(outputs["class_ids"].numpy(), expected)
+    assert set(graph.outputs(tf.constant(images), ("class_ids",))) == {"class_ids"}
+
+
+@pytest.mark.parametrize(("size", "fits"), [((64, 96), True), ((64, 90), False)])
+def test_a_static_size_that_fits_is_neither_padded_nor_cropped(size, fits):
+    graph = ServingGraph(_identity(), mean=MEAN, std=STD)
+    specification = tf.TensorSpec((1, *size, 3), tf.uint8)
+    function = tf.function(graph.outputs, autograph=False).get_concrete_function(specification)
+    kinds = [operation.type for operation in function.graph.get_operations()]
+    assert ({"Pad", "PadV2"}.isdisjoint(kinds) and "StridedSlice" not in kinds) == fits
+    assert kinds.count("ArgMax") == 1

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
+from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from tests.runtimes.conversion.traced import random_features, traced_convolution
 
 pytest.importorskip("tf2onnx")
@@ -18,8 +19,9 @@ def test_equals_tensorflow_and_keeps_the_names(simplify):
     assert [each.name for each in model.graph.input] == ["features"]
     assert {each.name for each in model.graph.output} == {"halved", "sum"}
     assert model.opset_import[0].version == 17
+    options, _ = session_options(None)
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     features = random_features()
     received = session.run(["halved", "sum"], {"features": features})

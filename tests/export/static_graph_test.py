@@ -1,0 +1,127 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from keras_fasterseg.export.static_graph import export_static_graph
+from keras_fasterseg.runtimes.registry import RUNTIMES
+from tests.stand_in import (
+    MEAN,
+    STD,
+    assert_same_classes,
+    expected_logits,
+    random_images,
+    segmentation_network,
+)
+
+_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
+_FILES = {
+    "onnx": {"model.onnx"},
+    "openvino": {"model.xml", "model.bin"},
+    "litert": {"model.tflite"},
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return segmentation_network()
+
+
+def export(model, path, **arguments):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("openvino")
+    defaults = {
+        "format": "onnx",
+        "input_size": (32, 64),
+        "num_classes": 5,
+        "mean": MEAN,
+        "std": STD,
+    }
+    return export_static_graph(model, path, **{**defaults, **arguments})
+
+
+@pytest.mark.parametrize("format", _FILES)
+def test_a_folder_holds_the_graph_and_what_it_is(model, tmp_path, format):
+    path = export(
+        model,
+        tmp_path / "student",
+        format=format,
+        batch_size=2,
+        outputs="both",
+        class_names=tuple("abcde"),
+        metadata={"genotype": "abc"},
+    )
+    assert {file.name for file in path.iterdir()} == {*_FILES[format], "manifest.json"}
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["format"] == format
+    assert manifest["input_size"] == [32, 64]
+    assert manifest["batch_size"] == 2
+    assert manifest["outputs"] == ["class_ids", "logits"]
+    assert manifest["class_names"] == list("abcde")
+    assert manifest["precision"] == "float32"
+    assert manifest["mean"] == list(MEAN)
+    assert manifest["genotype"] == "abc"
+    assert manifest["versions"]["keras"]
+    assert manifest["files"] == {
+        name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in _FILES[format]
+    }
+
+
+@pytest.mark.parametrize("format", _FILES)
+@pytest.mark.parametrize("output", ["class_ids", "logits"])
+def test_a_single_output_equals_keras(model, tmp_path, format, output):
+    path = export(model, tmp_path / "1", format=format, input_size=(40, 64), outputs=output)
+    pytest.importorskip("onnxruntime")
+    runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
+    assert runner.outputs == (output,)
+    images = random_images(1, 40, 64)
+    expected = expected_logits(model, images)
+    if output == "class_ids":
+        assert_same_classes(runner(images), expected)
+    else:
+        # Sums of float32 products in another order; the logits are below 10.
+        np.testing.assert_allclose(runner.logits(images), expected, atol=1e-5)
+
+
+def test_onnx_has_one_argmax_and_nothing_around_sizes_that_fit(model, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(export(model, tmp_path / "1", outputs="both") / "model.onnx").graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("ArgMax") == 1
+    assert {"Pad", "Slice", "Shape", "Gather"}.isdisjoint(kinds)
+    inputs = {
+        each.name: [side.dim_value for side in each.type.tensor_type.shape.dim]
+        for each in graph.input
+    }
+    assert inputs == {"images": [1, 32, 64, 3]}
+
+
+def test_only_an_export_of_ours_is_replaced(model, tmp_path):
+    path = export(model, tmp_path / "1")
+    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+        export(model, path)
+    export(model, path, overwrite=True, format="litert")
+    assert {file.name for file in path.iterdir()} == {"model.tflite", "manifest.json"}
+    (path / "manifest.json").unlink()
+    with pytest.raises(FileExistsError, match="not a SavedModel or another export"):
+        export(model, path, overwrite=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"format": "coreml"}, "onnx, openvino, litert. Received: format='coreml'"),
+        ({"input_size": (31, 64)}, r"at least 32. Received: input_size=\(31, 64\)"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"outputs": "features"}, "class_ids, logits, both. Received: outputs='features'"),
+        ({"class_names": ("a",)}, "1 names for num_classes=5"),
+        ({"metadata": {"input_size": 1}}, r"\['input_size'\]"),
+        ({"num_classes": 4}, "num_classes=4"),
+    ],
+)
+def test_wrong_arguments_are_refused_and_nothing_is_written(model, tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        export(model, tmp_path / "1", **arguments)
+    assert list(tmp_path.iterdir()) == []
