@@ -1,5 +1,6 @@
 """Times operations on one runtime, without what calling the runtime costs."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 
 from keras_fasterseg.latency.median_interval import median_interval
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyRow
 
 Call = Callable[[], object]
@@ -39,7 +41,8 @@ class MeasurementSchedule:
         max_repetitions: Largest number of measurements.
         precision: Measuring ends when the 95 % confidence interval of the median reaches no further
             than this share of the median to either side.
-        copies_ms: A graph holds so many copies of an operation that it runs about this long.
+        copies_ms: A graph holds so many copies of an operation that it runs at least this long, as
+            far as the operations before it let expect.
         max_copies: Most copies in a graph.
 
     Raises:
@@ -97,6 +100,7 @@ class OperationMeter:
         self._runner = runner
         self._schedule = schedule or MeasurementSchedule()
         self._clock = clock
+        self._macs_per_ms = 0.0
         self._made: dict[OpKey, tuple[tuple[Call, ...], int]] = {}
 
     def __call__(
@@ -123,20 +127,25 @@ class OperationMeter:
                 measured[key].append(self._measure(*graphs[key]))
             late = end is not None and self._clock() >= end
             pending = [key for key in pending if not self._suffices(measured[key], late)]
-        return {key: _row(milliseconds) for key, milliseconds in measured.items()}
+        rows = {key: _row(milliseconds) for key, milliseconds in measured.items()}
+        rates = [multiply_accumulates(key) / row.latency_ms for key, row in rows.items()]
+        self._macs_per_ms = max([self._macs_per_ms, *rates])
+        return rows
 
     def _graphs(self, key: OpKey) -> tuple[tuple[Call, ...], int]:
         """The graph with the operation and the one without, and how many copies the first has."""
-        single = self._runner.copies(key, 1)
         if key.operation == "serving":
-            return (single,), 1
-        single()
-        once_ms = min(1000.0 * self._time(single) for _ in range(2))
-        copies = int(
-            np.clip(np.ceil(self._schedule.copies_ms / once_ms), 1, self._schedule.max_copies)
-        )
-        graph = single if copies == 1 else self._runner.copies(key, copies)
-        return (graph, self._runner.empty(key, copies)), copies
+            return (self._runner.copies(key, 1),), 1
+        copies = self._copies(key)
+        return (self._runner.copies(key, copies), self._runner.empty(key, copies)), copies
+
+    def _copies(self, key: OpKey) -> int:
+        """So many that they last about `copies_ms` at the best rate of work that was seen."""
+        if self._macs_per_ms == 0:
+            return 1
+        expected_ms = multiply_accumulates(key) / self._macs_per_ms
+        copies = math.ceil(self._schedule.copies_ms / expected_ms)
+        return min(max(copies, 1), self._schedule.max_copies)
 
     def _measure(self, pair: tuple[Call, ...], copies: int) -> float:
         graph, *empty = pair

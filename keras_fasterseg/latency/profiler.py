@@ -97,21 +97,22 @@ def profile(
     pending = _by_input(LatencyTable(rows, metadata).missing(keys))
     if not pending:
         return partial or LatencyTable(rows, metadata)
-    budget = _Budget(schedule.time_budget_s, len(pending), clock)
     pilot = pilot_key(keys)
-    if pilot in pending:
-        pending.remove(pilot)
-        rows.update(measure([pilot], budget.share(1)))
-    pilots, drifts = [rows[pilot].latency_ms], []
+    # Beside others it takes longer than alone, where its weights stay in the caches.
+    pilots = [rows[pilot].latency_ms] if pilot in rows else []
+    pending = [key for key in pending if key != pilot]
+    budget = _Budget(schedule.time_budget_s, len(pending), clock)
+    drifts = []
     bar = progress_bar(None, "measuring operations", unit="op", show=progress, total=len(pending))
     with bar:
-        while pending:
+        # If the pilot alone is missing, an empty group measures it.
+        while pending or pilot not in rows:
             group, pending = pending[: schedule.group], pending[schedule.group :]
-            usual_ms = statistics.median(pilots)
-            found, pilot_ms = _measure_group(group, pilot, usual_ms, measure, schedule, budget)
-            rows.update(found)
-            pilots.append(pilot_ms)
-            drifts.append(pilot_ms / usual_ms - 1.0)
+            usual_ms = statistics.median_low(pilots) if pilots else None
+            found = _measure_group([pilot, *group], usual_ms, measure, schedule, budget)
+            rows = found | rows
+            pilots.append(found[pilot].latency_ms)
+            drifts.append(_drift(found[pilot], usual_ms))
             if path is not None:
                 LatencyTable(rows, metadata).save(path)
             bar.update(len(group))
@@ -161,22 +162,26 @@ def _by_input(keys: Sequence[OpKey]) -> list[OpKey]:
 
 def _measure_group(
     group: Sequence[OpKey],
-    pilot: OpKey,
-    usual_ms: float,
+    usual_ms: float | None,
     measure: Meter,
     schedule: ProfileSchedule,
     budget: _Budget,
-) -> tuple[dict[OpKey, LatencyRow], float]:
-    """The rows of a group and what the pilot took beside them."""
-    seconds = budget.share(len(group))
+) -> dict[OpKey, LatencyRow]:
+    """The rows of a group whose first operation is the pilot; the attempt of its least drift."""
+    seconds = budget.share(len(group) - 1)
     attempts = []
     for _ in range(schedule.attempts):
-        rows = measure([pilot, *group], seconds)
-        pilot_ms = rows.pop(pilot).latency_ms
-        attempts.append((rows, pilot_ms))
-        if abs(pilot_ms / usual_ms - 1.0) <= schedule.max_drift or budget.spent:
+        attempts.append(measure(group, seconds))
+        if abs(_drift(attempts[-1][group[0]], usual_ms)) <= schedule.max_drift or budget.spent:
             break
-    return min(attempts, key=lambda attempt: abs(attempt[1] / usual_ms - 1.0))
+    return min(attempts, key=lambda rows: abs(_drift(rows[group[0]], usual_ms)))
+
+
+def _drift(pilot: LatencyRow, usual_ms: float | None) -> float:
+    """By what share the pilot differs from usual; 0 where its own spread explains that."""
+    if usual_ms is None or pilot.p10_ms <= usual_ms <= pilot.p90_ms:
+        return 0.0
+    return pilot.latency_ms / usual_ms - 1.0
 
 
 def _warn_of_drift(drifts: Sequence[float], pilot: OpKey, max_drift: float) -> None:

@@ -79,10 +79,40 @@ class LatencySettings:
     latency_size: Size = setting(
         (1024, 2048), "Height x width that latencies are measured at.", limits=TRAINED_SIZE
     )
+    latency_runtime: str = setting(
+        "saved_model",
+        "What runs the operations: saved_model, onnxruntime, openvino or litert.",
+        limits=Limits(choices=("saved_model", "onnxruntime", "openvino", "litert")),
+    )
+    latency_threads: int | None = setting(
+        None,
+        "CPU threads of that runtime; unset: as many as TensorFlow takes.",
+        limits=AT_LEAST_ONE,
+    )
     latency_warmup: int = setting(
         3, "Runs of an operation before the first that counts.", limits=AT_LEAST_ZERO
     )
-    latency_repetitions: int = setting(10, "Measurements of an operation.", limits=AT_LEAST_ONE)
+    latency_repetitions: int = setting(
+        10, "Measurements of an operation, at least.", limits=AT_LEAST_ONE
+    )
+    latency_precision: float = setting(
+        0.02,
+        "An operation is measured until the 95 % confidence interval of its median reaches no "
+        "further than this share of it to either side.",
+        limits=POSITIVE,
+    )
+    latency_time_budget: float | None = setting(
+        None,
+        "Minutes for the table; the operations divide them, none is measured less often than "
+        "latency_repetitions says. Unset: as long as the precision takes.",
+        limits=POSITIVE,
+    )
+    latency_calibration: int = setting(
+        0,
+        "Random networks that are measured whole, to fit a line from the sums of rows to their "
+        "latencies: 0 or at least 2.",
+        limits=AT_LEAST_ZERO,
+    )
     latency_table: str | None = setting(
         None, "An existing table to use, in place of measuring this device."
     )

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from keras_fasterseg.latency.operation_meter import (
     MeasurementSchedule,
     OperationMeter,
 )
+from keras_fasterseg.latency.operations import multiply_accumulates
 
 SHORT = OpKey("conv", 4, 6, 3, 8, 1)
 LONG = OpKey("conv_2x", 4, 6, 3, 8, 1)
@@ -61,19 +64,21 @@ def test_serving_is_timed_with_its_call():
 
 
 def test_so_many_copies_as_last_long_enough():
-    device = FakeDevice({SHORT: 0.75, LONG: 20.0})
-    measure(device, [SHORT, LONG], copies_ms=6.0, max_copies=8)
-    assert device.made == [(SHORT, 1), (SHORT, 6), (LONG, 1)]
-    device = FakeDevice({SHORT: 0.001})
-    measure(device, [SHORT], max_copies=5)
-    assert device.made == [(SHORT, 1), (SHORT, 5)]
+    """By the best rate so far, 5 ms for the work of LONG: that of SHORT takes 1.4 ms or more."""
+    ratio = multiply_accumulates(LONG) / multiply_accumulates(SHORT)
+    device = FakeDevice({SHORT: 4.0, LONG: 5.0})
+    meter = OperationMeter(device, MeasurementSchedule(copies_ms=6.0), clock=device.clock)
+    meter([SHORT, LONG])
+    assert device.made == [(SHORT, 1), (LONG, 1)]
+    meter([])
+    meter([SHORT])
+    assert device.made[2:] == [(SHORT, min(4, math.ceil(6.0 / (5.0 / ratio))))]
 
 
 def test_operations_take_turns():
     device = FakeDevice({SHORT: 5.0, LONG: 9.0})
-    measure(device, [SHORT, LONG], warmup=0, min_repetitions=7, copies_ms=1.0)
-    # Before: one call of each graph and two that tell how many copies it takes.
-    assert device.calls[6:] == [SHORT, None, LONG, None] * 7
+    measure(device, [SHORT, LONG], warmup=0, min_repetitions=7)
+    assert device.calls == [SHORT, None, LONG, None] * 7
 
 
 def test_graphs_are_kept_for_the_same_operations_once_more():
@@ -89,7 +94,7 @@ def test_graphs_are_kept_for_the_same_operations_once_more():
 
 def test_percentiles_are_those_of_the_repetitions_after_the_warm_up():
     # Of the warm-up, the operation and the empty graph twice each; then 1, 2, ..., 11 ms.
-    noise = iter([*[0.0] * 3, *[900.0] * 4, *np.ravel([(t, 0.0) for t in range(11)])])
+    noise = iter([*[900.0] * 4, *np.ravel([(t, 0.0) for t in range(11)])])
     device = FakeDevice({LONG: 1.0}, noise=lambda: next(noise))
     row = measure(device, [LONG], warmup=2, min_repetitions=11, max_repetitions=11, copies_ms=1.0)[
         LONG
