@@ -65,6 +65,19 @@ def measure_matrix_peak(
     return best_peak(*rates)
 
 
+def prepare_threads(threads: int | None) -> bool:
+    """Whether TensorFlow has so many threads for its products.
+
+    It can be told only before it has run anything; a process that wants another number than its
+    own calls this first.
+    """
+    try:
+        tensorflow_device.request_threads(threads)
+    except ValueError:
+        return False
+    return True
+
+
 def best_peak(*peaks: MatrixPeak | None) -> MatrixPeak | None:
     """The one with the largest rate; `None` if there is none."""
     measured = [peak for peak in peaks if peak is not None]
@@ -82,7 +95,7 @@ def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[
     # numpy's library chose its number of threads when it was loaded: that of the cores.
     if threads in (None, available_cores()):
         products["numpy"] = _numpy_product
-    if _tensorflow_has(threads):
+    if prepare_threads(threads):
         products["tensorflow"] = lambda size: _tensorflow_product(size, "/CPU:0")
     return products
 
@@ -113,11 +126,3 @@ def _tensorflow_product(size: int, device: str) -> Product:
 def _matrices(size: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(SEED)
     return tuple(generator.random((2, size, size), np.float32))
-
-
-def _tensorflow_has(threads: int | None) -> bool:
-    try:
-        tensorflow_device.request_threads(threads)
-    except ValueError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from absl import logging
 
 from keras_fasterseg.benchmark.environment import cpu_model, device_kind
 from keras_fasterseg.benchmark.harness import BenchmarkResult, InterleavedResult, interleaved
-from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak
+from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak, prepare_threads
 from keras_fasterseg.benchmark.memory import MemoryTask, measure_memory
 from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
@@ -87,6 +87,9 @@ def benchmark_in_turns(
     for contender in contenders:
         if contender.runtime is not None:
             check_runtime(contender.runtime)
+    if options.peak:
+        # Other runtimes let TensorFlow start with all cores, which would then be without a peak.
+        prepare_threads(options.threads)
     tables = [
         _measure(
             contenders,

@@ -8,6 +8,7 @@ from keras_fasterseg.benchmark.matrix_peak import (
     best_peak,
     matrix_products,
     measure_matrix_peak,
+    prepare_threads,
 )
 from keras_fasterseg.runtimes import tensorflow_device
 from tests.benchmark.fake_clock import FakeClock
@@ -61,6 +62,7 @@ def test_a_library_with_another_number_of_threads_is_left_out(monkeypatch):
     monkeypatch.setattr(tensorflow_device, "request_threads", refused)
     other = psutil.cpu_count() + 1
     assert matrix_products("CPU", other) == {}
+    assert not prepare_threads(other)
     assert measure_matrix_peak(threads=other) is None
 
 

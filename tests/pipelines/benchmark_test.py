@@ -111,12 +111,12 @@ def test_memory_is_that_of_the_converted_network_alone(world):
     for result in report.tables[0].results.values():
         assert (result.memory_before_mib, result.memory_peak_mib) == (100.0, 300.0)
         assert result.peak_macs_per_second is None
-    before = len(world.opened)
+    opened = len(world.opened)
     for task in world.tasks:
         assert (task.input_size, task.batch_size, task.scope) == ((32, 64), 1, "network")
         task.open_runner()
     converted = pathlib.Path("converted") / "model.onnx"
-    again = [(artefact, runtime) for artefact, runtime, _ in world.opened[before:]]
+    again = [(artefact, runtime) for artefact, runtime, _ in world.opened[opened:]]
     assert again == [("net", "keras"), (converted, "onnxruntime")]
     assert all(options["outputs"] == "logits" for _, _, options in world.opened)
     assert all(options["threads"] == 2 for _, _, options in world.opened)
