@@ -1,6 +1,7 @@
 """Runs a TensorRT engine, built for this GPU and this version of TensorRT."""
 
 import dataclasses
+import importlib
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,8 @@ def check_tensorrt() -> tuple[Any, Any]:
         RuntimeNotInstalledError: One of them is missing or is a stub without its libraries.
     """
     try:
-        import tensorrt
-        from cuda.bindings import runtime
-
+        tensorrt = importlib.import_module("tensorrt")
+        runtime = importlib.import_module("cuda.bindings.runtime")
         tensorrt.Runtime  # noqa: B018 (the stub on PyPI has no such attribute)
     except (ImportError, AttributeError, OSError, RuntimeError) as error:
         raise RuntimeNotInstalledError(
