@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from logging import WARNING
+from logging import WARNING, getLogger
 from typing import Any
 
 # TensorFlow greets with its compile flags at import; errors still come through.
@@ -36,6 +36,8 @@ def run(main: Callable[[], Any]) -> None:
         logging.set_verbosity(logging.INFO)
         logging.use_absl_handler()
         logging.get_absl_handler().addFilter(_ours_or_serious)
+        # It has a handler of its own, which tells every file of a SavedModel.
+        getLogger("tensorflow").setLevel(WARNING)
         try:
             main()
         except KeyboardInterrupt:

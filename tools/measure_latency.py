@@ -30,6 +30,10 @@ flags.DEFINE_alias("calibrate", "latency_calibration")
 
 
 def main() -> None:
+    settings.require(
+        VERIFY.value not in (1, 2),
+        f"A table is verified by three networks or more. Received: --verify={VERIFY.value}",
+    )
     supernet = settings_flags.read_settings(settings.SupernetSettings)
     path = run.Run(WORKDIR.value).measure_latency(
         supernet, settings_flags.read_settings(settings.LatencySettings), NUM_CLASSES.value

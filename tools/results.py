@@ -8,17 +8,23 @@ from keras_fasterseg.pipelines import results
 
 RUNS = flags.DEFINE_list(
     "runs",
-    None,
+    [],
     "Workdirs of runs, comma separated: their comparison.json, or else their summary.json.",
-    required=True,
 )
+BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Files that tools.benchmark wrote.")
+TABLES = flags.DEFINE_list("tables", [], "Workdirs with a latency table that was verified.")
+SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches, side by side.")
 README = flags.DEFINE_string(
     "readme", "README.md", f"The document, with the lines {results.BEGIN} and {results.END}."
 )
 
 
 def main() -> None:
-    print(results.update_document(README.value, RUNS.value))
+    print(
+        results.update_document(
+            README.value, RUNS.value, BENCHMARKS.value, TABLES.value, SEARCHES.value
+        )
+    )
     print(f"\nWritten into {README.value}")
 
 

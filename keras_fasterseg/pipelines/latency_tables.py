@@ -8,6 +8,7 @@ from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.genotypes import SPACE
 
 
 def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> LatencyTable:
@@ -21,9 +22,15 @@ def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> Lat
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no latency table, or one for images of another size.
+        ValueError: The file is no latency table, or one of another space or for images of another
+            size.
     """
     table = load_reference_table(path) if is_reference_table(path) else LatencyTable.load(path)
+    if table.metadata.space != SPACE:
+        raise ValueError(
+            f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
+            f"{SPACE!r}; measure it with `python -m tools.measure_latency`."
+        )
     if input_size is not None:
         check_table_size(table, input_size, str(path))
     foreign = foreign_device(table)

@@ -7,6 +7,7 @@ from absl import logging
 
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import fit_calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
@@ -24,6 +25,7 @@ from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, servin
 TABLE = "latency_table.json"
 CALIBRATION_SEED = 1
 SECONDS_A_MINUTE = 60.0
+TEACHER_WIDTH = 1.0
 
 
 def measure_latency(
@@ -74,14 +76,24 @@ def measure_latency(
 
 
 def table_keys(
-    supernet: SupernetSettings, size: tuple[int, int], num_classes: int
+    supernet: SupernetSettings,
+    size: tuple[int, int],
+    num_classes: int,
+    stem_head_width: float | None = None,
 ) -> tuple[OpKey, ...]:
-    """The rows that a search needs of a table."""
+    """The rows that a search needs of a table: those of the student's networks.
+
+    Args:
+        supernet: The space.
+        size: Height and width of the images.
+        num_classes: Classes that the heads tell apart.
+        stem_head_width: Width of the stem and the heads; None takes the student's.
+    """
     return required_keys(
         size,
         base_filters=supernet.base_filters,
         width_multipliers=supernet.width_multipliers,
-        stem_head_width=supernet.student_width,
+        stem_head_width=stem_head_width or supernet.student_width,
         num_classes=num_classes,
     )
 
@@ -89,8 +101,10 @@ def table_keys(
 def measured_keys(
     supernet: SupernetSettings, size: tuple[int, int], num_classes: int
 ) -> tuple[OpKey, ...]:
-    """The rows of a table that is measured here: also what surrounds every network."""
-    return (*table_keys(supernet, size, num_classes), serving_key(size, num_classes))
+    """The rows of a table that is measured here: student's, teacher's, and what surrounds both."""
+    student = table_keys(supernet, size, num_classes)
+    teacher = table_keys(supernet, size, num_classes, TEACHER_WIDTH)
+    return tuple(dict.fromkeys((*student, *teacher, serving_key(size, num_classes))))
 
 
 def operation_meter(settings: LatencySettings) -> OperationMeter:
@@ -123,6 +137,11 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
     )
 
 
+def calibration_networks(supernet: SupernetSettings, count: int) -> list[Genotype]:
+    """The networks that a calibration by `count` of them is fitted to."""
+    return random_networks(supernet, count, CALIBRATION_SEED) if count else []
+
+
 def _threads(threads: int | None) -> int:
     """One choice for every runtime, so that their tables can be compared."""
     return threads or tensorflow_device.intra_op_threads()
@@ -142,7 +161,7 @@ def _calibrated(
 ) -> LatencyTable:
     if table.calibration is not None and table.calibration.networks == settings.latency_calibration:
         return table
-    genotypes = random_networks(supernet, settings.latency_calibration, CALIBRATION_SEED)
+    genotypes = calibration_networks(supernet, settings.latency_calibration)
     measured = measure_networks(genotypes, table, num_classes, progress=progress)
     plain = table.calibrated(None)
     sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]

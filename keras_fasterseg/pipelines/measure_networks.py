@@ -1,8 +1,9 @@
 """Random networks of a space, measured from bytes to class ids on the runtime of a table."""
 
+import math
 import pathlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,21 +16,31 @@ from keras_fasterseg.pipelines.settings import SupernetSettings
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
 
-# Networks that take turns; each holds its weights and intermediate results in memory.
-TOGETHER = 4
+# Networks take turns, as many as these pixels of images allow: each holds its intermediate results
+# in memory, some 200 bytes a pixel.
+PIXELS_TOGETHER = 12_000_000
+
+DRAWS_A_NETWORK = 100
 
 
-def random_networks(supernet: SupernetSettings, count: int, seed: int) -> list[Genotype]:
+def random_networks(
+    supernet: SupernetSettings, count: int, seed: int, others: Iterable[Genotype] = ()
+) -> list[Genotype]:
     """Different networks of the student's space, drawn at random.
 
     Args:
         supernet: The space.
         count: How many.
         seed: Of the draw.
+        others: Networks that must not be among them.
+
+    Raises:
+        ValueError: The space hardly has so many networks.
     """
     generator = np.random.default_rng(seed)
+    excluded = {genotype.id for genotype in others}
     drawn: dict[str, Genotype] = {}
-    while len(drawn) < count:
+    for _ in range(DRAWS_A_NETWORK * count):
         genotype = random_genotype(
             generator,
             base_filters=supernet.base_filters,
@@ -37,8 +48,14 @@ def random_networks(supernet: SupernetSettings, count: int, seed: int) -> list[G
             stem_head_width=supernet.student_width,
             num_layers=supernet.num_layers,
         )
-        drawn[genotype.id] = genotype
-    return list(drawn.values())
+        if genotype.id not in excluded:
+            drawn[genotype.id] = genotype
+        if len(drawn) == count:
+            return list(drawn.values())
+    raise ValueError(
+        f"{DRAWS_A_NETWORK * count} random networks of this space hold only {len(drawn)} different "
+        f"ones; ask for fewer than {count}, or take more layers or widths."
+    )
 
 
 def measure_networks(
@@ -64,14 +81,15 @@ def measure_networks(
         The time of one image from uint8 to class ids, for each of `genotypes`.
     """
     fingerprint = table.metadata.fingerprint
+    together = max(1, PIXELS_TOGETHER // math.prod(table.metadata.input_size))
     results: list[TimeStatistics] = []
     bar = progress_bar(
         None, "measuring networks", unit="network", total=len(genotypes), show=progress
     )
     with bar, tempfile.TemporaryDirectory() as folder:
-        for first in range(0, len(genotypes), TOGETHER):
+        for first in range(0, len(genotypes), together):
             runners = {}
-            for genotype in genotypes[first : first + TOGETHER]:
+            for genotype in genotypes[first : first + together]:
                 path = pathlib.Path(folder) / f"{genotype.id}.json"
                 genotype.save(path)
                 runners[genotype.id] = open_artefact(
@@ -82,6 +100,7 @@ def measure_networks(
                     num_classes=num_classes,
                     outputs="class_ids",
                 )
+                bar.update(1)
             timed = interleaved(
                 runners,
                 input_size=table.metadata.input_size,
@@ -90,5 +109,4 @@ def measure_networks(
                 min_seconds=seconds,
             )
             results += [timed.results[name].times for name in runners]
-            bar.update(len(runners))
     return results

@@ -8,6 +8,11 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.files import PathLike, read_json, write_text
+from keras_fasterseg.pipelines.speed_results import (
+    benchmark_markdown,
+    search_markdown,
+    verification_markdown,
+)
 
 SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
@@ -70,20 +75,38 @@ class Report:
     entropies: Mapping[str, Mapping[str, Sequence[float]]]
 
 
-def update_document(document: PathLike, workdirs: Sequence[PathLike]) -> str:
-    """Writes the results of `workdirs` between the two markers of `document` and returns them.
+def update_document(
+    document: PathLike,
+    workdirs: Sequence[PathLike],
+    benchmarks: Sequence[PathLike] = (),
+    tables: Sequence[PathLike] = (),
+    searches: Sequence[PathLike] = (),
+) -> str:
+    """Writes results between the two markers of `document` and returns them.
+
+    Args:
+        document: The document.
+        workdirs: Folders of finished runs.
+        benchmarks: Files of `tools.benchmark`.
+        tables: Folders of runs with a verified latency table; they share one table of results.
+        searches: Folders of runs with a search; likewise.
 
     Raises:
-        FileNotFoundError: The document, or the results of a run, are not there.
-        ValueError: A file of results is not whole, or the document has not its two markers.
+        FileNotFoundError: The document, or results, are not there.
+        ValueError: There is nothing to show, a file of results is not whole, or the document has
+            not its two markers.
     """
-    if not workdirs:
+    if not (workdirs or benchmarks or tables or searches):
         raise ValueError("There is no run to show; name at least one workdir.")
     path = pathlib.Path(document)
     if not path.is_file():
         raise FileNotFoundError(f"There is no document {path} to write results into.")
     text = path.read_text(encoding="utf-8")
-    results = "\n\n".join(report_markdown(read_report(workdir)) for workdir in workdirs)
+    parts = [report_markdown(read_report(workdir)) for workdir in workdirs]
+    parts += [benchmark_markdown(file) for file in benchmarks]
+    parts += [verification_markdown(tables)] if tables else []
+    parts += [search_markdown(searches)] if searches else []
+    results = "\n\n".join(parts)
     write_text(path, between_markers(text, results, str(path)))
     return results
 

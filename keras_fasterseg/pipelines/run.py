@@ -15,7 +15,7 @@ from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_so
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.latency_tables import load_table
-from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency
+from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency, table_keys
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
 from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
@@ -31,7 +31,6 @@ from keras_fasterseg.pipelines.settings import (
 from keras_fasterseg.pipelines.train import MODEL, check_training, train
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 
 STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
 
@@ -289,13 +288,7 @@ def _check_table(
     table: LatencyTable, path: PathLike, supernet: SupernetSettings, num_classes: int
 ) -> None:
     # A row that a late epoch's candidate needs is missed now, not then.
-    keys = required_keys(
-        table.metadata.input_size,
-        base_filters=supernet.base_filters,
-        width_multipliers=supernet.width_multipliers,
-        stem_head_width=supernet.student_width,
-        num_classes=num_classes,
-    )
+    keys = table_keys(supernet, table.metadata.input_size, num_classes)
     missing = table.missing(keys)
     if missing:
         raise ValueError(

@@ -8,6 +8,7 @@ from keras_fasterseg.benchmark.environment import describe_environment
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.agreement import agreement
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.measure_latency import calibration_networks
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
 from keras_fasterseg.pipelines.settings import SupernetSettings, require
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
@@ -15,7 +16,6 @@ from keras_fasterseg.visualization.latency_scatter import save_latency_scatter
 
 VERIFICATION = "verification.json"
 SCATTER = "verification.png"
-# Other networks than those that a calibration is fitted to.
 VERIFICATION_SEED = 2
 
 
@@ -28,6 +28,8 @@ def verify_latency(
     progress: bool = True,
 ) -> dict[str, Any]:
     """Measures random networks and compares them with what `table` predicts.
+
+    None of them is one that the table's calibration was fitted to.
 
     Writes `verification.json` and `verification.png` to `folder`.
 
@@ -48,7 +50,9 @@ def verify_latency(
         KeyError: The table lacks a row.
     """
     require(networks >= 3, f"A table is verified by three networks or more. Received: {networks}")
-    genotypes = random_networks(supernet, networks, VERIFICATION_SEED)
+    fitted = table.calibration.networks if table.calibration is not None else 0
+    others = calibration_networks(supernet, fitted)
+    genotypes = random_networks(supernet, networks, VERIFICATION_SEED, others)
     plain = table.calibrated(None)
     sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
     predicted = [predicted_latency_ms(genotype, table, num_classes) for genotype in genotypes]

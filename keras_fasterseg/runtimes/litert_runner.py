@@ -42,7 +42,7 @@ class LiteRtRunner(FileRunner):
         if self._interpreter is not None:
             return
         try:
-            interpreter = _interpreter_class()(str(self.path), num_threads=self._threads)
+            interpreter = interpreter_class()(str(self.path), num_threads=self._threads)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
@@ -67,13 +67,7 @@ class LiteRtRunner(FileRunner):
         return self._interpreter.get_tensor(handle)
 
     def _version(self) -> str:
-        name = "ai-edge-litert" if _has_package() else "tensorflow"
-        try:
-            return f"{name} {importlib.metadata.version(name)}"
-        except importlib.metadata.PackageNotFoundError:  # tensorflow-cpu has another name
-            import tensorflow as tf
-
-            return f"tensorflow {tf.__version__}"
+        return litert_version()
 
     def _used_threads(self) -> int:
         return self._threads or _DEFAULT_THREADS
@@ -86,7 +80,19 @@ def _has_package() -> bool:
     return importlib.util.find_spec(_PACKAGE) is not None
 
 
-def _interpreter_class() -> Any:
+def litert_version() -> str:
+    """Name and version of the package whose interpreter is taken."""
+    name = "ai-edge-litert" if _has_package() else "tensorflow"
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:  # tensorflow-cpu has another name
+        import tensorflow as tf
+
+        return f"tensorflow {tf.__version__}"
+
+
+def interpreter_class() -> Any:
+    """The interpreter of ai-edge-litert, or the one inside TensorFlow without it."""
     if _has_package():
         return importlib.import_module(f"{_PACKAGE}.interpreter").Interpreter
     import tensorflow as tf

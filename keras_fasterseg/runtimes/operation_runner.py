@@ -12,6 +12,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.conversion.openvino import openvino_model
+from keras_fasterseg.runtimes.litert_runner import interpreter_class, litert_version
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.operation_graphs import (
     OperationGraph,
@@ -71,7 +72,7 @@ def runtime_version(runtime: str) -> str:
     check_runtime(runtime)
     if runtime == "saved_model":
         return tf.__version__
-    return importlib.metadata.version({"litert": "ai-edge-litert"}.get(runtime, runtime))
+    return litert_version() if runtime == "litert" else importlib.metadata.version(runtime)
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
@@ -115,9 +116,7 @@ def _openvino(graph: OperationGraph, threads: int | None) -> Call:
 
 
 def _litert(graph: OperationGraph, threads: int | None) -> Call:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(
+    interpreter = interpreter_class()(
         model_content=litert_model(graph.function),
         num_threads=threads or tensorflow_device.intra_op_threads(),
     )

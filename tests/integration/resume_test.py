@@ -28,6 +28,7 @@ FLAGS = (
     "--student_width=1/2",
     "--latency_size=64x128",
     "--latency_repetitions=1",
+    "--latency_time_budget=0.001",
     "--search_downsample=1",
     "--search_architecture_learning_rate=0.1",
     "--search_validation_images=2",

@@ -39,7 +39,9 @@ SETTINGS = RunSettings(
     supernet=SupernetSettings(
         num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0), student_width=0.5
     ),
-    latency=LatencySettings(latency_size=SIZE, latency_warmup=0, latency_repetitions=1),
+    latency=LatencySettings(
+        latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001
+    ),
     pretrain=PretrainSettings(
         epochs=1, steps_per_epoch=1, batch_size=1, crop_size=CROP, downsample=1
     ),

@@ -6,9 +6,10 @@ from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.profiler import pilot_key
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.pipelines import measure_latency as job
-from keras_fasterseg.pipelines.settings import LatencySettings
+from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
-from tests.pipelines.latency_rows import keys_of, random_table
+from tests.latency.reference_costs import reference_table
+from tests.pipelines.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 
 SIZE = (64, 128)
@@ -40,7 +41,14 @@ def measure(folder, **changes):
 
 
 def needed_keys():
-    return {*keys_of(SETTINGS, SIZE, NUM_CLASSES), serving_key(SIZE, NUM_CLASSES)}
+    return set(job.measured_keys(SETTINGS, SIZE, NUM_CLASSES))
+
+
+def test_the_space_of_the_paper_needs_659_rows():
+    keys = job.measured_keys(SupernetSettings(), (1024, 2048), 19)
+    assert len(keys) == len(set(keys)) == 659 + 1
+    assert [key for key in keys if key.operation == "serving"] == [serving_key((1024, 2048), 19)]
+    assert not reference_table().missing(key for key in keys if key.operation != "serving")
 
 
 def test_measures_what_the_space_needs_and_what_surrounds_it(tmp_path, meter):
@@ -149,10 +157,10 @@ def test_a_given_table_of_another_size(tmp_path):
 
 def test_a_given_table_that_lacks_rows(tmp_path):
     given = random_table(SETTINGS, SIZE, NUM_CLASSES)
-    count = len(given)
     missing = list(given)[3]
     rows = {key: row for key, row in given.items() if key != missing}
     LatencyTable(rows, given.metadata).save(tmp_path / "given.json")
+    count = len(job.table_keys(SETTINGS, SIZE, NUM_CLASSES))
     with pytest.raises(ValueError, match=f"lacks 1 of {count} operations") as error:
         measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
     assert str(missing) in str(error.value)

@@ -51,6 +51,28 @@ def places(tmp_path_factory):
     (root / "file").write_text("x", encoding="utf-8")
     (root / "broken.json").write_text('{"space": "fasterseg",', encoding="utf-8")
     (root / "short.json").write_text('{"space": "fasterseg"}', encoding="utf-8")
+    (root / "other_space.json").write_text(
+        json.dumps(
+            {
+                "metadata": {
+                    "schema_version": 2,
+                    "space": "gas",
+                    "input_size": [64, 128],
+                    "fingerprint": {
+                        "device": "a device",
+                        "runtime": "saved_model",
+                        "runtime_version": "1",
+                        "precision": "float32",
+                        "threads": 1,
+                        "harness_version": 2,
+                    },
+                },
+                "calibration": None,
+                "rows": {},
+            }
+        ),
+        encoding="utf-8",
+    )
     (root / "junk.keras").write_text("no network", encoding="utf-8")
     (root / "cut.keras").write_bytes(b"PK\x03\x04" + bytes(200))
     (root / "damaged").mkdir()
@@ -166,6 +188,33 @@ CASES = {
         (*MEASURE, "--latency_table=IN/broken.json"),
         "IN/broken.json cannot be read as a latency table",
     ),
+    "table of another search space": (
+        (*MEASURE, "--latency_table=IN/other_space.json"),
+        "IN/other_space.json is a table of the search space 'gas', but this one is 'fasterseg'",
+    ),
+    "unknown runtime of a table": (
+        (*MEASURE, "--latency_runtime=tensorflow"),
+        "--latency_runtime must be one of saved_model, onnxruntime, openvino, litert. Received: "
+        "--latency_runtime=tensorflow",
+    ),
+    "zero repetitions": (
+        (*MEASURE, "--latency_repetitions=0"),
+        "--latency_repetitions must be at least 1. Received: --latency_repetitions=0",
+    ),
+    "size of a table": (
+        (*MEASURE, "--latency_size=100x200"),
+        "Each side of --latency_size must be at least 64 and among the multiples of 32. Received: "
+        "--latency_size=100x200",
+    ),
+    "no time": ((*MEASURE, "--time_budget=0"), "--latency_time_budget must be above 0"),
+    "two networks to verify": (
+        (*MEASURE, "--verify=2"),
+        "A table is verified by three networks or more. Received: --verify=2",
+    ),
+    "one network to calibrate": (
+        (*MEASURE, "--calibrate=1"),
+        "A line is not fitted to one network; give --latency_calibration=0 or at least 2",
+    ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),
     "no network": (
@@ -178,7 +227,7 @@ CASES = {
     ),
     "folder without a SavedModel": (
         ("benchmark", "--artefact=IN/empty"),
-        "There is no SavedModel at IN/empty: pass the folder that holds saved_model.pb",
+        "IN/empty",
     ),
     "damaged SavedModel": (
         ("evaluate", "--artefact=IN/damaged", "--dataset=camvid", GOOD),

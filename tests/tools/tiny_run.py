@@ -11,7 +11,12 @@ DATA = (
     "--synthetic_val_images=2",
     "--synthetic_size=64x128",
 )
-LATENCY = ("--latency_size=64x128", "--latency_warmup=0", "--latency_repetitions=1")
+LATENCY = (
+    "--latency_size=64x128",
+    "--latency_warmup=0",
+    "--latency_repetitions=1",
+    "--latency_time_budget=0.001",
+)
 PRETRAIN = ("--pretrain_epochs=0", "--pretrain_batch_size=1", "--pretrain_crop_size=64x64")
 SEARCH = (
     "--search_epochs=1",

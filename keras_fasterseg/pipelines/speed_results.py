@@ -1,0 +1,156 @@
+"""Job: what was measured of latencies and searches, as Markdown."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import tabulate
+
+from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.measure_latency import TABLE
+from keras_fasterseg.pipelines.verify_latency import VERIFICATION
+
+BENCHMARK_HEADERS = (
+    *("network", "size", "runtime", "p50 ms", "p90 ms", "FPS", "times as fast [95 %]"),
+    *("GMAC/s", "% of peak", "peak MiB"),
+)
+
+
+def benchmark_markdown(path: PathLike) -> str:
+    """The rows of a file of `tools.benchmark`, and what exactly was measured.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is none of that tool's.
+    """
+    rows = read_measurements(path)
+    first = rows[0]
+    environment, runner = first["environment"], first["runner"]
+    threads = sorted({str(row["runner"]["threads"]) for row in rows})
+    versions = dict.fromkeys(
+        f"{row['runner']['runtime']} ({row['runner']['version']})" for row in rows
+    )
+    peaks = [row["peak_macs_per_second"] for row in rows if row.get("peak_macs_per_second")]
+    parts = [
+        f"### Runtimes side by side: {_artefact(first)}",
+        _table([_benchmark_row(row) for row in rows], BENCHMARK_HEADERS),
+        f"{first['scope_description']} Batch {first['batch_size']}, {runner['precision']}, "
+        f"{' or '.join(threads)} threads of {environment['cpu']}; all runtimes of a size in "
+        f"turns, {first['times']['repetitions']} calls each or more; harness version "
+        f"{first['harness_version']}. {', '.join(versions)}.",
+    ]
+    if peaks:
+        parts.append(
+            f"The peak is {max(peaks) / 1e9:.0f} GMAC/s: the best of large float32 matrix products "
+            "in the same process."
+        )
+    if first.get("command"):
+        parts.append(f"Command: `{first['command']}`")
+    return "\n\n".join(parts)
+
+
+def verification_markdown(workdirs: Sequence[PathLike]) -> str:
+    """How well the latency tables of `workdirs` predict networks, one row each.
+
+    Raises:
+        FileNotFoundError: A workdir has no verified table.
+        ValueError: A file is not whole.
+    """
+    rows = []
+    for workdir in workdirs:
+        folder = pathlib.Path(workdir) / "latency"
+        table, verification = LatencyTable.load(folder / TABLE), read_json(folder / VERIFICATION)
+        stage = read_json(folder / "stage.json")
+        fingerprint = table.metadata.fingerprint
+        shared = [
+            f"{fingerprint.runtime} {fingerprint.runtime_version}",
+            "{}x{}".format(*table.metadata.input_size),
+            str(len(table)),
+            f"{stage['minutes']:.1f}",
+        ]
+        for name in ("sum", "calibrated"):
+            if name in verification:
+                rows.append([*shared, name, *_agreement(verification[name])])
+                shared = [""] * len(shared)
+    headers = ["runtime", "size", "rows", "minutes", "prediction", "networks", "Spearman"]
+    headers += ["median error", "worst error"]
+    return "\n\n".join(
+        [
+            "### Predicted and measured latencies of random networks",
+            _table(rows, headers),
+            "Minutes: of the table and its calibration, which was fitted to other networks. Measured: "
+            "uint8 images to class ids, all networks in turns.",
+        ]
+    )
+
+
+def search_markdown(workdirs: Sequence[PathLike]) -> str:
+    """What every epoch of the searches in `workdirs` predicted, beside its λ.
+
+    Raises:
+        FileNotFoundError: A workdir has no search.
+        ValueError: A file is not JSON.
+    """
+    searches = [read_json(pathlib.Path(each) / "search" / "search.json") for each in workdirs]
+    headers = ["epoch"]
+    for records in searches:
+        low, high = records[-1]["fps_band"]
+        headers += [f"predicted FPS for {low:g} to {high:g}", "λ"]
+    rows = []
+    for epoch in range(max(map(len, searches))):
+        row = [str(epoch + 1)]
+        for records in searches:
+            record = records[epoch] if epoch < len(records) else None
+            row += ["", ""] if record is None else [_predicted(record), _penalty(record)]
+        rows.append(row)
+    return "\n\n".join(["### One search, several bands of frame rates", _table(rows, headers)])
+
+
+def _benchmark_row(row: dict[str, Any]) -> list[str]:
+    low_high = row.get("speedup_interval")
+    speedup = "" if row.get("speedup") is None else f"{row['speedup']:.2f}"
+    if low_high:
+        speedup += f" [{low_high[0]:.2f}, {low_high[1]:.2f}]"
+    return [
+        _artefact(row),
+        "{}x{}".format(*row["input_size"]),
+        row["runner"]["runtime"],
+        f"{row['times']['p50_ms']:.1f}",
+        f"{row['times']['p90_ms']:.1f}",
+        f"{row['fps']:.1f}",
+        speedup,
+        _number(row.get("macs_per_second"), 1e-9, 1),
+        _number(row.get("share_of_peak"), 100, 0),
+        _number(row.get("memory_peak_mib"), 1, 0),
+    ]
+
+
+def _artefact(row: dict[str, Any]) -> str:
+    return str(row.get("artefact") or row["runner"].get("genotype") or "")
+
+
+def _agreement(value: dict[str, Any]) -> list[str]:
+    return [
+        str(value["networks"]),
+        f"{value['spearman']:.3f}",
+        f"{100 * value['median_relative_error']:.1f} %",
+        f"{100 * value['worst_relative_error']:.1f} %",
+    ]
+
+
+def _predicted(record: dict[str, Any]) -> str:
+    return ", ".join(f"{fps:.1f}" for fps in record["student"]["fps_predicted"].values())
+
+
+def _penalty(record: dict[str, Any]) -> str:
+    return f"{record['penalty_weight']:g}"
+
+
+def _number(value: float | None, factor: float, digits: int) -> str:
+    return "" if value is None else f"{factor * value:.{digits}f}"
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    return tabulate.tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)

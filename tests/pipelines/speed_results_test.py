@@ -1,0 +1,139 @@
+"""The tables of latencies and searches, of files written by hand."""
+
+import pytest
+
+from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines import results, speed_results
+from tests.pipelines.latency_rows import random_table
+from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+
+MEASUREMENT = {
+    "times": {
+        "p50_ms": 50.0,
+        "p90_ms": 60.0,
+        "p99_ms": 70.0,
+        "mean_ms": 51.0,
+        "trimmed_mean_ms": 50.5,
+        "repetitions": 30,
+    },
+    "fps": 20.0,
+    "input_size": [64, 128],
+    "batch_size": 1,
+    "runner": {"runtime": "keras", "version": "1", "precision": "float32", "threads": 2},
+    "environment": {"cpu": "a CPU"},
+    "scope": "network+argmax",
+    "scope_description": "What was timed.",
+    "harness_version": 2,
+    "artefact": "fasterseg_student",
+    "peak_macs_per_second": 100e9,
+    "macs_per_second": 40e9,
+    "share_of_peak": 0.4,
+    "memory_peak_mib": 900.4,
+    "speedup": 1.0,
+    "speedup_interval": [1.0, 1.0],
+    "command": "python -m tools.benchmark",
+}
+OTHER = {
+    **MEASUREMENT,
+    "fps": 40.0,
+    "runner": {**MEASUREMENT["runner"], "runtime": "onnxruntime", "version": "2"},
+    "memory_peak_mib": None,
+    "macs_per_second": None,
+    "share_of_peak": None,
+    "speedup": 2.0,
+    "speedup_interval": [1.5, 2.5],
+}
+AGREEMENT = {
+    "spearman": 0.9876,
+    "median_relative_error": 0.0512,
+    "worst_relative_error": 0.2,
+    "networks": 20,
+}
+
+
+def rows(text):
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|") and not line.startswith("|:")
+    ]
+
+
+def make_search(folder, band, records):
+    write_json(
+        folder / "search" / "search.json",
+        [
+            {
+                "fps_band": band,
+                "penalty_weight": weight,
+                "student": {"fps_predicted": {"scale_8_32": fps, "scale_16_32": fps + 1}},
+            }
+            for weight, fps in records
+        ],
+    )
+    return folder
+
+
+def make_table(folder):
+    random_table(SETTINGS, (64, 128), NUM_CLASSES).save(folder / "latency" / "latency_table.json")
+    value = {"sum": AGREEMENT, "calibrated": {**AGREEMENT, "spearman": 1.0}}
+    write_json(folder / "latency" / "verification.json", value)
+    write_json(folder / "latency" / "stage.json", {"minutes": 12.345})
+    return folder
+
+
+def test_runtimes_side_by_side(tmp_path):
+    file = tmp_path / "runtimes.json"
+    write_json(file, {"results": [MEASUREMENT, OTHER], "harness_version": 2, "command": "c"})
+    text = speed_results.benchmark_markdown(file)
+    header, first, second = rows(text)
+    assert tuple(header) == speed_results.BENCHMARK_HEADERS
+    assert first == [
+        *("fasterseg_student", "64x128", "keras", "50.0", "60.0", "20.0", "1.00 [1.00, 1.00]"),
+        *("40.0", "40", "900"),
+    ]
+    assert second[2:] == ["onnxruntime", "50.0", "60.0", "40.0", "2.00 [1.50, 2.50]", "", "", ""]
+    for part in ("What was timed.", "2 threads of a CPU", "100 GMAC/s", "harness version 2"):
+        assert part in text
+    assert "keras (1), onnxruntime (2)" in text
+
+
+def test_a_file_of_another_kind(tmp_path):
+    write_json(tmp_path / "other.json", {"rows": []})
+    with pytest.raises(ValueError, match=r"other\.json"):
+        speed_results.benchmark_markdown(tmp_path / "other.json")
+
+
+def test_verified_tables(tmp_path):
+    folder = make_table(tmp_path / "device")
+    _, first, second = rows(speed_results.verification_markdown([folder]))
+    count = len(random_table(SETTINGS, (64, 128), NUM_CLASSES))
+    assert first[1:] == [
+        *("64x128", str(count), "12.3", "sum", "20", "0.988", "5.1 %", "20.0 %")
+    ]
+    assert first[0].startswith("saved_model ")
+    assert second == ["", "", "", "", "calibrated", "20", "1.000", "5.1 %", "20.0 %"]
+
+
+def test_searches_of_two_bands(tmp_path):
+    slow = make_search(tmp_path / "slow", [30.0, 35.0], [(0.5, 36.0), (0.25, 34.0)])
+    fast = make_search(tmp_path / "fast", [40.0, 45.5], [(2.0, 36.0)])
+    text = speed_results.search_markdown([slow, fast])
+    assert rows(text) == [
+        ["epoch", "predicted FPS for 30 to 35", "λ", "predicted FPS for 40 to 45.5", "λ"],
+        ["1", "36.0, 37.0", "0.5", "36.0, 37.0", "2"],
+        ["2", "34.0, 35.0", "0.25", "", ""],
+    ]
+
+
+def test_they_stand_between_the_markers(tmp_path):
+    document = tmp_path / "page.md"
+    document.write_text(f"a\n{results.BEGIN}\n{results.END}\nb\n", encoding="utf-8")
+    search = make_search(tmp_path / "s", [1.0, 2.0], [(1.0, 1.5)])
+    table = make_table(tmp_path / "t")
+    written = results.update_document(document, [], [], [table], [search])
+    text = document.read_text(encoding="utf-8")
+    assert text == f"a\n{results.BEGIN}\n{written}\n{results.END}\nb\n"
+    assert written.index("random networks") < written.index("bands of frame rates")
+    with pytest.raises(FileNotFoundError, match=r"verification\.json"):
+        results.update_document(document, [], tables=[tmp_path / "s"])

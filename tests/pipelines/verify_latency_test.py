@@ -1,0 +1,65 @@
+import pytest
+from PIL import Image
+
+from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.files import read_json
+from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.pipelines import verify_latency as job
+from keras_fasterseg.pipelines.measure_latency import calibration_networks
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from tests.pipelines.latency_rows import random_table
+from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+
+TABLE = random_table(SETTINGS, (64, 128), NUM_CLASSES)
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """Every network takes 2 ms more than the sum of its rows."""
+
+    def measure(genotypes, table, num_classes, progress):
+        plain = table.calibrated(None)
+        return [
+            TimeStatistics.from_seconds([(predicted_latency_ms(each, plain, num_classes) + 2) / 1e3])
+            for each in genotypes
+        ]
+
+    monkeypatch.setattr(job, "measure_networks", measure)
+
+
+def verify(folder, table=TABLE, networks=5):
+    return job.verify_latency(folder, table, SETTINGS, NUM_CLASSES, networks, progress=False)
+
+
+def test_sums_are_compared_with_what_is_measured(tmp_path, device):
+    result = verify(tmp_path)
+    assert result == read_json(tmp_path / "verification.json")
+    assert "calibrated" not in result
+    assert result["sum"]["spearman"] == pytest.approx(1.0)
+    errors = sorted(2 / record["measured_ms"] for record in result["networks"])
+    assert result["sum"]["median_relative_error"] == pytest.approx(errors[2])
+    assert result["sum"]["worst_relative_error"] == pytest.approx(errors[4])
+    assert [record["predicted_ms"] for record in result["networks"]] == [
+        record["sum_ms"] for record in result["networks"]
+    ]
+    with Image.open(tmp_path / "verification.png") as picture:
+        assert min(picture.size) > 400
+
+
+def test_a_calibration_is_judged_beside_the_sums(tmp_path, device):
+    result = verify(tmp_path, TABLE.calibrated(Calibration(1.0, 2.0, 3)))
+    assert result["calibration"] == {"factor": 1.0, "offset_ms": 2.0, "networks": 3}
+    assert result["calibrated"]["worst_relative_error"] == pytest.approx(0.0, abs=1e-9)
+    assert result["sum"]["worst_relative_error"] > 0.1
+
+
+def test_the_networks_are_others_than_those_of_the_calibration(tmp_path, device):
+    fitted = {each.id for each in calibration_networks(SETTINGS, 20)}
+    result = verify(tmp_path, TABLE.calibrated(Calibration(1.0, 2.0, 20)), networks=20)
+    assert not fitted & {record["id"] for record in result["networks"]}
+
+
+def test_too_few_networks(tmp_path, device):
+    with pytest.raises(ValueError, match="three networks or more. Received: 2"):
+        verify(tmp_path, networks=2)
+    assert list(tmp_path.iterdir()) == []
