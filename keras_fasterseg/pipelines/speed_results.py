@@ -80,8 +80,8 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
         [
             "### Predicted and measured latencies of random networks",
             _table(rows, headers),
-            "Minutes: of the table and its calibration, which was fitted to other networks. Measured: "
-            "uint8 images to class ids, all networks in turns.",
+            "Minutes: of the table and its calibration, which was fitted to other networks. "
+            "Measured: uint8 images to class ids, all networks in turns.",
         ]
     )
 

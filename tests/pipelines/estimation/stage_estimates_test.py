@@ -10,8 +10,8 @@ from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, AT_MOST, MEAS
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
 from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
-from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.pipelines.measure_latency import measured_keys
+from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
