@@ -5,6 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines import run, settings
 from keras_fasterseg.pipelines.verify_latency import SCATTER, verify_latency
@@ -42,6 +43,8 @@ def main() -> None:
     print(f"The latency table is {path}: {len(table)} operations.")
     if VERIFY.value:
         result = verify_latency(path.parent, table, supernet, NUM_CLASSES.value, VERIFY.value)
+        if "calibration" in result:
+            table.calibrated(Calibration(**result["calibration"])).save(path)
         for name in ("sum", "calibrated"):
             if name in result:
                 print(f"{VERIFY.value} random networks, {name}: {_judged(result[name])}")

@@ -7,6 +7,7 @@ from absl import logging
 
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import fit_calibration
 from keras_fasterseg.latency.op_key import OpKey
@@ -142,6 +143,23 @@ def calibration_networks(supernet: SupernetSettings, count: int) -> list[Genotyp
     return random_networks(supernet, count, CALIBRATION_SEED) if count else []
 
 
+def calibrate(
+    table: LatencyTable,
+    genotypes: Sequence[Genotype],
+    times: Sequence[TimeStatistics],
+    num_classes: int,
+) -> LatencyTable:
+    """`table` with the calibration that fits the measured `times` of `genotypes` best.
+
+    Raises:
+        ValueError: See `fit_calibration`.
+        KeyError: The table lacks a row.
+    """
+    plain = table.calibrated(None)
+    sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
+    return table.calibrated(fit_calibration(sums, [each.p50_ms for each in times]))
+
+
 def _threads(threads: int | None) -> int:
     """One choice for every runtime, so that their tables can be compared."""
     return threads or tensorflow_device.intra_op_threads()
@@ -162,10 +180,8 @@ def _calibrated(
     if table.calibration is not None and table.calibration.networks == settings.latency_calibration:
         return table
     genotypes = calibration_networks(supernet, settings.latency_calibration)
-    measured = measure_networks(genotypes, table, num_classes, progress=progress)
-    plain = table.calibrated(None)
-    sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
-    return table.calibrated(fit_calibration(sums, [times.p50_ms for times in measured]))
+    times = measure_networks(genotypes, table, num_classes, progress=progress)
+    return calibrate(table, genotypes, times, num_classes)
 
 
 def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTable:

@@ -18,7 +18,7 @@ from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
 
 # Networks take turns, as many as these pixels of images allow: each holds its intermediate results
 # in memory, some 200 bytes a pixel.
-PIXELS_TOGETHER = 12_000_000
+PIXELS_TOGETHER = 16_000_000
 
 DRAWS_A_NETWORK = 100
 

@@ -8,7 +8,7 @@ from keras_fasterseg.benchmark.environment import describe_environment
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.agreement import agreement
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.measure_latency import calibration_networks
+from keras_fasterseg.pipelines.measure_latency import calibrate, calibration_networks
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
 from keras_fasterseg.pipelines.settings import SupernetSettings, require
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
@@ -29,7 +29,9 @@ def verify_latency(
 ) -> dict[str, Any]:
     """Measures random networks and compares them with what `table` predicts.
 
-    None of them is one that the table's calibration was fitted to.
+    If the table is calibrated, the networks of its calibration take turns with the others, and the
+    line is fitted to them anew: what is judged must not depend on how busy the device was when
+    the table was made. None of them is judged.
 
     Writes `verification.json` and `verification.png` to `folder`.
 
@@ -43,20 +45,23 @@ def verify_latency(
 
     Returns:
         What is written: `sum` and, for a calibrated table, `calibrated`, each with `spearman`,
-        `median_relative_error` and `worst_relative_error`; `networks`, one record each.
+        `median_relative_error` and `worst_relative_error`; the new `calibration`; `networks`, one
+        record each.
 
     Raises:
         ValueError: There are fewer than three networks.
         KeyError: The table lacks a row.
     """
     require(networks >= 3, f"A table is verified by three networks or more. Received: {networks}")
-    fitted = table.calibration.networks if table.calibration is not None else 0
-    others = calibration_networks(supernet, fitted)
-    genotypes = random_networks(supernet, networks, VERIFICATION_SEED, others)
+    fitted = calibration_networks(supernet, table.calibration.networks if table.calibration else 0)
+    genotypes = random_networks(supernet, networks, VERIFICATION_SEED, fitted)
+    measured_times = measure_networks([*fitted, *genotypes], table, num_classes, progress=progress)
+    if fitted:
+        table = calibrate(table, fitted, measured_times[: len(fitted)], num_classes)
     plain = table.calibrated(None)
     sums = [predicted_latency_ms(genotype, plain, num_classes) for genotype in genotypes]
     predicted = [predicted_latency_ms(genotype, table, num_classes) for genotype in genotypes]
-    times = measure_networks(genotypes, table, num_classes, progress=progress)
+    times = measured_times[len(fitted) :]
     measured = [each.p50_ms for each in times]
     result: dict[str, Any] = {
         "metadata": table.metadata.to_json(),

@@ -44,9 +44,14 @@ def test_sums_are_compared_with_what_is_measured(tmp_path, device):
         assert min(picture.size) > 400
 
 
-def test_a_calibration_is_judged_beside_the_sums(tmp_path, device):
-    result = verify(tmp_path, TABLE.calibrated(Calibration(1.0, 2.0, 3)))
-    assert result["calibration"] == {"factor": 1.0, "offset_ms": 2.0, "networks": 3}
+def test_a_calibration_is_fitted_anew_and_judged_beside_the_sums(tmp_path, device):
+    result = verify(tmp_path, TABLE.calibrated(Calibration(3.0, 0.0, 4)))
+    assert result["calibration"] == {
+        "factor": pytest.approx(1.0),
+        "offset_ms": pytest.approx(2.0),
+        "networks": 4,
+    }
+    assert len(result["networks"]) == 5
     assert result["calibrated"]["worst_relative_error"] == pytest.approx(0.0, abs=1e-9)
     assert result["sum"]["worst_relative_error"] > 0.1
 
