@@ -22,6 +22,7 @@ CELLS = (
 GENOTYPE = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 SIZE = (96, 128)
 OWN_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
+FORMATS = {runtime: format for format, runtime in OWN_RUNTIMES.items()}
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 
 
@@ -67,6 +68,24 @@ def test_an_export_runs_in_its_own_runtime(folder, network, format):
     assert_same(runner, network)
     file = open_artefact(folder / format / f"model{SUFFIXES[format]}")
     assert file.describe() == facts
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "litert"])
+def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
+    """From 7x15 pixels at 1/32 to 3x7 and back, which are no whole multiples."""
+    cells = (
+        CellGenotype(0, 8, "conv", 2, 0.5),
+        CellGenotype(1, 16, "conv_downup", 2, 0.5),
+        CellGenotype(2, 32, "conv_2x_downup", 1, 0.5),
+    )
+    genotype = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(32, cells),))
+    network, size = FasterSegNetwork(genotype, 3), (224, 480)
+    export_network(network, tmp_path / "export", format=FORMATS[runtime], input_size=size)
+    images = random_images(1, *size)
+    keras_runner = KerasRunner(network, IMAGENET_MEAN, IMAGENET_STD)
+    expected = keras_runner.logits(images)
+    ids = open_artefact(tmp_path / "export")(images)
+    assert_same_classes(ids, expected, noise=2e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("runtime", [None, "saved_model", "xla"])

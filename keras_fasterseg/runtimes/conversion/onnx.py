@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.runtimes.optional_import import optional_import
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 # `Resize` with aligned corners came with 11; every runtime in use reads 17.
 OPSET = 17
+
+# Eight times the resolution of float32; no image has the million pixels a side where it matters.
+_ROUNDING = 1 + 1e-6
 
 _PURPOSE = "Converting to ONNX"
 _EXTRA = "onnx"
@@ -41,6 +45,7 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     convert = optional_import("tf2onnx.convert", _EXTRA, _PURPOSE)
     with _quiet("tf2onnx"):
         model, _ = convert.from_function(_Traced(function), input_signature=(), opset=opset)
+    _round_sizes_up(model, onnx)
     received = [output.name for output in model.graph.output]
     if sorted(received) != sorted(names):
         raise ValueError(
@@ -72,6 +77,24 @@ def output_names(function: Any) -> list[str]:
             f"tensors, whose keys name the outputs. Received: outputs={outputs}"
         )
     return [*outputs]
+
+
+def _round_sizes_up(model: Any, onnx: Any) -> None:
+    """Makes every resize arrive at the size that it was meant to have.
+
+    tf2onnx states a size as a quotient in float32, and runtimes round its product with the old
+    size down: from 7 to 15 pixels it becomes 14. With aligned corners the quotient has no other
+    use, so that it may be a little larger. Sizes that were derived from it are left to the runtime.
+    """
+    scales = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
+    for tensor in model.graph.initializer:
+        if tensor.name in scales:
+            values = onnx.numpy_helper.to_array(tensor)
+            # Whole numbers and their inverses are exact; batch and channels must stay at one.
+            exact = (values % 1 == 0) | (1 / values % 1 == 0)
+            values = np.where(exact, values, values * np.float32(_ROUNDING)).astype(np.float32)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    del model.graph.value_info[:]
 
 
 class _Traced:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from tests.runtimes.conversion.traced import random_features, traced_convolution
@@ -28,6 +29,28 @@ def test_equals_tensorflow_and_keeps_the_names(simplify):
     expected = function(tf.constant(features))
     np.testing.assert_allclose(received[0], expected["halved"], atol=1e-5)
     np.testing.assert_allclose(received[1], expected["sum"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(7, 15), (15, 7), (8, 64), (11, 22), (22, 11), (29, 59), (59, 29), (13, 97)]
+)
+def test_every_resize_arrives_at_its_size(old, new):
+    specification = tf.TensorSpec((1, old, old + 1, 3), tf.float32, name="features")
+
+    @tf.function
+    def resize(features):
+        return {"resized": resize_bilinear(features, (new, new + 3))}
+
+    model = onnx_model(resize.get_concrete_function(specification))
+    options, _ = session_options(None)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    features = np.random.default_rng(0).random((1, old, old + 1, 3), np.float32)
+    (received,) = session.run(["resized"], {"features": features})
+    assert received.shape == (1, new, new + 3, 3)
+    # Positions between pixels are float32 products in another order.
+    np.testing.assert_allclose(received, resize(features)["resized"], atol=1e-5)
 
 
 def test_is_silent(caplog, capfd):
