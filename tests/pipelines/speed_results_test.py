@@ -133,5 +133,5 @@ def test_they_stand_between_the_markers(tmp_path):
     text = document.read_text(encoding="utf-8")
     assert text == f"a\n{results.BEGIN}\n{written}\n{results.END}\nb\n"
     assert written.index("random networks") < written.index("bands of frame rates")
-    with pytest.raises(FileNotFoundError, match=r"verification\.json"):
+    with pytest.raises(FileNotFoundError, match=r"latency_table\.json"):
         results.update_document(document, [], tables=[tmp_path / "s"])

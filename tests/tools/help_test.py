@@ -36,7 +36,13 @@ TOOLS = {
         [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
     ),
     "describe": (["genotype", "input_size", "num_classes", "json", "latency_table"], []),
-    "measure_latency": (["workdir", "num_classes"], [SUPERNET, LATENCY]),
+    "measure_latency": (
+        [
+            *("workdir", "num_classes", "verify"),
+            *("input_size", "runtime", "threads", "time_budget", "calibrate"),
+        ],
+        [SUPERNET, LATENCY],
+    ),
     "convert_reference": (
         [
             *("kind", "weights", "output", "genotype", "role"),
@@ -45,7 +51,7 @@ TOOLS = {
         [SUPERNET],
     ),
     "build_file": (["root"], []),
-    "results": (["runs", "readme"], []),
+    "results": (["runs", "readme", "benchmarks", "tables", "searches"], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],
         [
