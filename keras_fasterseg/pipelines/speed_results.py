@@ -32,13 +32,14 @@ def benchmark_markdown(path: PathLike) -> str:
     versions = dict.fromkeys(
         f"{row['runner']['runtime']} ({row['runner']['version']})" for row in rows
     )
+    calls = min(row["times"]["repetitions"] for row in rows)
     peaks = [row["peak_macs_per_second"] for row in rows if row.get("peak_macs_per_second")]
     parts = [
         f"### Runtimes side by side: {_artefact(first)}",
         _table([_benchmark_row(row) for row in rows], BENCHMARK_HEADERS),
-        f"{first['scope_description']} Batch {first['batch_size']}, {runner['precision']}, "
+        f"Timed: {first['scope_description']}; batch {first['batch_size']}, {runner['precision']}, "
         f"{' or '.join(threads)} threads of {environment['cpu']}; all runtimes of a size in "
-        f"turns, {first['times']['repetitions']} calls each or more; harness version "
+        f"turns, {calls} calls each or more; harness version "
         f"{first['harness_version']}. {', '.join(versions)}.",
     ]
     if peaks:

@@ -22,7 +22,7 @@ MEASUREMENT = {
     "runner": {"runtime": "keras", "version": "1", "precision": "float32", "threads": 2},
     "environment": {"cpu": "a CPU"},
     "scope": "network+argmax",
-    "scope_description": "What was timed.",
+    "scope_description": "what was timed",
     "harness_version": 2,
     "artefact": "fasterseg_student",
     "peak_macs_per_second": 100e9,
@@ -93,7 +93,7 @@ def test_runtimes_side_by_side(tmp_path):
         *("40.0", "40", "900"),
     ]
     assert second[2:] == ["onnxruntime", "50.0", "60.0", "40.0", "2.00 [1.50, 2.50]", "", "", ""]
-    for part in ("What was timed.", "2 threads of a CPU", "100 GMAC/s", "harness version 2"):
+    for part in ("what was timed", "2 threads of a CPU", "100 GMAC/s", "harness version 2"):
         assert part in text
     assert "keras (1), onnxruntime (2)" in text
 
