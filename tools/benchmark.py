@@ -23,11 +23,13 @@ RUNTIME = flags.DEFINE_list(
     "several, comma separated, take turns. Unset: the artefact's own.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
-SIDE_BY_SIDE = flags.DEFINE_string(
-    "side_by_side", None, "Another artefact, to be measured in turns with the first."
+SIDE_BY_SIDE = flags.DEFINE_list(
+    "side_by_side",
+    [],
+    "Another artefact, or several, comma separated, to be measured in turns with the first.",
 )
 SIDE_BY_SIDE_RUNTIME = flags.DEFINE_string(
-    "side_by_side_runtime", None, "What runs the other artefact; unset: the same --runtime."
+    "side_by_side_runtime", None, "What runs the other artefacts; unset: the same --runtime."
 )
 COMPARE = flags.DEFINE_list(
     "compare", None, "Two files that --output has written, A.json,B.json; nothing is measured."
@@ -88,17 +90,17 @@ def _contenders() -> list[benchmark.Contender]:
         raise ValueError("Name what to measure with --artefact, or two results with --compare.")
     runtimes = RUNTIME.value or [None]
     first = [benchmark.Contender(ARTEFACT.value, runtime) for runtime in runtimes]
-    if SIDE_BY_SIDE.value is None:
+    if not SIDE_BY_SIDE.value:
         if SIDE_BY_SIDE_RUNTIME.value is not None:
             raise ValueError("--side_by_side_runtime needs --side_by_side, the other artefact.")
         return first
     if len(first) > 1:
         raise ValueError(
-            "--side_by_side compares two artefacts; give one --runtime. "
+            "--side_by_side compares artefacts; give one --runtime. "
             f"Received: --runtime={','.join(RUNTIME.value)}"
         )
-    other = benchmark.Contender(SIDE_BY_SIDE.value, SIDE_BY_SIDE_RUNTIME.value or first[0].runtime)
-    return [*first, other]
+    runtime = SIDE_BY_SIDE_RUNTIME.value or first[0].runtime
+    return [*first, *(benchmark.Contender(other, runtime) for other in SIDE_BY_SIDE.value)]
 
 
 if __name__ == "__main__":

@@ -8,11 +8,8 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.files import PathLike, read_json, write_text
-from keras_fasterseg.pipelines.speed_results import (
-    benchmark_markdown,
-    search_markdown,
-    verification_markdown,
-)
+from keras_fasterseg.pipelines.search_results import search_markdown
+from keras_fasterseg.pipelines.speed_results import benchmark_markdown, verification_markdown
 
 SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
@@ -87,7 +84,7 @@ def update_document(
     Args:
         document: The document.
         workdirs: Folders of finished runs.
-        benchmarks: Files of `tools.benchmark`.
+        benchmarks: Files of `tools.benchmark`, each with a table of its own.
         tables: Folders of runs with a verified latency table; they share one table of results.
         searches: Folders of runs with a search; likewise.
 
@@ -105,7 +102,7 @@ def update_document(
     parts = [report_markdown(read_report(workdir)) for workdir in workdirs]
     parts += [benchmark_markdown(file) for file in benchmarks]
     parts += [verification_markdown(tables)] if tables else []
-    parts += [search_markdown(searches)] if searches else []
+    parts += [search_markdown(searches, benchmarks)] if searches else []
     results = "\n\n".join(parts)
     write_text(path, between_markers(text, results, str(path)))
     return results

@@ -1,4 +1,4 @@
-"""Job: what was measured of latencies and searches, as Markdown."""
+"""Job: what was measured of latencies, as Markdown."""
 
 import pathlib
 from collections.abc import Sequence
@@ -34,8 +34,10 @@ def benchmark_markdown(path: PathLike) -> str:
     )
     calls = min(row["times"]["repetitions"] for row in rows)
     peaks = [row["peak_macs_per_second"] for row in rows if row.get("peak_macs_per_second")]
+    artefacts = [*dict.fromkeys(map(_artefact, rows))]
+    kind = "Runtimes" if len(artefacts) == 1 else "Networks"
     parts = [
-        f"### Runtimes side by side: {_artefact(first)}",
+        f"### {kind} side by side: {', '.join(artefacts)}",
         _table([_benchmark_row(row) for row in rows], BENCHMARK_HEADERS),
         f"Timed: {first['scope_description']}; batch {first['batch_size']}, {runner['precision']}, "
         f"{' or '.join(threads)} threads of {environment['cpu']}; all runtimes of a size in "
@@ -87,28 +89,6 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
     )
 
 
-def search_markdown(workdirs: Sequence[PathLike]) -> str:
-    """What every epoch of the searches in `workdirs` predicted, beside its λ.
-
-    Raises:
-        FileNotFoundError: A workdir has no search.
-        ValueError: A file is not JSON.
-    """
-    searches = [read_json(pathlib.Path(each) / "search" / "search.json") for each in workdirs]
-    headers = ["epoch"]
-    for records in searches:
-        low, high = records[-1]["fps_band"]
-        headers += [f"predicted FPS for {low:g} to {high:g}", "λ"]
-    rows = []
-    for epoch in range(max(map(len, searches))):
-        row = [str(epoch + 1)]
-        for records in searches:
-            record = records[epoch] if epoch < len(records) else None
-            row += ["", ""] if record is None else [_predicted(record), _penalty(record)]
-        rows.append(row)
-    return "\n\n".join(["### One search, several bands of frame rates", _table(rows, headers)])
-
-
 def _benchmark_row(row: dict[str, Any]) -> list[str]:
     low_high = row.get("speedup_interval")
     speedup = "" if row.get("speedup") is None else f"{row['speedup']:.2f}"
@@ -139,14 +119,6 @@ def _agreement(value: dict[str, Any]) -> list[str]:
         f"{100 * value['median_relative_error']:.1f} %",
         f"{100 * value['worst_relative_error']:.1f} %",
     ]
-
-
-def _predicted(record: dict[str, Any]) -> str:
-    return ", ".join(f"{fps:.1f}" for fps in record["student"]["fps_predicted"].values())
-
-
-def _penalty(record: dict[str, Any]) -> str:
-    return f"{record['penalty_weight']:g}"
 
 
 def _number(value: float | None, factor: float, digits: int) -> str:

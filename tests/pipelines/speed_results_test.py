@@ -1,10 +1,11 @@
-"""The tables of latencies and searches, of files written by hand."""
+"""The tables of latencies, of files written by hand."""
 
 import pytest
 
 from keras_fasterseg.files import write_json
 from keras_fasterseg.pipelines import results, speed_results
 from tests.pipelines.latency_rows import random_table
+from tests.pipelines.search_results_test import make_search
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 
 MEASUREMENT = {
@@ -59,21 +60,6 @@ def rows(text):
     ]
 
 
-def make_search(folder, band, records):
-    write_json(
-        folder / "search" / "search.json",
-        [
-            {
-                "fps_band": band,
-                "penalty_weight": weight,
-                "student": {"fps_predicted": {"scale_8_32": fps, "scale_16_32": fps + 1}},
-            }
-            for weight, fps in records
-        ],
-    )
-    return folder
-
-
 def make_table(folder):
     random_table(SETTINGS, (64, 128), NUM_CLASSES).save(folder / "latency" / "latency_table.json")
     value = {"sum": AGREEMENT, "calibrated": {**AGREEMENT, "spearman": 1.0}}
@@ -113,17 +99,6 @@ def test_verified_tables(tmp_path):
     assert second == ["", "", "", "", "calibrated", "20", "1.000", "5.1 %", "20.0 %"]
 
 
-def test_searches_of_two_bands(tmp_path):
-    slow = make_search(tmp_path / "slow", [30.0, 35.0], [(0.5, 36.0), (0.25, 34.0)])
-    fast = make_search(tmp_path / "fast", [40.0, 45.5], [(2.0, 36.0)])
-    text = speed_results.search_markdown([slow, fast])
-    assert rows(text) == [
-        ["epoch", "predicted FPS for 30 to 35", "λ", "predicted FPS for 40 to 45.5", "λ"],
-        ["1", "36.0, 37.0", "0.5", "36.0, 37.0", "2"],
-        ["2", "34.0, 35.0", "0.25", "", ""],
-    ]
-
-
 def test_they_stand_between_the_markers(tmp_path):
     document = tmp_path / "page.md"
     document.write_text(f"a\n{results.BEGIN}\n{results.END}\nb\n", encoding="utf-8")
@@ -132,6 +107,6 @@ def test_they_stand_between_the_markers(tmp_path):
     written = results.update_document(document, [], [], [table], [search])
     text = document.read_text(encoding="utf-8")
     assert text == f"a\n{results.BEGIN}\n{written}\n{results.END}\nb\n"
-    assert written.index("random networks") < written.index("bands of frame rates")
+    assert written.index("random networks") < written.index("Searches from one supernet")
     with pytest.raises(FileNotFoundError, match=r"latency_table\.json"):
         results.update_document(document, [], tables=[tmp_path / "s"])

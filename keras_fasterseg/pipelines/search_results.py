@@ -1,0 +1,103 @@
+"""Job: what searches went through and what they found, as Markdown."""
+
+import collections
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tabulate
+
+from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.genotype import PRIMITIVES, Genotype
+from keras_fasterseg.pipelines.derive import BRANCHES_BY_PREDICTION
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT
+
+_FOUND = (
+    *("search", "band", "penalty", "predicted FPS", "measured FPS", "cells"),
+    *("mean width", "operations", "supernet mIoU %"),
+)
+
+
+def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike] = ()) -> str:
+    """What the searches in `workdirs` predicted after every epoch beside λ, and what they found.
+
+    Args:
+        workdirs: Folders of runs with a finished search.
+        benchmarks: Files of `tools.benchmark`. Students that are measured there, which their
+            genotypes tell, are shown with their frame rates.
+
+    Raises:
+        FileNotFoundError: A workdir has no finished search, or there is no such file.
+        ValueError: A file is not whole.
+    """
+    searches = [_Search(workdir) for workdir in workdirs]
+    measured = _measured(benchmarks)
+    headers = ["epoch"]
+    for search in searches:
+        headers += [f"{search.name}: predicted FPS", "λ"]
+    epochs = max(len(search.records) for search in searches)
+    rows = [
+        [str(epoch + 1), *(cell for search in searches for cell in search.epoch(epoch))]
+        for epoch in range(epochs)
+    ]
+    parts = [
+        "### Searches from one supernet",
+        _table([search.found(measured) for search in searches], _FOUND),
+        "Predicted: by the latency table, of the network that was taken. Mean width: of the "
+        "cells' width multipliers.",
+        f"<details><summary>Every epoch</summary>\n\n{_table(rows, headers)}\n\nPredicted are "
+        "both candidates of an epoch, branches 1/8 and 1/32, 1/16 and 1/32; λ is that of the "
+        "next epoch.\n\n</details>",
+    ]
+    return "\n\n".join(parts)
+
+
+class _Search:
+    """One finished search."""
+
+    def __init__(self, workdir: PathLike):
+        folder = pathlib.Path(workdir) / "search"
+        self.name = pathlib.Path(workdir).name
+        self.records = read_json(folder / "search.json")
+        self.student = Genotype.load(folder / f"{STUDENT}.json")
+        self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
+
+    def epoch(self, index: int) -> list[str]:
+        """Predicted frame rates and λ; empty after the last epoch."""
+        if index >= len(self.records):
+            return ["", ""]
+        record = self.records[index]
+        predicted = record[STUDENT]["fps_predicted"].values()
+        return [", ".join(f"{fps:.1f}" for fps in predicted), f"{record['penalty_weight']:g}"]
+
+    def found(self, measured: Mapping[str, float]) -> list[str]:
+        """The student of the last epoch."""
+        last = self.records[-1]
+        low, high = last["fps_band"]
+        scales = {branch.scale for branch in self.student.branches}
+        (prediction,) = (n for n, each in BRANCHES_BY_PREDICTION.items() if set(each) == scales)
+        cells = [cell for branch in self.student.branches for cell in branch.cells]
+        counts = collections.Counter(cell.primitive for cell in cells)
+        fps = measured.get(self.student.id)
+        return [
+            self.name,
+            f"{low:g} to {high:g}",
+            self.penalty,
+            f"{last[STUDENT]['fps_predicted'][prediction]:.1f}",
+            "" if fps is None else f"{fps:.1f}",
+            str(len(cells)),
+            f"{sum(cell.width for cell in cells) / len(cells):.2f}",
+            ", ".join(f"{name} {counts[name]}" for name in PRIMITIVES if counts[name]),
+            f"{100 * last[STUDENT]['supernet_miou'][prediction]:.1f}",
+        ]
+
+
+def _measured(benchmarks: Sequence[PathLike]) -> dict[str, float]:
+    """Frame rates by the genotype's id."""
+    rows: list[Mapping[str, Any]] = [row for path in benchmarks for row in read_measurements(path)]
+    return {row["runner"]["genotype"]: row["fps"] for row in rows if row["runner"].get("genotype")}
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    return tabulate.tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)
