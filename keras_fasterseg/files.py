@@ -1,6 +1,7 @@
 """Files that are either whole or not there: written under a temporary name, then renamed."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -60,6 +61,12 @@ def write_json(path: PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=False, allow_nan=False) + "\n")
 
 
+def sha256(path: PathLike) -> str:
+    """The hexadecimal SHA-256 of the file at `path`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_json(path: PathLike) -> Any:
     """The value in the JSON file at `path`.
 
@@ -72,5 +79,5 @@ def read_json(path: PathLike) -> Any:
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not a JSON file ({error}).") from error

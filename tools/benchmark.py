@@ -80,9 +80,10 @@ def main() -> None:
         command.line(),
         progress=True,
     )
+    # First what the minutes went into, then what can fail.
+    print(report.report_text(measured))
     if OUTPUT.value is not None:
         measured.save(OUTPUT.value)
-    print(report.report_text(measured))
 
 
 def _contenders() -> list[benchmark.Contender]:

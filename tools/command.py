@@ -15,8 +15,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow's own pool for the CPU grows by doubling and never shrinks.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+# A GPU that TensorFlow takes whole leaves nothing to the runtimes beside it, or to be measured.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
+
+_GOES_ON = "; the same command goes on where it was stopped"
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 
@@ -41,7 +45,7 @@ def run(main: Callable[[], Any]) -> None:
         try:
             main()
         except KeyboardInterrupt:
-            _say("interrupted; the same command goes on where it was stopped")
+            _say("interrupted" + _GOES_ON * ("workdir" in flags.FLAGS))
             return 130
         except Exception as error:
             if flags.FLAGS.debug or not _is_failure(error):
@@ -87,8 +91,8 @@ def _is_failure(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     if _is_full_disk(error):
         return (
-            f"the disk is full ({_one_line(error)}); make room or choose another folder, the same "
-            "command then goes on where it was stopped"
+            f"the disk is full ({_one_line(error)}); make room or choose another folder"
+            + _GOES_ON * ("workdir" in flags.FLAGS)
         )
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (

@@ -40,13 +40,17 @@ REFERENCE_QUIRKS = flags.DEFINE_bool(
     "reference_quirks", False, "Of an architecture: decode it as the released code does."
 )
 ALLOW_PARTIAL = flags.DEFINE_bool(
-    "allow_partial", False, "Write the file even if weights are missing or unused."
+    "allow_partial", False, "Write weights even if some are missing or unused."
 )
 settings_flags.define_settings(settings.SupernetSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    settings.require(
+        not ALLOW_PARTIAL.value or KIND.value in ("network", "supernet"),
+        f"--allow_partial is for weights. Received: --kind={KIND.value}",
+    )
     report = _convert()
     print(convert_reference.report_text(report))
     written = convert_reference.is_complete(report) or ALLOW_PARTIAL.value

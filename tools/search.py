@@ -19,6 +19,9 @@ settings_flags.define_settings(settings.DataSettings)
 settings_flags.define_settings(settings.SupernetSettings)
 settings_flags.define_settings(settings.SearchSettings, "search_")
 flags.adopt_module_key_flags(settings_flags)
+# Here there is nothing else that these could mean.
+flags.DEFINE_alias("min_fps", "search_min_fps")
+flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:

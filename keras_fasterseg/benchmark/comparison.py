@@ -1,5 +1,6 @@
 """Two files of measurements beside each other, if they may be compared at all."""
 
+import collections
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
@@ -26,8 +27,7 @@ def _threads(row: Measurement) -> Any:
 
 
 def _device(row: Measurement) -> str:
-    # Runtimes spell one and the same device differently.
-    return device_kind(row["runner"].get("device"), row["environment"].get("cpu"))
+    return device_kind(row["runner"].get("device"))
 
 
 # What must be alike, by what a reader calls it, the input size apart.
@@ -42,6 +42,7 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "number of cores": lambda row: row["environment"].get("available_cores"),
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
+    "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),
 }
 # What may differ since it is what one compares.
 _COMPARED: Mapping[str, Callable[[Measurement], Any]] = {
@@ -93,7 +94,8 @@ class ComparedRow:
 def compare_files(first: PathLike, second: PathLike) -> list[ComparedRow]:
     """The rows that two files of measurements have in common.
 
-    Rows belong together that have one size and one runtime, or that are the only ones of their
+    Rows belong together that have one size, one runtime and one artefact; or one size and a
+    runtime that no other row of that size has in either file; or that are the only ones of their
     size in both files.
 
     Raises:
@@ -181,15 +183,38 @@ def _pairs(first: list[Measurement], second: list[Measurement], files: str) -> l
         if len(here) == len(there) == 1:
             pairs.append(ComparedRow(here[0], there[0]))
             continue
-        by_runtime = {row["runner"].get("runtime"): row for row in there}
-        pairs += [
-            ComparedRow(row, by_runtime[row["runner"].get("runtime")])
-            for row in here
-            if row["runner"].get("runtime") in by_runtime
-        ]
+        for key in (_network_and_runtime, _runtime_alone):
+            found = _unique_pairs(here, there, key)
+            if found:
+                pairs += found
+                break
     if not pairs:
-        raise ValueError(f"{files} cannot be compared: they have no runtime in common.")
+        raise ValueError(
+            f"{files} cannot be compared: no row of the one has the artefact and runtime, or a "
+            "runtime that is there once, of a row of the other."
+        )
     return pairs
+
+
+def _unique_pairs(
+    here: list[Measurement], there: list[Measurement], key: Callable[[Measurement], Any]
+) -> list[ComparedRow]:
+    """The rows whose `key` is the same, and no other's in either list."""
+    counts = [collections.Counter(map(key, rows)) for rows in (here, there)]
+    by_key = {key(row): row for row in there}
+    return [
+        ComparedRow(row, by_key[key(row)])
+        for row in here
+        if all(count[key(row)] == 1 for count in counts)
+    ]
+
+
+def _network_and_runtime(row: Measurement) -> tuple[Any, Any]:
+    return row.get("artefact"), row["runner"].get("runtime")
+
+
+def _runtime_alone(row: Measurement) -> Any:
+    return row["runner"].get("runtime")
 
 
 def _is_measurement(row: Any) -> bool:

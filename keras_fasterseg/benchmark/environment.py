@@ -19,6 +19,7 @@ PACKAGES = (
     "numpy",
     "jax",
     "onnxruntime",
+    "onnxruntime-gpu",
     "openvino",
     "ai-edge-litert",
     "tensorrt",
@@ -52,14 +53,9 @@ def describe_environment() -> dict[str, object]:
     }
 
 
-def device_kind(device: object, cpu: str) -> str:
-    """Whether a runner's `device`, such as `CPU (AUTO)`, is a `CPU` or a `GPU`.
-
-    Args:
-        device: What the runner tells.
-        cpu: The processor's trade name, by which some runtimes call it.
-    """
-    return "CPU" if str(device).upper().startswith("CPU") or device == cpu else "GPU"
+def device_kind(device: object) -> str:
+    """Whether a runner's `device`, such as `CPU (AUTO)`, is a `CPU` or a `GPU`."""
+    return "CPU" if str(device).upper().startswith("CPU") else "GPU"
 
 
 def describe_power(

@@ -137,7 +137,7 @@ def benchmark(
     """Measures how fast `runner` is.
 
     The images are random bytes from a fixed seed unless one is given, made before anything is
-    timed; loading and tracing come before the warm-up.
+    timed; loading, tracing and a first call come before the warm-up.
 
     Args:
         runner: What to time.
@@ -210,6 +210,9 @@ def interleaved(
     for runner in runners.values():
         runner.load()
     with timed_calls(chosen, runners, images) as functions:
+        for function in functions.values():
+            # Some compile at their first call; that belongs to loading.
+            function()
         seconds = measure_in_turns(
             functions,
             warmup=warmup,

@@ -55,7 +55,7 @@ def decoupled_latency(
 
     `operator · Lat(α | β uniform, widths maximal) + path · Lat(β | α uniform, widths maximal)
     + width · Lat(γ | α and β uniform)`. Latency reacts much more to the operations than to the
-    paths; undivided, it would pull at the operations alone.
+    paths; undivided, it would hardly pull at these.
 
     Args:
         alphas: As in `branch_latencies`.

@@ -46,8 +46,10 @@ def parameters(key: OpKey) -> int:
 
 
 def _convolutions(key: OpKey) -> list[tuple[int, int, int]]:
-    """Kernel side, input and output filters of every convolution."""
+    """Kernel side, input and output filters of every convolution; `serving` has none."""
     inputs, outputs = key.in_filters, key.out_filters
+    if key.operation == "serving":
+        return []
     if key.operation == "head":
         middle = head_filters(inputs)
         return [(3, inputs, middle), (1, middle, outputs)]

@@ -1,6 +1,5 @@
 """Fills a latency table group by group, watches that the device stays the same, and can stop."""
 
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -75,7 +74,8 @@ def profile(
         metadata: Header of the table: the device and the image size of `keys`.
         schedule: How the table is filled.
         partial: An earlier table of the same header, as an interrupted run left it. Its rows are
-            kept, also those that `keys` does not name, and not measured again.
+            kept, also those that `keys` does not name, and not measured again. If rows are added,
+            its calibration is not: it was fitted to other rows.
         path: Where to save the table, after every group. Nothing is saved if it is None.
         progress: Whether to show a progress bar.
         clock: Seconds that pass.
@@ -98,29 +98,41 @@ def profile(
     if not pending:
         return partial or LatencyTable(rows, metadata)
     pilot = pilot_key(keys)
-    # Beside others it takes longer than alone, where its weights stay in the caches.
-    pilots = [rows[pilot].latency_ms] if pilot in rows else []
+    kept = rows.get(pilot)
     pending = [key for key in pending if key != pilot]
     budget = _Budget(schedule.time_budget_s, len(pending), clock)
-    drifts = []
+    groups: list[tuple[list[OpKey], LatencyRow]] = []
+
+    def measured(group: list[OpKey]) -> dict[OpKey, LatencyRow]:
+        return _measure_group([pilot, *group], _usual(kept, groups), measure, schedule, budget)
+
+    def save(found: dict[OpKey, LatencyRow]) -> None:
+        rows.update(found)
+        rows[pilot] = kept or _usual(None, groups)
+        if path is not None:
+            LatencyTable(rows, metadata).save(path)
+
     bar = progress_bar(None, "measuring operations", unit="op", show=progress, total=len(pending))
     with bar:
         # If the pilot alone is missing, an empty group measures it.
         while pending or pilot not in rows:
             group, pending = pending[: schedule.group], pending[schedule.group :]
-            usual_ms = statistics.median_low(pilots) if pilots else None
-            found = _measure_group([pilot, *group], usual_ms, measure, schedule, budget)
-            rows = found | rows
-            pilots.append(found[pilot].latency_ms)
-            drifts.append(_drift(found[pilot], usual_ms))
-            if path is not None:
-                LatencyTable(rows, metadata).save(path)
+            found = measured(group)
+            groups.append((group, found[pilot]))
+            save(found)
             bar.update(len(group))
-    _warn_of_drift(drifts, pilot, schedule.max_drift)
-    table = LatencyTable(rows, metadata)
-    if path is not None:
-        table.save(path)
-    return table
+        # Only now is it known what is usual; the first groups were compared with few others.
+        for index, (group, row) in enumerate(groups):
+            drift = abs(_drift(row, _usual(kept, groups)))
+            if drift > schedule.max_drift and not budget.spent:
+                budget.add(len(group))
+                found = measured(group)
+                if abs(_drift(found[pilot], _usual(kept, groups))) < drift:
+                    groups[index] = group, found[pilot]
+                    save(found)
+    usual = _usual(kept, groups)
+    _warn_of_drift([_drift(row, usual) for _, row in groups], pilot, schedule.max_drift)
+    return LatencyTable(rows, metadata)
 
 
 def pilot_key(keys: Sequence[OpKey]) -> OpKey:
@@ -146,13 +158,31 @@ class _Budget:
         if self._seconds is None:
             return None
         left = max(0.0, self._seconds - (self._clock() - self._start))
-        share = left * operations / max(self._left, operations)
+        # A group of the pilot alone takes its share too.
+        share = left * max(operations, 1) / max(self._left, operations, 1)
         self._left -= operations
         return share
+
+    def add(self, operations: int) -> None:
+        """So many are to be measured once more."""
+        self._left += operations
 
     @property
     def spent(self) -> bool:
         return self._seconds is not None and self._clock() - self._start >= self._seconds
+
+
+def _usual(
+    kept: LatencyRow | None, groups: Sequence[tuple[list[OpKey], LatencyRow]]
+) -> LatencyRow | None:
+    """The pilot's row of the median latency, of an earlier run and of all groups so far.
+
+    Beside others it takes longer than alone, where its weights stay in the caches.
+    """
+    pilots = [kept] if kept is not None else []
+    pilots += [row for _, row in groups]
+    pilots.sort(key=lambda row: row.latency_ms)
+    return pilots[(len(pilots) - 1) // 2] if pilots else None
 
 
 def _by_input(keys: Sequence[OpKey]) -> list[OpKey]:
@@ -162,7 +192,7 @@ def _by_input(keys: Sequence[OpKey]) -> list[OpKey]:
 
 def _measure_group(
     group: Sequence[OpKey],
-    usual_ms: float | None,
+    usual: LatencyRow | None,
     measure: Meter,
     schedule: ProfileSchedule,
     budget: _Budget,
@@ -172,25 +202,25 @@ def _measure_group(
     attempts = []
     for _ in range(schedule.attempts):
         attempts.append(measure(group, seconds))
-        if abs(_drift(attempts[-1][group[0]], usual_ms)) <= schedule.max_drift or budget.spent:
+        if abs(_drift(attempts[-1][group[0]], usual)) <= schedule.max_drift or budget.spent:
             break
-    return min(attempts, key=lambda rows: abs(_drift(rows[group[0]], usual_ms)))
+    return min(attempts, key=lambda rows: abs(_drift(rows[group[0]], usual)))
 
 
-def _drift(pilot: LatencyRow, usual_ms: float | None) -> float:
+def _drift(pilot: LatencyRow, usual: LatencyRow | None) -> float:
     """By what share the pilot differs from usual; 0 where its own spread explains that."""
-    if usual_ms is None or pilot.p10_ms <= usual_ms <= pilot.p90_ms:
+    if usual is None or pilot.p10_ms <= usual.latency_ms <= pilot.p90_ms:
         return 0.0
-    return pilot.latency_ms / usual_ms - 1.0
+    return pilot.latency_ms / usual.latency_ms - 1.0
 
 
 def _warn_of_drift(drifts: Sequence[float], pilot: OpKey, max_drift: float) -> None:
     bad = [drift for drift in drifts if abs(drift) > max_drift]
     if bad:
         logging.warning(
-            "In %d of %d groups the operation %s took up to %+.0f %% more than usual, however "
-            "often they were measured: other programs, heat or a changed clock rate. Measure on an "
-            "idle device.",
+            "In %d of %d groups the time of the operation %s differed from the usual by up to "
+            "%+.0f %%, however often they were measured: other programs, heat or a changed clock "
+            "rate. Measure on an idle device.",
             len(bad),
             len(drifts),
             pilot,

@@ -38,7 +38,7 @@ class LatencyRow:
         for name in ("latency_ms", "p10_ms", "p90_ms"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value):
+            if not is_number or not _is_finite(value):
                 raise ValueError(
                     f"`{name}` must be a finite number of milliseconds. Received: {name}={value!r}"
                 )
@@ -163,8 +163,8 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
             return cls._from_json(read_json(path))
         except ValueError as error:
             raise ValueError(
-                f"{path} cannot be read as a latency table ({error}); write it anew with "
-                "`python -m tools.measure_latency`."
+                f"{path} cannot be read as a latency table ({error}); delete or move it and "
+                "measure it anew with `python -m tools.measure_latency`."
             ) from error
 
     @classmethod
@@ -185,9 +185,19 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         return cls(rows, metadata, calibration)
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
 def _missing_message(key: OpKey, metadata: TableMetadata) -> str:
     height, width = metadata.input_size
+    fingerprint = metadata.fingerprint
+    threads = "" if fingerprint.threads is None else f" --threads={fingerprint.threads}"
     return (
-        f"The latency table of {metadata.fingerprint.device} has no row {key}; measure it with "
-        f"`python -m tools.measure_latency --latency_size={height}x{width}`."
+        f"The latency table of {fingerprint.device} has no row {key}; measure a table that has "
+        f"with `python -m tools.measure_latency --workdir=ANOTHER --input_size={height}x{width} "
+        f"--runtime={fingerprint.runtime}{threads}`, the space's flags and the number of classes."
     )

@@ -120,7 +120,7 @@ class ConvPrimitive(keras.layers.Layer):
         height, columns = ops.shape(inputs)[1:3]
         outputs = inputs
         if self.zoomed:
-            outputs = resize_bilinear(outputs, (height // 2, columns // 2))
+            outputs = resize_bilinear(outputs, (_half(height), _half(columns)))
         for block in self.blocks:
             outputs = block(outputs, width=width, training=training)
         if self.resizes_back:
@@ -248,6 +248,11 @@ class FactorizedReduce(keras.layers.Layer):
     def get_config(self):
         config = {"filters": self.filters, "width_multipliers": self.width_multipliers}
         return {**super().get_config(), **config}
+
+
+def _half(side):
+    # A single pixel, 1/32 of the smallest image, stays one.
+    return max(side // 2, 1) if isinstance(side, int) else ops.maximum(side // 2, 1)
 
 
 def _require_even(inputs):

@@ -7,22 +7,19 @@ from typing import Any
 
 from absl import logging
 
-from keras_fasterseg.benchmark.environment import cpu_model, device_kind
+from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.harness import BenchmarkResult, InterleavedResult, interleaved
 from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak, prepare_threads
 from keras_fasterseg.benchmark.memory import MemoryTask, measure_memory
 from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.latency.operations import multiply_accumulates
-from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
 from keras_fasterseg.pipelines.settings import BenchmarkSettings, Size, check_settings, require
-from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.base import Runner, metadata_genotype
 from keras_fasterseg.runtimes.registry import check_runtime
-from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.fasterseg.stages import served_macs
 
 # A run measures its networks in passing; memory takes a process and seconds of its own.
 RUN_OPTIONS = BenchmarkOptions(memory=False)
@@ -87,9 +84,9 @@ def benchmark_in_turns(
     for contender in contenders:
         if contender.runtime is not None:
             check_runtime(contender.runtime)
-    if options.peak:
-        # Other runtimes let TensorFlow start with all cores, which would then be without a peak.
-        prepare_threads(options.threads)
+    # Whoever builds or converts a network lets TensorFlow start, and it keeps the threads that it
+    # has then.
+    prepare_threads(options.threads)
     tables = [
         _measure(
             contenders,
@@ -108,17 +105,10 @@ def network_macs(metadata: Mapping[str, Any], input_size: Size) -> int | None:
 
     Counted at the size padded to multiples of 32, which is what really runs.
     """
-    genotype, num_classes = metadata.get("genotype"), metadata.get("num_classes")
-    if not isinstance(genotype, dict) or not isinstance(num_classes, int):
+    genotype, num_classes = metadata_genotype(metadata), metadata.get("num_classes")
+    if genotype is None or not isinstance(num_classes, int):
         return None
-    height, width = (-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in input_size)
-    stages = network_stages(Genotype.from_json(genotype), (height, width), num_classes)
-    return sum(
-        multiply_accumulates(key)
-        for stage in stages
-        if not stage.training_only
-        for key in stage.keys
-    )
+    return served_macs(genotype, input_size, num_classes)
 
 
 def _measure(
@@ -199,7 +189,7 @@ def _peaks(runners: Sequence[Runner], options: BenchmarkOptions) -> dict[str, An
 
 
 def _kind(runner: Runner) -> str:
-    return device_kind(runner.describe().get("device"), cpu_model())
+    return device_kind(runner.describe().get("device"))
 
 
 def _memory(

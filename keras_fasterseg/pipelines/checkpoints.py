@@ -1,6 +1,5 @@
 """States of a training that can be continued, the newest two of them."""
 
-import hashlib
 import pathlib
 import shutil
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import keras
 from absl import logging
 
-from keras_fasterseg.files import atomic_path, read_json, remove_partial, write_json
+from keras_fasterseg.files import atomic_path, read_json, remove_partial, sha256, write_json
 
 FOLDER = "checkpoints"
 _WEIGHTS = "trainer.weights.h5"
@@ -42,7 +41,7 @@ class Checkpoints:
         with atomic_path(self.folder / f"epoch_{epochs:04d}_step_{steps:06d}") as path:
             path.mkdir()
             trainer.save_weights(path / _WEIGHTS)
-            facts = {"epochs": epochs, "steps": steps, "sha256": _sha256(path / _WEIGHTS)}
+            facts = {"epochs": epochs, "steps": steps, "sha256": sha256(path / _WEIGHTS)}
             write_json(path / _STATE, {**state, **facts})
         for old in self._paths()[:-_KEPT]:
             shutil.rmtree(old)
@@ -92,14 +91,9 @@ class Checkpoints:
 def _readable_state(path: pathlib.Path) -> dict[str, Any] | None:
     try:
         state = read_json(path / _STATE)
-        if _sha256(path / _WEIGHTS) != state["sha256"]:
+        if sha256(path / _WEIGHTS) != state["sha256"]:
             raise ValueError("its weights are not those that were written")
     except (OSError, ValueError, KeyError, TypeError) as error:
         logging.warning("The checkpoint %s is corrupt (%s); the one before is taken.", path, error)
         return None
     return state
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -98,7 +98,7 @@ def convert_architecture(
         weights: The released logits `alpha_I_S`, `beta_I_S` and `ratio_I_S`.
         role: Whose they are: "teacher" (I = 0) or "student" (I = 1).
         settings: The supernet that was searched.
-        output: The file to write; not written if logits are missing.
+        output: The file to write; not written if a logit is missing or unused.
         branch_scales: The scales at which the branches end.
         reference_quirks: Decode them as the released code does.
 
@@ -112,7 +112,7 @@ def convert_architecture(
     logits = {name: value for name, value in state.items() if _LOGITS.fullmatch(name)}
     architecture = Architecture(role, settings.num_layers, len(settings.width_multipliers))
     report = load_reference_architecture(architecture, logits)
-    if not report.missing:
+    if is_complete(report):
         width = 1.0 if role == TEACHER else settings.student_width
         genotype = derive(
             **architecture.logits(),

@@ -131,8 +131,6 @@ def _rows(stage: Stage, table: LatencyTable | None) -> Iterator[dict[str, Any]]:
 
 
 def _cost(key: OpKey) -> dict[str, Any]:
-    # What surrounds the network has no convolution.
-    learned = key.operation != SERVING
     return {
         "operation": key.operation,
         "height": key.height,
@@ -140,8 +138,8 @@ def _cost(key: OpKey) -> dict[str, Any]:
         "in_filters": key.in_filters,
         "out_filters": key.out_filters,
         "stride": key.stride,
-        "parameters": parameters(key) if learned else 0,
-        "macs": multiply_accumulates(key) if learned else 0,
+        "parameters": parameters(key),
+        "macs": multiply_accumulates(key),
     }
 
 

@@ -69,8 +69,10 @@ def measure_networks(
 ) -> list[TimeStatistics]:
     """Times networks of fresh weights at the table's image size, with its runtime and threads.
 
+    They take turns; where memory has no room for all, groups of them do.
+
     Args:
-        genotypes: The networks.
+        genotypes: The networks, all different.
         table: Says where they are measured.
         num_classes: Number of classes.
         repetitions: Calls of each network that count, at least.
@@ -82,14 +84,14 @@ def measure_networks(
     """
     fingerprint = table.metadata.fingerprint
     together = max(1, PIXELS_TOGETHER // math.prod(table.metadata.input_size))
-    results: list[TimeStatistics] = []
+    times: dict[str, TimeStatistics] = {}
     bar = progress_bar(
         None, "measuring networks", unit="network", total=len(genotypes), show=progress
     )
     with bar, tempfile.TemporaryDirectory() as folder:
-        for first in range(0, len(genotypes), together):
+        for group in _mixed_groups(genotypes, together):
             runners = {}
-            for genotype in genotypes[first : first + together]:
+            for genotype in group:
                 path = pathlib.Path(folder) / f"{genotype.id}.json"
                 genotype.save(path)
                 runners[genotype.id] = open_artefact(
@@ -108,5 +110,14 @@ def measure_networks(
                 min_repetitions=repetitions,
                 min_seconds=seconds,
             )
-            results += [timed.results[name].times for name in runners]
-    return results
+            times |= {name: timed.results[name].times for name in runners}
+    return [times[genotype.id] for genotype in genotypes]
+
+
+def _mixed_groups(genotypes: Sequence[Genotype], together: int) -> list[Sequence[Genotype]]:
+    """Groups of at most so many, each with members from everywhere in the list.
+
+    Networks that a line is fitted to and those that judge it must not lie in groups of their own.
+    """
+    count = math.ceil(len(genotypes) / together)
+    return [genotypes[first::count] for first in range(count)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import tabulate
 
+from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.files import PathLike, read_json, write_text
 from keras_fasterseg.pipelines.search_results import search_markdown
 from keras_fasterseg.pipelines.speed_results import benchmark_markdown, verification_markdown
@@ -281,7 +282,8 @@ def _measured(path: pathlib.Path) -> str:
         return ""
     value = read_json(path)
     runner, environment = value["runner"], value["environment"]
-    device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
+    is_cpu = device_kind(runner["device"]) == "CPU"
+    device = environment["cpu"] if is_cpu else runner["device"]
     return (
         f"FPS: the exported network ({runner['runtime']}, {runner['version']}, "
         f"{runner['precision']}), uint8 images to class ids in host memory, batch "

@@ -88,6 +88,7 @@ class Run:
             "latency",
             {"supernet": supernet, "latency": settings, "num_classes": num_classes},
             lambda folder: measure_latency(folder, supernet, settings, num_classes),
+            partial=TABLE,
         )
         return self.table
 

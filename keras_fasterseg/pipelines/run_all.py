@@ -8,9 +8,7 @@ import tabulate
 
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
 from keras_fasterseg.files import PathLike, read_json, write_json
-from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.pipelines.datasets import check_crop
 from keras_fasterseg.pipelines.results import SUMMARY
 from keras_fasterseg.pipelines.run import STAGES, Run
@@ -18,7 +16,7 @@ from keras_fasterseg.pipelines.search import check_search
 from keras_fasterseg.pipelines.settings import RunSettings, Size, require
 from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.spaces.fasterseg.stages import network_stages, predicted_latency_ms
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
 
 
 def open_run(path: PathLike, settings: RunSettings) -> Run:
@@ -119,21 +117,13 @@ def summary_tables(summary: dict[str, Any]) -> str:
 def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
     """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
     network = load_network(path)
-    # A benchmark may use any size; operations are counted at the padded one that really runs.
-    padded = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in input_size)
-    stages = network_stages(network.genotype, padded, network.num_classes)
     weights = network.without_auxiliary_heads().trainable_weights
     return {
         "genotype": network.genotype.id,
         "branches": [branch.scale for branch in network.genotype.branches],
         "input_size": list(input_size),
         "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
-        "macs": sum(
-            multiply_accumulates(key)
-            for stage in stages
-            if not stage.training_only
-            for key in stage.keys
-        ),
+        "macs": served_macs(network.genotype, input_size, network.num_classes),
     }
 
 

@@ -11,12 +11,14 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
     bilevel_batches,
     supernet_evaluation_batches,
 )
 from keras_fasterseg.pipelines.fit import fit
+from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
@@ -48,9 +50,11 @@ def search(
 ) -> dict[str, Genotype]:
     """Searches from the weights in `pretrained` and returns the genotypes by role.
 
-    Goes on from the newest checkpoint in `folder`, if there is one. Writes `teacher.json` and
-    `student.json` (genotypes), `search.json` (an epoch each), `gap.json` (accuracy that is lost by
-    taking the likeliest choices), an `epoch_NNN/` each, and what `fit` writes.
+    Goes on from the newest checkpoint in `folder`, if there is one, with the table that it began
+    with, a copy of which is kept there: `table` may since have been calibrated anew. Writes
+    `teacher.json` and `student.json` (genotypes), `search.json` (an epoch each), `gap.json`
+    (accuracy that is lost by taking the likeliest choices), an `epoch_NNN/` each, and what `fit`
+    writes.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -66,6 +70,7 @@ def search(
     space = build_search_space(supernet, source.num_classes, seed)
     if pretrained is not None:
         space.supernet.load_weights(pretrained)
+    table = table_of_search(folder, table)
     costs = latency_costs(
         table,
         base_filters=supernet.base_filters,
@@ -92,6 +97,15 @@ def search(
     for role, genotype in genotypes.items():
         genotype.save(folder / f"{role}.json")
     return genotypes
+
+
+def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
+    """The table that the search in `folder` began with; `table` if it begins now."""
+    path = folder / TABLE
+    if Checkpoints(folder).exist() and path.is_file():
+        return LatencyTable.load(path)
+    table.save(path)
+    return table
 
 
 def check_search(settings: SearchSettings) -> None:

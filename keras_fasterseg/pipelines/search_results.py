@@ -10,7 +10,9 @@ import tabulate
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.genotype import PRIMITIVES, Genotype
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.derive import BRANCHES_BY_PREDICTION
+from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT
 
 _FOUND = (
@@ -24,15 +26,15 @@ def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike]
 
     Args:
         workdirs: Folders of runs with a finished search.
-        benchmarks: Files of `tools.benchmark`. Students that are measured there, which their
-            genotypes tell, are shown with their frame rates.
+        benchmarks: Files of `tools.benchmark`. Students that were measured there, at the size and
+            on the runtime of their search's latency table, are shown with their frame rates.
 
     Raises:
         FileNotFoundError: A workdir has no finished search, or there is no such file.
         ValueError: A file is not whole.
     """
     searches = [_Search(workdir) for workdir in workdirs]
-    measured = _measured(benchmarks)
+    measured = [row for path in benchmarks for row in read_measurements(path)]
     headers = ["epoch"]
     for search in searches:
         headers += [f"{search.name}: predicted FPS", "λ"]
@@ -44,8 +46,8 @@ def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike]
     parts = [
         "### Searches from one supernet",
         _table([search.found(measured) for search in searches], _FOUND),
-        "Predicted: by the latency table, of the network that was taken. Mean width: of the "
-        "cells' width multipliers.",
+        f"Predicted and measured: {'; '.join(dict.fromkeys(each.where for each in searches))}. "
+        "Mean width: of the cells' width multipliers.",
         f"<details><summary>Every epoch</summary>\n\n{_table(rows, headers)}\n\nPredicted are "
         "both candidates of an epoch, branches 1/8 and 1/32, 1/16 and 1/32; λ is that of the "
         "next epoch.\n\n</details>",
@@ -61,7 +63,18 @@ class _Search:
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
         self.student = Genotype.load(folder / f"{STUDENT}.json")
+        self.table = LatencyTable.load(folder / TABLE).metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
+
+    @property
+    def where(self) -> str:
+        """Where the latency table was measured."""
+        fingerprint = self.table.fingerprint
+        return (
+            f"{fingerprint.runtime} {fingerprint.runtime_version}, "
+            f"{'x'.join(map(str, self.table.input_size))}, {fingerprint.threads} threads of "
+            f"{fingerprint.device}"
+        )
 
     def epoch(self, index: int) -> list[str]:
         """Predicted frame rates and λ; empty after the last epoch."""
@@ -71,7 +84,7 @@ class _Search:
         predicted = record[STUDENT]["fps_predicted"].values()
         return [", ".join(f"{fps:.1f}" for fps in predicted), f"{record['penalty_weight']:g}"]
 
-    def found(self, measured: Mapping[str, float]) -> list[str]:
+    def found(self, measured: Sequence[Mapping[str, Any]]) -> list[str]:
         """The student of the last epoch."""
         last = self.records[-1]
         low, high = last["fps_band"]
@@ -79,24 +92,28 @@ class _Search:
         (prediction,) = (n for n, each in BRANCHES_BY_PREDICTION.items() if set(each) == scales)
         cells = [cell for branch in self.student.branches for cell in branch.cells]
         counts = collections.Counter(cell.primitive for cell in cells)
-        fps = measured.get(self.student.id)
+        fps = [row["fps"] for row in measured if self._is_student(row)]
         return [
             self.name,
             f"{low:g} to {high:g}",
             self.penalty,
             f"{last[STUDENT]['fps_predicted'][prediction]:.1f}",
-            "" if fps is None else f"{fps:.1f}",
+            ", ".join(f"{each:.1f}" for each in fps),
             str(len(cells)),
             f"{sum(cell.width for cell in cells) / len(cells):.2f}",
             ", ".join(f"{name} {counts[name]}" for name in PRIMITIVES if counts[name]),
             f"{100 * last[STUDENT]['supernet_miou'][prediction]:.1f}",
         ]
 
-
-def _measured(benchmarks: Sequence[PathLike]) -> dict[str, float]:
-    """Frame rates by the genotype's id."""
-    rows: list[Mapping[str, Any]] = [row for path in benchmarks for row in read_measurements(path)]
-    return {row["runner"]["genotype"]: row["fps"] for row in rows if row["runner"].get("genotype")}
+    def _is_student(self, row: Mapping[str, Any]) -> bool:
+        """Whether a benchmark's row is of the student, where its latency was predicted for."""
+        runner, fingerprint = row["runner"], self.table.fingerprint
+        return (
+            runner.get("genotype") == self.student.id
+            and runner.get("runtime") == fingerprint.runtime
+            and runner.get("threads") == fingerprint.threads
+            and tuple(row["input_size"]) == self.table.input_size
+        )
 
 
 def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:

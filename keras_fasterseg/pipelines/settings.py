@@ -98,13 +98,14 @@ class LatencySettings:
     latency_precision: float = setting(
         0.02,
         "An operation is measured until the 95 % confidence interval of its median reaches no "
-        "further than this share of it to either side.",
+        "further than this share of it to either side, 300 times at most.",
         limits=POSITIVE,
     )
     latency_time_budget: float | None = setting(
         None,
         "Minutes for the table; the operations divide them, none is measured less often than "
         "latency_repetitions says. Unset: as long as the precision takes.",
+        harmless=True,
         limits=POSITIVE,
     )
     latency_calibration: int = setting(
@@ -323,16 +324,19 @@ def check_settings(settings: Any, prefix: str = "") -> None:
     for field in dataclasses.fields(settings):
         limits, value = field.metadata.get("limits"), getattr(settings, field.name)
         if limits is not None and not limits.allow(value):
-            name, size = prefix + field.name, _is_size(value)
-            subject = f"Each side of {name}" if size else name
-            shown = "x".join(map(str, value)) if size else value
+            name, shown = prefix + field.name, _shown(value)
+            subject = name if shown is value else f"Each side of {name}"
             raise ValueError(f"{subject} must be {limits}. Received: {name}={shown}")
     if isinstance(settings, SupernetSettings):
         _check_widths(settings, prefix)
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(i, int) for i in value)
+def _shown(value: Any) -> Any:
+    """A size, or several of them, as a flag spells it; anything else as it is."""
+    if isinstance(value, tuple) and value and all(isinstance(each, tuple) for each in value):
+        return ",".join(map(_shown, value))
+    is_size = isinstance(value, tuple) and len(value) == 2 and all(type(i) is int for i in value)
+    return "x".join(map(str, value)) if is_size else value
 
 
 def _check_widths(settings: SupernetSettings, prefix: str) -> None:

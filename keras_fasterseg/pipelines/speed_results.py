@@ -1,12 +1,13 @@
 """Job: what was measured of latencies, as Markdown."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tabulate
 
-from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.benchmark.comparison import Measurement, read_measurements
+from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.measure_latency import TABLE
@@ -26,31 +27,41 @@ def benchmark_markdown(path: PathLike) -> str:
         ValueError: The file is none of that tool's.
     """
     rows = read_measurements(path)
-    first = rows[0]
-    environment, runner = first["environment"], first["runner"]
-    threads = sorted({str(row["runner"]["threads"]) for row in rows})
-    versions = dict.fromkeys(
-        f"{row['runner']['runtime']} ({row['runner']['version']})" for row in rows
-    )
-    calls = min(row["times"]["repetitions"] for row in rows)
-    peaks = [row["peak_macs_per_second"] for row in rows if row.get("peak_macs_per_second")]
+    try:
+        return _side_by_side(rows)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} has not the form of measurements of this version ({error}); measure again."
+        ) from error
+
+
+def _side_by_side(rows: Sequence[Measurement]) -> str:
     artefacts = [*dict.fromkeys(map(_artefact, rows))]
     kind = "Runtimes" if len(artefacts) == 1 else "Networks"
     parts = [
         f"### {kind} side by side: {', '.join(artefacts)}",
         _table([_benchmark_row(row) for row in rows], BENCHMARK_HEADERS),
-        f"Timed: {first['scope_description']}; batch {first['batch_size']}, {runner['precision']}, "
-        f"{' or '.join(threads)} threads of {environment['cpu']}; all runtimes of a size in "
-        f"turns, {calls} calls each or more; harness version "
-        f"{first['harness_version']}. {', '.join(versions)}.",
+        f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
+        f"{_alike(rows, lambda row: row['batch_size'])}, "
+        f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
+        f"{'those of one size in turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{min(row['times']['repetitions'] for row in rows)} calls each or more; harness version "
+        f"{_alike(rows, lambda row: row['harness_version'])}. "
+        f"{_alike(rows, _version, ', ')}.",
     ]
+    peaks = {
+        "x".join(map(str, row["input_size"])): row["peak_macs_per_second"]
+        for row in rows
+        if row.get("peak_macs_per_second")
+    }
     if peaks:
+        listed = ", ".join(f"{peak / 1e9:.0f} GMAC/s at {size}" for size, peak in peaks.items())
         parts.append(
-            f"The peak is {max(peaks) / 1e9:.0f} GMAC/s: the best of large float32 matrix products "
-            "in the same process."
+            f"The peak: {listed}, the best of large float32 matrix products in the same process."
         )
-    if first.get("command"):
-        parts.append(f"Command: `{first['command']}`")
+    command = _alike(rows, lambda row: row.get("command") or "")
+    if command:
+        parts.append(f"Command: `{command}`")
     return "\n\n".join(parts)
 
 
@@ -87,6 +98,22 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
             "Measured: uint8 images to class ids, all networks in turns.",
         ]
     )
+
+
+def _alike(rows: Sequence[Measurement], read: Callable[[Measurement], Any], joint=" or ") -> str:
+    """What `read` finds in the rows; all of it where they differ."""
+    return joint.join(dict.fromkeys(str(read(row)) for row in rows))
+
+
+def _device(row: Measurement) -> str:
+    runner, environment = row["runner"], row["environment"]
+    if device_kind(runner["device"]) != "CPU":
+        return str(runner["device"])
+    return f"{runner['threads']} threads of {environment['cpu']}"
+
+
+def _version(row: Measurement) -> str:
+    return f"{row['runner']['runtime']} ({row['runner']['version']})"
 
 
 def _benchmark_row(row: dict[str, Any]) -> list[str]:

@@ -8,7 +8,11 @@ from keras_fasterseg.benchmark.environment import describe_environment
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.agreement import agreement
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.measure_latency import calibrate, calibration_networks
+from keras_fasterseg.pipelines.measure_latency import (
+    calibrate,
+    calibration_networks,
+    device_fingerprint,
+)
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
 from keras_fasterseg.pipelines.settings import SupernetSettings, require
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
@@ -49,10 +53,20 @@ def verify_latency(
         record each.
 
     Raises:
-        ValueError: There are fewer than three networks.
+        ValueError: There are fewer than three networks, or the table is of another device or
+            version than what would be measured here.
         KeyError: The table lacks a row.
     """
     require(networks >= 3, f"A table is verified by three networks or more. Received: {networks}")
+    expected, here = (
+        table.metadata.fingerprint,
+        device_fingerprint(table.metadata.fingerprint.runtime, table.metadata.fingerprint.threads),
+    )
+    require(
+        expected == here,
+        f"The table is of {expected} and would be judged by networks that are measured on {here}; "
+        "measure a table here, into another workdir.",
+    )
     fitted = calibration_networks(supernet, table.calibration.networks if table.calibration else 0)
     genotypes = random_networks(supernet, networks, VERIFICATION_SEED, fitted)
     measured_times = measure_networks([*fitted, *genotypes], table, num_classes, progress=progress)

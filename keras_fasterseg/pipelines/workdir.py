@@ -40,7 +40,11 @@ class Workdir:
             )
 
     def stage(
-        self, name: str, settings: Mapping[str, Any], run: Callable[[pathlib.Path], Any]
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        run: Callable[[pathlib.Path], Any],
+        partial: str | None = None,
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
 
@@ -53,16 +57,19 @@ class Workdir:
             name: Name of the stage and its folder.
             settings: Everything that its result depends on.
             run: Does the work in the folder that it is given.
+            partial: A file of the stage that is continued if a stop left it, as checkpoints are.
 
         Raises:
-            ValueError: The stage is finished, or has checkpoints, but with other settings.
+            ValueError: The stage is finished, or has what can be continued, but with other
+                settings.
         """
         folder = self.path / name
         record = folder / _RECORD
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
-        if record.exists() and (finished is not None or checkpoints.exist()):
+        begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
+        if record.exists() and (finished is not None or begun):
             _check_unchanged(folder, read_json(record), settings)
         if finished is not None:
             logging.info("%s is finished already: %s", name, folder)

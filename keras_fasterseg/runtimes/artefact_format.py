@@ -1,14 +1,14 @@
 """The files that an exported network consists of, by format, and the manifest beside them."""
 
 import dataclasses
-import hashlib
 import pathlib
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.files import PathLike, read_json, sha256
 from keras_fasterseg.runtimes.saved_model_format import (
     artefact_digest,
     is_saved_model,
+    joined_digest,
     read_metadata,
 )
 
@@ -49,8 +49,7 @@ class Artefact:
         """One SHA-256 for names and contents of the files; the manifest is not among them."""
         if self.format == SAVED_MODEL:
             return artefact_digest(self.path)
-        lines = [f"{digest}  {name}\n" for name, digest in graph_digests(self.path).items()]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return joined_digest(graph_digests(self.path))
 
 
 def find_artefact(path: PathLike) -> Artefact:
@@ -91,7 +90,7 @@ def graph_digests(path: PathLike) -> dict[str, str]:
     path = pathlib.Path(path)
     weights = path.with_suffix(_WEIGHTS_SUFFIX.get(path.suffix, path.suffix))
     files = sorted({path, weights})
-    return {file.name: _sha256(file) for file in files if file.is_file()}
+    return {file.name: sha256(file) for file in files if file.is_file()}
 
 
 def _in_folder(folder: pathlib.Path) -> Artefact:
@@ -113,8 +112,3 @@ def _manifest(graph: pathlib.Path, name: str) -> dict[str, Any]:
         return {}
     manifest = read_json(file)
     return manifest if isinstance(manifest, dict) and manifest.get("format") == name else {}
-
-
-def _sha256(file: pathlib.Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

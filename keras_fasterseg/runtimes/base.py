@@ -163,13 +163,19 @@ def check_images(images: np.ndarray) -> None:
         )
 
 
-def genotype_fact(metadata: Mapping[str, Any]) -> dict[str, object]:
-    """`{"genotype": id}` if `metadata` holds a genotype's JSON, else nothing."""
+def metadata_genotype(metadata: Mapping[str, Any]) -> Genotype | None:
+    """The genotype in `metadata`; None if it has none that this version reads."""
     value = metadata.get("genotype")
     if not isinstance(value, dict):
-        return {}
+        return None
     try:
-        return {"genotype": Genotype.from_json(value).id}
+        return Genotype.from_json(value)
     except (ValueError, KeyError, TypeError):
         # Someone else's artefact, or one of a later version: it can be run all the same.
-        return {}
+        return None
+
+
+def genotype_fact(metadata: Mapping[str, Any]) -> dict[str, object]:
+    """`{"genotype": id}` if `metadata` holds a genotype's JSON, else nothing."""
+    genotype = metadata_genotype(metadata)
+    return {} if genotype is None else {"genotype": genotype.id}

@@ -86,21 +86,26 @@ class FileRunner(Runner):
     def _device(self) -> str:
         """What the network runs on."""
 
-    def _set_interface(self, inputs: Mapping[str, Shape], outputs: Sequence[str]) -> None:
+    def _set_interface(
+        self, inputs: Mapping[str, tuple[Shape, bool]], outputs: Sequence[str]
+    ) -> None:
         """Notes the shape of the input and the outputs, if they are those of this package.
 
         Args:
-            inputs: Shapes `(batch, height, width, 3)` by name; None where a size is free.
+            inputs: By name the shape `(batch, height, width, 3)`, None where a size is free, and
+                whether the input is of uint8.
             outputs: Names of the outputs.
         """
         known = tuple(name for name in (CLASS_IDS, LOGITS) if name in outputs)
-        if set(inputs) != {INPUT_NAME} or len(inputs[INPUT_NAME]) != 4 or not known:
+        shape, is_bytes = inputs.get(INPUT_NAME, ((), False))
+        if len(inputs) != 1 or len(shape) != 4 or not is_bytes or not known:
             raise ValueError(
                 f"{self.path} was not exported by keras_fasterseg: it must have the input "
-                f"{INPUT_NAME} and an output {CLASS_IDS} or {LOGITS}; it has the inputs "
-                f"{', '.join(inputs)} and the outputs {', '.join(outputs)}."
+                f"{INPUT_NAME} of uint8, batch x height x width x 3, and an output {CLASS_IDS} or "
+                f"{LOGITS}; it has the inputs {', '.join(inputs)} and the outputs "
+                f"{', '.join(outputs)}."
             )
-        self._input_shape, self._outputs = tuple(inputs[INPUT_NAME]), known
+        self._input_shape, self._outputs = tuple(shape), known
 
     def _damaged(self, error: Exception) -> ValueError:
         """The error for a file that the runtime cannot read, to be raised from `error`."""

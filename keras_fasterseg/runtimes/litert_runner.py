@@ -47,9 +47,15 @@ class LiteRtRunner(FileRunner):
         except (ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
         inputs, outputs = _indices(interpreter)
-        shapes = {each["index"]: each["shape"] for each in interpreter.get_input_details()}
+        details = {each["index"]: each for each in interpreter.get_input_details()}
         self._set_interface(
-            {name: [int(side) for side in shapes[index]] for name, index in inputs.items()},
+            {
+                name: (
+                    [int(side) for side in details[index]["shape"]],
+                    details[index]["dtype"] == np.uint8,
+                )
+                for name, index in inputs.items()
+            },
             list(outputs),
         )
         self._indices = {**inputs, **outputs}

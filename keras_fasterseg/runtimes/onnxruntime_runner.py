@@ -1,5 +1,6 @@
 """Runs an exported ONNX model with ONNX Runtime, on the CPU or on a GPU."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
+
+# What runs the operations that the provider itself lacks, before the CPU does.
+_OTHERWISE = {"tensorrt": ["CUDAExecutionProvider"]}
 
 
 def check_provider(provider: str) -> None:
@@ -73,15 +77,38 @@ class OnnxRuntimeRunner(FileRunner):
         options, self._pool_threads = session_options(self._threads)
         try:
             session = onnxruntime.InferenceSession(
-                str(self.path), options, providers=[PROVIDERS[self._provider]]
+                str(self.path),
+                options,
+                providers=[PROVIDERS[self._provider], *_OTHERWISE.get(self._provider, [])],
             )
-        except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
+        except (
+            errors.Fail,
+            errors.InvalidArgument,
+            errors.InvalidGraph,
+            errors.InvalidProtobuf,
+            errors.NoSuchFile,
+            errors.NotImplemented,
+            errors.RuntimeException,
+        ) as error:
             raise self._damaged(error) from error
+        self._check_loaded(session.get_providers())
         self._set_interface(
-            {each.name: [_size(side) for side in each.shape] for each in session.get_inputs()},
+            {
+                each.name: ([_size(side) for side in each.shape], each.type == "tensor(uint8)")
+                for each in session.get_inputs()
+            },
             [each.name for each in session.get_outputs()],
         )
         self._session = session
+
+    def _check_loaded(self, providers: Sequence[str]) -> None:
+        # A provider whose libraries are missing is left out with no more than a line in the log.
+        wanted = PROVIDERS[self._provider]
+        if providers[0] != wanted:
+            raise RuntimeNotInstalledError(
+                f"ONNX Runtime has a {wanted}, but could not load it (it took {providers[0]}): "
+                "install the versions of CUDA, cuDNN and TensorRT that it was built for."
+            )
 
     def synchronize(self) -> None:
         """Nothing to wait for: a run returns when its outputs are computed."""

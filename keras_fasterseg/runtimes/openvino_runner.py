@@ -47,8 +47,16 @@ class OpenVinoRunner(FileRunner):
         try:
             model = core.read_model(self.path)
         except RuntimeError as error:
-            raise self._damaged(error) from error
-        inputs = {each.any_name: _sizes(each.get_partial_shape()) for each in model.inputs}
+            # Its last line is the one that says what was wrong.
+            reason = str(error).strip().rpartition("\n")[2]
+            raise self._damaged(RuntimeError(reason)) from error
+        inputs = {
+            each.any_name: (
+                _sizes(each.get_partial_shape()),
+                each.get_element_type() == openvino.Type.u8,
+            )
+            for each in model.inputs
+        }
         self._set_interface(inputs, [each.any_name for each in model.outputs])
         self._compiled = core.compile_model(model, _DEVICE, options)
         self._request = self._compiled.create_infer_request()
@@ -75,7 +83,8 @@ class OpenVinoRunner(FileRunner):
     def _device(self) -> str:
         import openvino
 
-        return str(openvino.Core().get_property(_DEVICE, "FULL_DEVICE_NAME"))
+        name = openvino.Core().get_property(_DEVICE, "FULL_DEVICE_NAME")
+        return f"{_DEVICE} ({name})"
 
 
 def _sizes(shape: Any) -> list[int | None]:

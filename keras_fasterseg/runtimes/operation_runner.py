@@ -1,6 +1,7 @@
 """Runs graphs of single operations on one runtime, for a latency table."""
 
 import functools
+import importlib
 import importlib.metadata
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,9 @@ class OperationRunner:
                 "A latency table can be measured on "
                 f"{', '.join(OPERATION_RUNTIMES)}. Received: {runtime!r}"
             )
+        if runtime == "saved_model":
+            # Making the first graph would start it with threads of its own choice.
+            tensorflow_device.request_threads(threads)
         self._compile = functools.partial(OPERATION_RUNTIMES[runtime], threads=threads)
         self._empty = functools.lru_cache(_KEPT_EMPTY_GRAPHS)(self._make_empty)
 
@@ -72,12 +76,17 @@ def runtime_version(runtime: str) -> str:
     check_runtime(runtime)
     if runtime == "saved_model":
         return tf.__version__
-    return litert_version() if runtime == "litert" else importlib.metadata.version(runtime)
+    if runtime == "litert":
+        return litert_version()
+    if runtime == "onnxruntime":
+        # The distribution may be called onnxruntime-gpu.
+        return importlib.import_module(runtime).__version__
+    return importlib.metadata.version(runtime)
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
-    tensorflow_device.request_threads(threads)
-    # On the device already, so that no repetition times a copy.
+    # The threads were asked for before any graph was made. Inputs are on the device already, so
+    # that no repetition times a copy.
     tensors = [tf.constant(values) for values in graph.random_inputs().values()]
 
     def call():

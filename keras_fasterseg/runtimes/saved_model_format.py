@@ -2,9 +2,10 @@
 
 import hashlib
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.files import PathLike, read_json, sha256
 from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
 
 CLASS_IDS_SIGNATURE = "serving_default"
@@ -32,12 +33,17 @@ def file_digests(path: PathLike) -> dict[str, str]:
     """
     root = pathlib.Path(path)
     names = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
-    return {name: _sha256(root / name) for name in names if name != str(METADATA_FILE)}
+    return {name: sha256(root / name) for name in names if name != str(METADATA_FILE)}
 
 
 def artefact_digest(path: PathLike) -> str:
     """One SHA-256 for the SavedModel at `path`, of the names and digests of its files."""
-    lines = [f"{digest}  {name}\n" for name, digest in file_digests(path).items()]
+    return joined_digest(file_digests(path))
+
+
+def joined_digest(digests: Mapping[str, str]) -> str:
+    """One SHA-256 for the names and digests of several files."""
+    lines = [f"{digest}  {name}\n" for name, digest in digests.items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -45,12 +51,10 @@ def read_metadata(path: PathLike) -> dict[str, Any]:
     """The metadata written beside the graph; empty if the SavedModel at `path` has none.
 
     Raises:
-        ValueError: The metadata file is not JSON.
+        ValueError: The metadata file is not JSON, or no object.
     """
     file = pathlib.Path(path) / METADATA_FILE
-    return read_json(file) if file.is_file() else {}
-
-
-def _sha256(file: pathlib.Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    metadata = read_json(file) if file.is_file() else {}
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{file} must hold a JSON object; export the network again.")
+    return metadata

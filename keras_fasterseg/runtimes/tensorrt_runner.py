@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import weakref
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ def check_tensorrt() -> tuple[Any, Any]:
             "https://pypi.nvidia.com."
         ) from error
     return tensorrt, runtime
+
+
+class DeviceError(OSError):
+    """The device could not do what was asked of it, for want of memory for example."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +92,25 @@ class TensorRtRunner(FileRunner):
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         inputs = [n for n in names if engine.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
         self._set_interface(
-            {name: tuple(engine.get_tensor_shape(name)) for name in inputs},
+            {
+                name: (
+                    [None if side < 0 else side for side in engine.get_tensor_shape(name)],
+                    engine.get_tensor_dtype(name) == trt.DataType.UINT8,
+                )
+                for name in inputs
+            },
             [name for name in names if name not in inputs],
         )
+        if None in self._input_shape:
+            raise ValueError(
+                f"{self.path} takes images of several sizes, for which no memory can be set aside; "
+                "build the engine for one size."
+            )
         context = engine.create_execution_context()
         self._stream = self._call(self._cuda.cudaStreamCreate())
         for name in names:
             self._buffers[name] = self._allocate(engine, name)
+            weakref.finalize(self, self._cuda.cudaFree, self._buffers[name].address)
             context.set_tensor_address(name, self._buffers[name].address)
         self._context = context
 
@@ -111,7 +128,8 @@ class TensorRtRunner(FileRunner):
                 buffer.address, images.ctypes.data, buffer.size, kind, self._stream
             )
         )
-        self._context.execute_async_v3(self._stream)
+        if not self._context.execute_async_v3(self._stream):
+            raise DeviceError(f"TensorRT could not run {self.path}; its log says why.")
         return self._buffers[output]
 
     def _fetch(self, handle: _Buffer) -> np.ndarray:
@@ -144,5 +162,5 @@ class TensorRtRunner(FileRunner):
         """What a function of CUDA returns beside its status."""
         status, *values = result
         if status != self._cuda.cudaError_t.cudaSuccess:
-            raise RuntimeError(f"CUDA failed while {self.path} ran: {status.name}.")
+            raise DeviceError(f"CUDA failed while {self.path} ran: {status.name}.")
         return values[0] if values else None

@@ -55,8 +55,22 @@ def test_what_one_compares_may_differ_and_is_told(write):
 
 
 def test_a_processor_called_by_its_name_is_the_same_device(write):
-    first, second = write("a.json", result()), write("b.json", result(runner={"device": "Fast 9"}))
-    assert len(compare_files(first, second)) == 1
+    other = result(runner={"device": "CPU (Fast 9)"})
+    assert len(compare_files(write("a.json", result()), write("b.json", other))) == 1
+
+
+def test_networks_on_one_runtime_are_told_apart_by_their_names(write):
+    pair = write("a.json", result(10.0, artefact="a"), result(5.0, artefact="b"))
+    rows = compare_files(pair, pair)
+    assert [row.first["artefact"] for row in rows] == ["a", "b"]
+    assert [row.speedup for row in rows] == [1.0, 1.0]
+
+
+def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
+    pair = write("a.json", result(10.0, artefact="a"), result(5.0, artefact="b"))
+    other = write("b.json", result(10.0, artefact="c"), result(5.0, artefact="d"))
+    with pytest.raises(ValueError, match="no row of the one has the artefact and runtime"):
+        compare_files(pair, other)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +85,11 @@ def test_a_processor_called_by_its_name_is_the_same_device(write):
         ({"environment": {"available_cores": 8}}, "the number of cores is 2 .* and 8"),
         ({"environment": {"power": {"governor": "powersave"}}}, "the power of the host is .*save"),
         ({"input_size": (32, 64)}, "the input size is 64x128 in the first and 32x64 in the"),
-        ({"settings": {"image": "a.png"}}, "the image is None in the first and 'a.png'"),
+        ({"settings": {"pause_ms": 0.0}}, "the pause between calls is 20.0 .* and 0.0"),
+        (
+            {"settings": {"image": "a.png", "pause_ms": 20.0}},
+            "the image is None in the first and 'a.png'",
+        ),
     ],
 )
 def test_unlike_runs_are_refused_with_the_field_and_both_values(write, changed, message):
@@ -98,7 +116,7 @@ def test_another_gpu_is_refused(write):
 def test_files_without_a_common_runtime(write):
     rows = [result(runner={"runtime": name}) for name in ("keras", "xla", "litert", "openvino")]
     first, second = write("a.json", *rows[:2]), write("b.json", *rows[2:])
-    with pytest.raises(ValueError, match="no runtime in common"):
+    with pytest.raises(ValueError, match="no row of the one has the artefact and runtime"):
         compare_files(first, second)
 
 

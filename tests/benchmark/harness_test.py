@@ -80,15 +80,15 @@ def test_the_pause_between_runners_is_not_timed(clock):
         pause_ms=250.0,
     )
     assert result.results["second"].times.p99_ms == pytest.approx(500.0)
-    # Loading, six calls and six pauses.
-    assert clock.nanoseconds == pytest.approx(1e9 * (200 + 6 * 0.5 + 6 * 0.25))
+    # Loading and a first call of 50 s, six calls and six pauses.
+    assert clock.nanoseconds == pytest.approx(1e9 * (2 * 150 + 6 * 0.5 + 6 * 0.25))
     assert result.results["first"].settings["pause_ms"] == 250.0
 
 
 def test_a_single_runner_has_no_pause(clock):
     runner = FakeRunner(clock, [0.5])
     result = benchmark(runner, input_size=(32, 32), warmup=0, min_repetitions=2, min_seconds=0.0)
-    assert clock.nanoseconds == pytest.approx(1e9 * (100 + 2 * 0.5))
+    assert clock.nanoseconds == pytest.approx(1e9 * (150 + 2 * 0.5))
     assert result.settings["pause_ms"] == 0.0
 
 

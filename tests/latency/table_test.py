@@ -47,7 +47,7 @@ def test_a_missing_row_names_the_key_and_the_command_that_measures_it():
         TABLE[ABSENT]
     message = caught.value.args[0]
     assert "conv_2x:64x128:32->64/2" in message
-    assert "python -m tools.measure_latency --latency_size=512x1024" in message
+    assert "python -m tools.measure_latency --workdir=ANOTHER --input_size=512x1024" in message
     assert "a device" in message
 
 

@@ -210,6 +210,19 @@ def test_symbolic_output_has_the_channels_of_the_width(primitive, strides):
     assert layer(image, width=keras.Input(batch_shape=(5,))).shape == (*size, 48)
 
 
+@pytest.mark.parametrize("primitive", ["conv_downup", "conv_2x_downup"])
+def test_a_zoomed_operation_takes_a_single_pixel(primitive):
+    """1/32 of the smallest image: half of it is itself."""
+    layer = make_primitive(primitive, 8)
+    pixel = np.ones((1, 1, 1, 4), "float32")
+    zoomed = layer(pixel)
+    assert zoomed.shape == (1, 1, 1, 8)
+    plain = make_primitive(primitive.removesuffix("_downup"), 8)
+    plain.build(pixel.shape)
+    plain.set_weights(layer.get_weights())
+    np.testing.assert_allclose(zoomed, plain(pixel), atol=1e-6)
+
+
 def test_unknown_primitive_is_refused():
     with pytest.raises(ValueError, match=r"one of \('skip',.*Received: 'conv_3x'"):
         make_primitive("conv_3x", 8)

@@ -90,6 +90,8 @@ def test_work_is_that_of_the_padded_image():
     assert job.network_macs(metadata, (1000, 2047)) == MACS
     assert job.network_macs({}, (64, 64)) is None
     assert job.network_macs({"genotype": None, "num_classes": 19}, (64, 64)) is None
+    # A genotype of a later version does not keep its network from being timed.
+    assert job.network_macs({"genotype": {"of": "later"}, "num_classes": 19}, (64, 64)) is None
 
 
 def test_all_combinations_in_turns(world):

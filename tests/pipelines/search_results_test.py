@@ -4,6 +4,8 @@ import pytest
 
 from keras_fasterseg.files import write_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.pipelines.search_results import search_markdown
 
 
@@ -36,6 +38,10 @@ def make_search(folder, band, records, primitive="conv", penalty="auto"):
         ],
     )
     student(primitive).save(search / "student.json")
+    fingerprint = Fingerprint("a CPU", "onnxruntime", "1.0", "float32", 2, 2)
+    LatencyTable({}, TableMetadata("fasterseg", (64, 96), fingerprint)).save(
+        search / "latency_table.json"
+    )
     write_json(search / "stage.json", {"settings": {"search": {"penalty_shares": penalty}}})
     return folder
 
@@ -51,20 +57,21 @@ def rows(text):
 def test_two_searches(tmp_path):
     slow = make_search(tmp_path / "slow", [30.0, 35.0], [(0.5, 36.0), (0.25, 34.0)])
     fast = make_search(tmp_path / "fast", [40.0, 45.5], [(2.0, 36.0)], "skip", "undivided")
+    row = {
+        "times": {"p50_ms": 24.2},
+        "environment": {},
+        "scope": "network",
+        "harness_version": 2,
+        "input_size": [64, 96],
+        "batch_size": 1,
+        "fps": 41.26,
+        "runner": {"runtime": "onnxruntime", "threads": 2, "genotype": student("skip").id},
+    }
+    # At another size or on another runtime nothing was predicted.
+    elsewhere = {**row, "runner": {**row["runner"], "runtime": "keras"}, "fps": 2.0}
+    larger = {**row, "input_size": [128, 128], "fps": 3.0}
     benchmark = tmp_path / "pair.json"
-    write_json(
-        benchmark,
-        {
-            "times": {"p50_ms": 24.2},
-            "environment": {},
-            "scope": "network",
-            "harness_version": 2,
-            "input_size": [64, 64],
-            "batch_size": 1,
-            "fps": 41.26,
-            "runner": {"runtime": "onnxruntime", "genotype": student("skip").id},
-        },
-    )
+    write_json(benchmark, {"results": [row, elsewhere, larger]})
     text = search_markdown([slow, fast], [benchmark])
     assert rows(text)[1:3] == [
         [
@@ -76,6 +83,7 @@ def test_two_searches(tmp_path):
             *("skip 2, conv 3, conv_2x 1", "12.3"),
         ],
     ]
+    assert "onnxruntime 1.0, 64x96, 2 threads of a CPU" in text
     assert rows(text)[3:] == [
         ["epoch", "slow: predicted FPS", "λ", "fast: predicted FPS", "λ"],
         ["1", "36.0, 37.0", "0.5", "36.0, 37.0", "2"],

@@ -20,7 +20,14 @@ MEASUREMENT = {
     "fps": 20.0,
     "input_size": [64, 128],
     "batch_size": 1,
-    "runner": {"runtime": "keras", "version": "1", "precision": "float32", "threads": 2},
+    "runner": {
+        "runtime": "keras",
+        "version": "1",
+        "precision": "float32",
+        "threads": 2,
+        "device": "CPU",
+    },
+    "settings": {"in_turns_with": ["keras", "onnxruntime"]},
     "environment": {"cpu": "a CPU"},
     "scope": "network+argmax",
     "scope_description": "what was timed",
@@ -79,7 +86,12 @@ def test_runtimes_side_by_side(tmp_path):
         *("40.0", "40", "900"),
     ]
     assert second[2:] == ["onnxruntime", "50.0", "60.0", "40.0", "2.00 [1.50, 2.50]", "", "", ""]
-    for part in ("what was timed", "2 threads of a CPU", "100 GMAC/s", "harness version 2"):
+    for part in (
+        "what was timed",
+        "2 threads of a CPU",
+        "100 GMAC/s at 64x128",
+        "harness version 2",
+    ):
         assert part in text
     assert "keras (1), onnxruntime (2)" in text
 

@@ -1,9 +1,12 @@
+import dataclasses
+
 import pytest
 from PIL import Image
 
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.files import read_json
 from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines import verify_latency as job
 from keras_fasterseg.pipelines.measure_latency import calibration_networks
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
@@ -65,4 +68,12 @@ def test_the_networks_are_others_than_those_of_the_calibration(tmp_path, device)
 def test_too_few_networks(tmp_path, device):
     with pytest.raises(ValueError, match=r"three networks or more\. Received: 2"):
         verify(tmp_path, networks=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_another_device_is_not_judged_here(tmp_path, device):
+    fingerprint = dataclasses.replace(TABLE.metadata.fingerprint, device="NVIDIA H100")
+    metadata = dataclasses.replace(TABLE.metadata, fingerprint=fingerprint)
+    with pytest.raises(ValueError, match=r"NVIDIA H100.*would be judged by networks that are"):
+        verify(tmp_path, LatencyTable(dict(TABLE), metadata))
     assert list(tmp_path.iterdir()) == []

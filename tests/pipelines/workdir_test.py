@@ -106,6 +106,20 @@ def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
     assert 1.5 <= workdir.minutes("train") < 2
 
 
+def test_a_stage_with_a_partial_file_goes_on_with_its_settings_alone(tmp_path):
+    def stop(folder):
+        (folder / "table.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    workdir = Workdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        workdir.stage("latency", {"rate": 1}, stop, partial="table.json")
+    with pytest.raises(ValueError, match="latency was begun with other settings"):
+        workdir.stage("latency", {"rate": 2}, Work(), partial="table.json")
+    workdir.stage("latency", {"rate": 1}, Work(), partial="table.json")
+    assert workdir.recorded("latency") == {"rate": 1}
+
+
 def test_settings_that_change_no_result_may_change(tmp_path):
     workdir = Workdir(tmp_path)
     workdir.stage("train", {"data": DataSettings(cache=False)}, Work())

@@ -9,7 +9,7 @@ class _Constant(FileRunner):
 
     runtime = "constant"
     formats = ("onnx",)
-    inputs = {"images": (None, 32, 64, 3)}  # noqa: RUF012 (a stand-in)
+    inputs = {"images": ((None, 32, 64, 3), True)}  # noqa: RUF012 (a stand-in)
     names = ("class_ids",)
 
     def load(self):
@@ -60,9 +60,10 @@ def test_without_a_manifest_little_is_known(file):
 @pytest.mark.parametrize(
     ("inputs", "names"),
     [
-        ({"features": (1, 32, 64, 3)}, ("class_ids",)),
-        ({"images": (1, 3)}, ("class_ids",)),
-        ({"images": (1, 32, 64, 3)}, ("scores",)),
+        ({"features": ((1, 32, 64, 3), True)}, ("class_ids",)),
+        ({"images": ((1, 3), True)}, ("class_ids",)),
+        ({"images": ((1, 32, 64, 3), False)}, ("class_ids",)),
+        ({"images": ((1, 32, 64, 3), True)}, ("scores",)),
         ({}, ()),
     ],
 )

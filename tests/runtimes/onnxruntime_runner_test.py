@@ -72,3 +72,18 @@ def test_a_provider_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(RuntimeNotInstalledError, match="no CUDAExecutionProvider, only CPU"):
         OnnxRuntimeRunner(exports.export("onnx"), provider="cuda")
+
+
+def test_a_provider_that_does_not_load_is_refused(monkeypatch):
+    # ONNX Runtime takes the CPU in its place and only logs it.
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    runner = OnnxRuntimeRunner(exports.export("onnx"), provider="cuda")
+    with pytest.raises(RuntimeNotInstalledError, match=r"could not load it \(it took CPUExec"):
+        runner.load()
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"model\.onnx cannot be loaded; export it again"):
+        OnnxRuntimeRunner(tmp_path / "model.onnx").load()

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +10,7 @@ from keras_fasterseg.latency.operation_meter import MeasurementSchedule, Operati
 from keras_fasterseg.runtimes import operation_runner
 from keras_fasterseg.runtimes.operation_graphs import copies_graph
 from keras_fasterseg.runtimes.operation_runner import OPERATION_RUNTIMES, OperationRunner
+from tests.shared import ROOT
 
 CONV = OpKey("conv", 16, 32, 8, 16, 1)
 SERVING = OpKey("serving", 32, 64, 3, 5, 1)
@@ -49,3 +53,15 @@ def test_graphs_without_operations_are_made_once(monkeypatch):
 def test_an_unknown_runtime():
     with pytest.raises(ValueError, match=r"saved_model, onnxruntime.*Received: 'tensorflow'"):
         OperationRunner("tensorflow")
+
+
+def test_tensorflow_takes_the_threads_before_it_starts():
+    """In a process of its own: here it runs already."""
+    program = (
+        "from keras_fasterseg.latency.op_key import OpKey\n"
+        "from keras_fasterseg.runtimes import operation_runner, tensorflow_device\n"
+        "runner = operation_runner.OperationRunner('saved_model', threads=1)\n"
+        "runner.copies(OpKey('conv', 8, 8, 8, 8, 1), 1)()\n"
+        "assert tensorflow_device.intra_op_threads() == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

@@ -39,6 +39,9 @@ def test_metadata_may_be_missing(folder):
     assert read_metadata(folder) == {"num_classes": 5}
     (folder / "assets.extra" / "metadata.json").unlink()
     assert read_metadata(folder) == {}
+    (folder / "assets.extra" / "metadata.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"metadata\.json must hold a JSON object"):
+        read_metadata(folder)
 
 
 def test_a_saved_model_is_known_by_its_graph(folder):

@@ -148,6 +148,19 @@ def test_side_by_side(saved_model, genotype, tmp_path):
     assert ("the interval excludes 1" in text) != (low <= 1 <= high)
 
 
+def test_a_measurement_is_shown_even_if_it_cannot_be_written(saved_model, tmp_path):
+    (tmp_path / "file").touch()
+    finished = run_tool(
+        "benchmark",
+        f"--artefact={saved_model}",
+        "--input_size=32x32",
+        f"--output={tmp_path}/file/speed.json",
+        *SHORT,
+    )
+    assert "FPS " in finished.stdout
+    assert "file" in sentence(finished)
+
+
 @pytest.mark.parametrize("others", [1, 2])
 def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
     text = measure(

@@ -36,6 +36,21 @@ def test_architecture(tmp_path, logits):
     assert [branch.scale for branch in Genotype.load(output).branches] == [8, 32]
 
 
+def test_what_is_not_an_architecture_is_not_written(tmp_path, logits):
+    weights, output = tmp_path / "arch_1.npz", tmp_path / "student.json"
+    arguments = ("--kind=architecture", f"--weights={weights}", f"--output={output}")
+    names = [*logits]
+    for changed in (
+        {name: logits[name] for name in names[1:]},
+        {**logits, "alpha_1_7": logits[names[0]]},
+    ):
+        np.savez(weights, **changed)
+        assert f"{output} was not written" in sentence(run_tool("convert_reference", *arguments))
+        assert not output.exists()
+    finished = run_tool("convert_reference", *arguments, "--allow_partial")
+    assert "--allow_partial is for weights" in sentence(finished)
+
+
 def test_latency_table(tmp_path):
     released, output = shared_path("fixtures/latency_1080ti_trt5.json"), tmp_path / "table.json"
     arguments = ("--kind=latency_table", f"--weights={released}", f"--output={output}")

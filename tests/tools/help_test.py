@@ -16,7 +16,7 @@ TOOLS = {
         [DATA, SUPERNET, (settings.PretrainSettings, "pretrain_")],
     ),
     "search": (
-        ["workdir", "seed", "pretrained", "latency_table"],
+        ["workdir", "seed", "pretrained", "latency_table", "min_fps", "max_fps"],
         [DATA, SUPERNET, (settings.SearchSettings, "search_")],
     ),
     "train": (

@@ -4,7 +4,9 @@ import dataclasses
 
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.layers.stem import stem_filters
 from keras_fasterseg.spaces.fasterseg.plan import FeaturePlan, plan_network
 
@@ -78,10 +80,27 @@ def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: i
     Raises:
         KeyError: The table lacks a row.
     """
-    stages = network_stages(genotype, table.metadata.input_size, num_classes)
-    keys = [key for stage in stages if not stage.training_only for key in stage.keys]
-    serving = serving_key(table.metadata.input_size, num_classes)
-    return table.predicted_ms([*keys, serving] if serving in table else keys)
+    size = table.metadata.input_size
+    serving = serving_key(size, num_classes)
+    surrounding = (serving,) if serving in table else ()
+    return table.predicted_ms((*deployed_keys(genotype, size, num_classes), *surrounding))
+
+
+def deployed_keys(
+    genotype: Genotype, input_size: tuple[int, int], num_classes: int
+) -> tuple[OpKey, ...]:
+    """The operations of the deployed network, without its auxiliary heads."""
+    stages = network_stages(genotype, input_size, num_classes)
+    return tuple(key for stage in stages if not stage.training_only for key in stage.keys)
+
+
+def served_macs(genotype: Genotype, input_size: tuple[int, int], num_classes: int) -> int:
+    """Multiply-accumulates of the deployed network for one image of any size.
+
+    Counted at the size padded to multiples of 32, which is what really runs.
+    """
+    height, width = (-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in input_size)
+    return sum(map(multiply_accumulates, deployed_keys(genotype, (height, width), num_classes)))
 
 
 def serving_key(input_size: tuple[int, int], num_classes: int) -> OpKey:
