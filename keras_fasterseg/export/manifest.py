@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.runtimes.artefact_format import is_artefact_folder
+from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.runtimes.artefact_format import MANIFEST, is_artefact_folder
+from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, is_saved_model
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
 from keras_fasterseg.version import __version__
 
@@ -59,6 +61,17 @@ def manifest(
         "versions": _versions(packages),
     }
     return _merged(facts, metadata or {})
+
+
+def extend_manifest(path: PathLike, facts: Mapping[str, Any]) -> None:
+    """Adds `facts` to the manifest of the exported network in the folder `path`.
+
+    Raises:
+        ValueError: `facts` are not fit for JSON or use a name that is there already.
+    """
+    path = pathlib.Path(path)
+    file = path / (METADATA_FILE if is_saved_model(path) else MANIFEST)
+    write_json(file, _merged(read_json(file), facts))
 
 
 def check_target(path: pathlib.Path, overwrite: bool) -> None:

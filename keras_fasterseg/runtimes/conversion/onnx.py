@@ -44,7 +44,7 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     names = output_names(function)
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     convert = optional_import("tf2onnx.convert", _EXTRA, _PURPOSE)
-    with _quiet("tf2onnx"):
+    with quiet_logger("tf2onnx"):
         model, _ = convert.from_function(_Traced(function), input_signature=(), opset=opset)
     _round_sizes_up(model, onnx)
     _join_casts(model)
@@ -124,8 +124,8 @@ class _Traced:
 
 
 @contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Lets the logger of that name report errors only."""
+def quiet_logger(name: str | None = None) -> Iterator[None]:
+    """Lets the logger of that name, the root without one, report errors only."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
