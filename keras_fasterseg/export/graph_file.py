@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.export.manifest import check_target, manifest
+from keras_fasterseg.export.manifest import check_target, described_files, manifest
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
@@ -137,7 +137,9 @@ def export_graph_file(
         temporary.mkdir()
         file = temporary / GRAPH_FILES[format]
         facts |= _write(traced, file, format, precision, calibration)
-        write_json(temporary / MANIFEST, {**facts, "files": graph_digests(file)})
+        write_json(
+            temporary / MANIFEST, {**facts, **described_files(temporary, graph_digests(file))}
+        )
     return path
 
 

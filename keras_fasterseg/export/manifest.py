@@ -31,7 +31,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Classes, normalisation, precision and versions of an exported network, fit for JSON.
 
-    The digests of its files, under `files`, are added when they are written.
+    The digests of its files, under `files`, and their `bytes` are added when they are written.
 
     Args:
         graph: The network with its preprocessing.
@@ -63,6 +63,14 @@ def manifest(
     return _merged(facts, metadata or {})
 
 
+def described_files(folder: pathlib.Path, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What a manifest says of the files in `folder`: their `digests`, and their `bytes` in all."""
+    return {
+        "files": dict(digests),
+        "bytes": sum((folder / name).stat().st_size for name in digests),
+    }
+
+
 def extend_manifest(path: PathLike, facts: Mapping[str, Any]) -> None:
     """Adds `facts` to the manifest of the exported network in the folder `path`.
 
@@ -91,7 +99,7 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
 
 
 def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    clashes = sorted(set(metadata) & {*facts, "files"})
+    clashes = sorted(set(metadata) & {*facts, "files", "bytes"})
     if clashes:
         raise ValueError(
             f"`metadata` must not hold names that the export sets itself. Received: {clashes}"
