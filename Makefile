@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow lint format bench wheel build-file buildifier clean
+.PHONY: setup demo test test-slow lint format bench bench-pytorch results wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,30 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
+
+# The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
+PYTORCH := $(VENV)-pytorch
+$(PYTORCH)/.ready:
+	$(PYTHON) -m venv $(PYTORCH)
+	$(PYTORCH)/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt \
+		torch onnx onnxscript keras numpy absl-py Pillow cityscapesscripts tabulate psutil tqdm
+	touch $@
+
+bench-pytorch: setup $(PYTORCH)/.ready
+	KERAS_BACKEND=torch $(PYTORCH)/bin/python -m tools.benchmarks.pytorch_export --target=runs/pytorch
+	$(BIN)/python -m tools.export --network=runs/pytorch/network.keras --target=runs/pytorch/ours \
+		--format=onnx --input_size=512x1024 --overwrite
+	$(BIN)/python -m tools.benchmark --artefact=runs/pytorch/model.onnx \
+		--side_by_side=runs/pytorch/ours/model.onnx --runtime=onnxruntime --input_size=512x1024 \
+		--repetitions=100 --output=runs/pytorch/speed.json
+
+# The tables of results in the README, of what docs/results keeps; --record=docs/results adds to it.
+RESULTS := docs/results
+results: setup
+	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
+		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json \
+		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
+		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
 wheel: setup

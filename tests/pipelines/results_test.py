@@ -222,5 +222,24 @@ def test_what_is_missing(tmp_path):
         results.read_report(tmp_path)
 
 
+def test_results_are_kept_beside_the_document(tmp_path):
+    folder = run_folder(tmp_path / "runs" / "a", summary=SUMMARY)
+    (folder / "teacher").mkdir()
+    (folder / "teacher" / "network.keras").write_text("large")
+    copy = results.record(folder, tmp_path / "kept")
+    assert copy == tmp_path / "kept" / "a"
+    assert [path.name for path in copy.rglob("*") if path.is_file()] == ["summary.json"]
+    assert results.read_report(copy) == results.read_report(folder)
+    # Again, and of itself.
+    write_json(folder / "summary.json", {**SUMMARY, "dataset": "other"})
+    assert results.record(results.record(folder, tmp_path / "kept"), tmp_path / "kept") == copy
+    assert results.read_report(copy).dataset == "other"
+    write_json(tmp_path / "speed.json", {})
+    assert results.record(tmp_path / "speed.json", tmp_path / "kept").read_text() == "{}\n"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty holds no results"):
+        results.record(tmp_path / "empty", tmp_path / "kept")
+
+
 def test_readme_has_the_markers():
     results.between_markers((ROOT / "README.md").read_text(encoding="utf-8"), "", "README.md")

@@ -48,7 +48,7 @@ TOOLS = {
         [SUPERNET],
     ),
     "build_file": (["root"], []),
-    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports"], []),
+    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],
         [

@@ -8,6 +8,8 @@ input and output as our own exports, so that both run in `tools.benchmark --side
 `make bench-pytorch` does all of it. Random weights: they do not change the speed.
 """
 
+# pyright: reportMissingImports=false
+# PyTorch is in an environment of its own.
 from tools import command  # isort: skip
 
 import pathlib
