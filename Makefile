@@ -27,13 +27,14 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 # TensorFlow 2.17.1, the last with TF-TRT compiled in, in an environment of its own. It needs neither
-# a GPU nor TensorRT: what graph goes to TensorRT is decided before TensorRT is asked.
+# a GPU nor TensorRT, which is asked only after TensorFlow has cut the graph.
 test-tftrt: .venv-tftrt/.ready
-	.venv-tftrt/bin/python -m pytest tests/environments/tftrt -s
+	.venv-tftrt/bin/python -m pytest tests/environments/tftrt
 
 .venv-tftrt/.ready: pyproject.toml
 	test -x .venv-tftrt/bin/python || $(PYTHON) -m venv .venv-tftrt
-	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" -c requirements-tftrt.txt
+	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" \
+		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
 	touch $@
 
 lint: setup

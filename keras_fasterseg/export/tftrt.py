@@ -3,14 +3,20 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.export.manifest import check_target
 from keras_fasterseg.export.static_signatures import check_input_shape, static_signatures
+from keras_fasterseg.export.tftrt_converter import (
+    INT8,
+    InputFunction,
+    TfTrtOptions,
+    converted,
+    save_converted,
+)
 from keras_fasterseg.export.tftrt_report import TfTrtReport, tftrt_report
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes import tensorflow_device
@@ -24,40 +30,11 @@ from keras_fasterseg.runtimes.saved_model_format import (
     read_metadata,
 )
 from keras_fasterseg.runtimes.saved_model_runner import input_shape, load_saved_model
-from keras_fasterseg.runtimes.tftrt_graph import ENGINE, PRECISIONS, check_tftrt, linked_tensorrt
+from keras_fasterseg.runtimes.tftrt_graph import PRECISIONS, check_tftrt, linked_tensorrt
 from keras_fasterseg.version import __version__
-
-INT8 = "int8"
-PRECISION_CHOICES = tuple(mode.lower() for mode in PRECISIONS)
 
 # More than the network needs at 1024x2048; TensorRT takes what its fastest kernels ask for.
 WORKSPACE_BYTES = 4 << 30
-
-# Engines of one shape: a SavedModel of ours gets one image size and one number of images.
-_CACHED_ENGINES = 1
-
-InputFunction = Callable[[], Iterator[dict[str, np.ndarray]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Options:
-    """What TF-TRT is told."""
-
-    precision: str
-    minimum_segment_size: int
-    workspace_bytes: int
-
-    def check(self) -> None:
-        if self.precision not in PRECISION_CHOICES:
-            raise ValueError(
-                f"`precision` must be one of {', '.join(PRECISION_CHOICES)}. "
-                f"Received: precision={self.precision!r}"
-            )
-        for name in ("minimum_segment_size", "workspace_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1. Received: {name}={getattr(self, name)}"
-                )
 
 
 def convert_saved_model(
@@ -110,7 +87,7 @@ def convert_saved_model(
             TensorRT makes no engine of the network.
     """
     source, target = pathlib.Path(source), pathlib.Path(target)
-    options = _Options(precision, minimum_segment_size, workspace_bytes)
+    options = TfTrtOptions(precision, minimum_segment_size, workspace_bytes)
     options.check()
     _check_calibration(precision, calibration_images, batch_size)
     check_target(target, overwrite)
@@ -119,18 +96,19 @@ def convert_saved_model(
         raise ValueError(f"{source} was converted by TF-TRT already; give the SavedModel before.")
     check_tftrt()
     loaded = load_saved_model(source)
-    size, batch_size = _shape(source, input_shape(loaded), input_size, batch_size, calibration_images)
+    size = _size(source, input_shape(loaded), input_size, batch_size, calibration_images)
     batches = _batches(calibration_images, size, batch_size)
     with atomic_path(target) as temporary:
         with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
             static = pathlib.Path(folder) / "static"
             signatures = static_signatures(loaded, size, batch_size)
             tf.saved_model.save(tf.Module(), str(static), signatures)
-            converters = {name: _converted(static, name, options, batches) for name in OUTPUT_NAMES}
-            reports = {name: _report(source, each, options) for name, each in converters.items()}
+            converters = {name: converted(static, name, options, batches) for name in OUTPUT_NAMES}
+            reports = {name: tftrt_report(each.graph) for name, each in converters.items()}
+            _check_segments(source, reports, options)
             for converter in converters.values():
-                converter.build(batches)
-            _save(converters, temporary, pathlib.Path(folder))
+                converter.build()
+            save_converted(converters, temporary)
         facts = {
             **metadata,
             "precision": PRECISIONS[precision.upper()],
@@ -138,7 +116,7 @@ def convert_saved_model(
             "batch_size": batch_size,
             "tftrt": {
                 **dataclasses.asdict(options),
-                "calibration_images": len(calibration_images or ()),
+                "calibration_images": 0 if calibration_images is None else len(calibration_images),
                 "reports": {name: report.to_json() for name, report in reports.items()},
                 "device": tensorflow_device.device_name(),
                 "versions": {
@@ -153,82 +131,14 @@ def convert_saved_model(
     return reports[CLASS_IDS_SIGNATURE]
 
 
-# === What TF-TRT does ===
-
-
-def _converted(static: pathlib.Path, signature: str, options: _Options, batches: InputFunction) -> Any:
-    """A `TrtGraphConverterV2` that has cut the graph into segments and, for int8, calibrated it."""
-    from tensorflow.python.compiler.tensorrt.trt_convert import TrtGraphConverterV2
-
-    calibrate = options.precision == INT8
-    converter = TrtGraphConverterV2(
-        input_saved_model_dir=str(static),
-        input_saved_model_signature_key=signature,
-        precision_mode=options.precision.upper(),
-        minimum_segment_size=options.minimum_segment_size,
-        max_workspace_size_bytes=options.workspace_bytes,
-        maximum_cached_engines=_CACHED_ENGINES,
-        use_calibration=calibrate,
-    )
-    converter.convert(batches if calibrate else None)
-    return converter
-
-
-def _report(source: pathlib.Path, converter: Any, options: _Options) -> TfTrtReport:
-    report = tftrt_report(converter._converted_graph_def)
-    if not report.segments:
+def _check_segments(
+    source: pathlib.Path, reports: Mapping[str, TfTrtReport], options: TfTrtOptions
+) -> None:
+    if not all(report.segments for report in reports.values()):
         raise ValueError(
             f"TF-TRT finds no {options.minimum_segment_size} operators in a row in {source} that "
             "TensorRT can run; lower minimum_segment_size."
         )
-    return report
-
-
-def _save(converters: dict[str, Any], path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Writes the functions of all converters, with their engines, as signatures of one SavedModel.
-
-    A converter's own `save` knows one signature only.
-    """
-    module = tf.Module()
-    module.trt_engine_resources = {
-        name: resource
-        for converter in converters.values()
-        for name, resource in _engines(converter, folder).items()
-    }
-    functions = {name: converter._converted_func for name, converter in converters.items()}
-    tf.saved_model.save(module, str(path), functions)
-
-
-def _engines(converter: Any, folder: pathlib.Path) -> dict[str, Any]:
-    """The engines of a converter by name, written below `folder` and fit to be saved."""
-    from tensorflow.python.compiler.tensorrt import trt_convert
-
-    resources = {}
-    for node in converter._converted_graph_def.node:
-        if node.op != ENGINE:
-            continue
-        name = trt_convert._get_canonical_engine_name(node.name)
-        file = folder / f"trt-serialized-engine.{name}"
-        try:
-            trt_convert.gen_trt_ops.serialize_trt_resource(
-                resource_name=name,
-                filename=str(file),
-                delete_resource=True,
-                save_gpu_specific_engines=True,
-            )
-        except tf.errors.NotFoundError:
-            built = False
-        else:
-            built = file.stat().st_size > 0
-        if not built:
-            raise ValueError(
-                f"TensorRT has built no engine for {name}; TensorFlow's messages above say why."
-            )
-        resources[name] = trt_convert._TRTEngineResource(name, str(file), _CACHED_ENGINES)
-    return resources
-
-
-# === Images ===
 
 
 def _check_calibration(
@@ -250,14 +160,14 @@ def _check_calibration(
         )
 
 
-def _shape(
+def _size(
     source: pathlib.Path,
     own: tuple[int | None, ...],
     input_size: tuple[int, int] | None,
     batch_size: int,
     calibration_images: Sequence[np.ndarray] | None,
-) -> tuple[tuple[int, int], int]:
-    """The size and number of images that the converted SavedModel is for."""
+) -> tuple[int, int]:
+    """The height and width of the images that the converted SavedModel is for."""
     own_batch, *own_size = own[:3]
     if input_size is None and None not in own_size:
         input_size = (own_size[0], own_size[1])
@@ -276,7 +186,7 @@ def _shape(
             f"{source} takes {own_batch} images of {own_size[0]}x{own_size[1]} a call. Received: "
             f"batch_size={batch_size}, input_size={input_size}"
         )
-    return (input_size[0], input_size[1]), batch_size
+    return (input_size[0], input_size[1])
 
 
 def _batches(
