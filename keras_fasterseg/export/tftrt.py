@@ -168,9 +168,9 @@ def _size(
     calibration_images: Sequence[np.ndarray] | None,
 ) -> tuple[int, int]:
     """The height and width of the images that the converted SavedModel is for."""
-    own_batch, *own_size = own[:3]
-    if input_size is None and None not in own_size:
-        input_size = (own_size[0], own_size[1])
+    own_batch, own_height, own_width, _ = own
+    if input_size is None and own_height is not None and own_width is not None:
+        input_size = (own_height, own_width)
     if input_size is None and calibration_images is not None:
         height, width = np.shape(calibration_images[0])[:2]
         input_size = (height, width)
@@ -183,7 +183,7 @@ def _size(
     received = (batch_size, *input_size)
     if any(mine not in (None, given) for mine, given in zip(own[:3], received, strict=True)):
         raise ValueError(
-            f"{source} takes {own_batch} images of {own_size[0]}x{own_size[1]} a call. Received: "
+            f"{source} takes {own_batch} images of {own_height}x{own_width} a call. Received: "
             f"batch_size={batch_size}, input_size={input_size}"
         )
     return (input_size[0], input_size[1])
