@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow lint format bench bench-pytorch results wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving lint format bench bench-pytorch results wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,17 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# TensorFlow 2.17.1, the last with TF-TRT compiled in, in an environment of its own. It needs neither
+# a GPU nor TensorRT, which is asked only after TensorFlow has cut the graph.
+test-tftrt: .venv-tftrt/.ready
+	.venv-tftrt/bin/python -m pytest tests/environments/tftrt
+
+.venv-tftrt/.ready: pyproject.toml
+	test -x .venv-tftrt/bin/python || $(PYTHON) -m venv .venv-tftrt
+	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" \
+		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
+	touch $@
 
 lint: setup
 	$(BIN)/ruff check .
