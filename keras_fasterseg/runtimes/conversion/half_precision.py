@@ -19,9 +19,8 @@ def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """The model that computes in float16 what `model` computes in float32.
 
     Inputs and outputs keep names and types: `images` and `class_ids` stay uint8, `logits` float32.
-    What happens to the images before the first convolution stays in float32, and so does the
-    arithmetic behind the sizes of resized maps, which float16 rounds above 2048. Weights beyond the
-    range of float16 become its largest number.
+    What happens to the images before the first convolution stays in float32, and so do the scales
+    of resized maps. Weights beyond the range of float16 become its largest number.
 
     Args:
         model: A float32 model with its weights inside, such as `onnx_model` makes; it is not
@@ -40,7 +39,7 @@ def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
     with _search_path_kept():
         converter = optional_import("onnxruntime.transformers.float16", _EXTRA, _PURPOSE)
     model = _prepared(model, onnx)
-    kept = sorted(_before_convolutions(model.graph) | _behind_sizes(model.graph))
+    kept = sorted(_before_convolutions(model.graph))
     # The default list holds operators that had no kernel for float16 years ago; ours has.
     half = converter.convert_float_to_float16(
         model, keep_io_types=True, op_block_list=[], node_block_list=kept
@@ -106,20 +105,6 @@ def _before_convolutions(graph: Any) -> set[str]:
         if node.op_type != "Conv" and sources & reached and sources & computed <= reached:
             reached.update(node.output)
             names.add(node.name)
-    return names
-
-
-def _behind_sizes(graph: Any) -> set[str]:
-    """Names of the nodes that compute how large a map becomes, from the shape of another."""
-    producers = {output: node for node in graph.node for output in node.output}
-    waiting = [name for node in graph.node if node.op_type == "Resize" for name in node.input[1:]]
-    names = set()
-    while waiting:
-        node = producers.get(waiting.pop())
-        # What a shape is taken of is no part of the arithmetic with it.
-        if node is not None and node.op_type != "Shape" and node.name not in names:
-            names.add(node.name)
-            waiting.extend(node.input)
     return names
 
 
