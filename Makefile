@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow lint format bench wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-rtx lint format bench wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,15 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Real engines of TensorRT-RTX, whose builder needs no GPU, in an environment of their own.
+test-rtx: .venv-rtx/.ready
+	.venv-rtx/bin/python -m pytest -n 0 -rA --log-level=INFO tests/environments/rtx
+
+.venv-rtx/.ready: requirements.txt requirements-rtx.txt
+	test -x .venv-rtx/bin/python || $(PYTHON) -m venv .venv-rtx
+	.venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-rtx.txt
+	touch $@
 
 lint: setup
 	$(BIN)/ruff check .
