@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("tensorrt_rtx", reason="`make test-rtx` runs this where TensorRT-RTX is")
 
 import tensorrt_rtx
+from onnxruntime import quantization
 
 from keras_fasterseg.export.tensorrt import build_engine
 from keras_fasterseg.pipelines.export import export_network
@@ -18,6 +19,8 @@ from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from tests.runtimes import exports
+from tests.stand_in import random_images
 
 LOG = logging.getLogger(__name__)
 
@@ -107,6 +110,39 @@ def test_the_runner_says_that_there_is_no_driver(engines, case):
     runner = TensorRtRtxRunner(engines[case][0])
     with pytest.raises(ValueError, match=r"cannot be loaded by tensorrt_rtx .*driver"):
         runner(np.zeros((1, *SIZE, 3), np.uint8))
+
+
+class _Noise(quantization.CalibrationDataReader):
+    """Two images to calibrate with."""
+
+    def __init__(self):
+        self.seeds = iter(range(2))
+
+    def get_next(self):
+        seed = next(self.seeds, None)
+        return None if seed is None else {"images": random_images(1, *exports.SIZE, seed=seed)}
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_int8_engines_are_built_of_symmetric_networks(symmetric, tmp_path):
+    file, engine = tmp_path / "model.onnx", tmp_path / "engines" / "model.rtx"
+    quantization.quantize_static(
+        exports.export("onnx") / "model.onnx",
+        file,
+        _Noise(),
+        per_channel=True,
+        activation_type=quantization.QuantType.QInt8,
+        weight_type=quantization.QuantType.QInt8,
+        op_types_to_quantize=["Conv"],
+        extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
+    )
+    if not symmetric:
+        _assert_refused(file, engine, "Non-zero zero point is not supported", precision="int8")
+        return
+    facts = build_engine(file, engine, flavour="tensorrt_rtx", precision="int8")
+    LOG.info(json.dumps(facts))
+    assert facts["inputs"]["images"] == {"shape": [1, *exports.SIZE, 3], "dtype": "uint8"}
+    assert engine.stat().st_size == facts["engine_bytes"]
 
 
 def test_a_corrupt_network_is_one_sentence_and_leaves_no_file(onnx_file, tmp_path):
