@@ -35,6 +35,13 @@ test-tftrt: .venv-tftrt/.ready
 	test -x .venv-tftrt/bin/python || $(PYTHON) -m venv .venv-tftrt
 	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" \
 		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
+# Real engines of TensorRT-RTX, whose builder needs no GPU, in an environment of their own.
+test-rtx: .venv-rtx/.ready
+	.venv-rtx/bin/python -m pytest -n 0 -rA --log-level=INFO tests/environments/rtx
+
+.venv-rtx/.ready: requirements.txt requirements-rtx.txt
+	test -x .venv-rtx/bin/python || $(PYTHON) -m venv .venv-rtx
+	.venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-rtx.txt
 	touch $@
 
 lint: setup

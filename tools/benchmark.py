@@ -19,8 +19,8 @@ ARTEFACT = flags.DEFINE_string(
 RUNTIME = flags.DEFINE_list(
     "runtime",
     [],
-    "What runs it: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt or tensorrt; "
-    "several, comma separated, take turns. Unset: the artefact's own.",
+    "What runs it: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt or "
+    "tensorrt_rtx; several, comma separated, take turns. Unset: the artefact's own.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
 SIDE_BY_SIDE = flags.DEFINE_list(

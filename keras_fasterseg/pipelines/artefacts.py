@@ -17,6 +17,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
     TENSORRT,
+    TENSORRT_RTX,
     find_artefact,
     suffixes,
 )
@@ -25,6 +26,8 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import preset_names
+
+_ENGINES = (TENSORRT, TENSORRT_RTX)
 
 _SEED = 0
 
@@ -43,8 +46,8 @@ def open_artefact(
 
     Args:
         artefact: The folder of a SavedModel or of another export, a file with a graph (`.onnx`,
-            `.xml`, `.tflite`, `.plan`), a `network.keras`, or a genotype: a preset's name or a
-            JSON file, of which a network with random weights (seed 0) is built.
+            `.xml`, `.tflite`, `.plan`, `.rtx`), a `network.keras`, or a genotype: a preset's name
+            or a JSON file, of which a network with random weights (seed 0) is built.
         runtime: A name of `RUNTIMES`; None takes the artefact's own, Keras for a network.
         threads: Threads inside an operation; None leaves the choice to the runtime.
         input_size: Height and width of the images, for networks and genotypes in runtimes that
@@ -111,7 +114,7 @@ def _open_network(
     require(
         target_format in FORMATS and runtime.name != "tftrt",
         f"A network is not converted for the runtime {runtime.name} on the way; build "
-        f"{'an engine' if target_format == TENSORRT else 'a SavedModel'} with its own tools and "
+        f"{'an engine' if target_format in _ENGINES else 'a SavedModel'} with its own tools and "
         "give that.",
     )
     settings = ExportSettings(target_format)

@@ -18,12 +18,14 @@ ONNX = "onnx"
 OPENVINO = "openvino"
 LITERT = "litert"
 TENSORRT = "tensorrt"
+TENSORRT_RTX = "tensorrt_rtx"
 
 GRAPH_FILES = {
     ONNX: "model.onnx",
     OPENVINO: "model.xml",
     LITERT: "model.tflite",
     TENSORRT: "model.plan",
+    TENSORRT_RTX: "model.rtx",
 }
 """The file with the graph in an export's folder; a SavedModel is a folder of its own kind."""
 

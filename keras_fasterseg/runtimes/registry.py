@@ -11,6 +11,7 @@ from keras_fasterseg.runtimes.artefact_format import (
     OPENVINO,
     SAVED_MODEL,
     TENSORRT,
+    TENSORRT_RTX,
 )
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
@@ -141,10 +142,19 @@ def _tensorrt(path: PathLike, threads: int | None) -> Runner:
     return TensorRtRunner(path, threads)
 
 
-def _check_tensorrt() -> None:
-    from keras_fasterseg.runtimes.tensorrt_runner import check_tensorrt
+def _tensorrt_rtx(path: PathLike, threads: int | None) -> Runner:
+    from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 
-    check_tensorrt()
+    return TensorRtRtxRunner(path, threads)
+
+
+def _check_tensorrt(flavour: str) -> Callable[[], None]:
+    def check() -> None:
+        from keras_fasterseg.runtimes.tensorrt_runner import check_tensorrt
+
+        check_tensorrt(flavour)
+
+    return check
 
 
 _ORT = {"onnxruntime": "onnxruntime"}
@@ -170,6 +180,7 @@ RUNTIMES: dict[str, Runtime] = {
         ),
         Runtime("openvino", (OPENVINO, ONNX), _openvino, {"openvino": "openvino"}, OPENVINO),
         Runtime("litert", (LITERT,), _litert),
-        Runtime("tensorrt", (TENSORRT,), _tensorrt, check=_check_tensorrt),
+        Runtime(TENSORRT, (TENSORRT,), _tensorrt, check=_check_tensorrt(TENSORRT)),
+        Runtime(TENSORRT_RTX, (TENSORRT_RTX,), _tensorrt_rtx, check=_check_tensorrt(TENSORRT_RTX)),
     )
 }

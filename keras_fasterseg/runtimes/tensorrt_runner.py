@@ -1,5 +1,6 @@
 """Runs a TensorRT engine, built for this GPU and this version of TensorRT."""
 
+import contextlib
 import dataclasses
 import importlib
 import weakref
@@ -12,25 +13,24 @@ from keras_fasterseg.runtimes.artefact_format import TENSORRT
 from keras_fasterseg.runtimes.file_runner import FileRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.runtimes.tensorrt_module import reason, recording_logger, tensorrt_module
 
 
-def check_tensorrt() -> tuple[Any, Any]:
-    """The modules `tensorrt` and CUDA's `runtime`.
+def check_tensorrt(flavour: str = TENSORRT) -> tuple[Any, Any]:
+    """The module of a flavour of TensorRT, see `tensorrt_module`, and CUDA's `runtime`.
 
     Raises:
         RuntimeNotInstalledError: One of them is missing or is a stub without its libraries.
     """
+    module = tensorrt_module(flavour, f"The runtime {flavour}")
     try:
-        tensorrt = importlib.import_module("tensorrt")
         runtime = importlib.import_module("cuda.bindings.runtime")
-        tensorrt.Runtime  # noqa: B018 (the stub on PyPI has no such attribute)
-    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         raise RuntimeNotInstalledError(
-            "The runtime tensorrt needs NVIDIA's tensorrt and cuda-python on a machine with an "
-            "NVIDIA GPU: pip install tensorrt cuda-python --extra-index-url "
-            "https://pypi.nvidia.com."
+            f"The runtime {flavour} needs CUDA's bindings, on a machine with an NVIDIA GPU: "
+            "pip install cuda-bindings."
         ) from error
-    return tensorrt, runtime
+    return module, runtime
 
 
 class DeviceError(OSError):
@@ -53,6 +53,8 @@ class _Buffer:
 class TensorRtRunner(FileRunner):
     """One stream; inputs and outputs keep their memory on the GPU from call to call.
 
+    Stream and memory are given back when the runner is no longer used, or when `load` fails.
+
     Args:
         path: The engine's file (`.plan`) or the folder of the export.
         threads: Must be None: an engine uses none on the CPU.
@@ -60,19 +62,25 @@ class TensorRtRunner(FileRunner):
     Raises:
         ValueError: See `FileRunner`; or `threads` is given.
         RuntimeNotInstalledError: TensorRT or CUDA's bindings are not installed.
+        DeviceError: `load` and calls raise it where the GPU or its driver fails.
     """
 
-    runtime = "tensorrt"
+    runtime = TENSORRT
     formats = (TENSORRT,)
+    _rebuild = (
+        "an engine runs only on the kind of GPU and the version of TensorRT that it was built for; "
+        "build it again on this machine."
+    )
 
     def __init__(self, path: PathLike, threads: int | None = None) -> None:
-        self._tensorrt, self._cuda = check_tensorrt()
+        self._tensorrt, self._cuda = check_tensorrt(self.runtime)
         super().__init__(path, threads)
         if threads is not None:
             raise ValueError(
                 f"A TensorRT engine has no threads to choose. Received: threads={threads}; leave "
                 "it unset."
             )
+        self._logger: Any = None
         self._context: Any = None
         self._stream: Any = None
         self._buffers: dict[str, _Buffer] = {}
@@ -80,16 +88,39 @@ class TensorRtRunner(FileRunner):
     def load(self) -> None:
         if self._context is not None:
             return
-        trt = self._tensorrt
-        runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        self._logger = recording_logger(self._tensorrt)
+        engine = self._engine()
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        self._note_interface(engine, names)
+        with contextlib.ExitStack() as resources:
+            stream = self._call(self._cuda.cudaStreamCreate())
+            resources.callback(self._cuda.cudaStreamDestroy, stream)
+            buffers = {name: self._allocate(engine, name, resources) for name in names}
+            context = engine.create_execution_context()
+            if context is None:
+                raise self._failure("TensorRT could not prepare")
+            for name, buffer in buffers.items():
+                if not context.set_tensor_address(name, buffer.address):
+                    raise self._failure(f"TensorRT did not take the memory for {name} of")
+            weakref.finalize(self, resources.pop_all().close)
+        self._stream, self._buffers, self._context = stream, buffers, context
+
+    def synchronize(self) -> None:
+        if self._stream is not None:
+            self._call(self._cuda.cudaStreamSynchronize(self._stream))
+
+    def _engine(self) -> Any:
+        runtime = self._tensorrt.Runtime(self._logger)
         engine = runtime.deserialize_cuda_engine(self.path.read_bytes())
         if engine is None:
             raise ValueError(
-                f"{self.path} cannot be loaded: an engine runs only on the kind of GPU and the "
-                f"version of TensorRT that it was built for, here {trt.__version__}; build it "
-                "again on this machine."
+                f"{self.path} cannot be loaded by {self._version()} "
+                f"({reason(self._logger.errors, 'it does not say why')}): {self._rebuild}"
             )
-        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        return engine
+
+    def _note_interface(self, engine: Any, names: list[str]) -> None:
+        trt = self._tensorrt
         inputs = [n for n in names if engine.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
         self._set_interface(
             {
@@ -106,17 +137,6 @@ class TensorRtRunner(FileRunner):
                 f"{self.path} takes images of several sizes, for which no memory can be set aside; "
                 "build the engine for one size."
             )
-        context = engine.create_execution_context()
-        self._stream = self._call(self._cuda.cudaStreamCreate())
-        for name in names:
-            self._buffers[name] = self._allocate(engine, name)
-            weakref.finalize(self, self._cuda.cudaFree, self._buffers[name].address)
-            context.set_tensor_address(name, self._buffers[name].address)
-        self._context = context
-
-    def synchronize(self) -> None:
-        if self._stream is not None:
-            self._call(self._cuda.cudaStreamSynchronize(self._stream))
 
     def _infer(self, images: np.ndarray, output: str) -> _Buffer:
         buffer = self._buffers[INPUT_NAME]
@@ -128,8 +148,9 @@ class TensorRtRunner(FileRunner):
                 buffer.address, images.ctypes.data, buffer.size, kind, self._stream
             )
         )
-        if not self._context.execute_async_v3(self._stream):
-            raise DeviceError(f"TensorRT could not run {self.path}; its log says why.")
+        self._logger.errors.clear()
+        if not self._context.execute_async_v3(int(self._stream)):
+            raise self._failure("TensorRT could not run")
         return self._buffers[output]
 
     def _fetch(self, handle: _Buffer) -> np.ndarray:
@@ -144,19 +165,22 @@ class TensorRtRunner(FileRunner):
         return result
 
     def _version(self) -> str:
-        return f"tensorrt {self._tensorrt.__version__}"
+        return f"{self.runtime} {self._tensorrt.__version__}"
 
     def _used_threads(self) -> int:
         return 0
 
     def _device(self) -> str:
-        return self._call(self._cuda.cudaGetDeviceProperties(0)).name.decode()
+        device = self._call(self._cuda.cudaGetDevice())
+        return self._call(self._cuda.cudaGetDeviceProperties(device)).name.decode()
 
-    def _allocate(self, engine: Any, name: str) -> _Buffer:
+    def _allocate(self, engine: Any, name: str, resources: contextlib.ExitStack) -> _Buffer:
         shape = tuple(engine.get_tensor_shape(name))
         dtype = np.dtype(self._tensorrt.nptype(engine.get_tensor_dtype(name)))
         size = int(np.prod(shape)) * dtype.itemsize
-        return _Buffer(self._call(self._cuda.cudaMalloc(size)), shape, dtype)
+        buffer = _Buffer(self._call(self._cuda.cudaMalloc(size)), shape, dtype)
+        resources.callback(self._cuda.cudaFree, buffer.address)
+        return buffer
 
     def _call(self, result: tuple) -> Any:
         """What a function of CUDA returns beside its status."""
@@ -164,3 +188,7 @@ class TensorRtRunner(FileRunner):
         if status != self._cuda.cudaError_t.cudaSuccess:
             raise DeviceError(f"CUDA failed while {self.path} ran: {status.name}.")
         return values[0] if values else None
+
+    def _failure(self, what: str) -> DeviceError:
+        why = reason(self._logger.errors, "it does not say why")
+        return DeviceError(f"{what} {self.path}: {why}.")

@@ -167,7 +167,7 @@ def test_what_a_runtime_does_not_run_is_refused(folder, artefact, runtime, messa
         open_artefact(folder / artefact, runtime)
 
 
-@pytest.mark.parametrize("name", ["tftrt", "tensorrt"])
+@pytest.mark.parametrize("name", ["tftrt", "tensorrt", "tensorrt_rtx"])
 def test_networks_are_not_converted_for_nvidia_on_the_way(folder, name, monkeypatch):
     monkeypatch.setattr(artefacts, "check_runtime", lambda runtime: registry_runtime(name))
     with pytest.raises(ValueError, match=f"not converted for the runtime {name} on the way"):

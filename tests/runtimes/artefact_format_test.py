@@ -34,6 +34,17 @@ def test_the_manifest_of_another_graph_is_not_taken(folder):
     assert find_artefact(folder).metadata == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "format"), [("model.plan", "tensorrt"), ("model.rtx", "tensorrt_rtx")]
+)
+def test_engines_of_both_flavours_are_told_apart(name, format, tmp_path):
+    (tmp_path / name).write_bytes(b"engine")
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": format}))
+    artefact = find_artefact(tmp_path)
+    assert (artefact.format, artefact.path) == (format, tmp_path / name)
+    assert artefact.metadata == {"format": format}
+
+
 def test_a_saved_model_is_an_artefact_too(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"graph")
     artefact = find_artefact(tmp_path)

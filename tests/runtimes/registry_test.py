@@ -14,7 +14,7 @@ _EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
 
 def test_all_runtimes_are_known_by_name():
     assert {"keras", "saved_model", "xla", "onnxruntime", "openvino", "litert"} <= set(RUNTIMES)
-    assert {"tftrt", "tensorrt", "onnxruntime_cuda", "onnxruntime_tensorrt"} <= set(RUNTIMES)
+    assert {"tftrt", "tensorrt", "tensorrt_rtx", "onnxruntime_cuda"} <= set(RUNTIMES)
     assert all(name == runtime.name for name, runtime in RUNTIMES.items())
 
 
@@ -44,10 +44,18 @@ def test_what_is_not_installed_is_said_in_one_sentence(name, monkeypatch):
         check_runtime(name)
 
 
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
+def test_a_flavour_of_tensorrt_that_is_not_there_is_said(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RuntimeNotInstalledError, match=rf"^The runtime {name} needs .*pip install"):
+        check_runtime(name)
+
+
 def test_nothing_optional_is_imported_before_it_is_used():
     program = (
         "import sys; import keras_fasterseg.pipelines.artefacts; "
-        "names = {'onnx', 'onnxruntime', 'openvino', 'tf2onnx', 'ai_edge_litert', 'tensorrt'}; "
+        "names = {'onnx', 'onnxruntime', 'openvino', 'tf2onnx', 'ai_edge_litert', 'tensorrt', "
+        "'tensorrt_rtx', 'cuda'}; "
         "sys.exit(', '.join(sorted(names & set(sys.modules))) or 0)"
     )
     finished = subprocess.run(
