@@ -35,6 +35,8 @@ test-tftrt: .venv-tftrt/.ready
 	test -x .venv-tftrt/bin/python || $(PYTHON) -m venv .venv-tftrt
 	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" \
 		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
+	touch $@
+
 # Real engines of TensorRT-RTX, whose builder needs no GPU, in an environment of their own.
 test-rtx: .venv-rtx/.ready
 	.venv-rtx/bin/python -m pytest -n 0 -rA --log-level=INFO tests/environments/rtx
@@ -58,7 +60,7 @@ bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
 
 # The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
-PYTORCH := $(VENV)-pytorch
+PYTORCH := .venv-pytorch
 $(PYTORCH)/.ready:
 	$(PYTHON) -m venv $(PYTORCH)
 	$(PYTORCH)/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt \

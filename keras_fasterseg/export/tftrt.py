@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.export.manifest import check_target
+from keras_fasterseg.export.manifest import check_target, described_files
 from keras_fasterseg.export.static_signatures import check_input_shape, static_signatures
 from keras_fasterseg.export.tftrt_converter import (
     INT8,
@@ -111,6 +111,7 @@ def convert_saved_model(
             save_converted(converters, temporary)
         facts = {
             **metadata,
+            "format": "tftrt",
             "precision": PRECISIONS[precision.upper()],
             "input_size": list(size),
             "batch_size": batch_size,
@@ -127,7 +128,8 @@ def convert_saved_model(
                 "source_sha256": artefact_digest(source),
             },
         }
-        write_json(temporary / METADATA_FILE, {**facts, "files": file_digests(temporary)})
+        files = described_files(temporary, file_digests(temporary))
+        write_json(temporary / METADATA_FILE, {**facts, **files})
     return reports[CLASS_IDS_SIGNATURE]
 
 
