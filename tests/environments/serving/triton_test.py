@@ -115,9 +115,10 @@ def test_of_the_repository_as_it_is_triton_misses_the_backend_alone(exports, bac
     finished = subprocess.run(
         command, env=triton_environment(), capture_output=True, text=True, timeout=120
     )
-    errors = [line for line in finished.stderr.splitlines() if line.startswith("E")]
+    errors = [line for line in finished.stderr.splitlines() if f"load '{MODEL}'" in line]
     assert finished.returncode != 0
-    assert "unable to find backend library for backend 'onnxruntime'" in errors[0]
+    (error,) = errors
+    assert "unable to find backend library for backend 'onnxruntime'" in error
 
 
 def test_class_ids_equal_the_local_runners(client, onnx_runner):
