@@ -46,6 +46,24 @@ test-rtx: .venv-rtx/.ready
 	.venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-rtx.txt
 	touch $@
 
+# Real servers on 127.0.0.1: kserve and a PredictionService beside the clients, and Triton, whose
+# Python backend is linked to Debian's Python. kserve holds psutil back.
+SERVING := tests/environments/serving
+TRITON_PYTHON ?= /usr/bin/python3.11
+test-serving: .venv-serving/.ready .venv-triton/.ready
+	.venv-serving/bin/python -m pytest $(SERVING)
+
+.venv-serving/.ready: requirements.txt $(SERVING)/requirements.txt
+	test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements.txt -c <(grep -v ^psutil requirements.txt)
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check --no-deps tensorflow-serving-api==2.21.0
+	touch $@
+
+.venv-triton/.ready: $(SERVING)/requirements-triton.txt
+	test -x .venv-triton/bin/python || $(TRITON_PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements-triton.txt
+	touch $@
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
