@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.evaluation.evaluator import confusion_of
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner
