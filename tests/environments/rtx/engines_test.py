@@ -15,6 +15,7 @@ from onnxruntime import quantization
 
 from keras_fasterseg.export.tensorrt import build_engine
 from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
@@ -36,7 +37,7 @@ def onnx_file(tmp_path_factory) -> pathlib.Path:
     keras.utils.set_random_seed(0)
     network = FasterSegNetwork(load_preset("fasterseg_student"), 19)
     folder = tmp_path_factory.mktemp("student") / "onnx"
-    export_network(network, folder, format="onnx", input_size=SIZE, output="class_ids")
+    export_network(network, folder, settings=ExportSettings("onnx", input_size=SIZE))
     return folder / "model.onnx"
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from keras_fasterseg.pipelines.export import export_network
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
+from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
@@ -72,7 +73,8 @@ def exports(tmp_path_factory) -> Exports:
     _spread(network)
     made = Exports(*(folder / name for name in ("saved_model", "onnx", "tf_serving", "triton")))
     export_network(network, made.saved_model)
-    export_network(network, made.onnx, format="onnx", input_size=SIZE, output="both")
+    settings = ExportSettings("onnx", input_size=SIZE, output="both")
+    export_network(network, made.onnx, settings=settings)
     for export, repository, more in (
         (made.saved_model, made.tensorflow_serving, ["--warmup_size=96x160"]),
         (made.onnx, made.triton, []),
