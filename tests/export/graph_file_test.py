@@ -163,7 +163,7 @@ def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
 
 def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     path = export(model, tmp_path / "1")
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(FileExistsError, match="pass --overwrite"):
         export(model, path)
     export(model, path, overwrite=True, format="litert")
     assert {file.name for file in path.iterdir()} == {"model.tflite", "manifest.json"}
