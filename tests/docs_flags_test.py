@@ -12,8 +12,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"python -m tools\.([\w.]+)([^`\n]*)")
 _FLAG = re.compile(r"(?<![\w-])--(\w+)")
-# Of Bazel and pytest.
-_FOREIGN = {"override_repository", "pyargs", "test_env"}
+_FOREIGN = {
+    *("override_repository", "pyargs", "test_env"),  # of Bazel and pytest
+    *("gpus", "enable_batching", "model_base_path", "model_config_file", "model_name"),  # servers'
+}
 
 
 @functools.cache
