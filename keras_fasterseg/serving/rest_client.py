@@ -1,6 +1,5 @@
 """Asks TensorFlow Serving, or whoever speaks its REST protocol."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,9 @@ from keras_fasterseg.runtimes.saved_model_format import CLASS_IDS_SIGNATURE
 from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.http import HttpConnection
+from keras_fasterseg.serving.image_json import image_json
+
+_SIGNATURE = CLASS_IDS_SIGNATURE.encode()
 
 
 class RestClient(SegmentationClient):
@@ -33,10 +35,9 @@ class RestClient(SegmentationClient):
         self._path = f"/v1/models/{model}{version}:predict"
 
     def _predict(self, images: np.ndarray) -> Any:
-        body = {"signature_name": CLASS_IDS_SIGNATURE, "instances": images.tolist()}
         response = self._connection.post(
             self._path,
-            json.dumps(body, separators=(",", ":")).encode(),
+            b'{"signature_name":"%b","instances":%b}' % (_SIGNATURE, image_json(images)),
             {"Content-Type": "application/json"},
             self._timeout_s,
         )

@@ -4,6 +4,7 @@ python kserve_server.py FOLDER NAME PORT MAXIMUM_PIXELS
 """
 
 import asyncio
+import gc
 import sys
 from typing import Any
 
@@ -58,7 +59,10 @@ def main() -> None:
     folder, name, port, maximum_pixels = sys.argv[1:]
     rest_server.uvicorn.Config = LoopbackConfig
     server = kserve.ModelServer(http_port=int(port), enable_grpc=False)
-    server.start([SavedModel(folder, name, int(maximum_pixels))])
+    model = SavedModel(folder, name, int(maximum_pixels))
+    # Nested lists of a request would let the collector go through all of TensorFlow's objects.
+    gc.freeze()
+    server.start([model])
 
 
 if __name__ == "__main__":
