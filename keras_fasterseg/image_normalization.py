@@ -40,7 +40,9 @@ def normalize_images(images: Any, mean: np.ndarray, std: np.ndarray) -> Any:
     Returns:
         Float32 tensor of the shape of `images`; the mean colour is 0.
     """
-    return (ops.cast(images, "float32") / 255.0 - mean) / std
+    # Two operations an exported graph has to run in place of three.
+    scale = 1.0 / (255.0 * std.astype("float64"))
+    return (ops.cast(images, "float32") - 255.0 * mean) * scale.astype("float32")
 
 
 def _three_numbers(name: str, values: Sequence[float]) -> np.ndarray:

@@ -1,54 +1,53 @@
-"""Exports a trained network as an artefact that takes uint8 images."""
+"""Exports a trained network as an artefact that takes uint8 images, and proves that it is one."""
 
 from tools import command  # isort: skip
-
-import pathlib
 
 from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import export
+from keras_fasterseg.pipelines import export, settings
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string(
     "target", None, "Folder to write; TF Serving wants a number last: DIR/1.", required=True
 )
-FORMAT = flags.DEFINE_enum("format", export.FORMATS[0], export.FORMATS, "What to write.")
-INPUT_SIZE = flags.DEFINE(
-    settings_flags.SizeParser(),
-    "input_size",
-    None,
-    "Size of the images; a SavedModel takes all sizes, the other formats need one.",
-)
-BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 1, "Images a call; a SavedModel takes every number.", lower_bound=1
-)
-OUTPUT = flags.DEFINE_enum(
-    "output",
-    None,
-    export.OUTPUT_CHOICES,
-    "What the graph returns; unset: class_ids. A SavedModel always has both.",
-)
 DATASET = flags.DEFINE_enum(
-    "dataset", None, sorted(registry.SOURCES), "Names the classes; unset: they have no names."
+    "dataset",
+    None,
+    sorted(registry.SOURCES),
+    "Names the classes and, with --data_dir, has images to prove and calibrate the export by.",
 )
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
+TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is calibrated on.")
+VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
+settings_flags.define_settings(settings.ExportSettings)
+flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    target = export.export(
-        pathlib.Path(NETWORK.value),
-        pathlib.Path(TARGET.value),
-        registry.SOURCES[DATASET.value].class_names if DATASET.value else None,
-        overwrite=OVERWRITE.value,
-        format=FORMAT.value,
-        input_size=INPUT_SIZE.value,
-        batch_size=BATCH_SIZE.value,
-        output=OUTPUT.value,
+    settings.require(
+        DATA_DIR.value is None or DATASET.value is not None,
+        "--data_dir needs --dataset, which says what lies there.",
     )
-    name = "SavedModel" if FORMAT.value == export.FORMATS[0] else f"export ({FORMAT.value})"
-    print(f"The {name} is {target}")
+    source = None
+    if DATA_DIR.value is not None:
+        source = registry.load_source(DATASET.value, DATA_DIR.value)
+    proof = export.export(
+        NETWORK.value,
+        TARGET.value,
+        settings_flags.read_settings(settings.ExportSettings),
+        source,
+        class_names=registry.SOURCES[DATASET.value].class_names if DATASET.value else None,
+        train_split=TRAIN_SPLIT.value,
+        val_split=VAL_SPLIT.value,
+        overwrite=OVERWRITE.value,
+        command=command.line(),
+    )
+    print(f"The export is {TARGET.value}")
+    if proof is not None:
+        print(proof.sentence())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ RUNS = flags.DEFINE_list(
 BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Files that tools.benchmark wrote.")
 TABLES = flags.DEFINE_list("tables", [], "Workdirs with a latency table that was verified.")
 SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches, side by side.")
+EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports, with their proofs.")
 README = flags.DEFINE_string(
     "readme", "README.md", f"The document, with the lines {results.BEGIN} and {results.END}."
 )
@@ -22,7 +23,12 @@ README = flags.DEFINE_string(
 def main() -> None:
     print(
         results.update_document(
-            README.value, RUNS.value, BENCHMARKS.value, TABLES.value, SEARCHES.value
+            README.value,
+            RUNS.value,
+            BENCHMARKS.value,
+            TABLES.value,
+            SEARCHES.value,
+            EXPORTS.value,
         )
     )
     print(f"\nWritten into {README.value}")

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.runtimes.artefact_format import is_artefact_folder
+from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.runtimes.artefact_format import MANIFEST, is_artefact_folder
+from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, is_saved_model
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
 from keras_fasterseg.version import __version__
 
@@ -29,7 +31,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Classes, normalisation, precision and versions of an exported network, fit for JSON.
 
-    The digests of its files, under `files`, are added when they are written.
+    The digests of its files, under `files`, and their `bytes` are added when they are written.
 
     Args:
         graph: The network with its preprocessing.
@@ -61,6 +63,25 @@ def manifest(
     return _merged(facts, metadata or {})
 
 
+def described_files(folder: pathlib.Path, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What a manifest says of the files in `folder`: their `digests`, and their `bytes` in all."""
+    return {
+        "files": dict(digests),
+        "bytes": sum((folder / name).stat().st_size for name in digests),
+    }
+
+
+def extend_manifest(path: PathLike, facts: Mapping[str, Any]) -> None:
+    """Adds `facts` to the manifest of the exported network in the folder `path`.
+
+    Raises:
+        ValueError: `facts` are not fit for JSON or use a name that is there already.
+    """
+    path = pathlib.Path(path)
+    file = path / (METADATA_FILE if is_saved_model(path) else MANIFEST)
+    write_json(file, _merged(read_json(file), facts))
+
+
 def check_target(path: pathlib.Path, overwrite: bool) -> None:
     """Sees to it that `path` is free or holds an export of ours that may be replaced.
 
@@ -78,7 +99,7 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
 
 
 def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    clashes = sorted(set(metadata) & {*facts, "files"})
+    clashes = sorted(set(metadata) & {*facts, "files", "bytes"})
     if clashes:
         raise ValueError(
             f"`metadata` must not hold names that the export sets itself. Received: {clashes}"

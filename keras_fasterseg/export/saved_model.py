@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_fasterseg.export.manifest import check_target, manifest
+from keras_fasterseg.export.manifest import check_target, described_files, manifest
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
 from keras_fasterseg.runtimes.saved_model_format import (
@@ -71,12 +71,13 @@ def export_saved_model(
         graph,
         num_classes=num_classes,
         class_names=class_names,
-        of_format={"format": SAVED_MODEL, "signatures": signatures},
+        of_format={"format": SAVED_MODEL, "input_size": None, "signatures": signatures},
         metadata=metadata,
     )
     with atomic_path(path) as temporary:
         _write_graph(graph, temporary)
-        write_json(temporary / METADATA_FILE, {**facts, "files": file_digests(temporary)})
+        files = described_files(temporary, file_digests(temporary))
+        write_json(temporary / METADATA_FILE, {**facts, **files})
     return path
 
 

@@ -31,7 +31,8 @@ def pad_to_multiple(images: Any, multiple: int = SIZE_MULTIPLE) -> Any:
         raise ValueError(f"`multiple` must be at least 1. Received: multiple={multiple}")
     shape: Any = ops.shape(images)
     height, width = shape[1:3]
-    bottom, right = -height % multiple, -width % multiple
+    # Of positive numbers alone: other runtimes take the remainder of a negative one otherwise.
+    bottom, right = ((multiple - side % multiple) % multiple for side in (height, width))
     if isinstance(bottom, int) and isinstance(right, int) and bottom == right == 0:
         return images
     return ops.pad(images, ((0, 0), (0, bottom), (0, right), (0, 0)))

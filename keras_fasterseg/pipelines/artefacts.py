@@ -1,5 +1,6 @@
 """A runner for whatever names a network: an export, a trained network or a genotype."""
 
+import dataclasses
 import pathlib
 import tempfile
 import weakref
@@ -10,13 +11,10 @@ from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.pipelines.export import FORMATS, export_network
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
-from keras_fasterseg.pipelines.settings import require
+from keras_fasterseg.pipelines.settings import ExportSettings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
-    LITERT,
-    ONNX,
-    OPENVINO,
     SAVED_MODEL,
     TENSORRT,
     TENSORRT_RTX,
@@ -25,19 +23,9 @@ from keras_fasterseg.runtimes.artefact_format import (
 )
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
-from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime
+from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import preset_names
-
-# The runtime that an artefact is meant for.
-_OWN_RUNTIME = {
-    SAVED_MODEL: "saved_model",
-    ONNX: "onnxruntime",
-    OPENVINO: "openvino",
-    LITERT: "litert",
-    TENSORRT: "tensorrt",
-    TENSORRT_RTX: "tensorrt_rtx",
-}
 
 _ENGINES = (TENSORRT, TENSORRT_RTX)
 
@@ -85,7 +73,7 @@ def open_artefact(
         network = _network(artefact, num_classes)
         return _open_network(network, chosen, threads, input_size, batch_size, outputs)
     found = find_artefact(artefact)
-    chosen = check_runtime(runtime or _OWN_RUNTIME[found.format])
+    chosen = check_runtime(runtime or own_runtime(found.format).name)
     require(
         chosen.load is not None and found.format in chosen.formats,
         f"The runtime {chosen.name} runs {' and '.join(chosen.formats)}, and {found.path} is "
@@ -129,13 +117,15 @@ def _open_network(
         f"{'an engine' if target_format in _ENGINES else 'a SavedModel'} with its own tools and "
         "give that.",
     )
-    options = {}
+    settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:
-        options = {"input_size": input_size, "batch_size": batch_size, "output": outputs}
+        settings = dataclasses.replace(
+            settings, input_size=input_size, batch_size=batch_size, output=outputs
+        )
     folder = tempfile.TemporaryDirectory(prefix="keras_fasterseg.")
     try:
         path = pathlib.Path(folder.name) / "export"
-        export_network(network, path, format=target_format, **options)
+        export_network(network, path, settings=settings)
         runner = runtime.load(path, threads)
     except BaseException:
         folder.cleanup()

@@ -10,7 +10,6 @@ from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
-from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.results import COMPARISON
 from keras_fasterseg.pipelines.run import Run
 from keras_fasterseg.pipelines.run_all import describe_network, run_all
@@ -95,7 +94,7 @@ def _measure(folder: pathlib.Path, run: Run, settings: BenchmarkSettings) -> Non
     for each in CONTESTANTS:
         target = folder / each.stage / "1"
         network = run.path / each.stage / "network.keras"
-        export(network, target, run.source.class_names, overwrite=True)
+        run.export_proven(network, target)
         result = evaluate(target, run.source, run.data.val_split)
         logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
         write_json(folder / f"{each.stage}.json", result.to_json())

@@ -1,62 +1,106 @@
-"""Job: a trained network as an artefact that takes uint8 images."""
+"""Job: a trained network as an artefact that takes uint8 images, and the proof that it is one."""
 
+import dataclasses
 import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 import keras
+import numpy as np
+from absl import logging
 
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.export.graph_file import (
+    OUTPUTS,
+    PRECISIONS,
+    CalibrationImages,
+    export_graph_file,
+)
+from keras_fasterseg.export.manifest import check_target, extend_manifest
+from keras_fasterseg.export.proof import Proof, check_proof, prove
 from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.export.static_graph import OUTPUTS, STATIC_FORMATS, export_static_graph
-from keras_fasterseg.pipelines.settings import require
+from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images
+from keras_fasterseg.pipelines.settings import ExportSettings, check_settings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
-from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL, find_artefact
+from keras_fasterseg.runtimes.keras_runner import KerasRunner
+from keras_fasterseg.runtimes.registry import own_runtime
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
-FORMATS = (SAVED_MODEL, *STATIC_FORMATS)
+FORMATS = (SAVED_MODEL, *PRECISIONS)
 OUTPUT_CHOICES = tuple(OUTPUTS)
 
 
 def export(
-    network: pathlib.Path,
-    target: pathlib.Path,
-    class_names: tuple[str, ...] | None = None,
-    overwrite: bool = False,
+    network: PathLike,
+    target: PathLike,
+    settings: ExportSettings | None = None,
+    source: SegmentationSource | None = None,
     *,
-    format: str = SAVED_MODEL,
-    input_size: tuple[int, int] | None = None,
-    batch_size: int = 1,
-    output: str | None = None,
-) -> pathlib.Path:
-    """Exports `network.keras` to the folder `target`.
+    class_names: tuple[str, ...] | None = None,
+    train_split: str = "train",
+    val_split: str = "val",
+    overwrite: bool = False,
+    command: str | None = None,
+    progress: bool = True,
+) -> Proof | None:
+    """Exports `network.keras` to the folder `target` and proves that it answers alike.
+
+    The proof, the genotype, sizes, digests, versions and the command are in the export's manifest.
+    An export that fails its proof is not written.
 
     Args:
         network: The trained network.
         target: For a SavedModel it had best end in a number, as TF Serving wants.
-        class_names: A name for every class.
+        settings: What to write and how to prove it.
+        source: The data set, which names the classes and has images to prove and calibrate by.
+        class_names: A name for every class where there is no data set.
+        train_split: Its split for calibration.
+        val_split: Its split for the proof.
         overwrite: Whether an export that is there already is replaced.
-        format: One of `FORMATS`.
-        input_size: Height and width of the images; a SavedModel takes all sizes.
-        batch_size: Images a call, likewise.
-        output: `class_ids` (None means it), `logits` or `both`; a SavedModel always has both.
+        command: The command line, for the record.
+        progress: Whether to show progress bars.
+
+    Returns:
+        The proof; None if no images were asked for.
 
     Raises:
         FileNotFoundError: There is no such network.
         FileExistsError: The target exists.
-        ValueError: The file is not a network of this package, there are too few class names, or an
-            option does not go with the format.
+        ValueError: The file is not a network of this package, the data set has other classes, an
+            option does not go with the format, or the export is not good enough.
     """
-    _check(format, input_size, batch_size, output)
-    return export_network(
-        load_network(network),
-        target,
-        class_names,
-        overwrite,
-        format=format,
-        input_size=input_size,
-        batch_size=batch_size,
-        output=output,
-    )
+    settings = settings or ExportSettings()
+    target = pathlib.Path(target)
+    _check(settings)
+    check_target(target, overwrite)
+    trained = load_network(pathlib.Path(network))
+    if source is not None:
+        require(
+            source.num_classes == trained.num_classes,
+            f"The network tells {trained.num_classes} classes apart, and {source.name} has "
+            f"{source.num_classes}; name the data set that it was trained on.",
+        )
+    names = class_names if source is None else source.class_names
+    calibration = None
+    if settings.precision == "int8":
+        calibration = _calibration(settings, source, train_split, progress)
+    with atomic_path(target) as temporary:
+        export_network(trained, temporary, names, settings=settings, calibration=calibration)
+        proof = None
+        if settings.proof_images:
+            proof = _proof(trained, temporary, settings, source, val_split, progress)
+            check_proof(proof, settings.precision, settings.allow_accuracy_drop)
+            extend_manifest(temporary, {"proof": proof.to_json()})
+        else:
+            logging.warning("Nothing shows that the export answers as the network does.")
+        if command is not None:
+            extend_manifest(temporary, {"command": command})
+    return proof
 
 
 def export_network(
@@ -65,57 +109,117 @@ def export_network(
     class_names: tuple[str, ...] | None = None,
     overwrite: bool = False,
     *,
-    format: str = SAVED_MODEL,
-    input_size: tuple[int, int] | None = None,
-    batch_size: int = 1,
-    output: str | None = None,
+    settings: ExportSettings | None = None,
+    calibration: CalibrationImages | None = None,
 ) -> pathlib.Path:
-    """What `export` does, for a network in memory."""
-    _check(format, input_size, batch_size, output)
+    """Writes what `export` writes, of a network in memory and without a proof."""
+    settings = settings or ExportSettings()
+    _check(settings)
     model: keras.Model = network.without_auxiliary_heads()
-    metadata = {"genotype": network.genotype.to_json()}
-    if input_size is None:
-        return export_saved_model(
-            model,
-            target,
-            num_classes=network.num_classes,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
-            class_names=class_names,
-            metadata=metadata,
-            overwrite=overwrite,
-        )
-    return export_static_graph(
+    common: dict[str, Any] = {
+        "num_classes": network.num_classes,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "class_names": class_names,
+        "metadata": {"genotype": network.genotype.to_json()},
+        "overwrite": overwrite,
+    }
+    if settings.format == SAVED_MODEL:
+        return export_saved_model(model, target, **common)
+    return export_graph_file(
         model,
         target,
-        format=format,
-        input_size=input_size,
-        batch_size=batch_size,
-        outputs=output or CLASS_IDS,
-        num_classes=network.num_classes,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        class_names=class_names,
-        metadata=metadata,
-        overwrite=overwrite,
+        format=settings.format,
+        input_size=settings.input_size,
+        batch_size=settings.batch_size,
+        outputs=settings.output or CLASS_IDS,
+        precision=settings.precision,
+        calibration=calibration,
+        **common,
     )
 
 
-def _check(
-    format: str, input_size: tuple[int, int] | None, batch_size: int, output: str | None
-) -> None:
-    require(
-        format in FORMATS,
-        f"There is no format {format!r} to export to; choose one of {', '.join(FORMATS)}.",
-    )
-    if format == SAVED_MODEL:
-        require(
-            input_size is None and batch_size == 1 and output in (None, "both"),
-            "A SavedModel takes images of every size and has both outputs; leave --input_size, "
-            f"--batch_size and --output unset or choose one of {', '.join(STATIC_FORMATS)}.",
-        )
+def _check(settings: ExportSettings) -> None:
+    check_settings(settings)
+    if settings.format != SAVED_MODEL:
         return
     require(
-        input_size is not None,
-        f"The format {format} is made for one size of images; give --input_size=HEIGHTxWIDTH.",
+        (settings.input_size, settings.batch_size) == (None, 1)
+        and settings.output in (None, "both"),
+        "A SavedModel takes images of every size and has both outputs; leave --input_size, "
+        f"--batch_size and --output unset or choose one of {', '.join(PRECISIONS)}.",
     )
+    require(
+        settings.precision == "fp32",
+        "A SavedModel computes in fp32; for other precisions choose one of "
+        f"{', '.join(PRECISIONS)}. Received: --precision={settings.precision}",
+    )
+
+
+def _calibration(
+    settings: ExportSettings, source: SegmentationSource | None, split: str, progress: bool
+) -> CalibrationImages:
+    if source is None:
+        raise ValueError(
+            "int8 is calibrated on real images, and there are none; name the data set with "
+            "--dataset and --data_dir."
+        )
+    images = [
+        _batch(image, settings.batch_size)
+        for image, _ in labelled_images(
+            source, split, settings.calibration_images, settings.input_size
+        )
+    ]
+    return CalibrationImages(images, settings.calibration_method, progress)
+
+
+def _proof(
+    network: FasterSegNetwork,
+    path: pathlib.Path,
+    settings: ExportSettings,
+    source: SegmentationSource | None,
+    split: str,
+    progress: bool,
+) -> Proof:
+    model = network.without_auxiliary_heads()
+    count, size = settings.proof_images, settings.input_size
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        twin = _logits_twin(network, settings, pathlib.Path(folder) / "logits")
+        if source is None:
+            of, samples = "drawn street scenes", drawn_images(count, size)
+        else:
+            of, samples = f"{source.name} {split}", labelled_images(source, split, count, size)
+        return prove(
+            _open(path),
+            KerasRunner(model, IMAGENET_MEAN, IMAGENET_STD),
+            _batches(samples, settings.batch_size),
+            of=of,
+            num_classes=network.num_classes,
+            logits_runner=None if twin is None else _open(twin),
+            progress=progress,
+        )
+
+
+def _logits_twin(
+    network: FasterSegNetwork, settings: ExportSettings, path: pathlib.Path
+) -> pathlib.Path | None:
+    """The same export with logits, where it has none itself; int8 is judged by labels alone."""
+    has_logits = settings.format == SAVED_MODEL or settings.output in (LOGITS, "both")
+    if has_logits or settings.precision == "int8":
+        return None
+    return export_network(network, path, settings=dataclasses.replace(settings, output=LOGITS))
+
+
+def _open(path: pathlib.Path) -> Any:
+    artefact = find_artefact(path)
+    return own_runtime(artefact.format).load(artefact.path, None)
+
+
+def _batches(samples: Any, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    for image, labels in samples:
+        yield _batch(image, batch_size), None if labels is None else _batch(labels, batch_size)
+
+
+def _batch(array: np.ndarray, batch_size: int) -> np.ndarray:
+    """A batch of one array so many times, which a graph of that batch size takes."""
+    return np.repeat(array[None], batch_size, axis=0)

@@ -9,6 +9,7 @@ import tabulate
 
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.files import PathLike, read_json, write_text
+from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.pipelines.search_results import search_markdown
 from keras_fasterseg.pipelines.speed_results import benchmark_markdown, verification_markdown
 
@@ -79,6 +80,7 @@ def update_document(
     benchmarks: Sequence[PathLike] = (),
     tables: Sequence[PathLike] = (),
     searches: Sequence[PathLike] = (),
+    exports: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns them.
 
@@ -88,13 +90,14 @@ def update_document(
         benchmarks: Files of `tools.benchmark`, each with a table of its own.
         tables: Folders of runs with a verified latency table; they share one table of results.
         searches: Folders of runs with a search; likewise.
+        exports: Folders of exports; likewise.
 
     Raises:
         FileNotFoundError: The document, or results, are not there.
         ValueError: There is nothing to show, a file of results is not whole, or the document has
             not its two markers.
     """
-    if not (workdirs or benchmarks or tables or searches):
+    if not (workdirs or benchmarks or tables or searches or exports):
         raise ValueError("There is no run to show; name at least one workdir.")
     path = pathlib.Path(document)
     if not path.is_file():
@@ -104,6 +107,7 @@ def update_document(
     parts += [benchmark_markdown(file) for file in benchmarks]
     parts += [verification_markdown(tables)] if tables else []
     parts += [search_markdown(searches, benchmarks)] if searches else []
+    parts += [export_markdown(exports, benchmarks)] if exports else []
     results = "\n\n".join(parts)
     write_text(path, between_markers(text, results, str(path)))
     return results

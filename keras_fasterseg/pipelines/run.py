@@ -21,6 +21,7 @@ from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
+    ExportSettings,
     LatencySettings,
     PretrainSettings,
     SearchSettings,
@@ -32,6 +33,8 @@ from keras_fasterseg.pipelines.train import MODEL, check_training, train
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 
+# All of them are scored next, by the SavedModel.
+PROOF_IMAGES = 4
 STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
 
 
@@ -227,12 +230,24 @@ class Run:
         def run(folder: pathlib.Path) -> None:
             for role in (TEACHER, STUDENT):
                 target = folder / role / "1"
-                export(self.network(role), target, source.class_names, overwrite=True)
+                self.export_proven(self.network(role), target)
                 result = evaluate(target, source, self.data.val_split)
                 logging.info("%s: mIoU %.4f by the SavedModel", role, result.miou)
                 write_json(folder / f"{role}.json", result.to_json())
 
         return self.workdir.stage("export", depends, run)
+
+    def export_proven(self, network: pathlib.Path, target: pathlib.Path) -> None:
+        """Exports a trained network as a SavedModel, proven on a few images of the run's data."""
+        settings = ExportSettings(proof_images=PROOF_IMAGES)
+        export(
+            network,
+            target,
+            settings,
+            self.source,
+            val_split=self.data.val_split,
+            overwrite=True,
+        )
 
     def benchmark(self, settings: BenchmarkSettings) -> pathlib.Path:
         """Measures both SavedModels into `benchmark/{teacher,student}.json`; returns the folder.

@@ -77,6 +77,11 @@ def check_runtime(name: str) -> Runtime:
     return runtime
 
 
+def own_runtime(format: str) -> Runtime:
+    """The runtime that artefacts of `format`, an export's, are meant for."""
+    return next(each for each in RUNTIMES.values() if each.formats[0] == format)
+
+
 def _saved_model(path: PathLike, threads: int | None) -> Runner:
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 

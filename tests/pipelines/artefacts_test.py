@@ -10,6 +10,7 @@ from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines import artefacts
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.stand_in import assert_same_classes, random_images
@@ -43,7 +44,8 @@ def folder(network, tmp_path_factory):
     export_network(network, folder / "saved_model")
     for format in OWN_RUNTIMES:
         pytest.importorskip(OWN_RUNTIMES[format].replace("litert", "tensorflow"))
-        export_network(network, folder / format, format=format, input_size=SIZE, output="both")
+        settings = ExportSettings(format, input_size=SIZE, output="both")
+        export_network(network, folder / format, settings=settings)
     return folder
 
 
@@ -80,7 +82,8 @@ def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
     )
     genotype = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(32, cells),))
     network, size = FasterSegNetwork(genotype, 3), (224, 480)
-    export_network(network, tmp_path / "export", format=FORMATS[runtime], input_size=size)
+    settings = ExportSettings(FORMATS[runtime], input_size=size)
+    export_network(network, tmp_path / "export", settings=settings)
     images = random_images(1, *size)
     keras_runner = KerasRunner(network, IMAGENET_MEAN, IMAGENET_STD)
     expected = keras_runner.logits(images)

@@ -1,12 +1,39 @@
-"""Which options go with which format; what is written is tested beside the writers."""
+"""Which options go with which format, and the proof; what is written is tested with the writers."""
 
+import json
 import pathlib
 
+import numpy as np
 import pytest
 
+from keras_fasterseg.data.camvid import CamVid
+from keras_fasterseg.export import proof as proof_module
+from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines.export import FORMATS, export
+from keras_fasterseg.pipelines.settings import ExportSettings
+from keras_fasterseg.runtimes.artefact_format import find_artefact
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from tests.shared import shared_path
 
 NOWHERE = pathlib.Path("gone.keras")
+CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv_downup", 1, 1.0))
+GENOTYPE = Genotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
+SIZE = (96, 128)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    network = FasterSegNetwork(GENOTYPE, 11)
+    generator = np.random.default_rng(0)
+    network.set_weights([generator.uniform(-0.5, 0.5, w.shape) ** 2 for w in network.weights])
+    network.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def camvid():
+    return CamVid(shared_path("camvid"))
 
 
 def test_the_formats():
@@ -16,19 +43,99 @@ def test_the_formats():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "coreml"}, "no format 'coreml' to export to; choose one of saved_model, onnx"),
+        ({"format": "coreml"}, "format must be one of saved_model, onnx"),
+        ({"precision": "fp8"}, "precision must be one of fp32, fp16, int8"),
         ({"input_size": (64, 64)}, "takes images of every size.*leave --input_size"),
         ({"batch_size": 2}, "takes images of every size"),
         ({"output": "logits"}, "has both outputs"),
-        ({"format": "onnx"}, "made for one size of images; give --input_size=HEIGHTxWIDTH"),
+        ({"precision": "fp16"}, "SavedModel computes in fp32.*--precision=fp16"),
+        ({"format": "onnx", "input_size": (16, 64)}, "input_size must be at least 32"),
     ],
 )
 def test_options_that_do_not_go_with_the_format_are_refused_at_once(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
-        export(NOWHERE, tmp_path / "1", **options)
+        export(NOWHERE, tmp_path / "1", ExportSettings(**options))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"gone\.keras"):
         export(NOWHERE, tmp_path / "1")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ExportSettings(proof_images=2),
+        ExportSettings("onnx", input_size=SIZE, proof_images=2),
+        ExportSettings("onnx", proof_images=2),
+        ExportSettings("openvino", input_size=SIZE, batch_size=2, proof_images=2),
+        ExportSettings("litert", input_size=SIZE, output="both", proof_images=2),
+    ],
+    ids=["saved_model", "onnx", "onnx_of_any_size", "openvino_batch", "litert_both"],
+)
+def test_the_proof_is_in_the_manifest(network, camvid, tmp_path, settings):
+    proof = export(network, tmp_path / "1", settings, camvid, command="the command", progress=False)
+    metadata = find_artefact(tmp_path / "1").metadata
+    assert metadata["proof"] == proof.to_json()
+    assert metadata["command"] == "the command"
+    assert metadata["genotype"]["id"] == GENOTYPE.id
+    assert metadata["class_names"] == list(camvid.class_names)
+    assert proof.images == 2 * settings.batch_size
+    assert proof.of == "camvid val"
+    assert proof.equal_labels >= 0.9999
+    # The order in which float32 products are added up.
+    assert proof.logits_difference <= 1e-5 * proof.logits_size
+    assert proof.miou == pytest.approx(proof.miou_keras, abs=1e-4)
+    # The digest is of what was proven.
+    files = metadata["files"]
+    assert find_artefact(tmp_path / "1").digest()
+    assert files
+
+
+def test_without_a_data_set_scenes_are_drawn(network, tmp_path):
+    settings = ExportSettings(proof_images=1)
+    proof = export(network, tmp_path / "1", settings, progress=False)
+    assert (proof.of, proof.images, proof.miou) == ("drawn street scenes", 1, None)
+    assert export(network, tmp_path / "2", ExportSettings(proof_images=0)) is None
+    assert "proof" not in find_artefact(tmp_path / "2").metadata
+
+
+def test_int8_of_real_images(network, camvid, tmp_path):
+    settings = ExportSettings(
+        "onnx",
+        "int8",
+        SIZE,
+        calibration_images=4,
+        calibration_method="minmax",
+        proof_images=2,
+        allow_accuracy_drop=True,
+    )
+    proof = export(network, tmp_path / "1", settings, camvid, progress=False)
+    metadata = json.loads((tmp_path / "1" / "manifest.json").read_text())
+    assert metadata["precision"] == "int8"
+    assert metadata["quantization"]["images"] == 3
+    assert proof.logits_difference is None
+    assert proof.equal_labels > 0.8
+    with pytest.raises(ValueError, match="calibrated on real images, and there are none"):
+        export(network, tmp_path / "2", settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_an_export_that_fails_its_proof_is_not_written(network, camvid, tmp_path, monkeypatch):
+    settings = ExportSettings(proof_images=1)
+    export(network, tmp_path / "1", settings, camvid, progress=False)
+    before = find_artefact(tmp_path / "1").digest()
+    monkeypatch.setattr(proof_module, "MINIMUM_EQUAL_LABELS", {"fp32": 1.01})
+    for target in ("1", "2"):
+        with pytest.raises(ValueError, match=r"The export is not the network: 100\.0000 %"):
+            export(network, tmp_path / target, settings, camvid, overwrite=True, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert find_artefact(tmp_path / "1").digest() == before
+
+
+def test_another_data_set_is_refused(tmp_path, network, camvid, monkeypatch):
+    monkeypatch.setattr(type(camvid), "class_names", camvid.class_names[:-1])
+    with pytest.raises(ValueError, match="tells 11 classes apart, and camvid has 10"):
+        export(network, tmp_path / "1", source=camvid)
+    assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,8 @@ import tempfile
 import numpy as np
 import pytest
 
+from keras_fasterseg.export.graph_file import export_graph_file
 from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.export.static_graph import export_static_graph
 from keras_fasterseg.runtimes.base import Runner
 from tests.stand_in import (
     MEAN,
@@ -49,7 +49,7 @@ def export(
     options = {"num_classes": NUM_CLASSES, "mean": MEAN, "std": STD}
     if format == "saved_model":
         return export_saved_model(network(), path, **options)
-    return export_static_graph(
+    return export_graph_file(
         network(),
         path,
         format=format,

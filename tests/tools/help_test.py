@@ -25,11 +25,8 @@ TOOLS = {
     ),
     "evaluate": (["artefact", "split", "output"], [DATA]),
     "export": (
-        [
-            *("network", "target", "overwrite", "dataset"),
-            *("format", "input_size", "batch_size", "output"),
-        ],
-        [],
+        ["network", "target", "overwrite", "dataset", "data_dir", "train_split", "val_split"],
+        [(settings.ExportSettings, "")],
     ),
     "benchmark": (
         ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
@@ -51,7 +48,7 @@ TOOLS = {
         [SUPERNET],
     ),
     "build_file": (["root"], []),
-    "results": (["runs", "readme", "benchmarks", "tables", "searches"], []),
+    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports"], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],
         [

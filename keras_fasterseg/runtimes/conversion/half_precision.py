@@ -1,9 +1,6 @@
 """From an ONNX model in float32 to one that computes in float16."""
 
-import contextlib
 import graphlib
-import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.runtimes.optional_import import optional_import
@@ -36,8 +33,7 @@ def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     if computes_in_half(model):
         raise ValueError("The ONNX model computes in float16 already; convert the float32 one.")
-    with _search_path_kept():
-        converter = optional_import("onnxruntime.transformers.float16", _EXTRA, _PURPOSE)
+    converter = optional_import("onnxruntime.transformers.float16", _EXTRA, _PURPOSE)
     model = _prepared(model, onnx)
     kept = sorted(_before_convolutions(model.graph))
     # The default list holds operators that had no kernel for float16 years ago; ours has.
@@ -62,16 +58,6 @@ def computes_in_half(model: "onnx.ModelProto") -> bool:
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     kind = onnx.TensorProto.FLOAT16
     return any(tensor.data_type == kind for tensor in model.graph.initializer)
-
-
-@contextlib.contextmanager
-def _search_path_kept() -> Iterator[None]:
-    """Undoes what an import does to `sys.path`: this one offers `benchmark` to everybody."""
-    before = list(sys.path)
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 def _prepared(model: Any, onnx: Any) -> Any:

@@ -11,13 +11,15 @@ SIGNATURE = "serving_default"
 """The signature of the model, by which inputs and outputs are addressed with their names."""
 
 
-def litert_model(function: Any) -> bytes:
+def litert_model(function: Any, half_weights: bool = False) -> bytes:
     """The LiteRT model (a flatbuffer) that computes what `function` computes, in its precision.
 
     Args:
         function: A `tf.types.experimental.ConcreteFunction` of static shapes that returns a
             dictionary of tensors; names of inputs and outputs are kept in the signature
             `serving_default`.
+        half_weights: Whether weights are kept in float16, half as large; the CPU computes in
+            float32 all the same.
 
     Raises:
         ValueError: The function has an operation that LiteRT has not, or its outputs have no names.
@@ -27,6 +29,9 @@ def litert_model(function: Any) -> bytes:
     owner = tf.Module()
     owner.held = list(function.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+    if half_weights:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
     try:
         return converter.convert()
     except ConverterError as error:

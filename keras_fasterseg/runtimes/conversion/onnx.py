@@ -1,5 +1,6 @@
 """From a traced TensorFlow function to an ONNX model."""
 
+import collections
 import contextlib
 import logging
 from collections.abc import Iterator
@@ -43,9 +44,10 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     names = output_names(function)
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     convert = optional_import("tf2onnx.convert", _EXTRA, _PURPOSE)
-    with _quiet("tf2onnx"):
+    with quiet_logger("tf2onnx"):
         model, _ = convert.from_function(_Traced(function), input_signature=(), opset=opset)
     _round_sizes_up(model, onnx)
+    _join_casts(model)
     received = [output.name for output in model.graph.output]
     if sorted(received) != sorted(names):
         raise ValueError(
@@ -97,6 +99,20 @@ def _round_sizes_up(model: Any, onnx: Any) -> None:
     del model.graph.value_info[:]
 
 
+def _join_casts(model: Any) -> None:
+    """Casts what an argmax gives in one step where there are two: small whole numbers fit all."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    uses = collections.Counter(name for node in model.graph.node for name in node.input)
+    for node in [each for each in model.graph.node if each.op_type == "Cast"]:
+        first = makers.get(node.input[0])
+        if first is None or first.op_type != "Cast" or uses[first.output[0]] > 1:
+            continue
+        source = makers.get(first.input[0])
+        if source is not None and source.op_type == "ArgMax":
+            node.input[0] = first.input[0]
+            model.graph.node.remove(first)
+
+
 class _Traced:
     """A concrete function in the place of a `tf.function`, which is what tf2onnx asks for."""
 
@@ -108,8 +124,8 @@ class _Traced:
 
 
 @contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Lets the logger of that name report errors only."""
+def quiet_logger(name: str | None = None) -> Iterator[None]:
+    """Lets the logger of that name, the root without one, report errors only."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

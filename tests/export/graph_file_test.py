@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.static_graph import export_static_graph
+from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.runtimes.registry import RUNTIMES
 from tests.stand_in import (
     MEAN,
@@ -38,7 +38,7 @@ def export(model, path, **arguments):
         "mean": MEAN,
         "std": STD,
     }
-    return export_static_graph(model, path, **{**defaults, **arguments})
+    return export_graph_file(model, path, **{**defaults, **arguments})
 
 
 @pytest.mark.parametrize("format", _FILES)
@@ -97,6 +97,58 @@ def test_onnx_has_one_argmax_and_nothing_around_sizes_that_fit(model, tmp_path):
     assert inputs == {"images": [1, 32, 64, 3]}
 
 
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_sizes_can_be_free(model, tmp_path, format):
+    path = export(model, tmp_path / "1", format=format, input_size=None, outputs="both")
+    assert json.loads((path / "manifest.json").read_text())["input_size"] is None
+    pytest.importorskip("onnxruntime")
+    runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
+    assert runner.input_size is None
+    # 480 / 32 = 15 halves to 7 and comes back; the others are padded.
+    for size in ((64, 480), (70, 90), (33, 64)):
+        images = random_images(1, *size)
+        expected = expected_logits(model, images)
+        np.testing.assert_allclose(runner.logits(images), expected, atol=1e-5)
+        assert_same_classes(runner(images), expected)
+
+
+@pytest.mark.parametrize("format", _FILES)
+def test_half_precision(model, tmp_path, format):
+    sizes = {}
+    for precision in ("fp32", "fp16"):
+        path = export(
+            model, tmp_path / precision, format=format, outputs="both", precision=precision
+        )
+        sizes[precision] = sum(file.stat().st_size for file in path.iterdir())
+    assert sizes["fp16"] < sizes["fp32"]
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["precision"] == "float16"
+    pytest.importorskip("onnxruntime")
+    runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
+    assert runner.describe()["precision"] == "float16"
+    images = random_images(1, 32, 64)
+    expected = expected_logits(model, images)
+    # Eight times the rounding of a float16, for a few layers.
+    noise = 8 * 2.0**-11 * np.abs(expected).max()
+    np.testing.assert_allclose(runner.logits(images), expected, atol=noise)
+    assert_same_classes(runner(images), expected, noise=noise)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
+    pytest.importorskip("onnxruntime")
+    calibration = CalibrationImages([random_images(1, 32, 64)] * 4, "minmax", progress=False)
+    path = export(model, tmp_path / "1", format=format, precision="int8", calibration=calibration)
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["precision"] == "int8"
+    assert manifest["quantization"]["images"] == 3
+    assert manifest["quantization"]["method"] == "minmax"
+    runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
+    images = random_images(1, 32, 64)
+    agreement = np.mean(runner(images) == expected_logits(model, images).argmax(axis=-1))
+    assert agreement > 0.8
+
+
 def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     path = export(model, tmp_path / "1")
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
@@ -112,6 +164,9 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"format": "litert", "input_size": None}, "LiteRT needs to know the size"),
+        ({"format": "litert", "precision": "int8"}, "can be had in fp32, fp16"),
+        ({"precision": "int8"}, "calibrated on real images, and there are none"),
         ({"format": "coreml"}, "onnx, openvino, litert. Received: format='coreml'"),
         ({"input_size": (31, 64)}, r"at least 32. Received: input_size=\(31, 64\)"),
         ({"batch_size": 0}, "batch_size=0"),

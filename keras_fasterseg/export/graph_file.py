@@ -1,0 +1,257 @@
+"""Writes a network as a file with its graph, for ONNX Runtime, OpenVINO or LiteRT."""
+
+import dataclasses
+import pathlib
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.export.manifest import check_target, described_files, manifest
+from keras_fasterseg.files import PathLike, atomic_path, write_json
+from keras_fasterseg.runtimes.artefact_format import (
+    GRAPH_FILES,
+    LITERT,
+    MANIFEST,
+    ONNX,
+    OPENVINO,
+    graph_digests,
+)
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, MINIMUM_SIZE, ServingGraph
+
+OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
+"""What can be asked for, and the outputs that the graph has then."""
+
+PRECISIONS = {
+    ONNX: ("fp32", "fp16", "int8"),
+    OPENVINO: ("fp32", "fp16", "int8"),
+    LITERT: ("fp32", "fp16"),
+}
+"""By format, in what a graph can compute."""
+
+_PACKAGES = {
+    ONNX: ("tf2onnx", "onnx", "onnxslim"),
+    OPENVINO: ("tf2onnx", "onnx", "onnxslim", "openvino"),
+    LITERT: (),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationImages:
+    """What an int8 graph is made with.
+
+    Attributes:
+        images: Real images, uint8 `(batch, height, width, 3)`, of the graph's own sizes.
+        method: How ranges are found, one of `quantization.METHODS`.
+        progress: Whether to show progress bars.
+    """
+
+    images: Sequence[np.ndarray]
+    method: str = "percentile"
+    progress: bool = True
+
+
+def export_graph_file(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    format: str,
+    input_size: tuple[int, int] | None,
+    batch_size: int = 1,
+    outputs: str = CLASS_IDS,
+    precision: str = "fp32",
+    calibration: CalibrationImages | None = None,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    class_names: Sequence[str] | None = None,
+    metadata: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
+    """Exports `model` with its preprocessing, padding and argmax.
+
+    The graph has the input `images`, uint8 `(batch, height, width, 3)`, and the outputs
+    `class_ids`, uint8 `(batch, height, width)`, and `logits`, float32
+    `(batch, height, width, num_classes)`, whatever it computes in. At multiples of 32 it neither
+    pads nor crops. `manifest.json` beside it says what `assets.extra/metadata.json` of a SavedModel
+    says.
+
+    Args:
+        model: Maps normalised images to logits, see `ServingGraph`.
+        path: The folder to write.
+        format: `onnx` (`model.onnx`), `openvino` (`model.xml`, `model.bin`) or `litert`
+            (`model.tflite`).
+        input_size: Height and width of the images, each at least 32; None leaves both free, which
+            LiteRT does not know and int8 cannot be calibrated for.
+        batch_size: Images a call.
+        outputs: `class_ids`, `logits` or `both`, which share one run of the network.
+        precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. OpenVINO and LiteRT keep weights in
+            float16 and compute in what the device has.
+        calibration: For `int8`, which must have the output `class_ids`.
+        num_classes: Number of classes of the logits, at most 255.
+        mean: Mean of the three channels, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, of images scaled to [0, 1].
+        class_names: A name for every class, in the order of the logits.
+        metadata: Further facts for the manifest, such as `genotype`; fit for JSON.
+        overwrite: Whether an exported network that is already at `path` is replaced.
+
+    Returns:
+        `path`, where either the whole export is or what had been there before.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is off, or it is something else than an
+            exported network, which is never replaced.
+        RuntimeNotInstalledError: What converts to this format is not installed.
+        ValueError: See `export_saved_model`; or a size, the format, the precision or the outputs
+            are out of their range, or do not go with one another.
+    """
+    path = pathlib.Path(path)
+    _check_format(format, precision)
+    _check_interface(format, input_size, batch_size, outputs)
+    _check_calibration(precision, calibration, input_size, outputs)
+    check_target(path, overwrite)
+    graph = ServingGraph(model, mean=mean, std=std, num_classes=num_classes)
+    names = OUTPUTS[outputs]
+    facts = manifest(
+        graph,
+        num_classes=num_classes,
+        class_names=class_names,
+        of_format={
+            "format": format,
+            "input_size": None if input_size is None else list(input_size),
+            "batch_size": batch_size,
+            "outputs": list(names),
+        },
+        metadata=metadata,
+        packages=(*_PACKAGES[format], *(["onnxruntime"] if precision == "int8" else [])),
+    )
+    function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
+    sizes = input_size or (None, None)
+    specification = tf.TensorSpec((batch_size, *sizes, 3), tf.uint8, name=INPUT_NAME)
+    traced = function.get_concrete_function(specification)
+    with atomic_path(path) as temporary:
+        temporary.mkdir()
+        file = temporary / GRAPH_FILES[format]
+        facts |= _write(traced, file, format, precision, calibration)
+        write_json(
+            temporary / MANIFEST, {**facts, **described_files(temporary, graph_digests(file))}
+        )
+    return path
+
+
+def _write(
+    function: Any,
+    file: pathlib.Path,
+    format: str,
+    precision: str,
+    calibration: CalibrationImages | None,
+) -> dict[str, Any]:
+    """Writes the graph and returns what the manifest has to say of its precision."""
+    if format == LITERT:
+        from keras_fasterseg.runtimes.conversion.litert import litert_model
+
+        file.write_bytes(litert_model(function, half_weights=precision == "fp16"))
+        return _facts(precision)
+    if format == ONNX:
+        return _write_onnx(function, file, precision, calibration)
+    import openvino
+
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        onnx_file = pathlib.Path(folder) / GRAPH_FILES[ONNX]
+        # Weights become float16 as they are written.
+        source = "fp32" if precision == "fp16" else precision
+        facts = _write_onnx(function, onnx_file, source, calibration)
+        model = openvino.Core().read_model(onnx_file)
+        openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
+    return facts | _facts(precision)
+
+
+def _write_onnx(
+    function: Any, file: pathlib.Path, precision: str, calibration: CalibrationImages | None
+) -> dict[str, Any]:
+    from keras_fasterseg.runtimes.conversion.onnx import onnx_model
+
+    model = onnx_model(function, simplify=True)
+    if precision == "fp16":
+        from keras_fasterseg.runtimes.conversion.half_precision import half_precision
+
+        model = half_precision(model)
+    if precision != "int8" or calibration is None:
+        file.write_bytes(model.SerializeToString())
+        return _facts(precision)
+    from keras_fasterseg.export.quantization import quantize_onnx
+
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        source = pathlib.Path(folder) / GRAPH_FILES[ONNX]
+        source.write_bytes(model.SerializeToString())
+        quantization = quantize_onnx(
+            source,
+            file,
+            calibration.images,
+            method=calibration.method,
+            progress=calibration.progress,
+        )
+    return {**_facts(precision), "quantization": dataclasses.asdict(quantization)}
+
+
+def _facts(precision: str) -> dict[str, Any]:
+    """How the manifest calls a precision that is not the model's own."""
+    names = {"fp16": "float16", "int8": "int8"}
+    return {"precision": names[precision]} if precision in names else {}
+
+
+def _check_format(format: str, precision: str) -> None:
+    if format not in PRECISIONS:
+        raise ValueError(
+            f"`format` must be one of {', '.join(PRECISIONS)}. Received: format={format!r}"
+        )
+    if precision not in PRECISIONS[format]:
+        raise ValueError(
+            f"The format {format} can be had in {', '.join(PRECISIONS[format])}. "
+            f"Received: precision={precision!r}"
+        )
+
+
+def _check_interface(
+    format: str, input_size: tuple[int, int] | None, batch_size: int, outputs: str
+) -> None:
+    if input_size is None and format == LITERT:
+        raise ValueError(
+            "LiteRT needs to know the size of the images: give --input_size=HEIGHTxWIDTH "
+            "(`input_size`)."
+        )
+    if input_size is not None and (len(input_size) != 2 or min(input_size) < MINIMUM_SIZE):
+        raise ValueError(
+            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
+            f"Received: input_size={input_size}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    if outputs not in OUTPUTS:
+        raise ValueError(
+            f"`outputs` must be one of {', '.join(OUTPUTS)}. Received: outputs={outputs!r}"
+        )
+
+
+def _check_calibration(
+    precision: str,
+    calibration: CalibrationImages | None,
+    input_size: tuple[int, int] | None,
+    outputs: str,
+) -> None:
+    if precision != "int8":
+        return
+    if calibration is None or not calibration.images:
+        raise ValueError(
+            "int8 is calibrated on real images, and there are none; name the data set with "
+            "--dataset and --data_dir."
+        )
+    if input_size is None or outputs == LOGITS:
+        raise ValueError(
+            "int8 is calibrated for one size of images and judged by class ids; give --input_size "
+            f"and --output=class_ids or both. Received: input_size={input_size}, output={outputs}"
+        )

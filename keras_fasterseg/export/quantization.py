@@ -1,0 +1,225 @@
+"""From an ONNX model in float32 to one that computes in int8."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.progress import progress_bar
+from keras_fasterseg.runtimes.conversion.onnx import quiet_logger
+from keras_fasterseg.runtimes.optional_import import optional_import
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+
+METHODS = ("percentile", "entropy", "minmax")
+"""How the range of an activation is found from its values on calibration images."""
+
+_EXTRA, _PURPOSE = "onnx", "Quantising to int8"
+# What a zoomed convolution or a fusion consists of; the rest is little and stays in float32.
+_OPERATIONS = ("Conv", "Relu", "Resize", "Concat")
+_EXCLUDED_COUNTS = (1, 2, 4, 8, 16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantization:
+    """How a model was quantised, fit for a manifest by `dataclasses.asdict`.
+
+    Attributes:
+        method: One of `METHODS`.
+        images: Images that the ranges are from.
+        symmetric: Whether activations are int8 around zero, as TensorRT wants, and not uint8.
+        excluded: Convolutions that stay in float32, the most sensitive first; the classifier,
+            which always does, is not among them.
+        equal_labels: By the number of excluded convolutions, the share of labels that are as in
+            float32 on the images kept back.
+    """
+
+    method: str
+    images: int
+    symmetric: bool
+    excluded: tuple[str, ...]
+    equal_labels: dict[int, float]
+
+
+def quantize_onnx(
+    source: PathLike,
+    target: PathLike,
+    images: Sequence[np.ndarray],
+    *,
+    method: str = "percentile",
+    symmetric: bool = False,
+    wanted: float = 0.98,
+    progress: bool = True,
+) -> Quantization:
+    """Quantises `source` statically, with per-channel weights, and writes `target`.
+
+    Three quarters of the images give the ranges of activations. On the rest, labels are compared
+    with those of float32. Where fewer than `wanted` are equal, every convolution is quantised alone
+    to see what it changes, and the most sensitive ones stay in float32: as few as are needed.
+
+    The graph holds `QuantizeLinear` and `DequantizeLinear` around what runs in int8, which ONNX
+    Runtime, OpenVINO and TensorRT read.
+
+    Args:
+        source: An exported ONNX file in float32 with the output `class_ids`.
+        target: The file to write.
+        images: Real images, uint8 `(batch, height, width, 3)` as the graph takes them, at least 2.
+        method: One of `METHODS`.
+        symmetric: Whether activations are int8 around zero, as TensorRT wants; slower elsewhere.
+        wanted: Share of equal labels, in [0, 1], that is enough.
+        progress: Whether to show progress bars.
+
+    Raises:
+        RuntimeNotInstalledError: ONNX Runtime is not installed.
+        ValueError: There are too few images, or there is no such method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
+    if len(images) < 2:
+        raise ValueError(
+            "Quantisation needs real images: at least one to calibrate and one to judge by. "
+            f"Received: {len(images)}; name a data set and give more calibration images."
+        )
+    held_back = max(1, len(images) // 4)
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder, quiet_logger():
+        model = _Quantizer(pathlib.Path(source), pathlib.Path(folder), method, symmetric)
+        model.calibrate(images[held_back:], progress)
+        expected = model.class_ids(source, images[:held_back])
+
+        def agreement(path: PathLike) -> float:
+            received = model.class_ids(path, images[:held_back])
+            return float(
+                np.mean([np.mean(a == b) for a, b in zip(received, expected, strict=True)])
+            )
+
+        model.write(target)
+        equal = {0: agreement(target)}
+        order: list[str] = []
+        if equal[0] < wanted:
+            order = _by_sensitivity(model, agreement, progress)
+        for count in _EXCLUDED_COUNTS:
+            if max(equal.values()) >= wanted or count > len(order):
+                break
+            model.write(target, exclude=order[:count])
+            equal[count] = agreement(target)
+        best = max(equal, key=lambda count: equal[count])
+        model.write(target, exclude=order[:best])
+    return Quantization(method, len(images) - held_back, symmetric, tuple(order[:best]), equal)
+
+
+class _Quantizer:
+    """One float32 model and the ranges of its activations."""
+
+    def __init__(self, source: pathlib.Path, folder: pathlib.Path, method: str, symmetric: bool):
+        self._quantization = optional_import("onnxruntime.quantization", _EXTRA, _PURPOSE)
+        self._source, self._folder, self._symmetric = source, folder, symmetric
+        self._method = {
+            "percentile": self._quantization.CalibrationMethod.Percentile,
+            "entropy": self._quantization.CalibrationMethod.Entropy,
+            "minmax": self._quantization.CalibrationMethod.MinMax,
+        }[method]
+        self._ranges = folder / "ranges.json"
+        nodes = optional_import("onnx", _EXTRA, _PURPOSE).load(source).graph.node
+        convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+        # Classes are told apart by logits; rounded to 256 values they would often be equal.
+        self.convolutions = convolutions[:-1]
+        self._always_excluded = [convolutions[-1], _last_resize(nodes)]
+
+    def calibrate(self, images: Sequence[np.ndarray], progress: bool) -> None:
+        """Finds the ranges, in a process of its own.
+
+        The calibrator makes a session as it likes, which ONNX Runtime refuses where its runners
+        share one pool of threads.
+        """
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+            arguments = self._source, self._ranges, self._method, self._symmetric
+            pool.submit(_find_ranges, *arguments, images, progress).result()
+
+    def write(
+        self, target: PathLike, only: Sequence[str] = (), exclude: Sequence[str] = ()
+    ) -> None:
+        """Quantises all convolutions, or `only` some, but for those to `exclude`."""
+        kinds = self._quantization.QuantType
+        self._quantization.quantize_static(
+            str(self._source),
+            str(target),
+            quant_format=self._quantization.QuantFormat.QDQ,
+            op_types_to_quantize=[*_OPERATIONS] if not only else ["Conv"],
+            per_channel=True,
+            activation_type=kinds.QInt8 if self._symmetric else kinds.QUInt8,
+            weight_type=kinds.QInt8,
+            nodes_to_quantize=[*only],
+            nodes_to_exclude=[*self._always_excluded, *exclude],
+            calibrate_method=self._method,
+            calibration_cache_path=self._ranges,
+            extra_options={"ActivationSymmetric": self._symmetric},
+        )
+
+    def class_ids(self, path: PathLike, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The class ids by the model at `path`."""
+        from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
+
+        runner = OnnxRuntimeRunner(path)
+        return [runner(image) for image in images]
+
+    def alone(self, name: str) -> pathlib.Path:
+        """A model in which one convolution alone is quantised."""
+        path = self._folder / "alone.onnx"
+        self.write(path, only=[name])
+        return path
+
+
+def _find_ranges(
+    source: pathlib.Path,
+    ranges: pathlib.Path,
+    method: Any,
+    symmetric: bool,
+    images: Sequence[np.ndarray],
+    progress: bool,
+) -> None:
+    """Image by image, so that each one's activations are forgotten again."""
+    from onnxruntime.quantization import calibrate
+
+    # The calibrator tells on standard output what it does.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        calibrator = calibrate.create_calibrator(
+            source,
+            [*_OPERATIONS],
+            augmented_model_path=str(ranges.with_suffix(".onnx")),
+            calibrate_method=method,
+            extra_options={"symmetric": symmetric},
+        )
+        for image in progress_bar(images, "calibrate", unit="image", show=progress):
+            calibrator.collect_data(_OneImage(image))
+        calibrate.save_tensors_data(calibrator.compute_data(), ranges)
+
+
+class _OneImage:
+    """What ONNX Runtime asks for data: one image, then nothing."""
+
+    def __init__(self, image: np.ndarray):
+        self._left: list[dict[str, Any]] = [{INPUT_NAME: image}]
+
+    def get_next(self) -> dict[str, Any] | None:
+        return self._left.pop() if self._left else None
+
+
+def _by_sensitivity(
+    model: _Quantizer, agreement: Callable[[PathLike], float], progress: bool
+) -> list[str]:
+    """The convolutions, first the one that changes most labels if it alone is quantised."""
+    bar = progress_bar(model.convolutions, "sensitivity", unit="layer", show=progress)
+    equal = {name: agreement(model.alone(name)) for name in bar}
+    return sorted(equal, key=lambda name: equal[name])
+
+
+def _last_resize(nodes: Any) -> str:
+    return [node.name for node in nodes if node.op_type == "Resize"][-1]

@@ -1,0 +1,81 @@
+"""Job: exported networks, their proofs and their speed, as Markdown."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tabulate
+
+from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.runtimes.artefact_format import MANIFEST
+from keras_fasterseg.runtimes.base import metadata_genotype
+from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, joined_digest
+
+_HEADERS = (
+    *("network", "format", "precision", "images", "MiB", "equal labels %", "logits differ by"),
+    *("mIoU %", "mIoU difference, points", "p50 ms"),
+)
+
+
+def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] = ()) -> str:
+    """The exports in `folders`, one row each, as their manifests tell.
+
+    Args:
+        folders: Folders of exports.
+        benchmarks: Files of `tools.benchmark`; of what was measured there, found by its digest,
+            the median time is shown.
+
+    Raises:
+        FileNotFoundError: A folder has no manifest, or there is no such file.
+        ValueError: A manifest has no proof, or is of another version.
+    """
+    measured = {
+        row["runner"].get("artefact_sha256"): row
+        for path in benchmarks
+        for row in read_measurements(path)
+    }
+    manifests = [_manifest(pathlib.Path(folder)) for folder in folders]
+    rows = [_row(manifest, measured) for manifest in manifests]
+    proofs = dict.fromkeys(
+        f"{proof['images']} images of {proof['of']}"
+        for proof in (manifest["proof"] for manifest in manifests)
+    )
+    table = tabulate.tabulate(rows, headers=_HEADERS, tablefmt="pipe", disable_numparse=True)
+    return "\n\n".join(
+        [
+            "### Exports beside the Keras model",
+            table,
+            f"Equal labels, logits and mIoU on {' or '.join(proofs)}, against Keras in float32. "
+            "p50: all of one size in turns, in the run of the commands above.",
+        ]
+    )
+
+
+def _manifest(folder: pathlib.Path) -> dict[str, Any]:
+    """The manifest, of whose files nothing else need be there."""
+    paths = [folder / MANIFEST, folder / METADATA_FILE]
+    manifest = read_json(next((path for path in paths if path.is_file()), paths[0]))
+    if not isinstance(manifest, dict) or "proof" not in manifest:
+        raise ValueError(
+            f"The manifest of {folder} has no proof; export the network with `python -m "
+            "tools.export` and --proof_images."
+        )
+    return manifest
+
+
+def _row(manifest: Mapping[str, Any], measured: Mapping[Any, Mapping[str, Any]]) -> list[str]:
+    genotype, proof, size = metadata_genotype(manifest), manifest["proof"], manifest["input_size"]
+    difference, row = proof["miou_difference"], measured.get(joined_digest(manifest["files"]))
+    return [
+        "" if genotype is None else genotype.id,
+        manifest["format"],
+        manifest["precision"],
+        "any size" if size is None else "x".join(map(str, size)),
+        f"{manifest['bytes'] / 2**20:.1f}",
+        f"{100 * proof['equal_labels']:.3f}",
+        "" if proof["logits_difference"] is None else f"{proof['logits_difference']:.1e}",
+        "" if proof["miou"] is None else f"{100 * proof['miou']:.2f}",
+        "" if difference is None else f"{100 * difference:+.2f}",
+        "" if row is None else f"{row['times']['p50_ms']:.1f} ({row['runner']['runtime']})",
+    ]

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from keras_fasterseg.export.quantization import METHODS, quantize_onnx
+from tests.runtimes import exports
+from tests.stand_in import expected_logits, random_images
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def images(count):
+    return [random_images(1, *exports.SIZE, seed=seed) for seed in range(count)]
+
+
+def quantize(target, **options):
+    source = exports.export("onnx", "class_ids") / "model.onnx"
+    return quantize_onnx(source, target, images(4), progress=False, **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_convolutions_run_in_int8_but_for_the_classifier(tmp_path, method):
+    result = quantize(tmp_path / "model.onnx", method=method, wanted=0.0)
+    assert (result.method, result.images, result.excluded) == (method, 3, ())
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    makers = {name: node for node in graph.node for name in node.output}
+    kinds = [
+        makers[node.input[1]].op_type if node.input[1] in makers else "float"
+        for node in graph.node
+        if node.op_type == "Conv"
+    ]
+    assert kinds.count("float") == 1
+    assert set(kinds) == {"float", "DequantizeLinear"}
+    weights = {each.name: each for each in graph.initializer}
+    types = {
+        weights[makers[node.input[1]].input[0]].data_type
+        for node in graph.node
+        if node.op_type == "Conv" and node.input[1] in makers
+    }
+    assert types == {onnx.TensorProto.INT8}
+
+
+def test_the_share_of_equal_labels_is_measured(tmp_path):
+    from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
+
+    result = quantize(tmp_path / "model.onnx", wanted=0.0)
+    (image,) = images(1)
+    expected = expected_logits(exports.network(), image).argmax(axis=-1)
+    received = OnnxRuntimeRunner(tmp_path / "model.onnx")(image)
+    # The float32 export may differ from Keras where two logits are equal to seven digits.
+    assert result.equal_labels == {0: pytest.approx(np.mean(received == expected), abs=1e-3)}
+
+
+def test_what_changes_most_stays_in_float32(tmp_path):
+    result = quantize(tmp_path / "model.onnx", wanted=1.0)
+    tried = sorted(result.equal_labels)
+    assert tried[:2] == [0, 1]
+    best = max(tried, key=lambda count: result.equal_labels[count])
+    assert len(result.excluded) == best
+    nodes = {node.name: node for node in onnx.load(tmp_path / "model.onnx").graph.node}
+    makers = {name for node in nodes.values() for name in node.output}
+    for name in result.excluded:
+        assert nodes[name].input[1] not in makers
+
+
+def test_symmetric_activations_are_int8_for_tensorrt(tmp_path):
+    quantize(tmp_path / "model.onnx", symmetric=True, method="minmax", wanted=0.0)
+    graph = onnx.load(tmp_path / "model.onnx").graph
+    zeros = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    points = [zeros[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert points
+    assert all(point.dtype == np.int8 and not point.any() for point in points)
+
+
+def test_what_cannot_be(tmp_path):
+    source = exports.export("onnx", "class_ids") / "model.onnx"
+    with pytest.raises(ValueError, match=r"needs real images: .* to judge by. Received: 1;"):
+        quantize_onnx(source, tmp_path / "model.onnx", images(1))
+    with pytest.raises(ValueError, match="`method` must be one of percentile, entropy, minmax"):
+        quantize_onnx(source, tmp_path / "model.onnx", images(2), method="guess")
+    assert list(tmp_path.iterdir()) == []
