@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-rtx lint format bench wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving lint format bench bench-pytorch results wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +26,17 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# TensorFlow 2.17.1, the last with TF-TRT compiled in, in an environment of its own. It needs neither
+# a GPU nor TensorRT, which is asked only after TensorFlow has cut the graph.
+test-tftrt: .venv-tftrt/.ready
+	.venv-tftrt/bin/python -m pytest tests/environments/tftrt
+
+.venv-tftrt/.ready: pyproject.toml
+	test -x .venv-tftrt/bin/python || $(PYTHON) -m venv .venv-tftrt
+	.venv-tftrt/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" -e ".[tftrt]" \
+		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
+	touch $@
+
 # Real engines of TensorRT-RTX, whose builder needs no GPU, in an environment of their own.
 test-rtx: .venv-rtx/.ready
 	.venv-rtx/bin/python -m pytest -n 0 -rA --log-level=INFO tests/environments/rtx
@@ -33,6 +44,24 @@ test-rtx: .venv-rtx/.ready
 .venv-rtx/.ready: requirements.txt requirements-rtx.txt
 	test -x .venv-rtx/bin/python || $(PYTHON) -m venv .venv-rtx
 	.venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-rtx.txt
+	touch $@
+
+# Real servers on 127.0.0.1: kserve and a PredictionService beside the clients, and Triton, whose
+# Python backend is linked to Debian's Python. kserve holds psutil back.
+SERVING := tests/environments/serving
+TRITON_PYTHON ?= /usr/bin/python3.11
+test-serving: .venv-serving/.ready .venv-triton/.ready
+	.venv-serving/bin/python -m pytest $(SERVING)
+
+.venv-serving/.ready: requirements.txt $(SERVING)/requirements.txt
+	test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements.txt -c <(grep -v ^psutil requirements.txt)
+	.venv-serving/bin/python -m pip install --quiet --disable-pip-version-check --no-deps tensorflow-serving-api==2.21.0
+	touch $@
+
+.venv-triton/.ready: $(SERVING)/requirements-triton.txt
+	test -x .venv-triton/bin/python || $(TRITON_PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements-triton.txt
 	touch $@
 
 lint: setup
@@ -47,6 +76,30 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
+
+# The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
+PYTORCH := .venv-pytorch
+$(PYTORCH)/.ready:
+	$(PYTHON) -m venv $(PYTORCH)
+	$(PYTORCH)/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt \
+		torch onnx onnxscript keras numpy absl-py Pillow cityscapesscripts tabulate psutil tqdm
+	touch $@
+
+bench-pytorch: setup $(PYTORCH)/.ready
+	KERAS_BACKEND=torch $(PYTORCH)/bin/python -m tools.benchmarks.pytorch_export --target=runs/pytorch
+	$(BIN)/python -m tools.export --network=runs/pytorch/network.keras --target=runs/pytorch/ours \
+		--format=onnx --input_size=512x1024 --overwrite
+	$(BIN)/python -m tools.benchmark --artefact=runs/pytorch/model.onnx \
+		--side_by_side=runs/pytorch/ours/model.onnx --runtime=onnxruntime --input_size=512x1024 \
+		--repetitions=100 --output=runs/pytorch/speed.json
+
+# The tables of results in the README, of what docs/results keeps; --record=docs/results adds to it.
+RESULTS := docs/results
+results: setup
+	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
+		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json \
+		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
+		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
 wheel: setup

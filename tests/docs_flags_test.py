@@ -12,8 +12,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"python -m tools\.([\w.]+)([^`\n]*)")
 _FLAG = re.compile(r"(?<![\w-])--(\w+)")
-# Of Bazel and pytest.
-_FOREIGN = {"override_repository", "pyargs", "test_env"}
+_FOREIGN = {
+    *("override_repository", "pyargs", "test_env"),  # of Bazel and pytest
+    *("gpus", "enable_batching", "model_base_path", "model_config_file", "model_name"),  # servers'
+}
 
 
 @functools.cache
@@ -27,11 +29,12 @@ def flags_of(tool: str) -> frozenset[str]:
 
 def tools() -> list[str]:
     """The tools with flags of their own."""
-    return [
-        path.stem
-        for path in sorted((ROOT / "tools").glob("*.py"))
+    paths = [path for part in ("", "serving/") for path in (ROOT / "tools").glob(f"{part}*.py")]
+    return sorted(
+        ".".join(path.relative_to(ROOT / "tools").with_suffix("").parts)
+        for path in paths
         if "command.run(" in path.read_text(encoding="utf-8")
-    ]
+    )
 
 
 def commands(text: str) -> list[tuple[str, list[str]]]:
@@ -47,7 +50,7 @@ def test_commands_have_their_flags(page):
     for tool, flags in commands(page.read_text(encoding="utf-8")):
         assert (ROOT / "tools" / f"{tool.replace('.', '/')}.py").is_file(), tool
         # Those of tools.benchmarks are scripts for developers.
-        if "." not in tool:
+        if not tool.startswith("benchmarks."):
             assert set(flags) <= flags_of(tool), (tool, set(flags) - flags_of(tool))
 
 

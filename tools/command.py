@@ -59,7 +59,10 @@ def run(main: Callable[[], Any]) -> None:
 
 def line() -> str:
     """The command of this process, as a user would write it."""
-    tool = f"tools.{os.path.basename(sys.argv[0]).removesuffix('.py')}"
+    *folders, name = sys.argv[0].removesuffix(".py").split(os.sep)
+    # Those below the last folder of that name, such as `benchmarks`.
+    below = folders[::-1].index("tools") if "tools" in folders else 0
+    tool = ".".join(["tools", *folders[len(folders) - below :], name])
     return shlex.join(["python", "-m", tool, *sys.argv[1:]])
 
 

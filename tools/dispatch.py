@@ -17,10 +17,11 @@ _HELP = ("-h", "--help", "--helpfull", "help")
 def tools() -> dict[str, str]:
     """All tools by name, each with the sentence that says what it is for."""
     found = {}
-    for path in sorted(_TOOLS.glob("*.py")):
+    for path in [*sorted(_TOOLS.glob("*.py")), *sorted(_TOOLS.glob("serving/*.py"))]:
         text = path.read_text(encoding="utf-8")
         if '\nif __name__ == "__main__":' in text:
-            found[path.stem] = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+            name = ".".join(path.relative_to(_TOOLS).with_suffix("").parts)
+            found[name] = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
     return found
 
 

@@ -15,22 +15,21 @@ BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Files that tools.benchmark wro
 TABLES = flags.DEFINE_list("tables", [], "Workdirs with a latency table that was verified.")
 SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches, side by side.")
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports, with their proofs.")
+RECORD = flags.DEFINE_string(
+    "record",
+    None,
+    "Folder to copy the results to; the document is then written from there. Names must differ.",
+)
 README = flags.DEFINE_string(
     "readme", "README.md", f"The document, with the lines {results.BEGIN} and {results.END}."
 )
 
 
 def main() -> None:
-    print(
-        results.update_document(
-            README.value,
-            RUNS.value,
-            BENCHMARKS.value,
-            TABLES.value,
-            SEARCHES.value,
-            EXPORTS.value,
-        )
-    )
+    sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS)]
+    if RECORD.value is not None:
+        sources = [[results.record(each, RECORD.value) for each in kind] for kind in sources]
+    print(results.update_document(README.value, *sources))
     print(f"\nWritten into {README.value}")
 
 

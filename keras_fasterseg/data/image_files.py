@@ -57,6 +57,15 @@ def read_sample(
     return np.asarray(image), np.asarray(label)
 
 
+def read_image(path: pathlib.Path) -> np.ndarray:
+    """The RGB image `(height, width, 3)` uint8 in the file `path`.
+
+    Raises:
+        DataError: The file is missing, unreadable or truncated.
+    """
+    return np.asarray(_load(path, _IMAGE_MODES).convert("RGB"))
+
+
 def read_label(path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
     """The train ids `(height, width)` uint8 in the label file `path`; errors as `read_sample`."""
     modes = _ID_MODES if source.label_colors is None else _IMAGE_MODES

@@ -48,11 +48,13 @@ class CalibrationImages:
         images: Real images, uint8 `(batch, height, width, 3)`, of the graph's own sizes.
         method: How ranges are found, one of `quantization.METHODS`.
         progress: Whether to show progress bars.
+        symmetric: Whether activations are int8 around zero, as TensorRT wants, and not uint8.
     """
 
     images: Sequence[np.ndarray]
     method: str = "percentile"
     progress: bool = True
+    symmetric: bool = False
 
 
 def export_graph_file(
@@ -194,6 +196,7 @@ def _write_onnx(
             calibration.images,
             method=calibration.method,
             progress=calibration.progress,
+            symmetric=calibration.symmetric,
         )
     return {**_facts(precision), "quantization": dataclasses.asdict(quantization)}
 

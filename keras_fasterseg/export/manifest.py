@@ -91,7 +91,9 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
     if not path.exists():
         return
     if not overwrite:
-        raise FileExistsError(f"{path} exists; pass overwrite=True or choose another version.")
+        raise FileExistsError(
+            f"{path} exists; pass --overwrite (overwrite=True) or choose another folder."
+        )
     if not is_artefact_folder(path):
         raise FileExistsError(
             f"{path} exists and is not a SavedModel or another export, so it is not overwritten."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.evaluation.evaluator import confusion_of
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner
@@ -27,6 +27,7 @@ class Proof:
     Attributes:
         images: How many.
         of: Where they are from.
+        by: What ran the export: a runtime, or that of a stand-in where it cannot run here.
         equal_labels: Share of the pixels that get the same class, in [0, 1].
         logits_difference: Largest absolute difference of two logits; None where the export has none
             to compare.
@@ -37,6 +38,7 @@ class Proof:
 
     images: int
     of: str
+    by: str
     equal_labels: float
     logits_difference: float | None
     logits_size: float
@@ -60,7 +62,7 @@ class Proof:
             )
         if self.miou is not None and self.miou_keras is not None:
             parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
-        return f"Proof on {self.images} images ({self.of}): {', '.join(parts)}."
+        return f"Proof on {self.images} images ({self.of}) by {self.by}: {', '.join(parts)}."
 
     def to_json(self) -> dict[str, Any]:
         """The fields and what follows from them, fit for JSON."""
@@ -73,6 +75,7 @@ def prove(
     samples: Iterable[tuple[np.ndarray, np.ndarray | None]],
     *,
     of: str,
+    by: str,
     num_classes: int,
     logits_runner: Runner | None = None,
     progress: bool = True,
@@ -85,6 +88,7 @@ def prove(
         samples: Images, uint8 `(batch, height, width, 3)`, each with labels `(batch, height,
             width)` (255: ignored) or None.
         of: Where they are from, for the record.
+        by: What `runner` is, for the record.
         num_classes: Number of classes.
         logits_runner: What logits are compared of; None takes `runner`, if it has any.
         progress: Whether to show a progress bar.
@@ -116,6 +120,7 @@ def prove(
     return Proof(
         images=images_seen,
         of=of,
+        by=by,
         equal_labels=equal / pixels,
         logits_difference=float(max(differences)) if differences else None,
         logits_size=float(max(sizes)),

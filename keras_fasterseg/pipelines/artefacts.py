@@ -9,15 +9,13 @@ import keras
 
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.export import FORMATS, export_network
+from keras_fasterseg.pipelines.export import TFTRT, export_network
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
 from keras_fasterseg.pipelines.settings import ExportSettings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
-    TENSORRT,
-    TENSORRT_RTX,
     find_artefact,
     suffixes,
 )
@@ -26,8 +24,6 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import preset_names
-
-_ENGINES = (TENSORRT, TENSORRT_RTX)
 
 _SEED = 0
 
@@ -106,21 +102,18 @@ def _open_network(
     batch_size: int,
     outputs: str,
 ) -> Runner:
-    target_format = runtime.formats[0]
+    target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
     if runtime.load is None:
         model = network.without_auxiliary_heads()
         metadata = {"genotype": network.genotype.to_json(), "num_classes": network.num_classes}
         return KerasRunner(model, IMAGENET_MEAN, IMAGENET_STD, threads, metadata)
-    require(
-        target_format in FORMATS and runtime.name != "tftrt",
-        f"A network is not converted for the runtime {runtime.name} on the way; build "
-        f"{'an engine' if target_format in _ENGINES else 'a SavedModel'} with its own tools and "
-        "give that.",
-    )
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:
         settings = dataclasses.replace(
-            settings, input_size=input_size, batch_size=batch_size, output=outputs
+            settings,
+            input_size=input_size,
+            batch_size=batch_size,
+            output=None if target_format == TFTRT else outputs,
         )
     folder = tempfile.TemporaryDirectory(prefix="keras_fasterseg.")
     try:

@@ -12,6 +12,7 @@ from absl import logging
 
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.export.engine_file import ENGINE_FORMATS, export_engine
 from keras_fasterseg.export.graph_file import (
     OUTPUTS,
     PRECISIONS,
@@ -21,17 +22,23 @@ from keras_fasterseg.export.graph_file import (
 from keras_fasterseg.export.manifest import check_target, extend_manifest
 from keras_fasterseg.export.proof import Proof, check_proof, prove
 from keras_fasterseg.export.saved_model import export_saved_model
+from keras_fasterseg.export.tftrt import convert_saved_model
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images
 from keras_fasterseg.pipelines.settings import ExportSettings, check_settings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
-from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL, find_artefact
+from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
+from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
-from keras_fasterseg.runtimes.registry import own_runtime
+from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
+from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
-FORMATS = (SAVED_MODEL, *PRECISIONS)
+TFTRT = "tftrt"
+"""A SavedModel that TF-TRT has converted."""
+
+FORMATS = (SAVED_MODEL, TFTRT, *PRECISIONS, *ENGINE_FORMATS)
 OUTPUT_CHOICES = tuple(OUTPUTS)
 
 
@@ -126,7 +133,10 @@ def export_network(
     }
     if settings.format == SAVED_MODEL:
         return export_saved_model(model, target, **common)
-    return export_graph_file(
+    if settings.format == TFTRT:
+        return _export_tftrt(model, target, settings, calibration, common)
+    write = export_engine if settings.format in ENGINE_FORMATS else export_graph_file
+    return write(
         model,
         target,
         format=settings.format,
@@ -139,8 +149,40 @@ def export_network(
     )
 
 
+def _export_tftrt(
+    model: keras.Model,
+    target: pathlib.Path,
+    settings: ExportSettings,
+    calibration: CalibrationImages | None,
+    common: dict[str, Any],
+) -> pathlib.Path:
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        source = export_saved_model(
+            model, pathlib.Path(folder) / "1", **{**common, "overwrite": False}
+        )
+        report = convert_saved_model(
+            source,
+            target,
+            precision=settings.precision,
+            input_size=settings.input_size,
+            batch_size=settings.batch_size,
+            calibration_images=None
+            if calibration is None
+            else [image for batch in calibration.images for image in batch[:1]],
+            overwrite=common["overwrite"],
+        )
+    logging.info("TF-TRT: %s", report.summary())
+    return target
+
+
 def _check(settings: ExportSettings) -> None:
     check_settings(settings)
+    if settings.format == TFTRT:
+        require(
+            settings.output in (None, "both"),
+            "A SavedModel has both outputs, also by TF-TRT; leave --output unset. "
+            f"Received: --output={settings.output}",
+        )
     if settings.format != SAVED_MODEL:
         return
     require(
@@ -189,30 +231,55 @@ def _proof(
             of, samples = "drawn street scenes", drawn_images(count, size)
         else:
             of, samples = f"{source.name} {split}", labelled_images(source, split, count, size)
+        runner, by = _runner(network, path, settings, pathlib.Path(folder) / "stand_in")
         return prove(
-            _open(path),
+            runner,
             KerasRunner(model, IMAGENET_MEAN, IMAGENET_STD),
             _batches(samples, settings.batch_size),
             of=of,
+            by=by,
             num_classes=network.num_classes,
             logits_runner=None if twin is None else _open(twin),
             progress=progress,
         )
 
 
+def _runner(
+    network: FasterSegNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
+) -> tuple[Runner, str]:
+    """What runs the export at `path`, and what to call it."""
+    try:
+        runner = _open(path)
+        runner.load()
+        return runner, str(runner.describe()["runtime"])
+    except (RuntimeNotInstalledError, OSError) as error:
+        # TensorRT-RTX builds engines for GPUs that are elsewhere.
+        if settings.format not in ENGINE_FORMATS or settings.precision == "int8":
+            raise
+        logging.warning("The engine cannot run here, so the ONNX behind it is proven: %s", error)
+    stand_in = dataclasses.replace(settings, format=ONNX)
+    runner = _open(export_network(network, folder, settings=stand_in))
+    return runner, "onnxruntime, of the ONNX that the engine was built of"
+
+
 def _logits_twin(
     network: FasterSegNetwork, settings: ExportSettings, path: pathlib.Path
 ) -> pathlib.Path | None:
-    """The same export with logits, where it has none itself; int8 is judged by labels alone."""
-    has_logits = settings.format == SAVED_MODEL or settings.output in (LOGITS, "both")
-    if has_logits or settings.precision == "int8":
+    """The same export with logits, where it has none itself.
+
+    int8 is judged by labels alone, and an engine takes minutes to build.
+    """
+    has_logits = settings.format in (SAVED_MODEL, TFTRT) or settings.output in (LOGITS, "both")
+    if has_logits or settings.precision == "int8" or settings.format in ENGINE_FORMATS:
         return None
     return export_network(network, path, settings=dataclasses.replace(settings, output=LOGITS))
 
 
-def _open(path: pathlib.Path) -> Any:
+def _open(path: pathlib.Path) -> Runner:
     artefact = find_artefact(path)
-    return own_runtime(artefact.format).load(artefact.path, None)
+    is_tftrt = "tftrt" in artefact.metadata
+    runtime = check_runtime(TFTRT) if is_tftrt else own_runtime(artefact.format)
+    return runtime.load(artefact.path, None)
 
 
 def _batches(samples: Any, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:

@@ -8,7 +8,7 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.environment import device_kind
-from keras_fasterseg.files import PathLike, read_json, write_text
+from keras_fasterseg.files import PathLike, atomic_path, read_json, write_text
 from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.pipelines.search_results import search_markdown
 from keras_fasterseg.pipelines.speed_results import benchmark_markdown, verification_markdown
@@ -17,6 +17,14 @@ SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
+
+RECORDED = (
+    *(SUMMARY, COMPARISON, "benchmark/student.json"),
+    *(f"search/{name}.json" for name in ("search", "student", "stage", "latency_table")),
+    *(f"latency/{name}.json" for name in ("latency_table", "verification", "stage")),
+    *("manifest.json", "assets.extra/metadata.json"),
+)
+"""What of a run or an export its results are made of, as far as it has it."""
 
 _ROLES = ("teacher", "student")
 _FAMILIES = ("alpha", "beta", "gamma")
@@ -111,6 +119,35 @@ def update_document(
     results = "\n\n".join(parts)
     write_text(path, between_markers(text, results, str(path)))
     return results
+
+
+def record(path: PathLike, folder: PathLike) -> pathlib.Path:
+    """Copies what results are made of to `folder`, to be kept beside the document.
+
+    Args:
+        path: Folder of a run or an export, or a file of `tools.benchmark`.
+        folder: Where to copy it to, under its own name; what is there is replaced.
+
+    Returns:
+        The copy, which stands for `path` in `update_document`.
+
+    Raises:
+        FileNotFoundError: There is no such folder or file, or it has no results.
+    """
+    path = pathlib.Path(path)
+    target = pathlib.Path(folder) / path.name
+    if path.resolve() == target.resolve():
+        return target
+    if path.is_file():
+        write_text(target, path.read_text(encoding="utf-8"))
+        return target
+    files = [name for name in RECORDED if (path / name).is_file()]
+    if not files:
+        raise FileNotFoundError(f"{path} holds no results of a run or an export.")
+    with atomic_path(target) as temporary:
+        for name in files:
+            write_text(temporary / name, (path / name).read_text(encoding="utf-8"))
+    return target
 
 
 def read_report(workdir: PathLike) -> Report:

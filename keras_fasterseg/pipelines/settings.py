@@ -299,8 +299,13 @@ class ExportSettings:
 
     format: str = setting(
         "saved_model",
-        "What to write: saved_model, onnx, openvino or litert.",
-        limits=Limits(choices=("saved_model", "onnx", "openvino", "litert")),
+        "What to write: saved_model, tftrt, onnx, openvino, litert, tensorrt or tensorrt_rtx.",
+        limits=Limits(
+            choices=(
+                *("saved_model", "tftrt", "onnx", "openvino", "litert"),
+                *("tensorrt", "tensorrt_rtx"),
+            )
+        ),
     )
     precision: str = setting(
         "fp32",
@@ -309,8 +314,8 @@ class ExportSettings:
     )
     input_size: Size | None = setting(
         None,
-        "Height x width of the images; unset: every size, which litert and int8 do not know. A "
-        "saved_model always takes every size.",
+        "Height x width of the images; unset: every size, which a saved_model always takes and "
+        "onnx and openvino can.",
         limits=IMAGE_SIZE,
     )
     batch_size: int = setting(

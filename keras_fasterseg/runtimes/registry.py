@@ -131,7 +131,7 @@ def _tftrt(path: PathLike, threads: int | None) -> Runner:
 
 
 def _check_tftrt() -> None:
-    from keras_fasterseg.runtimes.tftrt_runner import check_tftrt
+    from keras_fasterseg.runtimes.tftrt_graph import check_tftrt
 
     check_tftrt()
 

@@ -17,6 +17,10 @@ SIGNATURES = {output: signature for signature, output in OUTPUT_NAMES.items()}
 
 # TensorFlow leaves this folder of a SavedModel to its users.
 METADATA_FILE = pathlib.PurePosixPath("assets.extra/metadata.json")
+# Requests that TensorFlow Serving runs first. They are added for a server, and the network stays
+# the one that was exported.
+WARMUP_FILE = pathlib.PurePosixPath("assets.extra/tf_serving_warmup_requests")
+_ADDED = (str(METADATA_FILE), str(WARMUP_FILE))
 
 
 def is_saved_model(path: PathLike) -> bool:
@@ -26,14 +30,14 @@ def is_saved_model(path: PathLike) -> bool:
 
 
 def file_digests(path: PathLike) -> dict[str, str]:
-    """SHA-256 of every file of the SavedModel at `path` except its metadata.
+    """SHA-256 of every file of the SavedModel at `path` except its metadata and warm-up requests.
 
     Returns:
         Hexadecimal digests by path relative to the SavedModel, with forward slashes, sorted.
     """
     root = pathlib.Path(path)
     names = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
-    return {name: sha256(root / name) for name in names if name != str(METADATA_FILE)}
+    return {name: sha256(root / name) for name in names if name not in _ADDED}
 
 
 def artefact_digest(path: PathLike) -> str:

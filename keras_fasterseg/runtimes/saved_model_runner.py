@@ -10,6 +10,7 @@ from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.base import Runner, genotype_fact
 from keras_fasterseg.runtimes.saved_model_format import (
+    CLASS_IDS_SIGNATURE,
     INPUT_NAME,
     OUTPUT_NAMES,
     SIGNATURES,
@@ -37,20 +38,28 @@ class SavedModelRunner(Runner):
     def __init__(self, path: PathLike, threads: int | None = None) -> None:
         self.path = pathlib.Path(path)
         if not is_saved_model(self.path):
-            raise ValueError(
-                f"There is no SavedModel at {self.path}: pass the folder that holds "
-                "saved_model.pb, such as export/student/1."
-            )
+            raise ValueError(_nothing_at(self.path))
         self._metadata = read_metadata(self.path)
         tensorflow_device.request_threads(threads)
         # The signatures do not keep alive the variables that they read.
         self._loaded: Any = None
+        self._input_shape: tuple[int | None, ...] = (None, None, None, 3)
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        self.load()
+        _, height, width, _ = self._input_shape
+        return None if height is None or width is None else (height, width)
+
+    @property
+    def batch_size(self) -> int | None:
+        self.load()
+        return self._input_shape[0]
 
     def load(self) -> None:
         if self._loaded is None:
-            loaded = _load(self.path)
-            _check_signatures(self.path, loaded.signatures)
-            self._loaded = loaded
+            self._loaded = load_saved_model(self.path)
+            self._input_shape = input_shape(self._loaded)
 
     def synchronize(self) -> None:
         tensorflow_device.synchronize()
@@ -75,13 +84,40 @@ class SavedModelRunner(Runner):
         return handle.numpy()
 
 
+def load_saved_model(path: PathLike) -> Any:
+    """The SavedModel of this package at `path`, as `tf.saved_model.load` returns it.
+
+    Raises:
+        ValueError: There is none, it is damaged, or it was not exported by this package.
+    """
+    path = pathlib.Path(path)
+    loaded = _load(path)
+    _check_signatures(path, loaded.signatures)
+    return loaded
+
+
+def input_shape(loaded: Any) -> tuple[int | None, ...]:
+    """Batch, height, width and channels of the images of a loaded SavedModel; None where free."""
+    (images,) = loaded.signatures[CLASS_IDS_SIGNATURE].structured_input_signature[1].values()
+    return tuple(images.shape)
+
+
 def _load(path: pathlib.Path) -> Any:
+    if not is_saved_model(path):
+        raise ValueError(_nothing_at(path))
     try:
         return tf.saved_model.load(str(path))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
         raise ValueError(
             f"The SavedModel at {path} cannot be loaded; export it again. ({error})"
         ) from error
+
+
+def _nothing_at(path: pathlib.Path) -> str:
+    return (
+        f"There is no SavedModel at {path}: pass the folder that holds saved_model.pb, such as "
+        "export/student/1."
+    )
 
 
 def _check_signatures(path: pathlib.Path, signatures: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import read_label, read_sample, read_size
+from keras_fasterseg.data.image_files import read_image, read_label, read_sample, read_size
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (6, 8, 3), np.uint8)
@@ -21,7 +21,19 @@ def test_reads_pixels_and_maps_ids(make_camvid):
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(label, np.where(LABEL == 11, 255, LABEL))
     np.testing.assert_array_equal(read_label(sample.label, source), label)
+    np.testing.assert_array_equal(read_image(sample.image), IMAGE)
     assert read_size(sample.image) == (6, 8)
+
+
+def test_every_kind_of_image_is_read_as_rgb(tmp_path):
+    grey, path = LABEL, tmp_path / "image.png"
+    Image.fromarray(grey).save(path)
+    np.testing.assert_array_equal(read_image(path), np.stack([grey] * 3, axis=-1))
+    Image.fromarray(np.dstack([IMAGE, grey])).save(path)
+    np.testing.assert_array_equal(read_image(path), IMAGE)
+    path.write_bytes(path.read_bytes()[:80])
+    with pytest.raises(DataError, match=r"image\.png is damaged or cannot be read"):
+        read_image(path)
 
 
 def test_palette_label_gives_its_indices(make_camvid):

@@ -84,6 +84,18 @@ def test_a_single_output_equals_keras(model, tmp_path, format, output):
         np.testing.assert_allclose(runner.logits(images), expected, atol=1e-5)
 
 
+def test_onnx_transposes_bytes_and_not_floats(model, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(export(model, tmp_path / "1") / "model.onnx").graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds[:5] == ["Transpose", "Cast", "Sub", "Mul", "Conv"]
+    assert graph.node[0].input[0] == "images"
+    assert kinds[-2:] == ["ArgMax", "Cast"]
+    assert kinds.count("Transpose") == 1
+    shapes = {tensor.name: [*tensor.dims] for tensor in graph.initializer}
+    assert shapes[graph.node[2].input[1]] == shapes[graph.node[3].input[1]] == [3, 1, 1]
+
+
 def test_onnx_has_one_argmax_and_nothing_around_sizes_that_fit(model, tmp_path):
     onnx = pytest.importorskip("onnx")
     graph = onnx.load(export(model, tmp_path / "1", outputs="both") / "model.onnx").graph
@@ -151,7 +163,7 @@ def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
 
 def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     path = export(model, tmp_path / "1")
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(FileExistsError, match="pass --overwrite"):
         export(model, path)
     export(model, path, overwrite=True, format="litert")
     assert {file.name for file in path.iterdir()} == {"model.tflite", "manifest.json"}

@@ -26,7 +26,7 @@ def test_only_exports_may_be_replaced(tmp_path):
     check_target(tmp_path / "new", overwrite=False)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     check_target(tmp_path, overwrite=True)
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(FileExistsError, match="pass --overwrite"):
         check_target(tmp_path, overwrite=False)
     (tmp_path / "saved_model.pb").rename(tmp_path / "model.onnx")
     with pytest.raises(FileExistsError, match="is not overwritten"):

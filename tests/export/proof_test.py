@@ -31,7 +31,14 @@ def logits():
 def compare(received, expected, labels=None, **options):
     images = np.zeros((*SHAPE, 3), np.uint8)
     return prove(
-        received, expected, [(images, labels)], of="here", num_classes=3, progress=False, **options
+        received,
+        expected,
+        [(images, labels)],
+        of="here",
+        by="a runner",
+        num_classes=3,
+        progress=False,
+        **options,
     )
 
 
@@ -77,11 +84,19 @@ def test_an_export_without_logits_has_them_compared_of_its_twin(logits):
 
 def test_nothing_to_compare(logits):
     with pytest.raises(ValueError, match="`samples` is empty"):
-        prove(Fixed(logits), Fixed(logits), [], of="here", num_classes=3, progress=False)
+        prove(
+            Fixed(logits),
+            Fixed(logits),
+            [],
+            of="here",
+            by="a runner",
+            num_classes=3,
+            progress=False,
+        )
 
 
 def make(equal=1.0, miou_keras=None, miou=None):
-    return Proof(8, "camvid val", equal, 1e-5, 9.0, miou_keras, miou)
+    return Proof(8, "camvid val", "onnxruntime", equal, 1e-5, 9.0, miou_keras, miou)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +122,7 @@ def test_int8_is_judged_by_miou():
 def test_a_sentence_for_people():
     text = make(0.99995, 0.5, 0.4901).sentence()
     assert text == (
-        "Proof on 8 images (camvid val): 99.9950 % of the labels are those of the Keras model, "
-        "logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % against 50.00 %."
+        "Proof on 8 images (camvid val) by onnxruntime: 99.9950 % of the labels are those of the "
+        "Keras model, logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % "
+        "against 50.00 %."
     )

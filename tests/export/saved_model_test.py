@@ -133,7 +133,7 @@ def test_metadata_says_what_the_artefact_is(artefact):
 def test_what_exists_is_replaced_only_on_request(model, tmp_path):
     path = export(model, tmp_path / "student" / "1")
     before = (path / "assets.extra" / "metadata.json").read_bytes()
-    with pytest.raises(FileExistsError, match=re.escape(f"{path} exists; pass overwrite=True")):
+    with pytest.raises(FileExistsError, match=re.escape(f"{path} exists; pass --overwrite")):
         export(model, path)
     assert (path / "assets.extra" / "metadata.json").read_bytes() == before
     export(model, path, overwrite=True, metadata={"genotype": "second"})

@@ -1,7 +1,9 @@
 """Which options go with which format, and the proof; what is written is tested with the writers."""
 
+import dataclasses
 import json
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines.export import FORMATS, export
 from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.artefact_format import find_artefact
+from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.shared import shared_path
 
@@ -37,17 +40,22 @@ def camvid():
 
 
 def test_the_formats():
-    assert FORMATS == ("saved_model", "onnx", "openvino", "litert")
+    assert (
+        *("saved_model", "tftrt", "onnx", "openvino", "litert", "tensorrt", "tensorrt_rtx"),
+    ) == FORMATS
+    choices = next(f for f in dataclasses.fields(ExportSettings) if f.name == "format")
+    assert choices.metadata["limits"].choices == FORMATS
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "coreml"}, "format must be one of saved_model, onnx"),
+        ({"format": "coreml"}, "format must be one of saved_model, tftrt"),
         ({"precision": "fp8"}, "precision must be one of fp32, fp16, int8"),
         ({"input_size": (64, 64)}, "takes images of every size.*leave --input_size"),
         ({"batch_size": 2}, "takes images of every size"),
         ({"output": "logits"}, "has both outputs"),
+        ({"format": "tftrt", "output": "logits"}, "both outputs, also by TF-TRT"),
         ({"precision": "fp16"}, "SavedModel computes in fp32.*--precision=fp16"),
         ({"format": "onnx", "input_size": (16, 64)}, "input_size must be at least 32"),
     ],
@@ -120,6 +128,23 @@ def test_int8_of_real_images(network, camvid, tmp_path):
     with pytest.raises(ValueError, match="calibrated on real images, and there are none"):
         export(network, tmp_path / "2", settings)
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("format", "message"),
+    [
+        ("tftrt", "TF-TRT needs TensorFlow 2.17.1"),
+        ("tensorrt", "needs NVIDIA's tensorrt"),
+        ("tensorrt_rtx", "needs TensorRT-RTX: pip install"),
+    ],
+)
+def test_what_is_not_installed_is_named(network, tmp_path, format, message, monkeypatch):
+    for module in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    settings = ExportSettings(format, input_size=SIZE)
+    with pytest.raises(RuntimeNotInstalledError, match=message):
+        export(network, tmp_path / "1", settings, progress=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_fails_its_proof_is_not_written(network, camvid, tmp_path, monkeypatch):

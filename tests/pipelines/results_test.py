@@ -222,5 +222,37 @@ def test_what_is_missing(tmp_path):
         results.read_report(tmp_path)
 
 
-def test_readme_has_the_markers():
-    results.between_markers((ROOT / "README.md").read_text(encoding="utf-8"), "", "README.md")
+def test_results_are_kept_beside_the_document(tmp_path):
+    folder = run_folder(tmp_path / "runs" / "a", summary=SUMMARY)
+    (folder / "teacher").mkdir()
+    (folder / "teacher" / "network.keras").write_text("large")
+    copy = results.record(folder, tmp_path / "kept")
+    assert copy == tmp_path / "kept" / "a"
+    assert [path.name for path in copy.rglob("*") if path.is_file()] == ["summary.json"]
+    assert results.read_report(copy) == results.read_report(folder)
+    # Again, and of itself.
+    write_json(folder / "summary.json", {**SUMMARY, "dataset": "other"})
+    assert results.record(results.record(folder, tmp_path / "kept"), tmp_path / "kept") == copy
+    assert results.read_report(copy).dataset == "other"
+    write_json(tmp_path / "speed.json", {})
+    assert results.record(tmp_path / "speed.json", tmp_path / "kept").read_text() == "{}\n"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty holds no results"):
+        results.record(tmp_path / "empty", tmp_path / "kept")
+
+
+def test_readme_is_what_the_kept_results_say(tmp_path):
+    """What `make results` would write is there already."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    recipe = re.search(r"^results: setup\n\t(.*)$", makefile, re.MULTILINE)[1]
+    given = dict(re.findall(r"--(\w+)=(\S+)", recipe.replace("$(RESULTS)", "docs/results")))
+    kinds = ("runs", "benchmarks", "tables", "searches", "exports")
+    sources = [
+        [ROOT / path for path in given[kind].split(",")] if kind in given else [] for kind in kinds
+    ]
+    assert set(given) <= set(kinds)
+    copy = tmp_path / "README.md"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    copy.write_text(readme, encoding="utf-8")
+    results.update_document(copy, *sources)
+    assert copy.read_text(encoding="utf-8") == readme, "run `make results`"

@@ -3,10 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_fasterseg.export.saved_model import export_saved_model
+from keras_fasterseg.export.static_signatures import static_signatures
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
-from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner, load_saved_model
 from tests.stand_in import MEAN, STD, assert_same_classes, random_images, segmentation_network
 
 
@@ -68,3 +70,16 @@ def test_a_damaged_saved_model_is_refused(artefact, tmp_path, damaged):
     (copy / damaged).write_bytes(b"not what was written")
     with pytest.raises(ValueError, match="cannot be loaded; export it again"):
         SavedModelRunner(copy).load()
+
+
+def test_a_saved_model_of_one_size_says_so_and_keeps_to_it(artefact, tmp_path):
+    runner = SavedModelRunner(artefact)
+    assert (runner.batch_size, runner.input_size) == (None, None)
+    signatures = static_signatures(load_saved_model(artefact), (64, 96), 2)
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"), signatures)
+    static = SavedModelRunner(tmp_path / "1")
+    assert (static.batch_size, static.input_size) == (2, (64, 96))
+    images = random_images(2, 64, 96)
+    np.testing.assert_allclose(static.logits(images), runner.logits(images), atol=1e-5)
+    with pytest.raises(ValueError, match=r"2x64x96. Received: 1x64x96"):
+        static(images[:1])

@@ -5,7 +5,7 @@ from tools import dispatch
 
 
 def test_all_programs_are_tools_and_helpers_are_not():
-    assert {"run_all", "describe", "train", "export"} <= set(dispatch.tools())
+    assert {"run_all", "describe", "train", "export", "serving.client"} <= set(dispatch.tools())
     assert not {"command", "dispatch", "__init__"} & set(dispatch.tools())
 
 

@@ -10,6 +10,7 @@ from tests.tools.run_tool import run_tool
 DATA = (settings.DataSettings, "")
 SUPERNET = (settings.SupernetSettings, "")
 LATENCY = (settings.LatencySettings, "")
+CLIENT = ("server", "protocol", "model", "version", "timeout", "attempts")
 TOOLS = {
     "pretrain_supernet": (
         ["workdir", "seed"],
@@ -48,7 +49,16 @@ TOOLS = {
         [SUPERNET],
     ),
     "build_file": (["root"], []),
-    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports"], []),
+    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
+    "serving.prepare": (
+        [
+            *("artefact", "repository", "name", "version", "overwrite", "warmup_size", "mount"),
+            *("max_batch_size", "batch_timeout_ms", "batch_threads", "max_enqueued_batches"),
+        ],
+        [],
+    ),
+    "serving.client": (["images", "output", "dataset", "opacity", *CLIENT], []),
+    "serving.load": (["clients", "seconds", "input_size", "batch_size", *CLIENT], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],
         [

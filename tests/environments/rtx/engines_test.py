@@ -37,8 +37,7 @@ def onnx_file(tmp_path_factory) -> pathlib.Path:
     keras.utils.set_random_seed(0)
     network = FasterSegNetwork(load_preset("fasterseg_student"), 19)
     folder = tmp_path_factory.mktemp("student") / "onnx"
-    settings = ExportSettings("onnx", input_size=SIZE, output="class_ids")
-    export_network(network, folder, settings=settings)
+    export_network(network, folder, settings=ExportSettings("onnx", input_size=SIZE))
     return folder / "model.onnx"
 
 

@@ -1,0 +1,62 @@
+"""The flags of all tools that ask a server, and the client that they describe."""
+
+from absl import flags
+
+from keras_fasterseg.serving.client import TIMEOUT_S, SegmentationClient
+from keras_fasterseg.serving.connect import CLIENTS, connect
+from keras_fasterseg.serving.retries import RetryPolicy
+
+
+def define_client(
+    attempts: int = RetryPolicy.attempts, values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Defines `--server`, `--protocol`, `--model`, `--version`, `--timeout` and `--attempts`.
+
+    Args:
+        attempts: How often a request is sent at most, unless the flag says otherwise.
+        values: Where to define them.
+    """
+    flags.DEFINE_string(
+        "server",
+        None,
+        "Host and port: TensorFlow Serving has 8501 for rest and 8500 for grpc, Triton 8000.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "protocol",
+        "rest",
+        list(CLIENTS),
+        "rest or grpc of TensorFlow Serving, or triton, which is KServe's of version 2 over HTTP.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "model", None, "The model's name on the server.", required=True, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "version",
+        None,
+        "The model's version; unset: the server's choice.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_float("timeout", TIMEOUT_S, "Seconds to wait for an answer.", flag_values=values)
+    flags.DEFINE_integer(
+        "attempts",
+        attempts,
+        "How often a request is sent at most, while the server is not available.",
+        lower_bound=1,
+        flag_values=values,
+    )
+
+
+def read_client(values: flags.FlagValues = flags.FLAGS) -> SegmentationClient:
+    """A client as the parsed flags describe it."""
+    return connect(
+        values.protocol,
+        values.server,
+        values.model,
+        version=values.version,
+        timeout_s=values.timeout,
+        retries=RetryPolicy(attempts=values.attempts),
+    )

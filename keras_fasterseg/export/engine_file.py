@@ -1,0 +1,98 @@
+"""Writes a network as an engine of TensorRT or TensorRT-RTX."""
+
+import dataclasses
+import pathlib
+import tempfile
+from typing import Any
+
+import keras
+
+from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
+from keras_fasterseg.export.manifest import check_target, described_files
+from keras_fasterseg.export.tensorrt import build_engine
+from keras_fasterseg.files import PathLike, atomic_path, read_json, write_json
+from keras_fasterseg.runtimes.artefact_format import (
+    GRAPH_FILES,
+    MANIFEST,
+    ONNX,
+    TENSORRT,
+    TENSORRT_RTX,
+    graph_digests,
+)
+from keras_fasterseg.runtimes.tensorrt_module import tensorrt_module
+
+ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
+
+
+def export_engine(
+    model: keras.Model,
+    path: PathLike,
+    *,
+    format: str,
+    precision: str = "fp32",
+    calibration: CalibrationImages | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> pathlib.Path:
+    """Exports `model` to ONNX and builds an engine of it, see `build_engine`.
+
+    The manifest is that of the ONNX export, with the engine's `format`, `precision` and, under
+    `engine`, what `build_engine` tells.
+
+    Args:
+        model: See `export_graph_file`.
+        path: The folder to write.
+        format: `tensorrt` (`model.plan`) or `tensorrt_rtx` (`model.rtx`).
+        precision: `fp32`, `fp16` or `int8`.
+        calibration: For `int8`.
+        overwrite: Whether an exported network that is already at `path` is replaced.
+        **options: Of `export_graph_file`; `input_size` must be known.
+
+    Returns:
+        `path`, where either the whole export is or what had been there before.
+
+    Raises:
+        FileExistsError: See `export_graph_file`.
+        RuntimeNotInstalledError: This flavour of TensorRT, or what makes ONNX, is not installed.
+        ValueError: See `export_graph_file` and `build_engine`; or the size of the images is open.
+    """
+    path = pathlib.Path(path)
+    # Before the network is converted, which takes longer than to find out.
+    tensorrt_module(format, "Building an engine")
+    if options.get("input_size") is None:
+        raise ValueError(
+            "An engine is built for one size of images: give --input_size=HEIGHTxWIDTH "
+            "(`input_size`)."
+        )
+    check_target(path, overwrite)
+    if calibration is not None:
+        calibration = dataclasses.replace(calibration, symmetric=True)
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        # What becomes of float32 for fp16 depends on the version of TensorRT.
+        graph = export_graph_file(
+            model,
+            pathlib.Path(folder) / "onnx",
+            format=ONNX,
+            precision="int8" if precision == "int8" else "fp32",
+            calibration=calibration,
+            **options,
+        )
+        manifest = read_json(graph / MANIFEST)
+        with atomic_path(path) as temporary:
+            temporary.mkdir()
+            file = temporary / GRAPH_FILES[format]
+            facts = build_engine(
+                graph / GRAPH_FILES[ONNX], file, flavour=format, precision=precision
+            )
+            names = {"fp16": "float16", "int8": "int8"}
+            write_json(
+                temporary / MANIFEST,
+                {
+                    **manifest,
+                    "format": format,
+                    "precision": names.get(precision, manifest["precision"]),
+                    "engine": facts,
+                    **described_files(temporary, graph_digests(file)),
+                },
+            )
+    return path

@@ -1,0 +1,93 @@
+"""Signatures of a SavedModel for one size of images, without the arithmetic on shapes."""
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+from tensorflow.python.framework.smart_cond import smart_constant_value
+
+from keras_fasterseg.layers.padding import MINIMUM_SIZE
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+
+# What sizes and conditions are computed in.
+_SHAPE_DTYPES = (tf.int32, tf.int64, tf.bool)
+_AS_THEY_ARE = ("Const", "Placeholder", "Identity")
+
+
+def static_signatures(
+    loaded: Any, input_size: tuple[int, int], batch_size: int = 1
+) -> dict[str, Any]:
+    """The signatures of `loaded` for one shape of images, ready for `tf.saved_model.save`.
+
+    A SavedModel for all sizes computes paddings, sizes of resizes and crops while it runs. With
+    the shape of the images they are constants, and here they become such: converters that want
+    static shapes then see convolutions and resizes only. Weights become constants too.
+
+    Args:
+        loaded: What `tf.saved_model.load` has returned for a SavedModel of this package.
+        input_size: Height and width of the images, each at least 32.
+        batch_size: Images a call.
+
+    Returns:
+        By the names of the signatures, functions from `images`, uint8 `(batch_size, *input_size,
+        3)`, to the outputs by name. They hold no variables.
+
+    Raises:
+        ValueError: A size is out of its range.
+    """
+    check_input_shape(input_size, batch_size)
+    specification = tf.TensorSpec((batch_size, *input_size, 3), tf.uint8, name=INPUT_NAME)
+    return {
+        name: _static(signature, specification) for name, signature in loaded.signatures.items()
+    }
+
+
+def check_input_shape(input_size: tuple[int, int], batch_size: int) -> None:
+    """Raises ValueError unless both sizes are at least 32 and `batch_size` is at least 1."""
+    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
+        raise ValueError(
+            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
+            f"Received: input_size={input_size}"
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+
+
+def _static(signature: Any, specification: tf.TensorSpec) -> Any:
+    def call(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return signature(**{INPUT_NAME: images})
+
+    traced = tf.function(call, autograph=False).get_concrete_function(specification)
+    # It writes out the calls of functions as well, so that all nodes are in one graph.
+    frozen = convert_variables_to_constants_v2(traced)
+    graph = _with_known_values(frozen)
+    names = list(traced.structured_outputs)
+    tensors = [tensor.name for tensor in frozen.outputs]
+
+    def static(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = tf.graph_util.import_graph_def(
+            graph, input_map={frozen.inputs[0].name: images}, return_elements=tensors, name=""
+        )
+        return dict(zip(names, outputs, strict=True))
+
+    return tf.function(static, autograph=False).get_concrete_function(specification)
+
+
+def _with_known_values(function: Any) -> Any:
+    """The function's graph with constants for all sizes and conditions that its shapes settle."""
+    graph = function.graph.as_graph_def()
+    for node in graph.node:
+        outputs = function.graph.get_operation_by_name(node.name).outputs
+        if node.op in _AS_THEY_ARE or len(outputs) != 1 or outputs[0].dtype not in _SHAPE_DTYPES:
+            continue
+        value = smart_constant_value(outputs[0])
+        if value is None:
+            continue
+        node.op = "Const"
+        node.attr.clear()
+        node.attr["dtype"].type = outputs[0].dtype.as_datatype_enum
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, outputs[0].dtype))
+        del node.input[:]
+    return graph

@@ -1,0 +1,101 @@
+"""What every client offers: bytes of images to a server, class ids back."""
+
+import abc
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.runtimes.base import check_images
+from keras_fasterseg.serving.errors import ServingError
+from keras_fasterseg.serving.retries import RetryPolicy, call_with_retries
+
+TIMEOUT_S = 30.0
+
+
+class SegmentationClient(abc.ABC):
+    """Asks a server for class ids. One thread at a time may use it.
+
+    A subclass implements `_predict` and `close`.
+
+    Args:
+        server: Host and port, such as `127.0.0.1:8501`.
+        model: The name by which the server knows the model.
+        version: Which of its versions; None leaves the choice to the server.
+        timeout_s: Seconds that one attempt may take.
+        retries: How often a request is sent again after a failure of the moment: the server is not
+            there, turns requests away or is overloaded. What took too long is not sent again.
+
+    Raises:
+        RuntimeNotInstalledError: A package of the extra `serving` is missing.
+        ValueError: `timeout_s` or `version` is out of its range.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model: str,
+        *,
+        version: int | None = None,
+        timeout_s: float = TIMEOUT_S,
+        retries: RetryPolicy | None = None,
+    ) -> None:
+        if timeout_s <= 0:
+            raise ValueError(f"`timeout_s` must be above 0. Received: timeout_s={timeout_s}")
+        if version is not None and version < 0:
+            raise ValueError(f"`version` must not be negative. Received: version={version}")
+        self.server = server
+        self.model = model
+        self.version = version
+        self._timeout_s = timeout_s
+        self._retries = RetryPolicy() if retries is None else retries
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The class of every pixel.
+
+        Args:
+            images: uint8 RGB images of shape `(batch, height, width, 3)`, sizes at least 32.
+
+        Returns:
+            uint8 class ids of shape `(batch, height, width)`.
+
+        Raises:
+            ServingError: The server cannot be reached, refuses the request, takes too long or
+                answers something else than class ids of these images.
+            ValueError: The images have another dtype or shape.
+        """
+        check_images(images)
+        answer = call_with_retries(lambda: self._predict(images), self._retries)
+        return self._class_ids(answer, images.shape[:3])
+
+    @abc.abstractmethod
+    def _predict(self, images: np.ndarray) -> Any:
+        """One attempt: what the server answers, as an array or as lists of numbers.
+
+        Raises:
+            TransientServingError: It failed, and may not when it is sent again.
+            ServingError: It failed for good.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Gives the connection back."""
+
+    def __enter__(self) -> "SegmentationClient":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _class_ids(self, answer: Any, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            array = np.asarray(answer)
+        except ValueError:
+            # Lists of unequal lengths.
+            array = np.empty(0)
+        is_integer = np.issubdtype(array.dtype, np.integer)
+        if not is_integer or array.shape != shape or array.min() < 0 or array.max() > 255:
+            raise ServingError(
+                f"{self.server} answered for the model {self.model} with {array.dtype} of shape "
+                f"{array.shape} in place of class ids of shape {shape}: it serves another network."
+            )
+        return array.astype(np.uint8)

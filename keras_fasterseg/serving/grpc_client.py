@@ -1,0 +1,79 @@
+"""Asks TensorFlow Serving, or whoever implements its PredictionService, by gRPC."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import tensor_pb2
+
+from keras_fasterseg.runtimes.optional_import import optional_import
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.serving.client import SegmentationClient
+from keras_fasterseg.serving.errors import ServingError, TransientServingError
+from keras_fasterseg.serving.http import one_line
+from keras_fasterseg.serving.predict_request import predict_request
+from keras_fasterseg.serving.prediction_messages import PREDICT_METHOD, PredictResponse
+
+_OPTIONS = (
+    # By default 4 MiB, less than the class ids of a large image.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Retries are ours.
+    ("grpc.enable_retries", 0),
+)
+
+
+class GrpcClient(SegmentationClient):
+    """Speaks `tensorflow.serving.PredictionService/Predict`, not encrypted.
+
+    Args:
+        server: Host and port, such as `127.0.0.1:8500`.
+        model: See `SegmentationClient`.
+        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+
+    Reference:
+        https://github.com/tensorflow/serving/blob/master/tensorflow_serving/apis/prediction_service.proto
+    """
+
+    def __init__(self, server: str, model: str, **options: Any) -> None:
+        super().__init__(server, model, **options)
+        self._grpc = optional_import("grpc", "serving", "A client for gRPC")
+        self._channel = self._grpc.insecure_channel(server, options=_OPTIONS)
+        self._method = self._channel.unary_unary(
+            PREDICT_METHOD,
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=PredictResponse.FromString,
+        )
+
+    def _predict(self, images: np.ndarray) -> Any:
+        request = predict_request(images, self.model, self.version)
+        try:
+            response = self._method(request, timeout=self._timeout_s)
+        except self._grpc.RpcError as error:
+            raise self._told(error) from error
+        if CLASS_IDS not in response.outputs:
+            raise ServingError(
+                f"{self.server} answered for the model {self.model} without {CLASS_IDS}, only with "
+                f"{', '.join(sorted(response.outputs)) or 'nothing'}."
+            )
+        try:
+            return tf.make_ndarray(tensor_pb2.TensorProto.FromString(response.outputs[CLASS_IDS]))
+        except (DecodeError, ValueError, TypeError) as error:
+            raise ServingError(
+                f"{self.server} answered for the model {self.model} with {CLASS_IDS} that is no "
+                f"tensor ({one_line(str(error))})."
+            ) from error
+
+    def _told(self, error: Any) -> ServingError:
+        status, codes = error.code(), self._grpc.StatusCode
+        reason = one_line(error.details() or "it gives no reason")
+        if status == codes.DEADLINE_EXCEEDED:
+            return ServingError(f"{self.server} did not answer within {self._timeout_s:g} s.")
+        # The one code that asks to come again: nobody there, not ready yet, or a full queue.
+        if status == codes.UNAVAILABLE:
+            return TransientServingError(f"{self.server} is not available ({reason}).")
+        return ServingError(f"{self.server} answered {status.name}: {reason}")
+
+    def close(self) -> None:
+        self._channel.close()

@@ -1,0 +1,111 @@
+"""The folder that a model server reads: models by name, versions by number."""
+
+import dataclasses
+import pathlib
+import re
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
+from keras_fasterseg.serving.tensorflow_serving_repository import (
+    BatchingParameters,
+    add_saved_model,
+)
+from keras_fasterseg.serving.triton_repository import add_onnx
+from keras_fasterseg.serving.versions import next_version
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class RepositoryOptions:
+    """How a server is to treat a model.
+
+    Attributes:
+        batching: How requests are put together; of an ONNX model only if its batch is free.
+        warmup_sizes: Height and width of the images of TensorFlow Serving's warm-up requests. An
+            ONNX model is warmed up at its own size.
+        mount: Where a server finds the repository, a container's folder; TensorFlow Serving's
+            configuration names it.
+    """
+
+    batching: BatchingParameters = BatchingParameters()
+    warmup_sizes: tuple[tuple[int, int], ...] = ()
+    mount: str = "/models"
+
+
+def add_to_repository(
+    export: PathLike,
+    repository: PathLike,
+    name: str,
+    version: int | None = None,
+    *,
+    overwrite: bool = False,
+    options: RepositoryOptions | None = None,
+) -> pathlib.Path:
+    """Copies an export to a server's repository, which is made if it is not there.
+
+    A SavedModel goes to one for TensorFlow Serving, an ONNX model to one for Triton:
+
+    ```
+    models.config                                             config of all models
+    batching.config                                           how requests are put together
+    NAME/VERSION/saved_model.pb, variables/, ...
+    NAME/VERSION/assets.extra/tf_serving_warmup_requests      if warm-up sizes are given
+
+    NAME/config.pbtxt
+    NAME/VERSION/model.onnx, manifest.json
+    ```
+
+    Args:
+        export: The folder of a SavedModel or of an ONNX export.
+        repository: The server's folder.
+        name: By which clients will ask for the model.
+        version: Its version; None takes the one after those that are there, or 1.
+        overwrite: Whether a version that is there is replaced. A running server may not notice.
+        options: How the server is to treat the model.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        FileNotFoundError: There is no export.
+        FileExistsError: The version is there and `overwrite` is off.
+        RuntimeNotInstalledError: The export is ONNX and ONNX Runtime, which reads its sizes, is
+            not installed.
+        ValueError: The export is of another format or of another program, a name or a number is
+            out of its range, or an ONNX model has other sizes than its other versions.
+    """
+    artefact = find_artefact(export)
+    if artefact.format not in (SAVED_MODEL, ONNX):
+        raise ValueError(
+            f"TensorFlow Serving takes a SavedModel and Triton an ONNX model. Received: "
+            f"{artefact.path}, which is {artefact.format}; export the network again with --format."
+        )
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "`name` of a model may hold letters, digits, `_`, `-` and `.`, which clients write "
+            f"into addresses. Received: name={name!r}"
+        )
+    options = options or RepositoryOptions()
+    model = pathlib.Path(repository) / name
+    if version is None:
+        version = next_version(model)
+    if version < 1:
+        raise ValueError(f"`version` must be at least 1. Received: version={version}")
+    target = model / str(version)
+    if target.exists() and not overwrite:
+        raise FileExistsError(
+            f"{target} exists; leave --version out for the next one, or pass --overwrite."
+        )
+    if artefact.format == SAVED_MODEL:
+        add_saved_model(
+            artefact.path, target, options.batching, options.warmup_sizes, options.mount
+        )
+    else:
+        if options.warmup_sizes:
+            raise ValueError(
+                "An ONNX model is warmed up at its own size; leave the warm-up sizes out. "
+                f"Received: warmup_sizes={options.warmup_sizes}"
+            )
+        add_onnx(artefact, target, options.batching)
+    return target

@@ -1,0 +1,26 @@
+"""Images as a request to the PredictionService."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.runtimes.saved_model_format import CLASS_IDS_SIGNATURE, INPUT_NAME
+from keras_fasterseg.serving.prediction_messages import PredictRequest
+
+
+def predict_request(images: np.ndarray, model: str, version: int | None = None) -> Any:
+    """The `PredictRequest` that asks for the class ids of `images`.
+
+    Args:
+        images: uint8 images of shape `(batch, height, width, 3)`.
+        model: The name by which the server knows the model.
+        version: Which of its versions; None leaves the choice to the server.
+    """
+    request = PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = CLASS_IDS_SIGNATURE
+    if version is not None:
+        request.model_spec.version.value = version
+    request.inputs[INPUT_NAME] = tf.make_tensor_proto(images).SerializeToString()
+    return request

@@ -1,0 +1,79 @@
+"""Asks Triton, or whoever speaks KServe's protocol of version 2 with its binary extension."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.serving.client import SegmentationClient
+from keras_fasterseg.serving.errors import ServingError
+from keras_fasterseg.serving.http import HttpConnection
+
+# The bytes of tensors follow the JSON, whose length this header tells.
+_JSON_LENGTH = "Inference-Header-Content-Length"
+
+
+class TritonClient(SegmentationClient):
+    """Speaks `/v2/models/NAME[/versions/N]/infer`; images and class ids travel as bytes.
+
+    Args:
+        server: Host and port, such as `127.0.0.1:8000`; `https://` before them encrypts.
+        model: See `SegmentationClient`.
+        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+
+    Reference:
+        https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+    """
+
+    def __init__(self, server: str, model: str, **options: Any) -> None:
+        super().__init__(server, model, **options)
+        self._connection = HttpConnection(server)
+        version = "" if self.version is None else f"/versions/{self.version}"
+        self._path = f"/v2/models/{model}{version}/infer"
+
+    def _predict(self, images: np.ndarray) -> Any:
+        header = json.dumps(
+            {
+                "inputs": [
+                    {
+                        "name": INPUT_NAME,
+                        "datatype": "UINT8",
+                        "shape": list(images.shape),
+                        "parameters": {"binary_data_size": images.nbytes},
+                    }
+                ],
+                "outputs": [{"name": CLASS_IDS, "parameters": {"binary_data": True}}],
+            }
+        ).encode()
+        response = self._connection.post(
+            self._path,
+            header + images.tobytes(),
+            {"Content-Type": "application/octet-stream", _JSON_LENGTH: str(len(header))},
+            self._timeout_s,
+        )
+        try:
+            return _class_ids(response)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ServingError(
+                f"{self._connection.url + self._path} answered without {CLASS_IDS}: it does not "
+                "speak KServe's protocol of version 2, or serves another network."
+            ) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _class_ids(response: Any) -> np.ndarray:
+    length = int(response.headers.get(_JSON_LENGTH, len(response.content)))
+    (output,) = json.loads(response.content[:length])["outputs"]
+    if output["name"] != CLASS_IDS or output["datatype"] != "UINT8":
+        raise ValueError(f"unexpected output {output['name']} of {output['datatype']}")
+    # A server without the extension sends numbers.
+    values = (
+        np.asarray(output["data"], np.int64)
+        if "data" in output
+        else np.frombuffer(response.content, np.uint8, offset=length)
+    )
+    return values.reshape(output["shape"])

@@ -1,0 +1,82 @@
+"""Class ids as pictures: a label map in the colours of its classes, and laid over its image."""
+
+import numpy as np
+from PIL import Image
+
+_BITS = 8
+
+
+def default_palette() -> np.ndarray:
+    """256 colours that differ, `(256, 3)` uint8; neighbours in number differ clearly.
+
+    Reference:
+        The colour map of PASCAL VOC: the bits of a class id, three at a time, are the highest bits
+        of red, green and blue.
+    """
+    class_ids = np.arange(256)
+    colors = np.zeros((256, 3), np.int64)
+    for place in range(_BITS):
+        bits = class_ids >> 3 * place
+        for channel in range(3):
+            colors[:, channel] |= ((bits >> channel) & 1) << (_BITS - 1 - place)
+    return colors.astype(np.uint8)
+
+
+def label_map_image(class_ids: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """A palette image whose pixels are the class ids; viewers show the colours of the classes.
+
+    Args:
+        class_ids: uint8 of shape `(height, width)`.
+        palette: `(classes, 3)` uint8, RGB; ids beyond it are black.
+
+    Raises:
+        ValueError: A shape or a dtype is another.
+    """
+    _check(class_ids, palette)
+    image = Image.fromarray(class_ids)
+    image.putpalette(_padded(palette).tobytes())
+    return image
+
+
+def overlay_image(
+    image: np.ndarray, class_ids: np.ndarray, palette: np.ndarray, opacity: float = 0.5
+) -> Image.Image:
+    """The image with the colours of its classes laid over it.
+
+    Args:
+        image: uint8 RGB of shape `(height, width, 3)`.
+        class_ids: uint8 of shape `(height, width)`.
+        palette: `(classes, 3)` uint8, RGB; ids beyond it are black.
+        opacity: 0 shows the image alone, 1 the colours alone.
+
+    Raises:
+        ValueError: Shapes or dtypes do not go together, or `opacity` is not in [0, 1].
+    """
+    _check(class_ids, palette)
+    if image.shape != (*class_ids.shape, 3) or image.dtype != np.uint8:
+        raise ValueError(
+            f"`image` must be uint8 of shape {(*class_ids.shape, 3)}, as its class ids are. "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"`opacity` must lie in [0, 1]. Received: opacity={opacity}")
+    colors = _padded(palette)[class_ids]
+    return Image.blend(Image.fromarray(image), Image.fromarray(colors), opacity)
+
+
+def _padded(palette: np.ndarray) -> np.ndarray:
+    return np.vstack([palette, np.zeros((256 - len(palette), 3), np.uint8)])
+
+
+def _check(class_ids: np.ndarray, palette: np.ndarray) -> None:
+    if class_ids.dtype != np.uint8 or class_ids.ndim != 2:
+        raise ValueError(
+            "`class_ids` must be uint8 of shape (height, width). Received: "
+            f"{class_ids.dtype} of shape {class_ids.shape}"
+        )
+    is_palette = palette.ndim == 2 and palette.shape[1:] == (3,) and len(palette) <= 256
+    if not is_palette or palette.dtype != np.uint8:
+        raise ValueError(
+            "`palette` must be uint8 of shape (classes, 3), at most 256 classes. Received: "
+            f"{palette.dtype} of shape {palette.shape}"
+        )

@@ -1,0 +1,113 @@
+"""The tool that exports: what it prints, what it leaves, and what can go wrong."""
+
+import subprocess
+
+import keras
+import pytest
+import tensorflow as tf
+
+from keras_fasterseg.files import read_json
+from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from tests.shared import shared_path
+from tests.tools.run_tool import run_tool, sentence
+
+CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv", 1, 1.0))
+GENOTYPE = Genotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    keras.utils.set_random_seed(0)
+    FasterSegNetwork(GENOTYPE, 11).save(path)
+    return path
+
+
+def export(network, target, *arguments):
+    return run_tool("export", f"--network={network}", f"--target={target}", *arguments)
+
+
+def files_below(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_an_export_says_what_it_is_worth(network, tmp_path):
+    finished = export(
+        network,
+        tmp_path / "onnx",
+        *("--format=onnx", "--precision=fp16", "--input_size=64x96", "--proof_images=2"),
+        *("--dataset=camvid", f"--data_dir={shared_path('camvid')}"),
+    )
+    assert finished.status == 0, finished
+    place, proof = finished.stdout.splitlines()
+    assert place == f"The export is {tmp_path}/onnx"
+    assert proof.startswith("Proof on 2 images (camvid val) by onnxruntime: ")
+    manifest = read_json(tmp_path / "onnx" / "manifest.json")
+    assert f"--target={tmp_path}/onnx" in manifest["command"]
+    assert manifest["proof"]["images"] == 2
+    assert manifest["class_names"][0] == "sky"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--format=onnx", "--precision=int8", "--input_size=64x96"), "int8 is calibrated on real"),
+        (("--format=litert",), "LiteRT needs to know the size of the images"),
+        (
+            ("--format=litert", "--precision=int8", "--input_size=64x96", "--dataset=camvid"),
+            "int8 is calibrated on real",
+        ),
+        (("--precision=fp16",), "A SavedModel computes in fp32"),
+        (("--format=coreml",), "--format must be one of saved_model, tftrt"),
+        (("--data_dir=somewhere",), "--data_dir needs --dataset"),
+        (("--dataset=camvid", "--data_dir=gone"), "There is no folder gone"),
+        (("--proof_images=-1",), "--proof_images must be at least 0"),
+    ],
+)
+def test_one_sentence_and_nothing_half_written(network, tmp_path, arguments, expected):
+    finished = export(network, tmp_path / "run" / "1", *arguments)
+    assert expected in sentence(finished)
+    assert files_below(tmp_path) == []
+
+
+def test_what_is_there_is_not_replaced_unasked(network, tmp_path):
+    target = tmp_path / "1"
+    assert export(network, target, "--proof_images=1").status == 0
+    before = {path: path.read_bytes() for path in files_below(target)}
+    assert "exists; pass --overwrite" in sentence(export(network, target))
+    assert {path: path.read_bytes() for path in files_below(target)} == before
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"a photo")
+    message = sentence(export(network, tmp_path / "photos", "--overwrite"))
+    assert "is not a SavedModel or another export, so it is not overwritten" in message
+    assert [path.name for path in files_below(tmp_path / "photos")] == ["a.png"]
+
+
+def test_a_folder_that_cannot_be_written(network):
+    assert "/proc" in sentence(export(network, "/proc/exports/1", "--proof_images=1"))
+
+
+def test_a_full_disk(network, tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        for arguments in ((), ("--format=onnx", "--input_size=64x96")):
+            message = sentence(export(network, tmp_path / "1", *arguments))
+            assert "the disk is full" in message
+            assert files_below(tmp_path) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("tool", ["benchmark", "evaluate"])
+def test_a_saved_model_of_someone_else(tmp_path, tool):
+    module = tf.Module()
+    module.double = tf.function(
+        lambda numbers: 2 * numbers, input_signature=[tf.TensorSpec((None,), tf.float32)]
+    )
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.double)
+    data = ("--dataset=camvid", f"--data_dir={shared_path('camvid')}") if tool == "evaluate" else ()
+    message = sentence(run_tool(tool, f"--artefact={tmp_path}/1", *data))
+    assert f"{tmp_path}/1 was not exported by" in message

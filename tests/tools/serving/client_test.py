@@ -1,0 +1,85 @@
+import json
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.camvid import CamVid
+from tests.serving.model_server import Answer, model_server
+from tests.stand_in import random_images
+from tests.tools.run_tool import run_tool, sentence
+
+CLASS_IDS = np.arange(32 * 40, dtype=np.uint8).reshape(1, 32, 40) % 11
+GOOD = Answer(200, json.dumps({"predictions": CLASS_IDS.tolist()}).encode())
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for seed, name in enumerate("abc"):
+        Image.fromarray(random_images(32, 40, seed=seed)).save(folder / f"{name}.png")
+    return folder
+
+
+def client(address, images, *arguments):
+    return run_tool(
+        "serving.client",
+        f"--server={address}",
+        "--model=student",
+        f"--images={images}",
+        f"--output={images.parent}/out",
+        *arguments,
+    )
+
+
+def test_label_maps_and_overlays_in_the_colours_of_a_data_set(images):
+    with model_server(GOOD) as server:
+        finished = client(server.address, images, "--dataset=camvid", "--opacity=1")
+    out = images.parent / "out"
+    assert finished.status == 0, finished.stderr
+    assert finished.stdout == f"Wrote 3 label maps to {out}\n"
+    for name, request in zip("abc", server.received, strict=True):
+        sent = np.array(json.loads(request.body)["instances"], np.uint8)
+        np.testing.assert_array_equal(sent[0], np.asarray(Image.open(images / f"{name}.png")))
+        np.testing.assert_array_equal(np.asarray(Image.open(out / f"{name}.png")), CLASS_IDS[0])
+        overlay = np.asarray(Image.open(out / f"{name}_overlay.png"))
+        np.testing.assert_array_equal(overlay, CamVid.palette[CLASS_IDS[0]])
+
+
+def test_every_failure_is_a_sentence_and_the_others_are_done(images):
+    (images / "b.png").write_bytes(b"no image")
+    refusal = Answer(400, b'{"error": "too large"}')
+    with model_server(refusal, GOOD) as server:
+        finished = client(server.address, images, "--opacity=0")
+    assert finished.status == 1
+    assert "Traceback" not in finished.stderr
+    failures = [line for line in finished.stderr.splitlines() if line.startswith("client.py: ")]
+    assert len(failures) == 2
+    assert failures[0].startswith(f"client.py: {images}/a.png: http://{server.address}/v1/models/")
+    assert failures[0].endswith("answered 400 Bad Request: too large")
+    assert failures[1] == (
+        f"client.py: {images}/b.png is not an image that can be read; replace the file."
+    )
+    assert [path.name for path in (images.parent / "out").iterdir()] == ["c.png"]
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc", "triton"])
+def test_nobody_there(images, protocol):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    finished = client(address, images, f"--protocol={protocol}", "--attempts=1")
+    assert finished.status == 1
+    *_, failure, left_out = finished.stderr.splitlines()
+    assert failure.startswith(f"client.py: {images}/a.png: ")
+    assert address in failure
+    assert left_out == "client.py: 2 images were not sent any more."
+    assert not (images.parent / "out").exists()
+
+
+def test_wrong_flags_are_said(images):
+    assert "soap" in sentence(client("127.0.0.1:1", images, "--protocol=soap"))
+    assert "`timeout_s`" in sentence(client("127.0.0.1:1", images, "--timeout=0"))
+    assert "There is no file" in client("127.0.0.1:1", images / "z.png").stderr

@@ -1,0 +1,78 @@
+"""One network in every format and precision that this machine has, proven, and all timed in turns.
+
+    python -m tools.benchmarks.exports --network=runs/camvid_small/student/network.keras \\
+        --dataset=camvid --data_dir=CAMVID --input_size=352x480 --target=runs/exports_camvid
+
+Leaves an export a format and precision in the target, and `speed.json`; `python -m tools.results
+--exports=... --benchmarks=...` makes a table of them. What fails its proof, or is not installed, is
+named and left out.
+"""
+
+from tools import command  # isort: skip
+
+import pathlib
+
+from absl import flags, logging
+
+from flags import settings_flags
+from keras_fasterseg.data import registry
+from keras_fasterseg.pipelines import export, settings
+from keras_fasterseg.pipelines.benchmark import Contender, benchmark_in_turns
+from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
+
+NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
+TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
+DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder; unset: drawn scenes, and no int8.")
+INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
+THREADS = flags.DEFINE_integer("threads", None, "CPU threads of every runtime.", lower_bound=1)
+PROOF_IMAGES = flags.DEFINE_integer("proof_images", 8, "Images of the proof.", lower_bound=1)
+ALLOW = flags.DEFINE_bool("allow_accuracy_drop", False, "As in tools.export.")
+flags.adopt_module_key_flags(settings_flags)
+
+KINDS = (
+    ("saved_model", "fp32"),
+    *(("onnx", precision) for precision in ("fp32", "fp16", "int8")),
+    *(("openvino", precision) for precision in ("fp32", "fp16", "int8")),
+    *(("litert", precision) for precision in ("fp32", "fp16")),
+)
+
+
+def main() -> None:
+    source = registry.load_source(DATASET.value, DATA_DIR.value) if DATA_DIR.value else None
+    made = [path for path in (_export(*kind, source) for kind in KINDS) if path is not None]
+    measured = benchmark_in_turns(
+        [Contender(path) for path in made],
+        settings.BenchmarkSettings(repetitions=50, warmup=5),
+        [INPUT_SIZE.value],
+        BenchmarkOptions(threads=THREADS.value, memory=False),
+        command.line(),
+        progress=True,
+    )
+    measured.save(pathlib.Path(TARGET.value) / "speed.json")
+
+
+def _export(format: str, precision: str, source) -> pathlib.Path | None:
+    if precision == "int8" and source is None:
+        return None
+    target = pathlib.Path(TARGET.value) / f"{format}_{precision}"
+    options = settings.ExportSettings(
+        format,
+        precision,
+        None if format == "saved_model" else INPUT_SIZE.value,
+        proof_images=PROOF_IMAGES.value,
+        allow_accuracy_drop=ALLOW.value,
+    )
+    try:
+        proof = export.export(
+            NETWORK.value, target, options, source, overwrite=True, command=command.line()
+        )
+    except ValueError as error:
+        logging.warning("%s in %s is left out. %s", format, precision, error)
+        return None
+    print(f"{target.name}: {proof.sentence()}")
+    return target
+
+
+if __name__ == "__main__":
+    command.run(main)
