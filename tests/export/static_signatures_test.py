@@ -35,8 +35,7 @@ def test_equals_keras_and_has_no_arithmetic_on_shapes(loaded, size, batch_size, 
         assert class_ids.dtype == tf.uint8
         assert_same_classes(class_ids.numpy(), expected)
         for function in each.values():
-            (specification,) = function.structured_input_signature[1].values() or (None,)
-            assert specification.shape == (batch_size, *size, 3)
+            assert function.inputs[0].shape == (batch_size, *size, 3)
             assert not operators(function) & ARITHMETIC
     original = operators(loaded.signatures["logits"])
     assert {"Shape", "FloorMod"} <= original
