@@ -3,7 +3,7 @@
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from keras_fasterseg.runtimes.conversion.byte_outputs import bytes_from_floats
+from keras_fasterseg.runtimes.conversion.floats_inside import floats_inside
 from keras_fasterseg.runtimes.conversion.half_precision import computes_in_half, half_precision
 from keras_fasterseg.runtimes.optional_import import optional_import
 
@@ -58,7 +58,7 @@ def tensorrt_source(
         raise ValueError(f"{path} is in float16; build an engine of precision fp16 of it.")
     if precision == FP16 and strongly_typed and not in_half:
         model = half_precision(model)
-    return bytes_from_floats(model)
+    return floats_inside(model)
 
 
 def _read(path: pathlib.Path) -> Any:
