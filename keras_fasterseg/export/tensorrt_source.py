@@ -3,7 +3,7 @@
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from keras_fasterseg.runtimes.conversion.byte_outputs import bytes_from_floats
+from keras_fasterseg.runtimes.conversion.floats_inside import floats_inside
 from keras_fasterseg.runtimes.conversion.half_precision import computes_in_half, half_precision
 from keras_fasterseg.runtimes.optional_import import optional_import
 
@@ -45,15 +45,20 @@ def tensorrt_source(
     if precision == INT8 and not quantized:
         raise ValueError(
             f"{path} is not quantised (it has no QuantizeLinear), so no int8 engine can be built "
-            "of it; export it with --precision=int8."
+            "of it; quantise it first, around zero."
         )
     if precision != INT8 and quantized:
         raise ValueError(f"{path} is quantised; build an engine of precision int8 of it.")
+    if quantized and not _is_symmetric(model):
+        raise ValueError(
+            f"{path} has uint8 or zero points other than 0, and TensorRT runs int8 around zero "
+            "only; quantise it with `symmetric=True`."
+        )
     if precision == FP32 and in_half:
         raise ValueError(f"{path} is in float16; build an engine of precision fp16 of it.")
     if precision == FP16 and strongly_typed and not in_half:
         model = half_precision(model)
-    return bytes_from_floats(model)
+    return floats_inside(model)
 
 
 def _read(path: pathlib.Path) -> Any:
@@ -70,6 +75,20 @@ def _read(path: pathlib.Path) -> Any:
     if not model.graph.node or not model.graph.input or not model.graph.output:
         raise ValueError(damaged)
     return model
+
+
+def _is_symmetric(model: Any) -> bool:
+    """Whether all that is quantised is signed and centred on zero."""
+    onnx = optional_import("onnx", "onnx", "Building an engine")
+    names = {n.input[2] for n in model.graph.node if n.op_type in _QUANTIZED and len(n.input) > 2}
+    # Without a zero point a node quantises to uint8.
+    if any(n.op_type == "QuantizeLinear" and len(n.input) < 3 for n in model.graph.node):
+        return False
+    zero_points = [each for each in model.graph.initializer if each.name in names]
+    return all(
+        each.data_type != onnx.TensorProto.UINT8 and not onnx.numpy_helper.to_array(each).any()
+        for each in zero_points
+    )
 
 
 def _shape(value: Any) -> list[int | None]:

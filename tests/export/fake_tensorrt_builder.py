@@ -126,6 +126,22 @@ def _tensor(value):
     return types.SimpleNamespace(name=value.name, shape=shape, dtype=DataType(kind.elem_type))
 
 
+def _assert_bytes_are_at_the_rim(model):
+    """What TensorRT documents: nothing but casts reads or makes uint8, and from floats only."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    known = [*graph.value_info, *graph.input, *graph.output]
+    types = {each.name: each.type.tensor_type.elem_type for each in known}
+    # Of quantisation, whose bytes are weights and have types of their own.
+    nodes = [node for node in graph.node if not node.op_type.endswith("QuantizeLinear")]
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    for node in nodes:
+        reads = onnx.TensorProto.UINT8 in [types.get(name) for name in node.input]
+        makes = onnx.TensorProto.UINT8 in [types.get(name) for name in node.output]
+        if reads or makes:
+            assert node.op_type == "Cast", node
+            assert types[(node.output if reads else node.input)[0]] in floats, node
+
+
 class FakeParser:
     def __init__(self, network):
         self.network, self.errors = network, []
@@ -133,6 +149,7 @@ class FakeParser:
     def parse(self, serialized):
         model = onnx.load_model_from_string(serialized)
         self.errors = [node for node in model.graph.node if node.op_type == UNKNOWN_OPERATOR]
+        _assert_bytes_are_at_the_rim(model)
         self.network.read(model)
         return not self.errors
 

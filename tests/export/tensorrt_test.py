@@ -52,10 +52,10 @@ def flags_of(fake):
     return {flag.name for flag in config.flags}
 
 
-def quantised(onnx_file):
+def quantised(onnx_file, zero_point):
     """The same file with a pair of quantising nodes in it, which is all that is looked for."""
     model = onnx.load(onnx_file)
-    for tensor in (np.float32(0.1), np.uint8(0)):
+    for tensor in (np.float32(0.1), zero_point):
         name = "scale" if tensor.dtype == np.float32 else "zero"
         model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(tensor), name))
     first = next(i for i, node in enumerate(model.graph.node) if node.op_type == "Conv")
@@ -101,14 +101,23 @@ def test_a_float32_engine_has_no_flag_and_no_tf32_unless_asked_for(
 @pytest.mark.parametrize("version", VERSIONS)
 def test_int8_wants_a_quantised_network(version, install, onnx_file, engine_file):
     fake = install(version)
-    with pytest.raises(ValueError, match=r"is not quantised .* export it with --precision=int8"):
+    with pytest.raises(ValueError, match=r"is not quantised .* quantise it first, around zero"):
         build_engine(onnx_file, engine_file, precision="int8")
-    quantised(onnx_file)
+    quantised(onnx_file, np.int8(0))
     with pytest.raises(ValueError, match="is quantised; build an engine of precision int8"):
         build_engine(onnx_file, engine_file, precision="fp16")
     assert not engine_file.exists()
     build_engine(onnx_file, engine_file, precision="int8")
     assert flags_of(fake) == (set() if version == "11.2.0" else {"INT8"})
+
+
+@pytest.mark.parametrize("zero_point", [np.uint8(0), np.int8(3)])
+def test_int8_is_centred_on_zero(zero_point, install, onnx_file, engine_file):
+    install()
+    quantised(onnx_file, zero_point)
+    with pytest.raises(ValueError, match=r"TensorRT runs int8 around zero only.*symmetric=True"):
+        build_engine(onnx_file, engine_file, precision="int8")
+    assert not engine_file.parent.exists()
 
 
 def test_facts_are_those_of_the_network_and_the_file(install, onnx_file, engine_file):

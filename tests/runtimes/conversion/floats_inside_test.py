@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_fasterseg.runtimes.conversion.byte_outputs import bytes_from_floats
+from keras_fasterseg.runtimes.conversion.floats_inside import floats_inside
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 
 onnx = pytest.importorskip("onnx")
@@ -32,7 +32,7 @@ def cast(source, target, to):
 def test_integers_become_bytes_by_way_of_floats(kind):
     model = model_of(cast("values", "bytes", UINT8), kind=kind)
     before = model.SerializeToString()
-    changed = bytes_from_floats(model)
+    changed = floats_inside(model)
     assert model.SerializeToString() == before
     assert kinds(changed) == [FLOAT, UINT8]
     onnx.checker.check_model(changed, full_check=True)
@@ -47,10 +47,27 @@ def test_integers_become_bytes_by_way_of_floats(kind):
 
 def test_types_between_are_found():
     nodes = cast("values", "whole", INT32), cast("whole", "bytes", UINT8)
-    assert kinds(bytes_from_floats(model_of(*nodes, kind=FLOAT))) == [INT32, FLOAT, UINT8]
+    assert kinds(floats_inside(model_of(*nodes, kind=FLOAT))) == [INT32, FLOAT, UINT8]
+
+
+def test_bytes_are_cast_before_anything_else():
+    transpose = onnx.helper.make_node("Transpose", ["values"], ["turned"], perm=[0])
+    model = model_of(
+        transpose, cast("turned", "wide", FLOAT), cast("wide", "bytes", UINT8), kind=UINT8
+    )
+    # As a converter may leave it, true of the old nodes only.
+    model = onnx.shape_inference.infer_shapes(model)
+    changed = floats_inside(model)
+    assert [node.op_type for node in changed.graph.node] == ["Cast", "Transpose", "Cast", "Cast"]
+    onnx.checker.check_model(changed, full_check=True)
+    values = np.resize(np.arange(256, dtype=np.uint8), 300)
+    session = onnxruntime.InferenceSession(
+        changed.SerializeToString(), session_options(None)[0], providers=["CPUExecutionProvider"]
+    )
+    np.testing.assert_array_equal(session.run(None, {"values": values})[0], values)
 
 
 @pytest.mark.parametrize("kind", [FLOAT, onnx.TensorProto.FLOAT16])
 def test_floats_are_left_alone(kind):
     model = model_of(cast("values", "bytes", UINT8), kind=kind)
-    assert bytes_from_floats(model) == model
+    assert floats_inside(model) == model
