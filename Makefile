@@ -99,7 +99,7 @@ results: setup
 	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
 		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
-		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided
+		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
 wheel: setup

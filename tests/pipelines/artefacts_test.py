@@ -1,6 +1,7 @@
 """One door to all runners: exports, trained networks, genotypes."""
 
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export_network
 from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
+from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.stand_in import assert_same_classes, random_images
 
@@ -167,10 +169,20 @@ def test_what_a_runtime_does_not_run_is_refused(folder, artefact, runtime, messa
         open_artefact(folder / artefact, runtime)
 
 
-@pytest.mark.parametrize("name", ["tftrt", "tensorrt", "tensorrt_rtx"])
-def test_networks_are_not_converted_for_nvidia_on_the_way(folder, name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tftrt", "TF-TRT needs TensorFlow 2.17.1"),
+        ("tensorrt", "Building an engine needs NVIDIA's tensorrt"),
+        ("tensorrt_rtx", "Building an engine needs TensorRT-RTX"),
+    ],
+)
+def test_networks_are_converted_for_nvidia_on_the_way(folder, name, message, monkeypatch):
+    """Up to what is not installed here."""
     monkeypatch.setattr(artefacts, "check_runtime", lambda runtime: registry_runtime(name))
-    with pytest.raises(ValueError, match=f"not converted for the runtime {name} on the way"):
+    for module in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(RuntimeNotInstalledError, match=message):
         open_artefact(folder / "network.keras", name, input_size=SIZE)
 
 
