@@ -152,6 +152,8 @@ def test_the_result_is_a_saved_model_of_ours_with_the_facts_of_both(source, tmp_
     metadata, before = read_metadata(path), read_metadata(source)
     ours = metadata.pop("tftrt")
     changed = {
+        "format": "tftrt",
+        "bytes": sum((path / name).stat().st_size for name in file_digests(path)),
         "precision": "float16",
         "input_size": [96, 160],
         "batch_size": 2,

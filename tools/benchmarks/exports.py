@@ -19,6 +19,7 @@ from keras_fasterseg.data import registry
 from keras_fasterseg.pipelines import export, settings
 from keras_fasterseg.pipelines.benchmark import Contender, benchmark_in_turns
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
+from keras_fasterseg.runtimes.tensorflow_device import request_threads
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
@@ -39,6 +40,8 @@ KINDS = (
 
 
 def main() -> None:
+    # Exporting starts TensorFlow, which then keeps the threads that it has.
+    request_threads(THREADS.value)
     source = registry.load_source(DATASET.value, DATA_DIR.value) if DATA_DIR.value else None
     made = [path for path in (_export(*kind, source) for kind in KINDS) if path is not None]
     measured = benchmark_in_turns(
