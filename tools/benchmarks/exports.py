@@ -1,11 +1,11 @@
-"""One network in every format and precision that this machine has, proven, and all timed in turns.
+"""One network in every format and precision that this machine has, proven.
 
     python -m tools.benchmarks.exports --network=runs/camvid_small/student/network.keras \\
         --dataset=camvid --data_dir=CAMVID --input_size=352x480 --target=runs/exports_camvid
 
-Leaves an export a format and precision in the target, and `speed.json`; `python -m tools.results
---exports=... --benchmarks=...` makes a table of them. What fails its proof, or is not installed, is
-named and left out.
+Leaves an export a format and precision in the target and prints the command that times all of them
+in turns, in a process that has run nothing yet; `python -m tools.results --exports=...
+--benchmarks=...` makes a table. What fails its proof, or is not installed, is named and left out.
 """
 
 from tools import command  # isort: skip
@@ -17,16 +17,12 @@ from absl import flags, logging
 from flags import settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.pipelines import export, settings
-from keras_fasterseg.pipelines.benchmark import Contender, benchmark_in_turns
-from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
-from keras_fasterseg.runtimes.tensorflow_device import request_threads
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
 DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder; unset: drawn scenes, and no int8.")
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
-THREADS = flags.DEFINE_integer("threads", None, "CPU threads of every runtime.", lower_bound=1)
 PROOF_IMAGES = flags.DEFINE_integer("proof_images", 8, "Images of the proof.", lower_bound=1)
 ALLOW = flags.DEFINE_bool("allow_accuracy_drop", False, "As in tools.export.")
 flags.adopt_module_key_flags(settings_flags)
@@ -40,19 +36,14 @@ KINDS = (
 
 
 def main() -> None:
-    # Exporting starts TensorFlow, which then keeps the threads that it has.
-    request_threads(THREADS.value)
     source = registry.load_source(DATASET.value, DATA_DIR.value) if DATA_DIR.value else None
     made = [path for path in (_export(*kind, source) for kind in KINDS) if path is not None]
-    measured = benchmark_in_turns(
-        [Contender(path) for path in made],
-        settings.BenchmarkSettings(repetitions=50, warmup=5),
-        [INPUT_SIZE.value],
-        BenchmarkOptions(threads=THREADS.value, memory=False),
-        command.line(),
-        progress=True,
+    first, *others = map(str, made)
+    print(
+        f"python -m tools.benchmark --artefact={first} --side_by_side={','.join(others)} "
+        "--input_size={}x{}".format(*INPUT_SIZE.value)
+        + f" --nomemory --output={TARGET.value}/speed.json"
     )
-    measured.save(pathlib.Path(TARGET.value) / "speed.json")
 
 
 def _export(format: str, precision: str, source) -> pathlib.Path | None:
