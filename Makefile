@@ -97,8 +97,9 @@ bench-pytorch: setup $(PYTORCH)/.ready
 RESULTS := docs/results
 results: setup
 	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
-		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json \
+		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_camvid.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
+		--exports=$(RESULTS)/saved_model_fp32,$(RESULTS)/onnx_fp32,$(RESULTS)/onnx_fp16,$(RESULTS)/onnx_int8,$(RESULTS)/openvino_fp32,$(RESULTS)/openvino_fp16,$(RESULTS)/openvino_int8,$(RESULTS)/litert_fp32,$(RESULTS)/litert_fp16 \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
