@@ -43,6 +43,7 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
     "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),
+    "settling before calls": lambda row: row.get("settings", {}).get("settle_ms"),
 }
 # What may differ since it is what one compares.
 _COMPARED: Mapping[str, Callable[[Measurement], Any]] = {

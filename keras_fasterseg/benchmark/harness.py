@@ -18,9 +18,11 @@ from keras_fasterseg.runtimes.base import Runner
 
 # Numbers of different versions must not be compared: raise it with whatever changes a number.
 # 2: a pause between the calls of different runners; scopes.
-HARNESS_VERSION = 2
+# 3: runners in turns are called untimed before the call that is timed.
+HARNESS_VERSION = 3
 
 PAUSE_MS = 20.0
+SETTLE_MS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +181,7 @@ def interleaved(
     scope: str = DEFAULT_SCOPE,
     image: PathLike | None = None,
     pause_ms: float = PAUSE_MS,
+    settle_ms: float = SETTLE_MS,
     progress: str | None = None,
 ) -> InterleavedResult:
     """Measures runners in turns, A B A B, so that all of them meet the same state of the machine.
@@ -195,6 +198,8 @@ def interleaved(
         image: An image file to run on; `None` takes random bytes.
         pause_ms: Untimed pause between the calls of different runners, in which the worker
             threads of the last one come to rest.
+        settle_ms: How long a runner is called untimed after that, at least once, until caches and
+            threads are as in steady use; 0: not at all.
         progress: What a progress bar calls the work; `None` shows none.
 
     Raises:
@@ -203,7 +208,7 @@ def interleaved(
     """
     if not runners:
         raise ValueError("There is nothing to measure: `runners` is empty.")
-    check_durations(warmup, warmup_seconds, min_repetitions, min_seconds, pause_ms)
+    check_durations(warmup, warmup_seconds, min_repetitions, min_seconds, pause_ms, settle_ms)
     chosen = find_scope(scope)
     images = benchmark_images(input_size, batch_size, image)
     environment = describe_environment()
@@ -220,6 +225,7 @@ def interleaved(
             min_repetitions=min_repetitions,
             min_seconds=min_seconds,
             pause_seconds=1e-3 * pause_ms,
+            settle_seconds=1e-3 * settle_ms,
             description=progress,
         )
     first = np.asarray(next(iter(seconds.values())))
@@ -231,6 +237,7 @@ def interleaved(
         "min_seconds": min_seconds,
         "image": None if image is None else str(image),
         "pause_ms": pause_ms if len(runners) > 1 else 0.0,
+        "settle_ms": settle_ms if len(runners) > 1 else 0.0,
         "in_turns_with": list(runners) if len(runners) > 1 else [],
     }
     return InterleavedResult(

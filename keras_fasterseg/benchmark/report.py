@@ -141,7 +141,8 @@ def _measured(result: BenchmarkResult) -> str:
     settings = result.settings
     image = settings.get("image")
     turns = (
-        f"; runners in turns with a pause of {settings['pause_ms']:g} ms between them"
+        f"; runners in turns, with a pause of {settings['pause_ms']:g} ms and "
+        f"{settings['settle_ms']:g} ms of untimed calls before each that is timed"
         if settings.get("in_turns_with")
         else ""
     )

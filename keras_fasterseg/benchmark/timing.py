@@ -48,12 +48,16 @@ def measure_in_turns(
     min_repetitions: int,
     min_seconds: float,
     pause_seconds: float = 0.0,
+    settle_seconds: float = 0.0,
     description: str | None = None,
 ) -> dict[str, list[float]]:
     """Times several functions in rounds of one call each, so that all meet the same disturbances.
 
     Worker threads of some runtimes go on spinning for milliseconds after a call has returned and
-    would take the cores from the next function, hence the pause.
+    would take the cores from the next function, hence the pause. And what comes after another
+    function and a pause finds cold caches and sleeping threads, which in steady use it would not:
+    a call of a few milliseconds then takes up to twice its time. Hence the untimed calls before
+    the one that is timed.
 
     Args:
         functions: What to time, by name.
@@ -62,6 +66,7 @@ def measure_in_turns(
         min_repetitions: Least number of timed rounds.
         min_seconds: Least sum of the timed calls of each function.
         pause_seconds: Untimed pause before a call that follows another function's.
+        settle_seconds: How long a function is then called untimed, at least once; 0: not at all.
         description: What a progress bar calls the work; `None` shows none.
 
     Returns:
@@ -70,11 +75,13 @@ def measure_in_turns(
     Raises:
         ValueError: `min_repetitions` is below 1 or another argument is negative.
     """
-    check_durations(warmup, warmup_seconds, min_repetitions, min_seconds, pause_seconds)
-    # A function that is alone is not disturbed by its own threads more than in real use.
-    pause_seconds = pause_seconds if len(functions) > 1 else 0.0
-    warmed = _rounds(functions, _Rounds(warmup, warmup_seconds, pause_seconds))
-    rounds = _Rounds(min_repetitions, min_seconds, pause_seconds)
+    check_durations(
+        warmup, warmup_seconds, min_repetitions, min_seconds, pause_seconds, settle_seconds
+    )
+    # A function that is alone is settled, and not disturbed by its own threads more than in use.
+    between = (pause_seconds, settle_seconds) if len(functions) > 1 else (0.0, 0.0)
+    warmed = _rounds(functions, _Rounds(warmup, warmup_seconds, *between))
+    rounds = _Rounds(min_repetitions, min_seconds, *between)
     return _rounds(functions, rounds, description, rounds.expected(warmed))
 
 
@@ -84,27 +91,29 @@ def check_durations(
     min_repetitions: int,
     min_seconds: float,
     pause_seconds: float = 0.0,
+    settle_seconds: float = 0.0,
 ) -> None:
     """Raises ValueError if there is no repetition to time or a duration is negative."""
     if min_repetitions < 1:
         raise ValueError(
             f"`min_repetitions` must be at least 1. Received: min_repetitions={min_repetitions}"
         )
-    if min(warmup, warmup_seconds, min_seconds, pause_seconds) < 0:
+    if min(warmup, warmup_seconds, min_seconds, pause_seconds, settle_seconds) < 0:
         raise ValueError(
-            "Warm-up, duration and pause must not be negative. Received: "
+            "Warm-up, duration, pause and settling must not be negative. Received: "
             f"warmup={warmup}, warmup_seconds={warmup_seconds}, min_seconds={min_seconds}, "
-            f"pause_seconds={pause_seconds}"
+            f"pause_seconds={pause_seconds}, settle_seconds={settle_seconds}"
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Rounds:
-    """How many rounds there must be, for how long, and what is between two calls."""
+    """How many rounds there must be, for how long, and what comes before a call."""
 
     at_least: int
     seconds: float
     pause_seconds: float
+    settle_seconds: float
 
     def until_enough(self, spent: Mapping[str, int]) -> Iterator[int]:
         """Counts the rounds for as long as the nanoseconds `spent`, which grow, are too few."""
@@ -141,9 +150,19 @@ def _rounds(
         for name, function in functions.items():
             if rounds.pause_seconds:
                 time.sleep(rounds.pause_seconds)
+            if rounds.settle_seconds:
+                _settle(function, rounds.settle_seconds)
             start = time.perf_counter_ns()
             function()
             elapsed = time.perf_counter_ns() - start
             nanoseconds[name].append(elapsed)
             spent[name] += elapsed
     return {name: [1e-9 * elapsed for elapsed in times] for name, times in nanoseconds.items()}
+
+
+def _settle(function: Callable[[], object], seconds: float) -> None:
+    """Calls `function` once, and again until that has taken so long."""
+    end = time.perf_counter_ns() + 1e9 * seconds
+    function()
+    while time.perf_counter_ns() < end:
+        function()

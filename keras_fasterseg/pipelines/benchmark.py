@@ -133,6 +133,7 @@ def _measure(
         scope=options.scope,
         image=options.image,
         pause_ms=options.pause_ms,
+        settle_ms=options.settle_ms,
         progress=progress,
     )
     # A machine that shares its cores with others is slower at times: its best counts.

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_fasterseg.benchmark.harness import PAUSE_MS
+from keras_fasterseg.benchmark.harness import PAUSE_MS, SETTLE_MS
 from keras_fasterseg.benchmark.scopes import DEFAULT_SCOPE, SCOPES
 from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, AT_LEAST_ZERO, Limits
 from keras_fasterseg.pipelines.settings import setting
@@ -26,6 +26,12 @@ class BenchmarkOptions:
         PAUSE_MS,
         "Untimed milliseconds between calls of different runtimes, until the worker threads of the "
         "last one have come to rest.",
+        limits=AT_LEAST_ZERO,
+    )
+    settle_ms: float = setting(
+        SETTLE_MS,
+        "Milliseconds of untimed calls of a runtime, at least one, after that pause and before the "
+        "call that is timed: caches and threads are then as in steady use. 0: none.",
         limits=AT_LEAST_ZERO,
     )
     image: str | None = setting(

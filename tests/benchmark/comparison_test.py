@@ -76,7 +76,7 @@ def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"harness_version": 1}, "the harness version is 2 in the first and 1 in the second"),
+        ({"harness_version": 1}, "the harness version is 3 in the first and 1 in the second"),
         ({"scope": "network"}, "the scope is 'network\\+argmax' in the first and 'network'"),
         ({"batch_size": 2}, "the batch size is 1 in the first and 2 in the second"),
         ({"runner": {"threads": 1}}, "the threads is 2 in the first and 1"),
@@ -86,6 +86,10 @@ def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
         ({"environment": {"power": {"governor": "powersave"}}}, "the power of the host is .*save"),
         ({"input_size": (32, 64)}, "the input size is 64x128 in the first and 32x64 in the"),
         ({"settings": {"pause_ms": 0.0}}, "the pause between calls is 20.0 .* and 0.0"),
+        (
+            {"settings": {"pause_ms": 20.0, "settle_ms": 5.0}},
+            "the settling before calls is None .* and 5.0",
+        ),
         (
             {"settings": {"image": "a.png", "pause_ms": 20.0}},
             "the image is None in the first and 'a.png'",

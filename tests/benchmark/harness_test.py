@@ -4,7 +4,7 @@ import json
 import pytest
 
 from keras_fasterseg.benchmark import timing
-from keras_fasterseg.benchmark.harness import benchmark, interleaved
+from keras_fasterseg.benchmark.harness import HARNESS_VERSION, benchmark, interleaved
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from tests.benchmark.fake_clock import FakeClock
 from tests.benchmark.fake_runner import FakeRunner
@@ -43,6 +43,7 @@ def test_runners_take_turns_and_are_compared_round_by_round(clock):
         warmup=0,
         min_repetitions=4,
         min_seconds=0.0,
+        settle_ms=0.0,
     )
     assert [name for name, _ in log] == ["first", "second"] * 4
     assert result.speedups == {"first": pytest.approx(1.0), "second": pytest.approx(2.0)}
@@ -61,7 +62,12 @@ def test_a_speedup_has_an_interval_of_the_rounds_quotients(clock):
         "second": FakeRunner(clock, [1.0]),
     }
     result = interleaved(
-        runners, input_size=(32, 32), warmup=0, min_repetitions=10, min_seconds=0.0
+        runners,
+        input_size=(32, 32),
+        warmup=0,
+        min_repetitions=10,
+        min_seconds=0.0,
+        settle_ms=0.0,
     )
     assert result.speedups["second"] == pytest.approx(5.5)
     assert result.speedup_intervals["second"] == pytest.approx((2.0, 9.0))
@@ -78,18 +84,20 @@ def test_the_pause_between_runners_is_not_timed(clock):
         min_repetitions=3,
         min_seconds=0.0,
         pause_ms=250.0,
+        settle_ms=600.0,
     )
     assert result.results["second"].times.p99_ms == pytest.approx(500.0)
-    # Loading and a first call of 50 s, six calls and six pauses.
-    assert clock.nanoseconds == pytest.approx(1e9 * (2 * 150 + 6 * 0.5 + 6 * 0.25))
-    assert result.results["first"].settings["pause_ms"] == 250.0
+    # Loading and a first call of 50 s; six times a pause, two calls to settle and one that counts.
+    assert clock.nanoseconds == pytest.approx(1e9 * (2 * 150 + 6 * (0.25 + 3 * 0.5)))
+    settings = result.results["first"].settings
+    assert (settings["pause_ms"], settings["settle_ms"]) == (250.0, 600.0)
 
 
 def test_a_single_runner_has_no_pause(clock):
     runner = FakeRunner(clock, [0.5])
     result = benchmark(runner, input_size=(32, 32), warmup=0, min_repetitions=2, min_seconds=0.0)
     assert clock.nanoseconds == pytest.approx(1e9 * (150 + 2 * 0.5))
-    assert result.settings["pause_ms"] == 0.0
+    assert (result.settings["pause_ms"], result.settings["settle_ms"]) == (0.0, 0.0)
 
 
 def test_scope_of_the_network_alone_times_logits_that_stay_where_they_are(clock):
@@ -125,7 +133,7 @@ def test_the_file_holds_the_result(clock, tmp_path):
     result.save(tmp_path / "results" / "fps.json")
     saved = json.loads((tmp_path / "results" / "fps.json").read_text())
     assert saved == result.to_json()
-    assert saved["harness_version"] == 2
+    assert saved["harness_version"] == HARNESS_VERSION
     assert saved["scope"] == "network+argmax"
     assert saved["fps"] == pytest.approx(2.0)
     assert saved["times"]["p50_ms"] == pytest.approx(500.0)
@@ -163,6 +171,7 @@ def test_no_runner_is_refused():
         interleaved({}, input_size=(32, 32))
 
 
-def test_negative_pause_is_refused(clock):
-    with pytest.raises(ValueError, match="pause"):
-        interleaved({"a": FakeRunner(clock, [1.0])}, input_size=(32, 32), pause_ms=-1.0)
+@pytest.mark.parametrize("name", ["pause", "settle"])
+def test_negative_durations_are_refused(clock, name):
+    with pytest.raises(ValueError, match=f"{name}_seconds=-1"):
+        interleaved({"a": FakeRunner(clock, [1.0])}, input_size=(32, 32), **{f"{name}_ms": -1.0})

@@ -33,7 +33,7 @@ def test_a_single_measurement_is_told_line_by_line():
     assert "GPU memory: 9 MiB" in text
     assert (
         "Measured: network+argmax, uint8 images in host memory to class ids in host memory; "
-        "batch 1 of 64x128; 8 calls after 3 untimed ones; images: random bytes; harness version 2"
+        "batch 1 of 64x128; 8 calls after 3 untimed ones; images: random bytes; harness version 3"
     ) in text
     assert "Runner: runtime keras, version 1, precision float32, threads 2, device CPU" in text
     assert "cpu Fast 9" in text
@@ -67,7 +67,7 @@ def test_the_file_has_one_measurement_or_a_list(tmp_path):
     report.save(tmp_path / "one.json")
     saved = read_json(tmp_path / "one.json")
     assert saved["times"]["p50_ms"] == 10.0
-    assert saved["harness_version"] == 2
+    assert saved["harness_version"] == 3
     assert saved["command"] == "python -m tools.benchmark"
     BenchmarkReport((pair(), pair()), "python").save(tmp_path / "several.json")
     saved = read_json(tmp_path / "several.json")

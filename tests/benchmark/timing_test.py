@@ -87,6 +87,46 @@ def test_a_pause_comes_before_every_call_and_is_not_timed(clock):
     assert times == {"a": pytest.approx([1.0]), "b": pytest.approx([1.0])}
 
 
+def test_what_is_timed_is_settled(clock):
+    """After another function and a pause, the first calls find cold caches: slow, and untimed."""
+    begun = []
+
+    class Cooling:
+        def __init__(self):
+            self.last = None
+
+        def __call__(self):
+            # Warm only right after a call of its own.
+            warm = self.last == clock.nanoseconds
+            begun.append(warm)
+            clock.sleep(0.25 if warm else 1.0)
+            self.last = clock.nanoseconds
+
+    options = {"warmup": 0, "warmup_seconds": 0.0, "min_repetitions": 2, "min_seconds": 0.0}
+    functions = {"a": Cooling(), "b": Cooling()}
+    cold = measure_in_turns(functions, **options, pause_seconds=0.5)
+    assert cold == {"a": pytest.approx([1.0, 1.0]), "b": pytest.approx([1.0, 1.0])}
+    warm = measure_in_turns(functions, **options, pause_seconds=0.5, settle_seconds=0.1)
+    assert warm == {"a": pytest.approx([0.25, 0.25]), "b": pytest.approx([0.25, 0.25])}
+    begun.clear()
+    # 1.4 s: one cold and two warm calls, then the one that counts.
+    measure_in_turns(functions, **options, settle_seconds=1.4)
+    assert begun == [False, True, True, True] * 4
+
+
+def test_a_function_that_is_alone_is_settled_already(clock):
+    calls = []
+    measure_in_turns(
+        {"a": lambda: calls.append(clock.sleep(1.0))},
+        warmup=0,
+        warmup_seconds=0.0,
+        min_repetitions=2,
+        min_seconds=0.0,
+        settle_seconds=5.0,
+    )
+    assert len(calls) == 2
+
+
 def test_the_bar_knows_how_many_rounds_there_will_be(clock, monkeypatch):
     totals = []
 

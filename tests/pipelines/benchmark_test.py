@@ -149,6 +149,7 @@ def test_names_tell_contenders_apart(world):
         ({"options": BenchmarkOptions(scope="all")}, "scope must be one of network, network.argm"),
         ({"options": BenchmarkOptions(threads=0)}, "threads must be at least 1"),
         ({"options": BenchmarkOptions(pause_ms=-1.0)}, "pause_ms must be at least 0"),
+        ({"options": BenchmarkOptions(settle_ms=-1.0)}, "settle_ms must be at least 0"),
         ({"contenders": [Contender("net", "torch")]}, "no runtime 'torch'; choose one of keras, "),
         ({"contenders": []}, "nothing to measure"),
         ({"settings": BenchmarkSettings(repetitions=0)}, "repetitions must be at least 1"),

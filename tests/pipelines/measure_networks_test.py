@@ -42,7 +42,7 @@ def test_networks_run_where_the_table_was_measured(runtime, monkeypatch):
             ids = runner(np.zeros((1, *SIZE, 3), np.uint8))
             assert ids.max() < NUM_CLASSES
         assert options["input_size"] == SIZE
-        return measure(runners, **{**options, "pause_ms": 0})
+        return measure(runners, **{**options, "pause_ms": 0, "settle_ms": 0})
 
     monkeypatch.setattr(job, "interleaved", spy)
     # Two at a time: three networks are measured in two groups.

@@ -59,7 +59,7 @@ def test_everything_of_one_network(genotype, tmp_path):
     assert 0 < share < 1
     assert result["memory_peak_mib"] > result["memory_before_mib"] > 0
     assert f"{result['memory_peak_mib']:.0f} MiB at most" in text
-    assert result["harness_version"] == 2
+    assert result["harness_version"] == 3
     assert result["command"].startswith("python -m tools.benchmark --artefact=")
     assert result["settings"]["min_repetitions"] == 6
     assert result["scope"] == "network+argmax"
@@ -87,7 +87,7 @@ def test_runtimes_and_sizes_in_all_combinations(genotype, tmp_path):
         assert row["settings"]["in_turns_with"] == ["keras", "saved_model"]
         assert row["speedup_interval"][0] <= row["speedup"] <= row["speedup_interval"][1]
         assert f"{row['times']['p50_ms']:.3f}" in text
-    assert "with a pause of 20 ms between them" in text
+    assert "with a pause of 20 ms and 30 ms of untimed calls before each that is timed" in text
     assert "At 64x96 saved_model is" in text
 
 
