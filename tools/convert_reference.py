@@ -37,7 +37,9 @@ BRANCH_SCALES = flags.DEFINE_list(
     "branch_scales", ["32", "16"], "Of an architecture: scales at which the branches end."
 )
 REFERENCE_QUIRKS = flags.DEFINE_bool(
-    "reference_quirks", False, "Of an architecture: decode it as the released code does."
+    "reference_quirks",
+    False,
+    "Decode an architecture, or charge a latency table's operations, as the released code does.",
 )
 ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "Write weights even if some are missing or unused."
@@ -74,7 +76,9 @@ def _convert() -> convert_reference.ConversionReport:
             WEIGHTS.value, supernet, OUTPUT.value, ALLOW_PARTIAL.value
         )
     if KIND.value == "latency_table":
-        return convert_reference.convert_latency_table(WEIGHTS.value, OUTPUT.value)
+        return convert_reference.convert_latency_table(
+            WEIGHTS.value, OUTPUT.value, REFERENCE_QUIRKS.value
+        )
     return convert_reference.convert_architecture(
         WEIGHTS.value,
         ROLE.value,

@@ -7,6 +7,7 @@ import json
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.latency.reference import charged_as_released
 from keras_fasterseg.pipelines import describe, genotypes, latency_tables
 
 GENOTYPE = flags.DEFINE_string(
@@ -19,17 +20,23 @@ NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads te
 LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of a device, to predict the network's latency there."
 )
+REFERENCE_QUIRKS = flags.DEFINE_bool(
+    "reference_quirks", False, "Charge operations by the table as the released code does."
+)
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else.")
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
     path = LATENCY_TABLE.value
+    table = latency_tables.load_table(path, INPUT_SIZE.value) if path else None
+    if REFERENCE_QUIRKS.value and table is not None:
+        table = charged_as_released(table)
     description = describe.describe(
         genotypes.resolve_genotype(GENOTYPE.value),
         INPUT_SIZE.value,
         NUM_CLASSES.value,
-        table=latency_tables.load_table(path, INPUT_SIZE.value) if path else None,
+        table=table,
         name=GENOTYPE.value,
     )
     if JSON.value:

@@ -1,5 +1,6 @@
 """Reader of the latency table that FasterSeg's authors released (GTX 1080Ti, TensorRT 5.1.5)."""
 
+import dataclasses
 import re
 
 from keras_fasterseg.files import PathLike, read_json
@@ -67,6 +68,21 @@ def load_reference_table(path: PathLike) -> LatencyTable:
     except ValueError as error:
         raise ValueError(f"{path} is not the released latency table: {error}") from error
     return LatencyTable(rows, _METADATA)
+
+
+def charged_as_released(table: LatencyTable) -> LatencyTable:
+    """`table` as the released code reads it: `conv_2x_downup` at the rows of `conv_2x`.
+
+    Raises:
+        KeyError: The table lacks such a row of `conv_2x`.
+    """
+    rows = {
+        key: table[dataclasses.replace(key, operation="conv_2x")]
+        if key.operation == "conv_2x_downup"
+        else row
+        for key, row in table.items()
+    }
+    return LatencyTable(rows, table.metadata, table.calibration)
 
 
 def _parse_name(name: str) -> OpKey:

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.latency.reference import load_reference_table
+from keras_fasterseg.latency.reference import charged_as_released, load_reference_table
 from keras_fasterseg.pipelines.released_weights import read_released_weights
 from keras_fasterseg.pipelines.settings import SupernetSettings, require
 from keras_fasterseg.pipelines.supernets import build_search_space
@@ -128,12 +128,15 @@ def convert_architecture(
     return report
 
 
-def convert_latency_table(source: PathLike, output: PathLike) -> ConversionReport:
+def convert_latency_table(
+    source: PathLike, output: PathLike, reference_quirks: bool = False
+) -> ConversionReport:
     """Writes the released latency table as a table of this package to `output`, a `.json` file.
 
     Args:
         source: The released table as JSON: an object whose `table` maps operations to milliseconds.
         output: The file to write.
+        reference_quirks: Charge operations as the released code does.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -141,6 +144,8 @@ def convert_latency_table(source: PathLike, output: PathLike) -> ConversionRepor
     """
     _check_suffix(output, ".json")
     table = load_reference_table(source)
+    if reference_quirks:
+        table = charged_as_released(table)
     table.save(output)
     return ConversionReport(len(table), (), (), ())
 

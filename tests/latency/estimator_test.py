@@ -16,7 +16,6 @@ from tests.latency.reference_costs import (
     stem_ms,
     supernet_costs,
 )
-from tests.latency.released_recursion import released_latency
 from tests.shared import load_fixture
 
 
@@ -61,7 +60,7 @@ def uniform_choices(num_layers, width_index):
 
 def test_the_published_supernet_at_its_start():
     """Golden number 25.9416 ms: student's stem, maximal widths, rows charged as released."""
-    table = reference_table(charged_as_released=True)
+    table = reference_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=8 / 12, head_width=8 / 12)
     latency = expected_latency(*uniform_choices(16, width_index=4), costs)
     assert float(latency) == pytest.approx(25.9416, abs=1e-4)
@@ -69,9 +68,9 @@ def test_the_published_supernet_at_its_start():
 
 @pytest.mark.parametrize(("width_index", "expected"), [(4, 27.712), (0, 11.282)])
 def test_the_published_supernet_at_its_start_by_the_released_recursion(width_index, expected):
-    table = reference_table(charged_as_released=True)
+    table = reference_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=8 / 12, head_width=8 / 12)
-    latency = released_latency(*uniform_choices(16, width_index), costs)
+    latency = expected_latency(*uniform_choices(16, width_index), costs, reference_quirks=True)
     assert float(latency) == pytest.approx(expected, abs=5e-4)
 
 
@@ -213,7 +212,7 @@ def test_the_shared_parts_reproduce_the_released_values_and_gradients(layers, ar
     fixture = load_fixture("latency_supernet")
     prefix = f"L{layers}/arch{arch}/" + (f"prun_{case}" if case in ("max", "min") else case)
     width = 1.0 if arch == 0 else 8 / 12
-    table = reference_table(charged_as_released=True)
+    table = reference_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=width, head_width=width)
     parameters = {
         f"{family}_{arch}_{scale}": tf.Variable(fixture[f"L{layers}/arch/{family}_{arch}_{scale}"])
@@ -222,7 +221,7 @@ def test_the_shared_parts_reproduce_the_released_values_and_gradients(layers, ar
     }
     with tf.GradientTape() as tape:
         choices = _released_choices(parameters, fixture, prefix, arch, case)
-        latency = released_latency(*choices, costs)
+        latency = expected_latency(*choices, costs, reference_quirks=True)
     gradients = tape.gradient(latency, parameters)
 
     assert float(latency) == pytest.approx(float(fixture[f"{prefix}/latency"]), rel=1e-5)

@@ -1,12 +1,10 @@
 """The costs of FasterSeg's supernet on the released table, put together for the tests."""
 
-import dataclasses
-
 import numpy as np
 
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import load_reference_table
+from keras_fasterseg.latency.reference import charged_as_released, load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
 from tests.shared import shared_path
 
@@ -17,18 +15,10 @@ BASE_FILTERS = 12
 HEIGHT, WIDTH = 1024, 2048
 
 
-def reference_table(*, charged_as_released: bool = False) -> LatencyTable:
-    """The released table; as the released code charges, conv_2x_downup costs what conv_2x does."""
+def reference_table(*, reference_quirks: bool = False) -> LatencyTable:
+    """The released table, on demand as the released code charges."""
     table = load_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
-    if not charged_as_released:
-        return table
-    rows = {
-        key: table[dataclasses.replace(key, operation="conv_2x")]
-        if key.operation == "conv_2x_downup"
-        else row
-        for key, row in table.items()
-    }
-    return LatencyTable(rows, table.metadata)
+    return charged_as_released(table) if reference_quirks else table
 
 
 def node_filters(scale: int, width: float) -> int:

@@ -85,7 +85,7 @@ def test_predicted_latency_of_the_published_student():
 
 def test_as_the_released_code_charges_the_published_student_is_dearer():
     """Golden number: conv_2x_downup at the row of conv_2x."""
-    table = reference_table(charged_as_released=True)
+    table = reference_table(reference_quirks=True)
     description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
     assert description["latency_ms_predicted"] == pytest.approx(6.413977051133728, rel=1e-12)
 

@@ -1,10 +1,13 @@
 """The tool that converts released weights; what it converts is tested with its job."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
@@ -58,6 +61,10 @@ def test_latency_table(tmp_path):
     assert finished.status == 0, finished
     assert finished.stdout.splitlines()[0] == "converted: 667"
     assert LatencyTable.load(output) == load_reference_table(released)
+    assert run_tool("convert_reference", *arguments, "--reference_quirks").status == 0
+    dearer = OpKey.parse("conv_2x_downup:128x256:64->64/1")
+    charged, own = LatencyTable.load(output), load_reference_table(released)
+    assert charged[dearer] == own[dataclasses.replace(dearer, operation="conv_2x")] != own[dearer]
 
     cut = tmp_path / "cut.json"
     cut.write_bytes(released.read_bytes()[:2000])

@@ -69,6 +69,10 @@ def test_the_released_table_as_it_is():
     assert sum(shares) == pytest.approx(1, abs=1e-12)
     assert finished.stderr.count("was measured on NVIDIA GeForce GTX 1080 Ti") == 1
 
+    finished = run_tool("describe", "--json", "--reference_quirks", *arguments)
+    charged = json.loads(finished.stdout)["latency_ms_predicted"]
+    assert charged == pytest.approx(6.413977051133728, rel=1e-12)
+
     message = sentence(run_tool("describe", *arguments, "--input_size=512x1024"))
     assert message == (
         f"describe.py: {released} holds for images of 1024x2048, not for 512x1024; let both agree."

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import benchmark_options, settings
+from keras_fasterseg.pipelines import benchmark_options, export_settings, settings
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -27,13 +27,19 @@ TOOLS = {
     "evaluate": (["artefact", "split", "output"], [DATA]),
     "export": (
         ["network", "target", "overwrite", "dataset", "data_dir", "train_split", "val_split"],
-        [(settings.ExportSettings, "")],
+        [(export_settings.ExportSettings, "")],
     ),
     "benchmark": (
         ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
         [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
     ),
-    "describe": (["genotype", "input_size", "num_classes", "json", "latency_table"], []),
+    "describe": (
+        [
+            *("genotype", "input_size", "num_classes", "json", "latency_table"),
+            "reference_quirks",
+        ],
+        [],
+    ),
     "measure_latency": (
         [
             *("workdir", "num_classes", "verify"),

@@ -294,6 +294,13 @@ def test_mixed_precision_keeps_logits_and_statistics_in_float32():
         assert error < 0.1 * np.abs(logits).max(), name
 
 
+def test_the_smallest_image_has_a_single_pixel_at_the_coarsest_scale(supernet):
+    """Zoomed operations halve a pixel to itself there: see the layer's test."""
+    predictions = supernet(random_images(1, 32, 64), choices=any_path(STUDENT, 8 / 12))
+    assert {tuple(each.shape[1:3]) for each in predictions} == {(4, 8)}
+    assert all(np.isfinite(each).all() for each in predictions)
+
+
 @pytest.mark.parametrize(
     ("size", "message"),
     [((48, 64), "multiple of 32"), ((64, 40), "multiple of 32")],

@@ -1,17 +1,16 @@
 """The latency recursion of the released code with its faults, over this package's cell latencies.
 
-It lives with the tests: it exists to prove, on values and gradients that the released code
-produced, that the parts which the right recursion shares with it (rows, widths, scores, order of
-α, β and γ) are the same. The faults: every β is indexed by the last scale of its layer instead of
-the node's own; latencies of a layer are read after they were updated in that very layer; down
-starts at the end of the cell instead of at its input.
+For comparisons with the released code and its numbers only; `expected_latency` has it behind
+`reference_quirks`. The faults: every β is indexed by the last scale of its layer instead of the
+node's own; latencies of a layer are read after they were updated in that very layer; down starts
+at the end of the cell instead of at its input.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from keras_fasterseg.latency.cell_latencies import cell_latencies
 from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.estimator import cell_latencies
 
 Tensor = Any
 
@@ -22,7 +21,19 @@ def released_latency(
     gammas: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> Tensor:
-    """The released `forward_latency` in milliseconds."""
+    """The released `forward_latency`.
+
+    Args:
+        alphas: As in `branch_latencies`, of three scales.
+        betas: As in `branch_latencies`.
+        gammas: As in `branch_latencies`.
+        costs: The device's latencies.
+
+    Returns:
+        A scalar tensor in milliseconds.
+
+    Reference: the supernet of FasterSeg's released search code (Chen et al., ICLR 2020).
+    """
     cells = cell_latencies(alphas, gammas, costs)
     num_layers = alphas[0].shape[0]
     out = [costs.stem_ms, 0.0, 0.0]
