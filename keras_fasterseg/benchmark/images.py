@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.runtimes.serving_graph import MINIMUM_SIZE
+from keras_fasterseg.runtimes.serving_graph import check_input_shape
 
 IMAGE_SEED = 0
 
@@ -26,13 +26,7 @@ def benchmark_images(
         FileNotFoundError: There is no such file.
         ValueError: A size is below 32, the batch is empty, or the file is no image.
     """
-    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
-        raise ValueError(
-            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
-            f"Received: input_size={input_size}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    check_input_shape(input_size, batch_size)
     if image is None:
         generator = np.random.default_rng(IMAGE_SEED)
         return generator.integers(0, 256, (batch_size, *input_size, 3), np.uint8)

@@ -21,7 +21,13 @@ from keras_fasterseg.runtimes.artefact_format import (
     graph_digests,
 )
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, MINIMUM_SIZE, ServingGraph
+from keras_fasterseg.runtimes.serving_graph import (
+    CLASS_IDS,
+    LOGITS,
+    MINIMUM_SIZE,
+    ServingGraph,
+    check_input_shape,
+)
 
 OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
 """What can be asked for, and the outputs that the graph has then."""
@@ -227,13 +233,7 @@ def _check_interface(
             "LiteRT needs to know the size of the images: give --input_size=HEIGHTxWIDTH "
             "(`input_size`)."
         )
-    if input_size is not None and (len(input_size) != 2 or min(input_size) < MINIMUM_SIZE):
-        raise ValueError(
-            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
-            f"Received: input_size={input_size}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    check_input_shape(input_size or (MINIMUM_SIZE, MINIMUM_SIZE), batch_size)
     if outputs not in OUTPUTS:
         raise ValueError(
             f"`outputs` must be one of {', '.join(OUTPUTS)}. Received: outputs={outputs!r}"

@@ -110,7 +110,9 @@ def quantize_onnx(
             model.write(target, exclude=order[:count])
             equal[count] = agreement(target)
         best = max(equal, key=lambda count: equal[count])
-        model.write(target, exclude=order[:best])
+        if best != max(equal):
+            # The one that was tried last lies there.
+            model.write(target, exclude=order[:best])
     return Quantization(method, len(images) - held_back, symmetric, tuple(order[:best]), equal)
 
 

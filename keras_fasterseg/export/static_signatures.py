@@ -8,8 +8,8 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
-from keras_fasterseg.layers.padding import MINIMUM_SIZE
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.runtimes.serving_graph import check_input_shape
 
 # What sizes and conditions are computed in.
 _SHAPE_DTYPES = (tf.int32, tf.int64, tf.bool)
@@ -42,17 +42,6 @@ def static_signatures(
     return {
         name: _static(signature, specification) for name, signature in loaded.signatures.items()
     }
-
-
-def check_input_shape(input_size: tuple[int, int], batch_size: int) -> None:
-    """Raises ValueError unless both sizes are at least 32 and `batch_size` is at least 1."""
-    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
-        raise ValueError(
-            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
-            f"Received: input_size={input_size}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
 def _static(signature: Any, specification: tf.TensorSpec) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.export.manifest import check_target, described_files
-from keras_fasterseg.export.static_signatures import check_input_shape, static_signatures
+from keras_fasterseg.export.static_signatures import static_signatures
 from keras_fasterseg.export.tftrt_converter import (
     INT8,
     InputFunction,
@@ -30,6 +30,7 @@ from keras_fasterseg.runtimes.saved_model_format import (
     read_metadata,
 )
 from keras_fasterseg.runtimes.saved_model_runner import input_shape, load_saved_model
+from keras_fasterseg.runtimes.serving_graph import check_input_shape
 from keras_fasterseg.runtimes.tftrt_graph import PRECISIONS, check_tftrt, linked_tensorrt
 from keras_fasterseg.version import __version__
 

@@ -157,8 +157,13 @@ def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
     assert manifest["quantization"]["method"] == "minmax"
     runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
     images = random_images(1, 32, 64)
-    agreement = np.mean(runner(images) == expected_logits(model, images).argmax(axis=-1))
-    assert agreement > 0.8
+    expected = expected_logits(model, images)
+    second, best = np.moveaxis(np.sort(expected, axis=-1)[..., -2:], -1, 0)
+    # 13 of 256 steps: each of a few layers rounds by one, at its input and in its weights. Random
+    # weights leave many pixels where the two best logits are nearer than that.
+    clear = best - second > 0.05 * np.abs(expected).max()
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(runner(images)[clear], expected.argmax(axis=-1)[clear])
 
 
 def test_only_an_export_of_ours_is_replaced(model, tmp_path):
