@@ -6,7 +6,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import export, settings
+from keras_fasterseg.pipelines import export, export_settings, settings
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string(
@@ -22,7 +22,7 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
 TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is calibrated on.")
 VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
-settings_flags.define_settings(settings.ExportSettings)
+settings_flags.define_settings(export_settings.ExportSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     proof = export.export(
         NETWORK.value,
         TARGET.value,
-        settings_flags.read_settings(settings.ExportSettings),
+        settings_flags.read_settings(export_settings.ExportSettings),
         source,
         class_names=registry.SOURCES[DATASET.value].class_names if DATASET.value else None,
         train_split=TRAIN_SPLIT.value,

@@ -9,9 +9,10 @@ import keras
 
 from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.export import TFTRT, export_network
+from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
-from keras_fasterseg.pipelines.settings import ExportSettings, require
+from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.pipelines.trained_networks import load_network
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (

@@ -14,7 +14,6 @@ from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import ENGINE_FORMATS, export_engine
 from keras_fasterseg.export.graph_file import (
-    OUTPUTS,
     PRECISIONS,
     CalibrationImages,
     export_graph_file,
@@ -24,8 +23,9 @@ from keras_fasterseg.export.proof import Proof, check_proof, prove
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt import convert_saved_model
 from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images
-from keras_fasterseg.pipelines.settings import ExportSettings, check_settings, require
+from keras_fasterseg.pipelines.settings import check_settings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
 from keras_fasterseg.runtimes.base import Runner
@@ -34,12 +34,6 @@ from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-
-TFTRT = "tftrt"
-"""A SavedModel that TF-TRT has converted."""
-
-FORMATS = (SAVED_MODEL, TFTRT, *PRECISIONS, *ENGINE_FORMATS)
-OUTPUT_CHOICES = tuple(OUTPUTS)
 
 
 def export(

@@ -14,6 +14,7 @@ from keras_fasterseg.pipelines.benchmark import benchmark
 from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
+from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.pipelines.latency_tables import load_table
 from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency, table_keys
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
@@ -21,7 +22,6 @@ from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
-    ExportSettings,
     LatencySettings,
     PretrainSettings,
     SearchSettings,

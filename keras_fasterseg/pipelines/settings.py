@@ -294,59 +294,6 @@ class BenchmarkSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportSettings:
-    """What is written of a trained network, and how it is proven."""
-
-    format: str = setting(
-        "saved_model",
-        "What to write: saved_model, tftrt, onnx, openvino, litert, tensorrt or tensorrt_rtx.",
-        limits=Limits(
-            choices=(
-                *("saved_model", "tftrt", "onnx", "openvino", "litert"),
-                *("tensorrt", "tensorrt_rtx"),
-            )
-        ),
-    )
-    precision: str = setting(
-        "fp32",
-        "What it computes in: fp32, fp16 or int8.",
-        limits=Limits(choices=("fp32", "fp16", "int8")),
-    )
-    input_size: Size | None = setting(
-        None,
-        "Height x width of the images; unset: every size, which a saved_model always takes and "
-        "onnx and openvino can.",
-        limits=IMAGE_SIZE,
-    )
-    batch_size: int = setting(
-        1, "Images a call; a saved_model takes every number.", limits=AT_LEAST_ONE
-    )
-    output: str | None = setting(
-        None,
-        "What the graph returns: class_ids, logits or both; unset: class_ids. A saved_model always "
-        "has both.",
-        limits=Limits(choices=("class_ids", "logits", "both")),
-    )
-    calibration_images: int = setting(
-        32, "Training images that int8 is calibrated on.", limits=AT_LEAST_ONE
-    )
-    calibration_method: str = setting(
-        "percentile",
-        "How int8 finds the ranges of activations: percentile, entropy or minmax.",
-        limits=Limits(choices=("percentile", "entropy", "minmax")),
-    )
-    proof_images: int = setting(
-        8,
-        "Images on which the export is compared with the Keras model: of the validation split, or "
-        "drawn ones without a data set. 0: none.",
-        limits=AT_LEAST_ZERO,
-    )
-    allow_accuracy_drop: bool = setting(
-        False, "Write an int8 export even if its mIoU is more than a point lower."
-    )
-
-
-@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """The settings of every stage."""
 

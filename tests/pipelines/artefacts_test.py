@@ -11,7 +11,7 @@ from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines import artefacts
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export_network
-from keras_fasterseg.pipelines.settings import ExportSettings
+from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
-from keras_fasterseg.pipelines.settings import ExportSettings
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
