@@ -12,7 +12,6 @@ from keras_fasterseg.data.source import (
     SegmentationSource,
     find_images,
     make_label_lookup,
-    pair_samples,
 )
 
 _SPLITS = ("train", "val", "test")
@@ -125,16 +124,16 @@ class CamVid(SegmentationSource):
     def split_names(self) -> tuple[str, ...]:
         return self._split_names
 
-    def _find_samples(self, split: str) -> tuple[Sample, ...]:
+    def _find_samples(self, split: str) -> list[Sample]:
         if self._is_original:
-            return pair_samples(
-                (image, self.root / _LABELS / f"{image.stem}_L.png")
+            return [
+                Sample(image, self.root / _LABELS / f"{image.stem}_L.png")
                 for image in self._original_images(split)
-            )
+            ]
         labels = self.root / f"{split}annot"
-        return pair_samples(
-            (image, labels / f"{image.stem}.png") for image in find_images(self.root / split)
-        )
+        return [
+            Sample(image, labels / f"{image.stem}.png") for image in find_images(self.root / split)
+        ]
 
     def _original_images(self, split: str) -> list[pathlib.Path]:
         images = find_images(self.root / _IMAGES)

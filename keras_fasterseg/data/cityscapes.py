@@ -11,7 +11,6 @@ from keras_fasterseg.data.source import (
     Sample,
     SegmentationSource,
     make_label_lookup,
-    pair_samples,
 )
 
 _IMAGE_ENDING = "_leftImg8bit.png"
@@ -77,7 +76,8 @@ class Cityscapes(SegmentationSource):
         split, city = image.parts[-3:-1]
         return self.root / "gtFine" / split / city / f"{stem}{ending}"
 
-    def _find_samples(self, split: str) -> tuple[Sample, ...]:
-        return pair_samples(
-            (image, self._label_of(image, self._label_ending)) for image in self._images(split)
-        )
+    def _find_samples(self, split: str) -> list[Sample]:
+        return [
+            Sample(image, self._label_of(image, self._label_ending))
+            for image in self._images(split)
+        ]

@@ -69,8 +69,26 @@ class SegmentationSource(abc.ABC):
         """Names of the splits that the folder has, such as `("train", "val")`."""
 
     @abc.abstractmethod
-    def _find_samples(self, split: str) -> tuple[Sample, ...]:
-        """All samples of one of `split_names`, in any order."""
+    def _find_samples(self, split: str) -> Iterable[Sample]:
+        """All pairs of one of `split_names`, in any order, whether their files are there or not."""
+
+    def pairs(self, split: str) -> tuple[Sample, ...]:
+        """What `samples` gives, missing labels included: for those who look for faults.
+
+        Raises:
+            ValueError: The data set has no such split.
+            DataError: The split has no images.
+        """
+        if split not in self.split_names:
+            raise ValueError(
+                f"{self.root} has no split {split!r}; it has {', '.join(self.split_names)}."
+            )
+        pairs = sorted(
+            self._find_samples(split), key=lambda sample: (sample.image.name, sample.image)
+        )
+        if not pairs:
+            raise DataError(f"{self.root} has no images in its split {split!r}.")
+        return tuple(pairs)
 
     def samples(self, split: str) -> tuple[Sample, ...]:
         """The samples of `split`, sorted by the name of the image.
@@ -79,14 +97,13 @@ class SegmentationSource(abc.ABC):
             ValueError: The data set has no such split.
             DataError: The split has no images, or one of them has no label.
         """
-        if split not in self.split_names:
-            raise ValueError(
-                f"{self.root} has no split {split!r}; it has {', '.join(self.split_names)}."
-            )
-        samples = self._find_samples(split)
-        if not samples:
-            raise DataError(f"{self.root} has no images in its split {split!r}.")
-        return tuple(sorted(samples, key=lambda sample: (sample.image.name, sample.image)))
+        samples = self.pairs(split)
+        for sample in samples:
+            if not sample.label.is_file():
+                raise DataError(
+                    f"The image {sample.image} has no label: there is no file {sample.label}."
+                )
+        return samples
 
 
 def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:
@@ -110,19 +127,3 @@ def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
         for path in folder.iterdir()
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
     )
-
-
-def pair_samples(
-    pairs: Iterable[tuple[pathlib.Path, pathlib.Path]],
-) -> tuple[Sample, ...]:
-    """Samples of `(image, label)` paths.
-
-    Raises:
-        DataError: A label is not there; the message names it and its image.
-    """
-    samples = []
-    for image, label in pairs:
-        if not label.is_file():
-            raise DataError(f"The image {image} has no label: there is no file {label}.")
-        samples.append(Sample(image, label))
-    return tuple(samples)
