@@ -95,11 +95,16 @@ bench-pytorch: setup $(PYTORCH)/.ready
 
 # The tables of results in the README, of what docs/results keeps; --record=docs/results adds to it.
 RESULTS := docs/results
+EXPORTS := $(foreach network,student published_student,$(foreach kind,saved_model_fp32 \
+	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16,\
+	$(RESULTS)/exports_$(network)/$(kind)))
+COMMA := ,
+SPACE := $(subst ,, )
 results: setup
 	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
-		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_camvid.json \
+		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
-		--exports=$(RESULTS)/saved_model_fp32,$(RESULTS)/onnx_fp32,$(RESULTS)/onnx_fp16,$(RESULTS)/onnx_int8,$(RESULTS)/openvino_fp32,$(RESULTS)/openvino_fp16,$(RESULTS)/openvino_int8,$(RESULTS)/litert_fp32,$(RESULTS)/litert_fp16 \
+		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.runtimes.conversion.floats_inside import floats_inside
 from keras_fasterseg.runtimes.conversion.half_precision import computes_in_half, half_precision
+from keras_fasterseg.runtimes.onnx_file import check_self_contained
 from keras_fasterseg.runtimes.optional_import import optional_import
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _read(path: pathlib.Path) -> Any:
     protobuf = optional_import("google.protobuf.message", "onnx", "Building an engine")
     if not path.is_file():
         raise FileNotFoundError(f"There is no ONNX file {path}.")
+    check_self_contained(path)
     damaged = f"{path} is not an ONNX model or is damaged; export the network again."
     try:
         model = onnx.load_model_from_string(path.read_bytes())

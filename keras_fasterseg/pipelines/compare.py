@@ -142,5 +142,5 @@ def _device(result: dict[str, Any]) -> str:
         f"{device}, {runner['threads']} threads: the exported network ({runner['runtime']}, "
         f"{runner['version']}, {runner['precision']}), uint8 images to class ids in host memory, "
         f"batch {result['batch_size']}, median of {times['repetitions']} calls, all networks in "
-        "turns"
+        f"turns; harness version {result['harness_version']}"
     )

@@ -8,9 +8,11 @@ import tabulate
 
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.runtimes.artefact_format import MANIFEST
 from keras_fasterseg.runtimes.base import metadata_genotype
 from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, joined_digest
+from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
 
 _HEADERS = (
     *("network", "format", "precision", "images", "MiB", "equal labels %", "logits differ by"),
@@ -68,7 +70,7 @@ def _row(manifest: Mapping[str, Any], measured: Mapping[Any, Mapping[str, Any]])
     genotype, proof, size = metadata_genotype(manifest), manifest["proof"], manifest["input_size"]
     difference, row = proof["miou_difference"], measured.get(joined_digest(manifest["files"]))
     return [
-        "" if genotype is None else genotype.id,
+        "" if genotype is None else _name(genotype),
         manifest["format"],
         manifest["precision"],
         "any size" if size is None else "x".join(map(str, size)),
@@ -79,3 +81,9 @@ def _row(manifest: Mapping[str, Any], measured: Mapping[Any, Mapping[str, Any]])
         "" if difference is None else f"{100 * difference:+.2f}",
         "" if row is None else f"{row['times']['p50_ms']:.1f} ({row['runner']['runtime']})",
     ]
+
+
+def _name(genotype: Genotype) -> str:
+    """Its id, or what it is called if it was published."""
+    published = (name for name in preset_names() if load_preset(name).id == genotype.id)
+    return next(published, genotype.id)

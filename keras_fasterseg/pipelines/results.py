@@ -329,7 +329,7 @@ def _measured(path: pathlib.Path) -> str:
         f"FPS: the exported network ({runner['runtime']}, {runner['version']}, "
         f"{runner['precision']}), uint8 images to class ids in host memory, batch "
         f"{value['batch_size']}, at the median of {value['times']['repetitions']} calls, on "
-        f"{device} with {runner['threads']} threads."
+        f"{device} with {runner['threads']} threads; harness version {value['harness_version']}."
     )
 
 

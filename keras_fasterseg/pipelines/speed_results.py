@@ -36,11 +36,10 @@ def benchmark_markdown(path: PathLike) -> str:
 
 
 def _side_by_side(rows: Sequence[Measurement]) -> str:
-    artefacts = [*dict.fromkeys(map(_artefact, rows))]
-    kind = "Runtimes" if len(artefacts) == 1 else "Networks"
+    title, names = _names([*dict.fromkeys(map(_artefact, rows))])
     parts = [
-        f"### {kind} side by side: {', '.join(artefacts)}",
-        _table([_benchmark_row(row) for row in rows], BENCHMARK_HEADERS),
+        f"### {title}",
+        _table([[names[_artefact(row)], *_benchmark_row(row)] for row in rows], BENCHMARK_HEADERS),
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
@@ -116,13 +115,31 @@ def _version(row: Measurement) -> str:
     return f"{row['runner']['runtime']} ({row['runner']['version']})"
 
 
+def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """A title, and what to call each artefact below it: the folder that all lie in is said once."""
+    if len(artefacts) == 1:
+        return f"Runtimes side by side: {artefacts[0]}", {artefacts[0]: artefacts[0]}
+    paths = [pathlib.PurePath(artefact) for artefact in artefacts]
+    folder = next(
+        (
+            parent
+            for parent in paths[0].parents
+            if parent.parts and all(parent in path.parents for path in paths)
+        ),
+        None,
+    )
+    if folder is None:
+        return "Networks side by side", dict(zip(artefacts, artefacts, strict=True))
+    names = [str(path.relative_to(folder)) for path in paths]
+    return f"Networks side by side: {folder}", dict(zip(artefacts, names, strict=True))
+
+
 def _benchmark_row(row: dict[str, Any]) -> list[str]:
     low_high = row.get("speedup_interval")
     speedup = "" if row.get("speedup") is None else f"{row['speedup']:.2f}"
     if low_high:
         speedup += f" [{low_high[0]:.2f}, {low_high[1]:.2f}]"
     return [
-        _artefact(row),
         "{}x{}".format(*row["input_size"]),
         row["runner"]["runtime"],
         f"{row['times']['p50_ms']:.1f}",

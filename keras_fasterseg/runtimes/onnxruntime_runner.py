@@ -8,6 +8,7 @@ import numpy as np
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX
 from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.onnx_file import check_self_contained
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError, optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
@@ -74,6 +75,7 @@ class OnnxRuntimeRunner(FileRunner):
         # Its exceptions have no common type but this.
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+        check_self_contained(self.path)
         options, self._pool_threads = session_options(self._threads)
         try:
             session = onnxruntime.InferenceSession(

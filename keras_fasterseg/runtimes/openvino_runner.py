@@ -7,6 +7,7 @@ import numpy as np
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX, OPENVINO
 from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.onnx_file import check_self_contained
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
@@ -39,6 +40,8 @@ class OpenVinoRunner(FileRunner):
             return
         import openvino
 
+        if self._artefact.format == ONNX:
+            check_self_contained(self.path)
         # By default it takes bfloat16 where the processor has it.
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if self._threads is not None:

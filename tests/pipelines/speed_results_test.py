@@ -96,6 +96,23 @@ def test_runtimes_side_by_side(tmp_path):
     assert "keras (1), onnxruntime (2)" in text
 
 
+@pytest.mark.parametrize(
+    ("artefacts", "title", "names"),
+    [
+        (("runs/a/onnx_fp32", "runs/a/onnx_fp16"), ": runs/a", ["onnx_fp32", "onnx_fp16"]),
+        (("runs/a/student.json", "runs/b/student.json"), ": runs", ["a/student.json"]),
+        (("fasterseg_student", "runs/a"), "", ["fasterseg_student", "runs/a"]),
+        (("a/b", "a/b/c"), ": a", ["b", "b/c"]),
+    ],
+)
+def test_the_folder_that_all_networks_lie_in_is_said_once(tmp_path, artefacts, title, names):
+    measurements = [{**MEASUREMENT, "artefact": artefact} for artefact in artefacts]
+    write_json(tmp_path / "speed.json", {"results": measurements})
+    text = speed_results.benchmark_markdown(tmp_path / "speed.json")
+    assert text.partition("\n")[0] == f"### Networks side by side{title}"
+    assert [row[0] for row in rows(text)[1:]][: len(names)] == names
+
+
 def test_a_file_of_another_kind(tmp_path):
     write_json(tmp_path / "other.json", {"rows": []})
     with pytest.raises(ValueError, match=r"other\.json"):

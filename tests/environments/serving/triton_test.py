@@ -34,6 +34,7 @@ from tests.shared import ROOT
 
 PACKAGES = ROOT / ".venv-triton" / "lib" / "python3.11" / "site-packages"
 TRITON = PACKAGES / "pytriton" / "tritonserver"
+SHARED_MEMORY_BYTES = 2**28
 BACKEND = 'backend: "onnxruntime"\n'
 pytestmark = pytest.mark.skipif(
     not TRITON.is_dir(), reason="`make test-serving` makes the environment with nvidia-pytriton"
@@ -76,6 +77,9 @@ def triton_command(repository, backends, http_port, grpc_port):
         "--grpc-address=127.0.0.1",
         f"--grpc-port={grpc_port}",
         "--allow-metrics=false",
+        # Growing the region that the Python backend shares with its models can abort the server
+        # while it is under load (triton-inference-server/server, issue 8882): it begins large.
+        f"--backend-config=python,shm-default-byte-size={SHARED_MEMORY_BYTES}",
     ]
 
 
