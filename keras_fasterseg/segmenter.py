@@ -85,7 +85,9 @@ class Segmenter(keras.Model):
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
         # Without autocast, images would be rounded to half precision before they are normalised.
         super().__init__(dtype=policy, autocast=False, **kwargs)
-        self.network = FasterSegNetwork(genotype, num_classes, dtype=policy, name="network")
+        self.network = FasterSegNetwork(
+            genotype, num_classes, mean=mean, std=std, dtype=policy, name="network"
+        )
         self.genotype = genotype
         self.num_classes = int(num_classes)
         self.class_names = None if class_names is None else tuple(class_names)
@@ -129,8 +131,8 @@ class Segmenter(keras.Model):
 
         Args:
             network: A `FasterSegNetwork` or the `network.keras` that a training run wrote.
-            **kwargs: `class_names`, `mean` and `std` of `Segmenter`, as the network was trained
-                with, and `name`, `trainable` and `dtype`; the last is the network's by default.
+            **kwargs: `class_names` of `Segmenter`, and `name`, `trainable`, `mean`, `std` and
+                `dtype`; the last three are the network's by default.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -138,7 +140,8 @@ class Segmenter(keras.Model):
         """
         if not isinstance(network, FasterSegNetwork):
             network = load_network(pathlib.Path(network))
-        kwargs = {"dtype": network.get_config()["dtype"], **kwargs}
+        config = network.get_config()
+        kwargs = {**{name: config[name] for name in ("mean", "std", "dtype")}, **kwargs}
         segmenter = cls(network.genotype, network.num_classes, **kwargs)
         for layer in segmenter.network.layers:
             layer.set_weights(network.get_layer(layer.name).get_weights())

@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from keras_fasterseg.data.dataset_file import read_dataset_file
 from keras_fasterseg.export.saved_model import export_saved_model
 from tests.shared import ROOT
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
@@ -59,6 +60,15 @@ def test_its_python_blocks_run(document, tmp_path, monkeypatch):
         export_saved_model(model, DEMO_EXPORT, num_classes=NUM_CLASSES, mean=MEAN, std=STD)
     for block in python_blocks(text):
         run_block(block, document)
+
+
+def test_files_of_data_sets_are_as_they_are_read(tmp_path):
+    text = (ROOT / "docs" / "own_data.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "dataset.yaml").write_text(block, encoding="utf-8")
+        assert "ball" in read_dataset_file(tmp_path / "dataset.yaml").class_names
 
 
 def test_the_documents_that_are_known_to_have_blocks_are_found():

@@ -327,6 +327,16 @@ def test_a_trained_network_keeps_its_weights_and_leaves_its_auxiliary_heads(tmp_
     np.testing.assert_array_equal(segmenter(images), expected_logits(deployed, images))
 
 
+def test_a_trained_network_brings_the_normalisation_it_was_trained_with():
+    network = FasterSegNetwork(tiny_genotype(), 3, mean=(0.5, 0.4, 0.3), std=(0.1, 0.2, 0.3))
+    segmenter = Segmenter.from_network(network)
+    images = random_images(1, 32, 32)
+    expected = network((images / 255 - (0.5, 0.4, 0.3)) / (0.1, 0.2, 0.3))
+    np.testing.assert_allclose(segmenter(images), expected, atol=1e-5)
+    assert segmenter.network.mean == segmenter.mean == network.mean
+    assert Segmenter.from_network(network, mean=MEAN, std=STD).mean == MEAN
+
+
 def test_files_that_are_no_network_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no trained network"):
         Segmenter.from_network(tmp_path / "network.keras")

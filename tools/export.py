@@ -31,6 +31,7 @@ def main() -> None:
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",
     )
+    names_only = DATASET.value is not None and DATA_DIR.value is None
     source = None
     if DATA_DIR.value is not None:
         source = registry.load_source(DATASET.value, DATA_DIR.value)
@@ -39,7 +40,7 @@ def main() -> None:
         TARGET.value,
         settings_flags.read_settings(export_settings.ExportSettings),
         source,
-        class_names=registry.SOURCES[DATASET.value].class_names if DATASET.value else None,
+        class_names=registry.load_classes(DATASET.value)[0] if names_only else None,
         train_split=TRAIN_SPLIT.value,
         val_split=VAL_SPLIT.value,
         overwrite=OVERWRITE.value,

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from keras_fasterseg.data.source import (
     find_images,
     make_label_lookup,
 )
+from keras_fasterseg.data.split_list import listed_images
 
 _SPLITS = ("train", "val", "test")
 _VOID_ID = 11
@@ -33,42 +35,44 @@ _CLASSES = {
     "bicyclist": (0, 128, 192),
 }
 
-# The colours of the original's 32 classes and the class of the 11 that each is part of. The
-# grouping is the one in use since SegNet, as MathWorks documents it for its CamVid example.
-_ORIGINAL_CLASSES = {
-    (64, 128, 64): "pedestrian",  # Animal
-    (192, 0, 128): "building",  # Archway
-    (0, 128, 192): "bicyclist",  # Bicyclist
-    (0, 128, 64): "building",  # Bridge
-    (128, 0, 0): "building",  # Building
-    (64, 0, 128): "car",  # Car
-    (64, 0, 192): "pedestrian",  # CartLuggagePram
-    (192, 128, 64): "pedestrian",  # Child
-    (192, 192, 128): "pole",  # Column_Pole
-    (64, 64, 128): "fence",  # Fence
-    (128, 0, 192): "road",  # LaneMkgsDriv
-    (192, 0, 64): "road",  # LaneMkgsNonDriv
-    (128, 128, 64): "sign symbol",  # Misc_Text
-    (192, 0, 192): "bicyclist",  # MotorcycleScooter
-    (128, 64, 64): "car",  # OtherMoving
-    (64, 192, 128): "pavement",  # ParkingBlock
-    (64, 64, 0): "pedestrian",  # Pedestrian
-    (128, 64, 128): "road",  # Road
-    (128, 128, 192): "pavement",  # RoadShoulder
-    (0, 0, 192): "pavement",  # Sidewalk
-    (192, 128, 128): "sign symbol",  # SignSymbol
-    (128, 128, 128): "sky",  # Sky
-    (64, 128, 192): "car",  # SUVPickupTruck
-    (0, 0, 64): "pole",  # TrafficCone
-    (0, 64, 64): "sign symbol",  # TrafficLight
-    (192, 64, 128): "car",  # Train
-    (128, 128, 0): "tree",  # Tree
-    (192, 128, 192): "car",  # Truck_Bus
-    (64, 0, 64): "building",  # Tunnel
-    (192, 192, 0): "tree",  # VegetationMisc
-    (0, 0, 0): None,  # Void
-    (64, 192, 0): "building",  # Wall
+# The names of the original's 32 classes, as its label_colors.txt has them, their colours, and the
+# class of the 11 that each is part of. The grouping is the one in use since SegNet, as MathWorks
+# documents it for its CamVid example.
+_GROUPED = {
+    "Animal": ((64, 128, 64), "pedestrian"),
+    "Archway": ((192, 0, 128), "building"),
+    "Bicyclist": ((0, 128, 192), "bicyclist"),
+    "Bridge": ((0, 128, 64), "building"),
+    "Building": ((128, 0, 0), "building"),
+    "Car": ((64, 0, 128), "car"),
+    "CartLuggagePram": ((64, 0, 192), "pedestrian"),
+    "Child": ((192, 128, 64), "pedestrian"),
+    "Column_Pole": ((192, 192, 128), "pole"),
+    "Fence": ((64, 64, 128), "fence"),
+    "LaneMkgsDriv": ((128, 0, 192), "road"),
+    "LaneMkgsNonDriv": ((192, 0, 64), "road"),
+    "Misc_Text": ((128, 128, 64), "sign symbol"),
+    "MotorcycleScooter": ((192, 0, 192), "bicyclist"),
+    "OtherMoving": ((128, 64, 64), "car"),
+    "ParkingBlock": ((64, 192, 128), "pavement"),
+    "Pedestrian": ((64, 64, 0), "pedestrian"),
+    "Road": ((128, 64, 128), "road"),
+    "RoadShoulder": ((128, 128, 192), "pavement"),
+    "Sidewalk": ((0, 0, 192), "pavement"),
+    "SignSymbol": ((192, 128, 128), "sign symbol"),
+    "Sky": ((128, 128, 128), "sky"),
+    "SUVPickupTruck": ((64, 128, 192), "car"),
+    "TrafficCone": ((0, 0, 64), "pole"),
+    "TrafficLight": ((0, 64, 64), "sign symbol"),
+    "Train": ((192, 64, 128), "car"),
+    "Tree": ((128, 128, 0), "tree"),
+    "Truck_Bus": ((192, 128, 192), "car"),
+    "Tunnel": ((64, 0, 64), "building"),
+    "VegetationMisc": ((192, 192, 0), "tree"),
+    "Void": ((0, 0, 0), None),
+    "Wall": ((64, 192, 0), "building"),
 }
+ORIGINAL_COLORS = {name: color for name, (color, _) in _GROUPED.items()}
 
 
 class CamVid(SegmentationSource):
@@ -93,6 +97,10 @@ class CamVid(SegmentationSource):
     name = "camvid"
     class_names = tuple(_CLASSES)
     palette = np.array(list(_CLASSES.values()), np.uint8)
+    # By the original's class, the class that it is part of; None where it is ignored.
+    _class_of_original: Mapping[str, str | None] = {
+        original: name for original, (_, name) in _GROUPED.items()
+    }
 
     def __init__(self, root: str | pathlib.Path) -> None:
         super().__init__(root)
@@ -103,12 +111,13 @@ class CamVid(SegmentationSource):
             )
             self._has_lists = bool(self._split_names)
             self._split_names = self._split_names or _SPLITS
-            train_ids = [
-                IGNORE_LABEL if name is None else self.class_names.index(name)
-                for name in _ORIGINAL_CLASSES.values()
-            ]
-            self.label_colors = np.array(list(_ORIGINAL_CLASSES), np.uint8)
-            self.label_lookup = make_label_lookup(dict(enumerate(train_ids)))
+            self.label_colors = np.array(list(ORIGINAL_COLORS.values()), np.uint8)
+            self.label_lookup = make_label_lookup(
+                {
+                    index: IGNORE_LABEL if name is None else self.class_names.index(name)
+                    for index, name in enumerate(self._class_of_original.values())
+                }
+            )
             return
         self._split_names = tuple(split for split in _SPLITS if (self.root / split).is_dir())
         if not self._split_names:
@@ -141,18 +150,7 @@ class CamVid(SegmentationSource):
             return [image for image in images if published_split(image.stem) == split]
         by_stem = {image.stem: image for image in images}
         list_file = self.root / f"{split}.txt"
-        stems = [line.strip() for line in list_file.read_text(encoding="utf-8").splitlines()]
-        chosen = []
-        for stem in filter(None, stems):
-            # Some copies of the lists name the files and not their stems.
-            image = by_stem.get(stem.removesuffix(".png"))
-            if image is None:
-                raise DataError(
-                    f"{list_file} lists {stem}, but there is no such image in "
-                    f"{self.root / _IMAGES}."
-                )
-            chosen.append(image)
-        return chosen
+        return list(listed_images(list_file, by_stem, self.root / _IMAGES).values())
 
 
 def published_split(stem: str) -> str:

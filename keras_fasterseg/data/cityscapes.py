@@ -1,4 +1,4 @@
-"""Cityscapes: 19 classes of street scenes in its official folder layout."""
+"""Cityscapes: 19 classes of street scenes in its official folder layout, fine and coarse."""
 
 import pathlib
 
@@ -14,9 +14,8 @@ from keras_fasterseg.data.source import (
 )
 
 _IMAGE_ENDING = "_leftImg8bit.png"
-_TRAIN_ID_ENDING = "_gtFine_labelTrainIds.png"
-_RAW_ID_ENDING = "_gtFine_labelIds.png"
-_SPLITS = ("train", "val", "test")
+_TRAIN_ID_ENDING = "_labelTrainIds.png"
+_RAW_ID_ENDING = "_labelIds.png"
 _CLASSES = tuple(trainId2label[train_id] for train_id in range(19))
 
 
@@ -26,7 +25,8 @@ class Cityscapes(SegmentationSource):
     `leftImg8bit/{split}/{city}/*_leftImg8bit.png` are the images. Their labels are
     `gtFine/{split}/{city}/*_gtFine_labelTrainIds.png`, or `*_gtFine_labelIds.png`, which come with
     the download, where more images have these. Names, colours and ids are those of
-    `cityscapesscripts.helpers.labels`.
+    `cityscapesscripts.helpers.labels`. The labels of the test split are not public: where its files
+    are there, they are void.
 
     Raises:
         DataError: `root` is no folder or has no split.
@@ -38,15 +38,20 @@ class Cityscapes(SegmentationSource):
     name = "cityscapes"
     class_names = tuple(label.name for label in _CLASSES)
     palette = np.array([label.color for label in _CLASSES], np.uint8)
+    _annotation = "gtFine"
+    _known_splits: tuple[str, ...] = ("train", "val", "test")
 
     def __init__(self, root: str | pathlib.Path) -> None:
         super().__init__(root)
         images = self.root / "leftImg8bit"
-        self._split_names = tuple(split for split in _SPLITS if (images / split).is_dir())
+        self._split_names = tuple(
+            split for split in self._known_splits if (images / split).is_dir()
+        )
         if not self._split_names:
+            *first, last = (str(images / split) for split in self._known_splits)
             raise DataError(
-                f"{self.root} is not in Cityscapes' layout: there is no {images / 'train'}, "
-                f"{images / 'val'} or {images / 'test'}."
+                f"{self.root} is not in Cityscapes' layout: there is no {', '.join(first)} or "
+                f"{last}."
             )
         self._label_ending = self._find_label_ending()
         self.label_lookup = make_label_lookup(
@@ -61,7 +66,7 @@ class Cityscapes(SegmentationSource):
 
     def _find_label_ending(self) -> str:
         """The kind that more images have, train ids of equals: one lookup serves all splits."""
-        images = self._images("*")
+        images = [image for split in self._split_names for image in self._images(split)]
 
         def count(ending: str) -> int:
             return sum(self._label_of(image, ending).is_file() for image in images)
@@ -74,10 +79,26 @@ class Cityscapes(SegmentationSource):
     def _label_of(self, image: pathlib.Path, ending: str) -> pathlib.Path:
         stem = image.name.removesuffix(_IMAGE_ENDING)
         split, city = image.parts[-3:-1]
-        return self.root / "gtFine" / split / city / f"{stem}{ending}"
+        name = f"{stem}_{self._annotation}{ending}"
+        return self.root / self._annotation / split / city / name
 
     def _find_samples(self, split: str) -> list[Sample]:
         return [
             Sample(image, self._label_of(image, self._label_ending))
             for image in self._images(split)
         ]
+
+
+class CityscapesCoarse(Cityscapes):
+    """Cityscapes with its coarse labels, which the 20,000 images of `train_extra` have as well.
+
+    Labels are `gtCoarse/{split}/{city}/*_gtCoarse_labelIds.png`, or `*_gtCoarse_labelTrainIds.png`
+    where more images have these. What nobody has drawn is ignored.
+
+    Raises:
+        DataError: `root` is no folder or has no split.
+    """
+
+    name = "cityscapes_coarse"
+    _annotation = "gtCoarse"
+    _known_splits = ("train", "train_extra", "val")

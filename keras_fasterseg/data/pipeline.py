@@ -9,7 +9,6 @@ from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample, read_size
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
-from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 
 def make_dataset(
@@ -24,8 +23,6 @@ def make_dataset(
     downsample: int = 1,
     size_multiple: int = 1,
     normalize: bool = True,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
     seed: int = 0,
     repeat: bool = False,
     skip_batches: int = 0,
@@ -44,7 +41,8 @@ def make_dataset(
 
     Args:
         samples: The samples, as `source.samples(split)` or one of its halves.
-        source: The data set they are from.
+        source: The data set they are from, which says what labels mean and how images are
+            normalised.
         batch_size: Images a batch. Whole images of different sizes need 1.
         training: Whether to shuffle and to augment.
         crop_size: Height and width of the crops in training; `None` in evaluation.
@@ -53,10 +51,8 @@ def make_dataset(
         downsample: Every image is first made smaller by this factor.
         size_multiple: In evaluation, height and width are padded at the bottom and the right to a
             multiple of this, with the mean colour and label 255.
-        normalize: Whether images are `(image / 255 - mean) / std`; otherwise they are uint8, which
-            only evaluation can give.
-        mean: Mean of each channel for values in [0, 1].
-        std: Standard deviation of each channel for values in [0, 1].
+        normalize: Whether images are `(image / 255 - mean) / std` by the source's numbers;
+            otherwise they are uint8, which only evaluation can give.
         seed: Seed of shuffling and augmentation.
         repeat: Whether the data set goes on for ever. Otherwise it is one epoch, and each
             iteration over it in training another one.
@@ -93,8 +89,8 @@ def make_dataset(
     )
     whole_size = _whole_size(samples, batch_size, downsample) if crop_size is None else None
     read = _reader(samples, source, downsample, cache)
-    mean_color = tf.constant(mean, tf.float32)
-    deviation = tf.constant(std, tf.float32)
+    mean_color = tf.constant(source.mean, tf.float32)
+    deviation = tf.constant(source.std, tf.float32)
 
     def normalized(image: tf.Tensor) -> tf.Tensor:
         return (tf.cast(image, tf.float32) / 255.0 - mean_color) / deviation

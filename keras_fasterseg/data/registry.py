@@ -2,13 +2,23 @@
 
 import pathlib
 
+import numpy as np
+
+from keras_fasterseg.data.bdd100k import BDD100K
 from keras_fasterseg.data.camvid import CamVid
-from keras_fasterseg.data.cityscapes import Cityscapes
+from keras_fasterseg.data.camvid32 import CamVid32
+from keras_fasterseg.data.cityscapes import Cityscapes, CityscapesCoarse
+from keras_fasterseg.data.csv_list import CsvList
+from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 
 SOURCES: dict[str, type[SegmentationSource]] = {
-    source.name: source for source in (CamVid, Cityscapes, SyntheticStreets)
+    source.name: source
+    for source in (
+        *(Folder, CsvList, CamVid, CamVid32, Cityscapes, CityscapesCoarse, BDD100K),
+        SyntheticStreets,
+    )
 }
 
 
@@ -19,6 +29,31 @@ def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
         ValueError: There is no such data set.
         DataError: The folder is not there or not in the layout of that data set.
     """
+    return _source_class(name)(root)
+
+
+def load_classes(
+    name: str, root: str | pathlib.Path | None = None
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the classes of a data set, and their colours `(num_classes, 3)` uint8.
+
+    Args:
+        name: What the data set is called.
+        root: Its folder, which only those need whose classes a file there describes.
+
+    Raises:
+        ValueError: There is no such data set, or it needs its folder.
+        DataError: As of `load_source`.
+    """
+    source = _source_class(name) if root is None else load_source(name, root)
+    if not hasattr(source, "class_names"):
+        raise ValueError(
+            f"The classes of the data set {name!r} are described in its folder; set --data_dir."
+        )
+    return source.class_names, source.palette
+
+
+def _source_class(name: str) -> type[SegmentationSource]:
     if name not in SOURCES:
         raise ValueError(f"Unknown data set {name!r}; known are {', '.join(sorted(SOURCES))}.")
-    return SOURCES[name](root)
+    return SOURCES[name]

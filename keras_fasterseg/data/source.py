@@ -1,18 +1,23 @@
 """What every data set is to the rest of the library: names, colours, a label map and file pairs."""
 
 import abc
+import collections
 import dataclasses
+import os
 import pathlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 IGNORE_LABEL = 255
 # Marks the ids that a label file must not hold. Train ids end below it, 255 is "ignore".
 NOT_ALLOWED = 254
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+TRAIN_AND_VAL = "train+val"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +46,8 @@ class SegmentationSource(abc.ABC):
         label_colors: `None` if label files hold ids, else `(num_ids, 3)` uint8: the label files
             are RGB and the colour in row `i` stands for id `i`.
         ignore_label: Train id of ignored pixels.
+        mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, likewise.
     """
 
     name: str
@@ -49,13 +56,15 @@ class SegmentationSource(abc.ABC):
     label_lookup: np.ndarray
     label_colors: np.ndarray | None = None
     ignore_label: int = IGNORE_LABEL
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
 
     def __init__(self, root: str | pathlib.Path) -> None:
         self.root = pathlib.Path(root)
         if not self.root.is_dir():
             raise DataError(
-                f"There is no folder {self.root}; give the folder that holds the "
-                f"{type(self).__name__} data set."
+                f"There is no folder {self.root}; give the folder that holds the data set "
+                f"({self.name})."
             )
 
     @property
@@ -72,26 +81,52 @@ class SegmentationSource(abc.ABC):
     def _find_samples(self, split: str) -> Iterable[Sample]:
         """All pairs of one of `split_names`, in any order, whether their files are there or not."""
 
+    def definition(self) -> dict[str, Any]:
+        """What files in `root` decide of the classes and images, as values fit for JSON.
+
+        A run records it, so that it cannot change under the run. Empty where the source's code
+        decides everything.
+        """
+        return {}
+
     def pairs(self, split: str) -> tuple[Sample, ...]:
-        """What `samples` gives, missing labels included: for those who look for faults.
+        """What `samples` gives, missing labels included.
+
+        It is for those who look for faults, and for those who need images alone, such as those of
+        a test split whose labels are not public.
 
         Raises:
             ValueError: The data set has no such split.
             DataError: The split has no images.
         """
-        if split not in self.split_names:
-            raise ValueError(
-                f"{self.root} has no split {split!r}; it has {', '.join(self.split_names)}."
-            )
-        pairs = sorted(
-            self._find_samples(split), key=lambda sample: (sample.image.name, sample.image)
-        )
-        if not pairs:
-            raise DataError(f"{self.root} has no images in its split {split!r}.")
-        return tuple(pairs)
+        pairs: list[Sample] = []
+        for part in self._parts(split):
+            found = list(self._find_samples(part))
+            if not found:
+                raise DataError(f"{self.root} has no images in its split {part!r}.")
+            pairs += found
+        return tuple(sorted(pairs, key=lambda sample: (sample.image.name, sample.image)))
+
+    def _parts(self, split: str) -> list[str]:
+        """The splits that `split` joins; it alone if that is its name on disk."""
+        if split in self.split_names:
+            return [split]
+        parts = (TRAIN_AND_VAL if split == "trainval" else split).split("+")
+        for part, count in collections.Counter(parts).items():
+            if part not in self.split_names:
+                raise ValueError(
+                    f"{self.root} has no split {part!r}; it has {', '.join(self.split_names)}."
+                )
+            if count > 1:
+                raise ValueError(f"A split is joined once. Received: {split!r}")
+        return parts
 
     def samples(self, split: str) -> tuple[Sample, ...]:
         """The samples of `split`, sorted by the name of the image.
+
+        Args:
+            split: One of `split_names`, or several of them joined by "+", such as "train+val".
+                "trainval" means that too, unless a split is called so.
 
         Raises:
             ValueError: The data set has no such split.
@@ -122,8 +157,24 @@ def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    return sorted(path for path in folder.iterdir() if _is_image(path))
+
+
+def find_images_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The image files in `folder` and in the folders below it, sorted; hidden ones are passed over.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.")
+    images: list[pathlib.Path] = []
+    # Parts of a data set are often links to another disk, which pathlib's `**` does not follow.
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images += filter(_is_image, (pathlib.Path(parent) / name for name in files))
+    return sorted(images)
+
+
+def _is_image(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

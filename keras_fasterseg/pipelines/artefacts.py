@@ -7,7 +7,6 @@ import weakref
 
 import keras
 
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.pipelines.export import export_network
 from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
@@ -107,7 +106,7 @@ def _open_network(
     if runtime.load is None:
         model = network.without_auxiliary_heads()
         metadata = {"genotype": network.genotype.to_json(), "num_classes": network.num_classes}
-        return KerasRunner(model, IMAGENET_MEAN, IMAGENET_STD, threads, metadata)
+        return KerasRunner(model, network.mean, network.std, threads, metadata)
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:
         settings = dataclasses.replace(

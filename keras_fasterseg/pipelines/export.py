@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from absl import logging
 
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import ENGINE_FORMATS, export_engine
 from keras_fasterseg.export.graph_file import (
@@ -119,8 +118,8 @@ def export_network(
     model: keras.Model = network.without_auxiliary_heads()
     common: dict[str, Any] = {
         "num_classes": network.num_classes,
-        "mean": IMAGENET_MEAN,
-        "std": IMAGENET_STD,
+        "mean": network.mean,
+        "std": network.std,
         "class_names": class_names,
         "metadata": {"genotype": network.genotype.to_json()},
         "overwrite": overwrite,
@@ -228,7 +227,7 @@ def _proof(
         runner, by = _runner(network, path, settings, pathlib.Path(folder) / "stand_in")
         return prove(
             runner,
-            KerasRunner(model, IMAGENET_MEAN, IMAGENET_STD),
+            KerasRunner(model, network.mean, network.std),
             _batches(samples, settings.batch_size),
             of=of,
             by=by,

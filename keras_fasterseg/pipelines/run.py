@@ -106,7 +106,7 @@ class Run:
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
-            {"data": self.data, "supernet": supernet, "seed": self.seed, "pretrain": settings},
+            {**self._data(), "supernet": supernet, "seed": self.seed, "pretrain": settings},
             lambda folder: pretrain(folder, source, self.data, supernet, settings, self.seed),
         )
         return folder / WEIGHTS
@@ -135,7 +135,7 @@ class Run:
         check_search(settings)
         source = self.source
         depends: dict[str, Any] = {
-            "data": self.data,
+            **self._data(),
             "supernet": supernet,
             "seed": self.seed,
             "num_classes": source.num_classes,
@@ -200,7 +200,7 @@ class Run:
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")
         source = self.source
-        depends = {"data": self.data, **self._supernet_of(role, genotype), "seed": self.seed}
+        depends = {**self._data(), **self._supernet_of(role, genotype), "seed": self.seed}
         if role == STUDENT:
             depends |= self._settings_of(teacher)
         depends |= {role: settings, f"{role}_genotype": genotype.id}
@@ -265,6 +265,11 @@ class Run:
                 benchmark(self.path / "export" / role / "1", settings).save(folder / f"{role}.json")
 
         return self.workdir.stage("benchmark", {"benchmark": settings, "genotypes": ids}, run)
+
+    def _data(self) -> dict[str, Any]:
+        """What is recorded of the data: the settings, and what its own files define."""
+        definition = self.source.definition()
+        return {"data": self.data, **({"data_set": definition} if definition else {})}
 
     def _finished(
         self, name: str, supernet: SupernetSettings, tool: str, flag: str

@@ -38,11 +38,17 @@ def is_harmless(field: dataclasses.Field) -> bool:
 class DataSettings:
     """Which images and labels."""
 
-    dataset: str = setting("synthetic", "Data set: camvid, cityscapes or synthetic.")
+    dataset: str = setting(
+        "synthetic",
+        "Data set: folder or csv (one's own, with a dataset.yaml), camvid, camvid32, cityscapes, "
+        "cityscapes_coarse, bdd100k or synthetic.",
+    )
     data_dir: str | None = setting(
         None, "Folder of the data set; synthetic is generated below the workdir if unset."
     )
-    train_split: str = setting("train", "Split to search and train on.")
+    train_split: str = setting(
+        "train", "Split to search and train on; + joins several, such as train+val."
+    )
     val_split: str = setting("val", "Split to evaluate on.")
     synthetic_train_images: int = setting(
         400, "Training images that synthetic generates.", limits=AT_LEAST_ONE

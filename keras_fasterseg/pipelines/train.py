@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import keras
 from absl import logging
 
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
@@ -58,8 +57,8 @@ def train(
 
     Raises:
         FileNotFoundError: There is no teacher or no network to begin with.
-        ValueError: A setting is out of its range, the teacher knows other classes, or the network
-            to begin with is of another genotype.
+        ValueError: A setting is out of its range, the teacher knows other classes or takes images
+            that are normalised otherwise, or the network to begin with is of another genotype.
     """
     check_training(settings)
     keras.utils.set_random_seed(seed)
@@ -67,7 +66,12 @@ def train(
     class_weights = resolve_class_weights(settings.class_weights, source, samples)
     batches = training_batches(source, samples, **batch_options(settings, data, seed))
     network = FasterSegNetwork(
-        genotype, source.num_classes, auxiliary_heads=True, dtype=settings.precision
+        genotype,
+        source.num_classes,
+        auxiliary_heads=True,
+        mean=source.mean,
+        std=source.std,
+        dtype=settings.precision,
     )
     if settings.initial_weights is not None:
         initial_weights = pathlib.Path(settings.initial_weights)
@@ -75,13 +79,14 @@ def train(
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
-        None if teacher is None else _load_teacher(teacher, source.num_classes),
+        None if teacher is None else _load_teacher(teacher, source),
         settings,
         batches.steps_per_epoch,
         class_weights,
     )
     evaluated = EvaluatedNetwork(network, trainer.optimizer)
-    runner = KerasRunner(evaluated.network.without_auxiliary_heads(), IMAGENET_MEAN, IMAGENET_STD)
+    deployed = evaluated.network.without_auxiliary_heads()
+    runner = KerasRunner(deployed, network.mean, network.std)
     images = evaluation_images(source, data.val_split)
 
     def score() -> EvaluationResult:
@@ -134,10 +139,17 @@ def check_training(settings: TrainSettings) -> None:
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
 
 
-def _load_teacher(path: pathlib.Path, num_classes: int) -> keras.Model:
+def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:
     teacher = load_network(path)
     require(
-        teacher.num_classes == num_classes,
-        f"The teacher {path} knows {teacher.num_classes} classes, the data set {num_classes}.",
+        teacher.num_classes == source.num_classes,
+        f"The teacher {path} knows {teacher.num_classes} classes, the data set "
+        f"{source.num_classes}.",
+    )
+    require(
+        (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
+        f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "
+        f"and those of {source.name} are by mean={tuple(source.mean)} and "
+        f"std={tuple(source.std)}; train the teacher on this data set, or give both the same.",
     )
     return teacher.without_auxiliary_heads()

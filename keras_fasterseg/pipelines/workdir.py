@@ -150,4 +150,6 @@ def _flag(name: str) -> str:
     group, _, field = name.partition(".")
     if not field:
         return "--seed" if group == "seed" else group
+    if group == "data_set":
+        return f"{field} of the data set"
     return f"--{field}" if group in _GROUPS_WITHOUT_PREFIX else f"--{group}_{field}"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.data.cityscapes import Cityscapes
+from keras_fasterseg.data.cityscapes import Cityscapes, CityscapesCoarse
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 
@@ -11,9 +11,9 @@ RAW_IDS = [0, 7, 23, 33, 9, 31]
 TRAIN_IDS = [255, 0, 10, 18, 255, 16]
 
 
-def _write(root, split, city, ending, row):
+def _write(root, split, city, ending, row, kind="gtFine"):
     image = root / "leftImg8bit" / split / city / f"{city}_000000_000019_leftImg8bit.png"
-    label = root / "gtFine" / split / city / f"{city}_000000_000019_gtFine_{ending}.png"
+    label = root / kind / split / city / f"{city}_000000_000019_{kind}_{ending}.png"
     for path in (image, label):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (len(row), 2)).save(image)
@@ -61,6 +61,47 @@ def test_one_missing_label_does_not_change_the_kind(tmp_path):
         Cityscapes(tmp_path).samples("train")
 
 
-def test_other_layout(tmp_path):
-    with pytest.raises(DataError, match="is not in Cityscapes' layout"):
-        Cityscapes(tmp_path)
+def test_the_official_test_split(tmp_path):
+    """Its images can be listed; labels are not there or, in the download, void."""
+    _write(tmp_path, "train", "ulm", "labelIds", RAW_IDS)
+    for city in ("berlin", "bonn"):
+        _write(tmp_path, "test", city, "labelIds", [0, 3])
+    next((tmp_path / "gtFine/test/bonn").iterdir()).unlink()
+
+    source = Cityscapes(tmp_path)
+
+    pairs = source.pairs("test")
+    assert [pair.image.parent.name for pair in pairs] == ["berlin", "bonn"]
+    np.testing.assert_array_equal(read_sample(pairs[0], source)[1], np.full((2, 2), 255))
+    with pytest.raises(DataError, match=r"bonn_.* has no label"):
+        source.samples("test")
+
+
+def test_trainval_is_both(tmp_path):
+    for split, city in (("train", "ulm"), ("val", "lindau"), ("test", "bonn")):
+        _write(tmp_path, split, city, "labelTrainIds", TRAIN_IDS)
+    cities = [sample.label.parent.name for sample in Cityscapes(tmp_path).samples("trainval")]
+    assert cities == ["lindau", "ulm"]
+
+
+def test_coarse_labels(tmp_path):
+    for split, city in (("train", "ulm"), ("train_extra", "bayreuth"), ("val", "lindau")):
+        _write(tmp_path, split, city, "labelIds", RAW_IDS, "gtCoarse")
+    _write(tmp_path, "train", "ulm", "labelTrainIds", [18] * 6)
+    _write(tmp_path, "test", "bonn", "labelIds", [0] * 6)
+
+    source = CityscapesCoarse(tmp_path)
+
+    assert source.name == "cityscapes_coarse"
+    assert source.split_names == ("train", "train_extra", "val")
+    samples = source.samples("train+train_extra")
+    assert [sample.label.parent.name for sample in samples] == ["bayreuth", "ulm"]
+    for sample in samples:
+        np.testing.assert_array_equal(read_sample(sample, source)[1], np.tile(TRAIN_IDS, (2, 1)))
+    assert Cityscapes(tmp_path).split_names == ("train", "val", "test")
+
+
+@pytest.mark.parametrize("kind", [Cityscapes, CityscapesCoarse])
+def test_other_layout(tmp_path, kind):
+    with pytest.raises(DataError, match=r"is not in Cityscapes' layout: .*train, .* or .*leftImg8"):
+        kind(tmp_path)

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD, make_dataset
+from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from tests.shared import load_fixture
 
 RNG = np.random.default_rng(0)
@@ -207,6 +208,22 @@ def test_faulty_file_is_named_while_training(source):
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: .*006.png is damaged"):
         _arrays(_training(source))
+
+
+def test_images_are_normalised_by_the_numbers_of_their_source(source):
+    mean, std = np.array((0.5, 0.25, 0.125)), np.array((0.5, 0.125, 0.25))
+    plain, _ = _arrays(_evaluation(source, normalize=False))
+    source.mean, source.std = tuple(mean.tolist()), tuple(std.tolist())
+
+    images, _ = _arrays(_evaluation(source))
+    np.testing.assert_allclose(images, (plain / 255 - mean) / std, atol=1e-6)
+
+    # A crop beyond the image is padded with the mean colour, which is 0; what lies within holds
+    # whole numbers again.
+    crops, labels = _arrays(_training(source, crop_size=(16, 16), scales=(1.0,)), 5)
+    assert not crops[labels == 255].any()
+    pixels = (crops * std + mean)[labels != 255] * 255
+    np.testing.assert_allclose(pixels, np.rint(pixels), atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines import compare as comparing
 from keras_fasterseg.pipelines.compare import compare
 from keras_fasterseg.pipelines.results import read_report, report_markdown

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines import artefacts
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export_network

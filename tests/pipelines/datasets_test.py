@@ -1,5 +1,6 @@
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
+from keras_fasterseg.data.registry import SOURCES
 from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines.datasets import (
     bilevel_batches,
     check_crop,
@@ -55,7 +57,13 @@ def test_a_folder_that_is_given_is_read(source, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("dataset", ["camvid", "cityscapes"])
+def test_the_help_names_every_data_set():
+    (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "dataset")
+    for name in SOURCES:
+        assert re.search(rf"\b{name}\b", field.metadata["description"]), name
+
+
+@pytest.mark.parametrize("dataset", ["camvid", "cityscapes", "folder"])
 def test_a_real_data_set_needs_its_folder(tmp_path, dataset):
     with pytest.raises(ValueError, match=f"'{dataset}' needs its folder; set --data_dir"):
         open_source(DataSettings(dataset=dataset), tmp_path, seed=0)

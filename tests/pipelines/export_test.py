@@ -18,6 +18,7 @@ from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.shared import shared_path
+from tests.stand_in import random_images
 
 NOWHERE = pathlib.Path("gone.keras")
 CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv_downup", 1, 1.0))
@@ -98,6 +99,26 @@ def test_the_proof_is_in_the_manifest(network, camvid, tmp_path, settings):
     files = metadata["files"]
     assert find_artefact(tmp_path / "1").digest()
     assert files
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [ExportSettings(proof_images=1), ExportSettings("onnx", input_size=SIZE, output="both")],
+    ids=["saved_model", "onnx"],
+)
+def test_the_normalisation_of_the_network_is_in_the_export(tmp_path, settings):
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    network = FasterSegNetwork(GENOTYPE, 11, mean=mean, std=std)
+    network.save(tmp_path / "network.keras")
+    export(tmp_path / "network.keras", tmp_path / "1", settings, progress=False)
+    metadata = find_artefact(tmp_path / "1").metadata
+    assert (metadata["mean"], metadata["std"]) == (list(mean), list(std))
+    images = random_images(1, *SIZE)
+    expected = np.asarray(network((images / 255 - mean) / std))
+    scale = np.abs(expected).max()
+    for artefact in (tmp_path / "1", tmp_path / "network.keras"):
+        logits = open_artefact(artefact).logits(images)
+        np.testing.assert_allclose(logits, expected, atol=1e-5 * scale)
 
 
 def test_without_a_data_set_scenes_are_drawn(network, tmp_path):

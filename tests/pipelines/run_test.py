@@ -1,5 +1,6 @@
 """Stages of a run record the same alone and in the whole road, so that both can be mixed."""
 
+import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
@@ -18,6 +19,7 @@ from keras_fasterseg.pipelines.settings import (
 from keras_fasterseg.pipelines.train import MODEL
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from tests.data.own_files import write_pair
 from tests.pipelines.describe_test import table_of
 
 SIZE = (64, 128)
@@ -155,3 +157,35 @@ def test_a_negative_seed_is_refused(tmp_path):
     with pytest.raises(ValueError, match="seed=-1"):
         Run(tmp_path / "run", SETTINGS.data, -1)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
+    root = tmp_path / "yard"
+    ids = np.tile(np.arange(32, dtype=np.uint8) // 16, (32, 1))
+    for split in ("train", "val"):
+        write_pair(root / "images" / split / "a.png", root / "labels" / split / "a.png", ids)
+    data = DataSettings("folder", str(root))
+
+    def pretrain(*lines):
+        text = "\n".join(["classes: [ground, {name: lane, color: [1, 2, 3]}]", *lines])
+        (root / "dataset.yaml").write_text(text, encoding="utf-8")
+        Run(tmp_path / "run", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+
+    pretrain()
+    recorded = read_json(tmp_path / "run" / "pretrain" / "stage.json")["settings"]
+    assert recorded["data_set"]["classes"] == ["ground", "lane"]
+    pretrain("name: another name")
+    with pytest.raises(
+        ValueError, match=r"other settings \(labels\.9 of the data set was None, is 2"
+    ):
+        pretrain("ignore_index: [9, 255]")
+    with pytest.raises(
+        ValueError, match=r"\(mean of the data set was \[0\.485, .*is \[0\.5, 0\.5, "
+    ):
+        pretrain("mean: [0.5, 0.5, 0.5]", "std: [0.5, 0.5, 0.5]")
+
+
+def test_nothing_more_is_recorded_of_data_sets_without_such_a_file(tmp_path):
+    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    recorded = read_json(tmp_path / "pretrain" / "stage.json")["settings"]
+    assert set(recorded) == {"data", "supernet", "seed", "pretrain"}

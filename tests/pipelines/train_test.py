@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
+from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
@@ -147,6 +148,28 @@ def test_begins_with_another_network_and_learns_from_a_teacher(
     for weight in load_network(trained).trainable_variables:
         np.testing.assert_array_equal(begun[weight.path], weight)
     assert f"layers begin with the weights of {trained}." in caplog.text
+
+
+def test_the_network_keeps_the_normalisation_it_was_trained_with(
+    tmp_path, source, trained, monkeypatch
+):
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    monkeypatch.setattr(source, "mean", mean)
+    monkeypatch.setattr(source, "std", std)
+    with pytest.raises(
+        ValueError, match=r"normalised by mean=\(0\.485.*by mean=\(0\.1, 0\.2, 0\.3"
+    ):
+        run(tmp_path, source, teacher=trained)
+    path = run(tmp_path, source, dataclasses.replace(SETTINGS, epochs=1))
+    network = load_network(path)
+    assert (network.mean, network.std) == (mean, std)
+    # What the training's own evaluation found, by numpy around the saved network.
+    (sample,) = source.samples("val")
+    image, labels = read_sample(sample, source)
+    logits = network.without_auxiliary_heads()(((image / 255 - mean) / std)[None])
+    accuracy = np.mean((np.argmax(logits[0], axis=-1) == labels)[labels != 255])
+    scores = read_json(path.parent / "evaluation.json")
+    assert scores["pixel_accuracy"] == pytest.approx(accuracy, abs=1e-3)
 
 
 def test_another_genotype_cannot_begin_with_it(tmp_path, source, trained):

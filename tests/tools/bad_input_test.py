@@ -48,6 +48,9 @@ def places(tmp_path_factory):
         make_images(root / "coloured") / "trainannot" / "a.png"
     )
     (root / "empty").mkdir()
+    for name in ("unnamed", "misnamed"):
+        (root / name / "images" / "train").mkdir(parents=True)
+    (root / "misnamed" / "dataset.yaml").write_text("class: [road, car]", encoding="utf-8")
     (root / "file").write_text("x", encoding="utf-8")
     (root / "broken.json").write_text('{"space": "fasterseg",', encoding="utf-8")
     (root / "short.json").write_text('{"space": "fasterseg"}', encoding="utf-8")
@@ -110,6 +113,14 @@ CASES = {
     "text as image": (trained_on("text"), "IN/text/train/b.png is not an image that can be read"),
     "label missing": (trained_on("bare"), "IN/bare/train/b.png has no label"),
     "coloured label": (trained_on("coloured"), "Pillow's mode 'RGB', expected one of L, P"),
+    "no file of classes": (
+        trained_on("unnamed", "--dataset=folder"),
+        "There is no file IN/unnamed/dataset.yaml; write one that names the classes",
+    ),
+    "wrong file of classes": (
+        trained_on("misnamed", "--dataset=folder"),
+        "IN/misnamed/dataset.yaml: the file has no key 'class'; its keys are name, classes",
+    ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
         "2 images are fewer than one batch of 3; set a smaller batch size or give more images",
@@ -120,7 +131,7 @@ CASES = {
     ),
     "no such data set": (
         trained_on("good", "--dataset=nowhere"),
-        "Unknown data set 'nowhere'; known are camvid",
+        "Unknown data set 'nowhere'; known are bdd100k, camvid",
     ),
     # Flags.
     "zero steps": (

@@ -61,6 +61,7 @@ def test_an_export_says_what_it_is_worth(network, tmp_path):
         (("--precision=fp16",), "A SavedModel computes in fp32"),
         (("--format=coreml",), "--format must be one of saved_model, tftrt"),
         (("--data_dir=somewhere",), "--data_dir needs --dataset"),
+        (("--dataset=folder",), "'folder' are described in its folder; set --data_dir"),
         (("--dataset=camvid", "--data_dir=gone"), "There is no folder gone"),
         (("--proof_images=-1",), "--proof_images must be at least 0"),
     ],

@@ -63,7 +63,7 @@ TOOLS = {
         ],
         [],
     ),
-    "serving.client": (["images", "output", "dataset", "opacity", *CLIENT], []),
+    "serving.client": (["images", "output", "dataset", "data_dir", "opacity", *CLIENT], []),
     "serving.load": (["clients", "seconds", "input_size", "batch_size", *CLIENT], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],

@@ -86,8 +86,8 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
 
 
 def _runner(name: str, network, num_classes: int, folder: str) -> Callable:
-    from keras_fasterseg.data.pipeline import IMAGENET_MEAN, IMAGENET_STD
     from keras_fasterseg.export.saved_model import export_saved_model
+    from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
     from keras_fasterseg.runtimes.keras_runner import KerasRunner
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 

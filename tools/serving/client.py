@@ -9,8 +9,9 @@ from absl import flags
 
 from flags import serving_flags
 from keras_fasterseg.data import registry
+from keras_fasterseg.data.palette import default_palette
+from keras_fasterseg.pipelines import settings
 from keras_fasterseg.pipelines.segment_files import segment_files
-from keras_fasterseg.visualization.label_map import default_palette
 
 IMAGES = flags.DEFINE_string("images", None, "An image file or a folder of them.", required=True)
 OUTPUT = flags.DEFINE_string(
@@ -22,6 +23,9 @@ DATASET = flags.DEFINE_enum(
     sorted(registry.SOURCES),
     "Whose colours the classes have; unset: those of PASCAL VOC.",
 )
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of the data set, for folder and csv: a file there has the colours."
+)
 OPACITY = flags.DEFINE_float(
     "opacity", 0.5, "Of the colours in an overlay; 0: no overlays.", lower_bound=0, upper_bound=1
 )
@@ -30,7 +34,13 @@ flags.adopt_module_key_flags(serving_flags)
 
 
 def main() -> None:
-    palette = registry.SOURCES[DATASET.value].palette if DATASET.value else default_palette()
+    settings.require(
+        DATA_DIR.value is None or DATASET.value is not None,
+        "--data_dir needs --dataset, which says what lies there.",
+    )
+    palette = default_palette()
+    if DATASET.value is not None:
+        _, palette = registry.load_classes(DATASET.value, DATA_DIR.value)
     with serving_flags.read_client() as client:
         result = segment_files(
             client,

@@ -1,9 +1,16 @@
 """The network that a genotype describes."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.image_normalization import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_normalization,
+)
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.primitives import make_primitive
@@ -25,6 +32,9 @@ class FasterSegNetwork(keras.Model):
         num_classes: Number of classes.
         auxiliary_heads: Whether to predict from 1/16 and 1/32 too, as training needs it.
         input_size: Height and width of the images, multiples of 32; `None` leaves them open.
+        mean: Mean of the three channels that its images are normalised by, of images scaled to
+            [0, 1]. Nothing here computes with it: it is what a training tells an export.
+        std: Standard deviation of the three channels, likewise.
 
     Input shape:
         `(batch, height, width, 3)`, normalised; sides are multiples of 32.
@@ -43,6 +53,8 @@ class FasterSegNetwork(keras.Model):
         num_classes: int = 19,
         auxiliary_heads: bool = False,
         input_size: tuple[int, int] | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
         **kwargs,
     ):
         if isinstance(genotype, dict):
@@ -52,6 +64,7 @@ class FasterSegNetwork(keras.Model):
             raise ValueError(
                 f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
             )
+        check_normalization(mean, std)
 
         # === Layers ===
         dtype = kwargs.pop("dtype", None)
@@ -82,6 +95,8 @@ class FasterSegNetwork(keras.Model):
         self.num_classes = num_classes
         self.auxiliary_heads = auxiliary_heads
         self.input_size = None if input_size is None else tuple(input_size)
+        self.mean = tuple(float(value) for value in mean)
+        self.std = tuple(float(value) for value in std)
         self._layer_dtype = dtype
 
     def without_auxiliary_heads(self) -> keras.Model:
@@ -98,6 +113,8 @@ class FasterSegNetwork(keras.Model):
             "num_classes": self.num_classes,
             "auxiliary_heads": self.auxiliary_heads,
             "input_size": self.input_size,
+            "mean": self.mean,
+            "std": self.std,
             "dtype": keras.saving.serialize_keras_object(self._layer_dtype)
             if isinstance(self._layer_dtype, keras.DTypePolicy)
             else self._layer_dtype,

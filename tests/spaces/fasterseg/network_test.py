@@ -149,6 +149,8 @@ def test_config():
         "num_classes": 5,
         "auxiliary_heads": True,
         "input_size": (64, 96),
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
         "dtype": None,
     }
     copy = FasterSegNetwork.from_config(network.get_config())

@@ -48,6 +48,31 @@ def test_label_maps_and_overlays_in_the_colours_of_a_data_set(images):
         np.testing.assert_array_equal(overlay, CamVid.palette[CLASS_IDS[0]])
 
 
+def test_colours_that_a_file_of_the_data_set_describes(images, tmp_path):
+    (tmp_path / "yard").mkdir()
+    (tmp_path / "yard" / "train.csv").write_text("image,label\n")
+    classes = [{"name": f"class {index}", "color": [index, 2, 3]} for index in range(11)]
+    (tmp_path / "yard" / "dataset.yaml").write_text(json.dumps({"classes": classes}))
+    with model_server(GOOD) as server:
+        arguments = ("--dataset=csv", f"--data_dir={tmp_path}/yard", "--opacity=1")
+        finished = client(server.address, images, *arguments)
+    assert finished.status == 0, finished.stderr
+    overlay = np.asarray(Image.open(tmp_path / "out" / "a_overlay.png"))
+    np.testing.assert_array_equal(overlay[..., 0], CLASS_IDS[0])
+    assert (overlay[..., 1:] == (2, 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dataset=csv",), "'csv' are described in its folder; set --data_dir"),
+        (("--data_dir=yard",), "--data_dir needs --dataset"),
+    ],
+)
+def test_a_data_set_and_its_folder(images, arguments, message):
+    assert message in sentence(client("127.0.0.1:1", images, *arguments))
+
+
 def test_every_failure_is_a_sentence_and_the_others_are_done(images):
     (images / "b.png").write_bytes(b"no image")
     refusal = Answer(400, b'{"error": "too large"}')

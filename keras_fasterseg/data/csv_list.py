@@ -1,0 +1,86 @@
+"""A data set of one's own by tables of image and label files, and `dataset.yaml`."""
+
+import csv
+import os
+import pathlib
+
+from keras_fasterseg.data.described_source import DescribedSource
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.source import IMAGE_SUFFIXES, Sample
+
+_HEADER = ["image", "label"]
+
+
+class CsvList(DescribedSource):
+    """Images and labels that `SPLIT.csv` names, wherever they lie below `root`.
+
+    The first row is `image,label`; the others name two files each, by their paths from `root`.
+
+    Raises:
+        DataError: `root` is no folder, has no table, or its `dataset.yaml` is missing or wrong.
+    """
+
+    name = "csv"
+
+    def __init__(self, root: str | pathlib.Path) -> None:
+        super().__init__(root)
+        found = [path.stem for path in self.root.glob("[!.]*.csv")]
+        if not found:
+            raise DataError(
+                f"{self.root} has no table of a split: expected files such as "
+                f"{self.root / 'train.csv'} with the header image,label."
+            )
+        self._name_splits(found)
+
+    def _find_samples(self, split: str) -> list[Sample]:
+        path = self.root / f"{self._on_disk[split]}.csv"
+        samples: dict[pathlib.Path, Sample] = {}
+        for number, row in _read_rows(path):
+            place = f"{path}, line {number}"
+            if len(row) != len(_HEADER):
+                raise DataError(
+                    f"{place}: expected two columns, an image and its label. Received: {row}"
+                )
+            image = self._below_root(place, "image", row[0], IMAGE_SUFFIXES)
+            # Stored with loss, ids would be others.
+            label = self._below_root(place, "label", row[1], (".png",))
+            if image in samples:
+                raise DataError(f"{place}: the image {row[0]} is listed already; list it once.")
+            samples[image] = Sample(image, label)
+        return list(samples.values())
+
+    def _below_root(
+        self, place: str, column: str, value: str, suffixes: tuple[str, ...]
+    ) -> pathlib.Path:
+        path = os.path.normpath(value)
+        if os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
+            raise DataError(
+                f"{place}: the {column} {value} lies outside {self.root}; name files below it, by "
+                "their paths from there."
+            )
+        if not path.lower().endswith(suffixes):
+            raise DataError(
+                f"{place}: the {column} must be a file that ends in {' or '.join(suffixes)}. "
+                f"Received: {value!r}"
+            )
+        return self.root / path
+
+
+def _read_rows(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+    """The rows below the header and the numbers of their lines; empty ones are left out."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            rows = [
+                (reader.line_num, [field.strip() for field in row]) for row in reader if any(row)
+            ]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} is no table in UTF-8 with commas ({error}); save it as such."
+        ) from error
+    if [field.strip() for field in header] != _HEADER:
+        raise DataError(
+            f"{path}: the first row must be {','.join(_HEADER)}. Received: {','.join(header)!r}"
+        )
+    return rows

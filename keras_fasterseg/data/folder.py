@@ -1,0 +1,70 @@
+"""A data set of one's own in folders: images, labels of the same names, and `dataset.yaml`."""
+
+import pathlib
+
+from keras_fasterseg.data.described_source import DescribedSource
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.source import Sample, find_images_below
+from keras_fasterseg.data.split_list import listed_images
+
+
+class Folder(DescribedSource):
+    """Images and labels in folders; which of two layouts `root` has is found out.
+
+    A folder a split: images are `images/SPLIT/NAME.{png,jpg,jpeg}`, and labels
+    `labels/SPLIT/NAME.png`.
+
+    A list a split, where there is a folder `splits`: images are `images/NAME.{png,jpg,jpeg}`,
+    labels `labels/NAME.png`, and `splits/SPLIT.txt` lists the NAMEs, one a line.
+
+    NAME may have folders before it in both: `labels/` has the same ones.
+
+    Raises:
+        DataError: `root` is no folder, has neither layout, or its `dataset.yaml` is missing or
+            wrong.
+    """
+
+    name = "folder"
+
+    def __init__(self, root: str | pathlib.Path) -> None:
+        super().__init__(root)
+        self._images, self._labels = self.root / "images", self.root / "labels"
+        self._lists = self.root / "splits"
+        self._has_lists = self._lists.is_dir()
+        if self._has_lists:
+            found = [path.stem for path in self._lists.glob("[!.]*.txt")]
+        elif self._images.is_dir():
+            found = [path.name for path in self._images.glob("[!.]*") if path.is_dir()]
+        else:
+            found = []
+        if not found:
+            raise DataError(
+                f"{self.root} has no split: expected images in {self._images / 'SPLIT'} and labels "
+                f"in {self._labels / 'SPLIT'} with splits such as train and val, or all images in "
+                f"{self._images}, all labels in {self._labels} and lists of their names in "
+                f"{self._lists / 'SPLIT.txt'}."
+            )
+        self._name_splits(found)
+
+    def _find_samples(self, split: str) -> list[Sample]:
+        on_disk = self._on_disk[split]
+        below = "." if self._has_lists else on_disk
+        folder, labels = self._images / below, self._labels / below
+        images = _images_by_stem(folder)
+        if self._has_lists:
+            images = listed_images(self._lists / f"{on_disk}.txt", images, folder)
+        return [Sample(image, labels / f"{stem}.png") for stem, image in images.items()]
+
+
+def _images_by_stem(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The images below `folder` by their path from there, without suffix."""
+    images: dict[str, pathlib.Path] = {}
+    for path in find_images_below(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in images:
+            raise DataError(
+                f"{images[stem]} and {path} would have the same label; rename or remove one of "
+                "them."
+            )
+        images[stem] = path
+    return images

@@ -1,0 +1,124 @@
+"""Values of a YAML file, checked one by one: each error names the key, what came and what may."""
+
+import pathlib
+import reprlib
+from collections.abc import Collection
+from typing import Any
+
+import yaml
+
+RGB = tuple[int, int, int]
+Fields = dict[str, Any]
+_LONGEST_VALUE = 200
+
+
+def read_yaml(path: pathlib.Path) -> Any:
+    """The value in the YAML file at `path`.
+
+    Raises:
+        ValueError: The file is no YAML, or a mapping in it has a key twice.
+        OSError: The file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            # A SafeLoader itself, which makes plain values only.
+            return yaml.load(file, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"this is no YAML that can be read: {_problem(error)}") from error
+
+
+def wrong(place: str, expected: str, received: Any) -> ValueError:
+    """The error that says what `place` must be and, cut short where it is long, what came."""
+    shown = reprlib.repr(received)
+    if len(shown) > _LONGEST_VALUE:
+        # A few lines of aliases can stand for more than memory holds.
+        shown = f"{shown[:_LONGEST_VALUE]}..."
+    return ValueError(f"{place} must be {expected}. Received: {shown}")
+
+
+def fields(place: str, value: Any, known: Collection[str]) -> Fields:
+    """`value`, a mapping of no other than the `known` keys."""
+    if not isinstance(value, dict):
+        raise wrong(place, f"a mapping with keys of {', '.join(known)}", value)
+    for key in value:
+        if key not in known:
+            raise ValueError(
+                f"{place} has no key {reprlib.repr(key)}; its keys are {', '.join(known)}."
+            )
+    return value
+
+
+def text(place: str, value: Any) -> str:
+    """`value`, a text of one line; YAML makes other things of such as `no`, `1` or `12:30`."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise wrong(place, "text of one line (in quotes, if YAML reads it otherwise)", value)
+    return value
+
+
+def ids(place: str, value: Any) -> tuple[int, ...]:
+    """An id or a list of ids of 8 bits."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or not all(_is_byte(each) for each in listed):
+        raise wrong(place, "a whole number from 0 to 255 or a list of them", value)
+    return tuple(listed)
+
+
+def colors(place: str, value: Any) -> tuple[RGB, ...]:
+    """An RGB colour or a list of them."""
+    one = isinstance(value, list) and not any(isinstance(each, list) for each in value)
+    listed = [value] if one else value
+    if not isinstance(listed, list) or not listed or not all(map(_is_color, listed)):
+        raise wrong(
+            place, "three whole numbers from 0 to 255, as in [128, 64, 0], or a list of such", value
+        )
+    return tuple((red, green, blue) for red, green, blue in listed)
+
+
+def color(place: str, value: Any) -> RGB:
+    """An RGB colour."""
+    if not _is_color(value):
+        raise wrong(place, "three whole numbers from 0 to 255, as in [128, 64, 0]", value)
+    red, green, blue = value
+    return red, green, blue
+
+
+def channels(place: str, value: Any) -> tuple[float, ...]:
+    """Three numbers in [0, 1], one for each of red, green and blue."""
+    if not isinstance(value, list | tuple) or len(value) != 3 or not all(map(_is_share, value)):
+        raise wrong(place, "three numbers from 0 to 1 (those for bytes, divided by 255)", value)
+    return tuple(float(each) for each in value)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML lets the last of equal keys win, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        seen: set[str] = set()
+        for key in keys:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"{getattr(error, 'problem', error)}, in line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _is_byte(value: Any) -> bool:
+    # True is a whole number to Python.
+    return type(value) is int and 0 <= value <= 255
+
+
+def _is_color(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_is_byte, value))
+
+
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
