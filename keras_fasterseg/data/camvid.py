@@ -144,6 +144,17 @@ class CamVid(SegmentationSource):
             Sample(image, labels / f"{image.stem}.png") for image in find_images(self.root / split)
         ]
 
+    def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
+        folder = self.root / (_LABELS if self._is_original else f"{split}annot")
+        # A list names images, so that a label without one is in no split.
+        if not folder.is_dir() or (self._is_original and self._has_lists):
+            return []
+        labelled = {sample.label for sample in self._find_samples(split)}
+        orphans = [path for path in find_images(folder) if path not in labelled]
+        if not self._is_original:
+            return orphans
+        return [path for path in orphans if _split_of_label(path) == split]
+
     def _original_images(self, split: str) -> list[pathlib.Path]:
         images = find_images(self.root / _IMAGES)
         if not self._has_lists:
@@ -151,6 +162,14 @@ class CamVid(SegmentationSource):
         by_stem = {image.stem: image for image in images}
         list_file = self.root / f"{split}.txt"
         return list(listed_images(list_file, by_stem, self.root / _IMAGES).values())
+
+
+def _split_of_label(label: pathlib.Path) -> str | None:
+    """The published split of an original label; `None` if it is not named as one."""
+    try:
+        return published_split(label.stem.removesuffix("_L"))
+    except DataError:
+        return None
 
 
 def published_split(stem: str) -> str:

@@ -33,11 +33,7 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
 
     def classes_of(sample: Sample) -> np.ndarray:
         _, train_ids = read_sample(sample, source)
-        if min(train_ids.shape) < SMALLEST:
-            raise DataError(
-                f"The image {sample.image} is {train_ids.shape[0]} x {train_ids.shape[1]} (height "
-                f"x width); the least is {SMALLEST} x {SMALLEST}."
-            )
+        check_smallest(sample, *train_ids.shape)
         return np.bincount(train_ids.ravel(), minlength=256)[: source.num_classes] > 0
 
     present = np.zeros(source.num_classes, bool)
@@ -51,6 +47,21 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
         finally:
             # Without this a fault in the first file would still cost reading all the others.
             threads.shutdown(wait=True, cancel_futures=True)
+    check_present(present, source, split)
+    return len(samples)
+
+
+def check_smallest(sample: Sample, height: int, width: int) -> None:
+    """Raises `DataError` if a side of the image, in pixels, is below `SMALLEST`."""
+    if min(height, width) < SMALLEST:
+        raise DataError(
+            f"The image {sample.image} is {height} x {width} (height x width); the least is "
+            f"{SMALLEST} x {SMALLEST}."
+        )
+
+
+def check_present(present: np.ndarray, source: SegmentationSource, split: str) -> None:
+    """Raises `DataError` if fewer than two classes are `present`, `(num_classes,)` bool."""
     if np.sum(present) < 2:
         names = [repr(source.class_names[train_id]) for train_id in np.flatnonzero(present)]
         content = f"one class only, {names[0]}" if names else "ignored pixels only"
@@ -58,4 +69,3 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
             f"The labels of the split {split!r} of {source.root} hold {content}; nothing can be "
             "told apart: check the ids in the label files, or give labels of two classes or more."
         )
-    return len(samples)

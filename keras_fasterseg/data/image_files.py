@@ -5,6 +5,7 @@ reads palette PNGs as the ids they hold, and it releases the interpreter lock wh
 that several threads of a `tf.data` pipeline do run at once.
 """
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -36,13 +37,9 @@ def read_sample(
             label holds an id or a colour that the data set does not have.
         ValueError: `downsample` is below 1 or above the size of the image.
     """
-    image = _load(sample.image, _IMAGE_MODES).convert("RGB")
-    label = _load(sample.label, _ID_MODES if source.label_colors is None else _IMAGE_MODES)
-    if image.size != label.size:
-        raise DataError(
-            f"The label {sample.label} is {_size(label)} (height x width), but its image "
-            f"{sample.image} is {_size(image)}."
-        )
+    image = load_image(sample.image).convert("RGB")
+    label = load_label(sample.label, source)
+    check_equal_sizes(sample, image, label)
     train_ids = _train_ids(label, sample.label, source)
     if downsample == 1:
         return np.asarray(image), train_ids
@@ -68,8 +65,7 @@ def read_image(path: pathlib.Path) -> np.ndarray:
 
 def read_label(path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
     """The train ids `(height, width)` uint8 in the label file `path`; errors as `read_sample`."""
-    modes = _ID_MODES if source.label_colors is None else _IMAGE_MODES
-    return _train_ids(_load(path, modes), path, source)
+    return _train_ids(load_label(path, source), path, source)
 
 
 def read_size(path: pathlib.Path) -> tuple[int, int]:
@@ -83,6 +79,76 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
             return image.height, image.width
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def load_image(path: pathlib.Path) -> Image.Image:
+    """The decoded image of a sample in the file `path`, in the mode in which it is stored.
+
+    Raises:
+        DataError: The file is missing, unreadable or truncated, or its mode is none of an image.
+    """
+    return _load(path, _IMAGE_MODES)
+
+
+def load_label(path: pathlib.Path, source: SegmentationSource) -> Image.Image:
+    """The decoded label of a sample in the file `path`: ids, or colours where `source` has such.
+
+    Raises:
+        DataError: The file is missing, unreadable or truncated, or its mode is none of a label.
+    """
+    return _load(path, _ID_MODES if source.label_colors is None else _IMAGE_MODES)
+
+
+def check_equal_sizes(sample: Sample, image: Image.Image, label: Image.Image) -> None:
+    """Raises `DataError` unless an image and its label are of one size."""
+    if image.size != label.size:
+        raise DataError(
+            f"The label {sample.label} is {_size(label)} (height x width), but its image "
+            f"{sample.image} is {_size(image)}."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodedLabel:
+    """What a label file says.
+
+    Attributes:
+        train_ids: `(height, width)` uint8; `NOT_ALLOWED` where the data set has no such id or
+            colour.
+        unknown: What the file holds at these pixels, in their order: ids `(pixels,)`, or RGB
+            colours `(pixels, 3)`, uint8.
+    """
+
+    train_ids: np.ndarray
+    unknown: np.ndarray
+
+    def check(self, path: pathlib.Path, source: SegmentationSource) -> None:
+        """Raises `DataError` if there is an unknown value; the message names the first."""
+        if not len(self.unknown):
+            return
+        first = self.unknown[0]
+        if first.ndim:
+            raise DataError(
+                f"The label {path} holds the colour {tuple(first.tolist())}, which stands for no "
+                "class of this data set; labels must be stored without loss."
+            )
+        allowed = np.flatnonzero(source.label_lookup != NOT_ALLOWED)
+        raise DataError(
+            f"The label {path} holds the id {first}, which {source.name} does not have (its ids: "
+            f"{_ranges(allowed)})."
+        )
+
+
+def decode_label(label: Image.Image, source: SegmentationSource) -> DecodedLabel:
+    """The train ids of a label, and which of its values `source` does not know."""
+    if source.label_colors is None:
+        values = np.asarray(label)
+        train_ids = np.take(source.label_lookup, values)
+    else:
+        values = np.asarray(label.convert("RGB"))
+        rows, is_known = _rows_of_colors(values, source.label_colors)
+        train_ids = np.where(is_known, source.label_lookup[rows], np.uint8(NOT_ALLOWED))
+    return DecodedLabel(train_ids, values[train_ids == NOT_ALLOWED])
 
 
 def _load(path: pathlib.Path, modes: tuple[str, ...]) -> Image.Image:
@@ -109,36 +175,21 @@ def _unreadable(path: pathlib.Path, error: Exception) -> DataError:
 
 
 def _train_ids(label: Image.Image, path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
-    if source.label_colors is None:
-        raw_ids = np.asarray(label)
-    else:
-        raw_ids = _ids_of_colors(np.asarray(label.convert("RGB")), path, source.label_colors)
-    train_ids = np.take(source.label_lookup, raw_ids)
-    wrong = train_ids == NOT_ALLOWED
-    if wrong.any():
-        allowed = np.flatnonzero(source.label_lookup != NOT_ALLOWED)
-        raise DataError(
-            f"The label {path} holds the id {raw_ids[wrong][0]}, which {source.name} does not "
-            f"have (its ids: {_ranges(allowed)})."
-        )
-    return train_ids
+    decoded = decode_label(label, source)
+    decoded.check(path, source)
+    return decoded.train_ids
 
 
-def _ids_of_colors(pixels: np.ndarray, path: pathlib.Path, label_colors: np.ndarray) -> np.ndarray:
-    """Rows of `label_colors` `(num_ids, 3)` that `pixels` `(height, width, 3)` are, as uint8."""
-    codes = _color_codes(pixels)
-    colors = _color_codes(label_colors)
-    order = np.argsort(colors)
-    position = np.minimum(np.searchsorted(colors[order], codes), len(colors) - 1)
-    ids = order[position]
-    wrong = colors[ids] != codes
-    if wrong.any():
-        color = tuple(int(value) for value in pixels[wrong][0])
-        raise DataError(
-            f"The label {path} holds the colour {color}, which stands for no class of this data "
-            "set; labels must be stored without loss."
-        )
-    return ids.astype(np.uint8)
+def _rows_of_colors(pixels: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For `pixels` `(height, width, 3)`: the rows of `colors` that they are, and whether they are.
+
+    The row of a colour that is not there is any.
+    """
+    codes, known = _color_codes(pixels), _color_codes(colors)
+    order = np.argsort(known)
+    position = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)
+    rows = order[position]
+    return rows, known[rows] == codes
 
 
 def _color_codes(colors: np.ndarray) -> np.ndarray:

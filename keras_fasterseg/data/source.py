@@ -32,6 +32,11 @@ class Sample:
     image: pathlib.Path
     label: pathlib.Path
 
+    def check_label(self) -> None:
+        """Raises `DataError` if there is no label file."""
+        if not self.label.is_file():
+            raise DataError(f"The image {self.image} has no label: there is no file {self.label}.")
+
 
 class SegmentationSource(abc.ABC):
     """A labelled data set in a folder.
@@ -134,11 +139,16 @@ class SegmentationSource(abc.ABC):
         """
         samples = self.pairs(split)
         for sample in samples:
-            if not sample.label.is_file():
-                raise DataError(
-                    f"The image {sample.image} has no label: there is no file {sample.label}."
-                )
+            sample.check_label()
         return samples
+
+    def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
+        """The label files of `split` that have no image, sorted; none where it cannot be told."""
+        return tuple(sorted(self._find_orphan_labels(split)))
+
+    def _find_orphan_labels(self, split: str) -> Iterable[pathlib.Path]:
+        """Label files that belong to one of `split_names`, but to none of its images."""
+        return ()
 
 
 def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:

@@ -119,6 +119,35 @@ def test_listed_image_that_is_not_there_is_named(original):
         CamVid(original).samples("val")
 
 
+def test_labels_without_an_image(tmp_path):
+    for folder in ("train", "val", "trainannot"):
+        (tmp_path / folder).mkdir()
+    for name in ("train/a.png", "trainannot/a.png", "trainannot/b.png", "trainannot/.c.png"):
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / name)
+    (tmp_path / "trainannot" / "notes.txt").write_text("none", encoding="utf-8")
+
+    source = CamVid(tmp_path)
+
+    assert source.orphan_labels("train") == (tmp_path / "trainannot" / "b.png",)
+    assert source.orphan_labels("val") == ()
+
+
+def test_labels_without_an_image_in_the_original_layout(original):
+    for stem in ("0016E5_07959", "Seq05VD_f00000"):
+        (original / "701_StillsRaw_full" / f"{stem}.png").unlink()
+    labels = original / "LabeledApproved_full"
+    (labels / "0016E5_07959_L.png").rename(labels / "0016E5_07961_L.png")
+    (labels / "0016E5_08159_L.png").rename(labels / "holiday_1.png")
+
+    source = CamVid(original)
+
+    assert source.orphan_labels("train") == ()
+    assert source.orphan_labels("val") == (labels / "0016E5_07961_L.png",)
+    assert source.orphan_labels("test") == (labels / "Seq05VD_f00000_L.png",)
+    (original / "val.txt").write_text("0016E5_08159\n", encoding="utf-8")
+    assert CamVid(original).orphan_labels("val") == ()
+
+
 def test_unknown_colour_is_named(original):
     path = original / "LabeledApproved_full" / "0016E5_07959_L.png"
     pixels = np.array(Image.open(path))

@@ -5,7 +5,14 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import read_image, read_label, read_sample, read_size
+from keras_fasterseg.data.image_files import (
+    decode_label,
+    read_image,
+    read_label,
+    read_sample,
+    read_size,
+)
+from keras_fasterseg.data.source import NOT_ALLOWED
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (6, 8, 3), np.uint8)
@@ -124,3 +131,18 @@ def test_coloured_label_where_ids_are_expected_is_named(make_camvid):
     source, sample = _sample(make_camvid, label=IMAGE)
 
     _assert_names(source, sample, sample.label, "mode 'RGB', expected one of L, P")
+
+
+def test_decoding_keeps_what_is_unknown(make_camvid):
+    label = LABEL.copy()
+    label[1, 2], label[4, 5], label[4, 6] = 12, 200, 12
+    source, sample = _sample(make_camvid, label=label)
+
+    decoded = decode_label(Image.fromarray(label), source)
+
+    expected = np.where(LABEL == 11, 255, LABEL)
+    expected[label > 11] = NOT_ALLOWED
+    np.testing.assert_array_equal(decoded.train_ids, expected)
+    np.testing.assert_array_equal(decoded.unknown, [12, 200, 12])
+    with pytest.raises(DataError, match="holds the id 12"):
+        decoded.check(sample.label, source)

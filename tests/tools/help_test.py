@@ -54,6 +54,7 @@ TOOLS = {
         ],
         [SUPERNET],
     ),
+    "inspect_dataset": (["dataset", "data_dir", "splits", "json", "sheet", "sheet_images"], []),
     "build_file": (["root"], []),
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (

@@ -1,0 +1,136 @@
+"""What an image and its label hold, and every fault in them: where reading stops, this goes on."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_fasterseg.data.check_samples import check_smallest
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import (
+    check_equal_sizes,
+    decode_label,
+    load_image,
+    load_label,
+)
+from keras_fasterseg.data.source import NOT_ALLOWED, Sample, SegmentationSource
+
+MISSING_IMAGE = "missing image"
+MISSING_LABEL = "missing label"
+UNREADABLE_IMAGE = "unreadable image"
+UNREADABLE_LABEL = "unreadable label"
+TOO_SMALL = "too small"
+SIZE_MISMATCH = "size mismatch"
+UNKNOWN_VALUES = "unknown values"
+MOST_VALUES = 64
+
+# An id, or the red, green and blue of a colour.
+LabelValue = int | tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Why a file cannot be trained on.
+
+    Attributes:
+        kind: One of the constants of this module.
+        file: The faulty file.
+        message: The sentence with which reading it would end.
+    """
+
+    kind: str
+    file: pathlib.Path
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The fault as plain values."""
+        return {"kind": self.kind, "file": str(self.file), "message": self.message}
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleInspection:
+    """What an image and its label hold; a file that cannot be read holds nothing.
+
+    Attributes:
+        sample: The two files.
+        faults: What is wrong with them.
+        size: Height and width of the image, in pixels.
+        image_mode: Pillow's name for the kind of its pixels: RGB, L, ...
+        label_mode: The same of the label.
+        class_pixels: `(num_classes,)` int64, the label's pixels of each class.
+        ignored_pixels: How many pixels of the label are ignored.
+        unknown_pixels: How many pixels hold what the label must not hold.
+        unknown: How many pixels there are of every such value, the most frequent first, and of
+            `MOST_VALUES` at most: a label that was stored with loss has any number of them.
+    """
+
+    sample: Sample
+    faults: tuple[Fault, ...]
+    size: tuple[int, int] | None
+    image_mode: str | None
+    label_mode: str | None
+    class_pixels: np.ndarray
+    ignored_pixels: int
+    unknown_pixels: int
+    unknown: dict[LabelValue, int]
+
+
+def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspection:
+    """Decodes an image and its label once; whatever `check_samples` would raise is a fault."""
+    faults, image, label, size = [], None, None, None
+    pixels, unknown = np.zeros(256, np.int64), {}
+
+    kind = UNREADABLE_IMAGE if sample.image.is_file() else MISSING_IMAGE
+    with _noting(faults, kind, sample.image):
+        image = load_image(sample.image)
+    kind = UNREADABLE_LABEL if sample.label.is_file() else MISSING_LABEL
+    with _noting(faults, kind, sample.label):
+        sample.check_label()
+        label = load_label(sample.label, source)
+    if image is not None:
+        size = (image.height, image.width)
+        with _noting(faults, TOO_SMALL, sample.image):
+            check_smallest(sample, *size)
+    if label is not None:
+        decoded = decode_label(label, source)
+        pixels = np.bincount(decoded.train_ids.ravel(), minlength=256)
+        unknown = _count(decoded.unknown)
+        with _noting(faults, UNKNOWN_VALUES, sample.label):
+            decoded.check(sample.label, source)
+    if image is not None and label is not None:
+        with _noting(faults, SIZE_MISMATCH, sample.label):
+            check_equal_sizes(sample, image, label)
+    return SampleInspection(
+        sample=sample,
+        faults=tuple(faults),
+        size=size,
+        image_mode=image and image.mode,
+        label_mode=label and label.mode,
+        class_pixels=pixels[: source.num_classes],
+        ignored_pixels=int(pixels[source.ignore_label]),
+        unknown_pixels=int(pixels[NOT_ALLOWED]),
+        unknown=unknown,
+    )
+
+
+@contextlib.contextmanager
+def _noting(faults: list[Fault], kind: str, file: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        faults.append(Fault(kind, file, str(error)))
+
+
+def _count(values: np.ndarray) -> dict[LabelValue, int]:
+    """How often each of the ids `(pixels,)` or colours `(pixels, 3)` occurs, as in `unknown`."""
+    is_color = values.ndim > 1
+    # One number a colour: rows would be sorted far more slowly.
+    codes = values @ np.array([1 << 16, 1 << 8, 1]) if is_color else values
+    distinct, counts = np.unique(codes, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_VALUES]
+    keys = distinct[order].tolist()
+    if is_color:
+        keys = [tuple(code.to_bytes(3, "big")) for code in keys]
+    return dict(zip(keys, counts[order].tolist(), strict=True))

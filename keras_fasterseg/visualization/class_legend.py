@@ -1,0 +1,49 @@
+"""The names of classes beside their colours, as a picture of its own to put below others."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from keras_fasterseg.visualization.text import draw_lines, line_height, load_font, wrapped
+
+_EDGE = "#999999"
+_GAP = 24
+
+# A name and its colour in RGB; `None` for what has none, such as ignored pixels.
+LegendEntry = tuple[str, tuple[int, int, int] | None]
+
+
+def class_legend(entries: Sequence[LegendEntry], width: int, text_size: int = 15) -> Image.Image:
+    """A white picture of all entries, in rows from left to right; no name is cut.
+
+    Args:
+        entries: Names and colours; the swatches hold these very colours.
+        width: Width of the picture in pixels; its height follows.
+        text_size: Height of the letters in pixels.
+
+    Raises:
+        ModuleNotFoundError: matplotlib, whose font it is, is not installed.
+    """
+    font = load_font(text_size)
+    line = line_height(font)
+    indent = 2 * text_size + text_size // 2
+    texts = [wrapped(name, font, width - indent) for name, _ in entries]
+    widest = max((font.getlength(part) for text in texts for part in text), default=0)
+    columns = max(1, int((width + _GAP) // (indent + widest + _GAP)))
+    rows = [slice(start, start + columns) for start in range(0, len(entries), columns)]
+    heights = [line * max(len(text) for text in texts[row]) for row in rows]
+
+    picture = Image.new("RGB", (width, max(1, sum(heights))), "white")
+    draw = ImageDraw.Draw(picture)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, ((_, color), text) in enumerate(zip(entries[row], texts[row], strict=True)):
+            left = column * (width + _GAP) // columns
+            upper = top + (line - text_size) // 2
+            box = (left, upper, left + 2 * text_size - 1, upper + text_size - 1)
+            draw.rectangle(box, fill=color, outline=_EDGE)
+            if color is None:
+                draw.line(box, fill=_EDGE)
+            draw_lines(draw, (left + indent, top), text, font)
+        top += height
+    return picture

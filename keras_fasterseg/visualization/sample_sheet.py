@@ -1,0 +1,190 @@
+"""Images beside their labels on one sheet: the quickest way to see whether the two belong."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from keras_fasterseg.data.source import NOT_ALLOWED
+from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.visualization.class_legend import class_legend
+from keras_fasterseg.visualization.label_map import overlay_image
+from keras_fasterseg.visualization.text import (
+    draw_lines,
+    line_height,
+    load_font,
+    shortened,
+    wrapped,
+)
+
+# Of what a label must not hold, and of the frame around what is faulty.
+UNKNOWN_COLOR = (255, 0, 255)
+FAULT_COLOR = (214, 0, 0)
+
+_COLUMNS = 3
+_PICTURE = 264
+_SEAM = 4
+_GAP = 20
+_MARGIN = 28
+_FRAME = 4
+_OPACITY = 0.6
+_NOTHING = (226, 226, 226)
+
+
+@dataclasses.dataclass(frozen=True)
+class SheetSample:
+    """An image and its label.
+
+    Attributes:
+        name: What stands below.
+        image: uint8 of shape `(height, width, 3)`; `None` if it cannot be read.
+        class_ids: uint8 of shape `(height, width)`, `NOT_ALLOWED` where it means nothing, other
+            ids beyond the classes where it is ignored; `None` if it cannot be read.
+        fault: What is wrong with it, in a few words; empty for nothing.
+    """
+
+    name: str
+    image: np.ndarray | None
+    class_ids: np.ndarray | None
+    fault: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class SheetSection:
+    """Samples under a title of their own; they may be read one by one, as they are drawn."""
+
+    title: str
+    samples: Iterable[SheetSample]
+
+
+def save_sample_sheet(
+    path: PathLike,
+    title: str,
+    sections: Iterable[SheetSection],
+    class_names: Sequence[str],
+    palette: np.ndarray,
+) -> None:
+    """Writes a PNG of every image beside the image under its label, and a legend of the classes.
+
+    What is ignored shows the image as it is. Faulty samples are framed in red.
+
+    Args:
+        path: The file to write, with the suffix `.png`; whole or not there.
+        title: What stands above.
+        sections: The samples.
+        class_names: Names of the classes, by id.
+        palette: `(classes, 3)` uint8, the RGB colour of each class.
+
+    Raises:
+        ValueError: `path` has another suffix.
+        ModuleNotFoundError: matplotlib, whose font it is, is not installed.
+    """
+    check_sheet_path(path)
+    width = _COLUMNS * _tile_width() + (_COLUMNS - 1) * _GAP
+    blocks = [_text(title, width, text_size=24)]
+    for section in sections:
+        tiles = [_tile(sample, palette) for sample in section.samples]
+        blocks.append(_text(section.title, width, text_size=17))
+        blocks += [_row(tiles[at : at + _COLUMNS], width) for at in range(0, len(tiles), _COLUMNS)]
+    colors = [tuple(color) for color in palette.tolist()]
+    others = [("ignored", None), ("means nothing", UNKNOWN_COLOR)]
+    blocks.append(class_legend([*zip(class_names, colors, strict=True), *others], width))
+    with atomic_path(path) as temporary:
+        _stack(blocks).save(temporary)
+
+
+def check_sheet_path(path: PathLike) -> None:
+    """Raises `ValueError` unless `path` ends in `.png`."""
+    if pathlib.Path(path).suffix != ".png":
+        raise ValueError(f"The sheet must be a .png file. Received: {path}")
+
+
+def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
+    """Image and overlay side by side, the name below, framed if it is faulty."""
+    size = _picture_size(sample)
+    pictures = [_missing(size, "no image"), _missing(size, "no label")]
+    image = Image.new("RGB", size, _NOTHING)
+    if sample.image is not None:
+        image = Image.fromarray(sample.image).resize(size, Image.Resampling.LANCZOS)
+        pictures[0] = image
+    if sample.class_ids is not None:
+        pictures[1] = _overlay(image, sample.class_ids, palette)
+
+    font = load_font(13)
+    lines = [(sample.name, "#333333")] + [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
+    width = _tile_width()
+    tile = Image.new("RGB", (width, size[1] + 2 * _FRAME + len(lines) * line_height(font)), "white")
+    draw = ImageDraw.Draw(tile)
+    if sample.fault:
+        box = (0, 0, 2 * size[0] + _SEAM + 2 * _FRAME - 1, size[1] + 2 * _FRAME - 1)
+        draw.rectangle(box, outline=FAULT_COLOR, width=_FRAME)
+    for number, picture in enumerate(pictures):
+        tile.paste(picture, (_FRAME + number * (size[0] + _SEAM), _FRAME))
+    for number, (text, color) in enumerate(lines):
+        top = size[1] + 2 * _FRAME + number * line_height(font)
+        draw_lines(draw, (_FRAME, top), [shortened(text, font, width - _FRAME)], font, color)
+    return tile
+
+
+def _overlay(image: Image.Image, class_ids: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """The classes over the image, the image where it is ignored, and what means nothing."""
+    ids = np.asarray(Image.fromarray(class_ids).resize(image.size, Image.Resampling.NEAREST))
+    shown = overlay_image(np.asarray(image), ids, palette, _OPACITY)
+    ignored = Image.fromarray((ids >= len(palette)).astype(np.uint8) * 255)
+    shown.paste(image, mask=ignored)
+    # A single pixel of a large label must not get lost when it is made smaller.
+    unknown = Image.fromarray((class_ids == NOT_ALLOWED).astype(np.float32))
+    share = np.asarray(unknown.resize(image.size, Image.Resampling.BOX))
+    spots = Image.fromarray((share > 0).astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
+    shown.paste(UNKNOWN_COLOR, mask=spots)
+    return shown
+
+
+def _picture_size(sample: SheetSample) -> tuple[int, int]:
+    """Width and height that the sample is shown at, its proportions kept."""
+    for pixels in (sample.image, sample.class_ids):
+        if pixels is not None:
+            height, width = pixels.shape[:2]
+            factor = _PICTURE / max(height, width)
+            return max(1, round(width * factor)), max(1, round(height * factor))
+    return _PICTURE, _PICTURE * 3 // 4
+
+
+def _missing(size: tuple[int, int], text: str) -> Image.Image:
+    picture = Image.new("RGB", size, _NOTHING)
+    middle = (size[0] / 2, size[1] / 2)
+    ImageDraw.Draw(picture).text(middle, text, fill="#777777", font=load_font(16), anchor="mm")
+    return picture
+
+
+def _tile_width() -> int:
+    return 2 * _PICTURE + _SEAM + 2 * _FRAME
+
+
+def _row(tiles: Sequence[Image.Image], width: int) -> Image.Image:
+    row = Image.new("RGB", (width, max(tile.height for tile in tiles)), "white")
+    for column, tile in enumerate(tiles):
+        row.paste(tile, (column * (_tile_width() + _GAP), 0))
+    return row
+
+
+def _text(text: str, width: int, text_size: int) -> Image.Image:
+    font = load_font(text_size)
+    lines = wrapped(text, font, width)
+    picture = Image.new("RGB", (width, len(lines) * line_height(font)), "white")
+    draw_lines(ImageDraw.Draw(picture), (0, 0), lines, font)
+    return picture
+
+
+def _stack(blocks: Sequence[Image.Image]) -> Image.Image:
+    """All blocks below one another on white, with a margin around."""
+    width = max(block.width for block in blocks) + 2 * _MARGIN
+    height = sum(block.height + _GAP for block in blocks) - _GAP + 2 * _MARGIN
+    sheet = Image.new("RGB", (width, height), "white")
+    top = _MARGIN
+    for block in blocks:
+        sheet.paste(block, (_MARGIN, top))
+        top += block.height + _GAP
+    return sheet

@@ -1,0 +1,46 @@
+"""Looks through a data set: sizes, classes, every faulty file, and a sheet of pictures."""
+
+from tools import command  # isort: skip
+
+import sys
+
+from absl import flags
+
+from keras_fasterseg.data import registry
+from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
+from keras_fasterseg.pipelines.inspection_report import inspection_report
+from keras_fasterseg.pipelines.inspection_sheet import save_inspection_sheet
+from keras_fasterseg.visualization.sample_sheet import check_sheet_path
+
+DATASET = flags.DEFINE_enum(
+    "dataset", None, sorted(registry.SOURCES), "Which data set lies there.", required=True
+)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.", required=True)
+SPLITS = flags.DEFINE_list(
+    "splits", ["train", "val"], "Splits to look through, the one to train on first."
+)
+JSON = flags.DEFINE_string("json", None, "JSON file to write all of it to, every file named.")
+SHEET = flags.DEFINE_string("sheet", None, "PNG file to write images and their labels to.")
+SHEET_IMAGES = flags.DEFINE_integer(
+    "sheet_images", 12, "Images of each split on the sheet.", lower_bound=1
+)
+
+
+def main() -> None:
+    if SHEET.value is not None:
+        check_sheet_path(SHEET.value)
+    source = registry.load_source(DATASET.value, DATA_DIR.value)
+    inspection = inspect_dataset(source, SPLITS.value)
+    # First of all: it has taken long, and the disk may be full.
+    print(inspection_report(inspection), flush=True)
+    if JSON.value is not None:
+        write_json(JSON.value, inspection.to_json())
+    if SHEET.value is not None:
+        save_inspection_sheet(SHEET.value, inspection, source, SHEET_IMAGES.value)
+    if not inspection.is_trainable:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command.run(main)
