@@ -1,4 +1,8 @@
-"""Scores a SavedModel or a trained network on a split of a data set."""
+"""Scores an export or a trained network on a split of a data set, or writes its label maps.
+
+--official asks cityscapesscripts for the scores of Cityscapes' benchmark, --submission writes what
+its test server takes.
+"""
 
 from tools import command  # isort: skip
 
@@ -8,30 +12,49 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines import datasets, evaluate, settings
+from keras_fasterseg.pipelines import datasets, evaluate, pass_settings, settings
 
 ARTEFACT = flags.DEFINE_string(
-    "artefact", None, "A SavedModel's folder or a network.keras.", required=True
+    "artefact", None, "An export's folder or file, or a network.keras.", required=True
 )
 SPLIT = flags.DEFINE_string("split", None, "Split to score; unset: --val_split.")
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the scores to.")
+OFFICIAL = flags.DEFINE_bool(
+    "official", False, "Scores by cityscapesscripts: IoU and iIoU of classes and categories."
+)
+SUBMISSION = flags.DEFINE_string(
+    "submission",
+    None,
+    "Folder to write label maps to as Cityscapes' test server takes them; labels are not needed. "
+    "What a stopped call has left there is kept.",
+)
+OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace the label maps in the folder of --submission."
+)
 settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(pass_settings.PassSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
     data = settings_flags.read_settings(settings.DataSettings)
+    passes = settings_flags.read_settings(pass_settings.PassSettings)
     settings.require(
         data.data_dir is not None,
         "Set --data_dir to the data set's folder; a run's generated one is WORKDIR/data.",
     )
-    source = datasets.open_source(data, pathlib.Path(), seed=0)
-    split = SPLIT.value or data.val_split
-    result = evaluate.evaluate(pathlib.Path(ARTEFACT.value), source, split)
+    report = evaluate.report(
+        pathlib.Path(ARTEFACT.value),
+        datasets.open_source(data, pathlib.Path(), seed=0),
+        SPLIT.value or data.val_split,
+        passes=passes,
+        official=OFFICIAL.value,
+        submission=None if SUBMISSION.value is None else pathlib.Path(SUBMISSION.value),
+        overwrite=OVERWRITE.value,
+    )
     if OUTPUT.value is not None:
-        write_json(OUTPUT.value, result.to_json())
-    print(result.table())
-    print(f"\nmIoU {100 * result.miou:.2f} %, {result.num_images} images of {split}")
+        write_json(OUTPUT.value, report.to_json())
+    print(report.text())
 
 
 if __name__ == "__main__":

@@ -124,9 +124,10 @@ def _write_scene(
     width: int,
 ) -> None:
     rng = np.random.default_rng((*seed, index))
-    image, raw_ids = draw_scene(rng, index, height, width)
+    image, raw_ids, instance_ids = draw_scene(rng, index, height, width)
     train_ids = _TRAIN_IDS[raw_ids]
     stem = f"{_CITY}_{index:06d}_000000"
     Image.fromarray(image).save(images / f"{stem}_leftImg8bit.png", compress_level=3)
     Image.fromarray(raw_ids).save(annotations / f"{stem}_gtFine_labelIds.png")
     Image.fromarray(train_ids).save(annotations / f"{stem}_gtFine_labelTrainIds.png")
+    Image.fromarray(instance_ids).save(annotations / f"{stem}_gtFine_instanceIds.png")

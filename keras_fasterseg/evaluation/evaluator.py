@@ -32,6 +32,27 @@ class EvaluationResult:
     num_images: int
     runner: dict[str, object]
 
+    @classmethod
+    def from_confusion(
+        cls,
+        confusion: np.ndarray,
+        class_names: Sequence[str],
+        num_images: int,
+        runner: dict[str, object],
+    ) -> "EvaluationResult":
+        """The result that pixel counts `(classes, classes)` stand for; rows are labels."""
+        result = iou_from_confusion(confusion)
+        labelled = int(confusion.sum())
+        return cls(
+            miou=float(result.mean),
+            per_class={
+                name: float(iou) for name, iou in zip(class_names, result.per_class, strict=True)
+            },
+            pixel_accuracy=int(np.trace(confusion)) / labelled if labelled else math.nan,
+            num_images=num_images,
+            runner=runner,
+        )
+
     def to_json(self) -> dict[str, object]:
         """The fields as values fit for JSON, None in place of NaN."""
         return {
@@ -94,15 +115,7 @@ def evaluate(
         num_images += len(images)
     if num_images == 0:
         raise ValueError("There is nothing to evaluate: `samples` is empty.")
-    result = iou_from_confusion(confusion)
-    labelled = int(confusion.sum())
-    return EvaluationResult(
-        miou=float(result.mean),
-        per_class={name: float(iou) for name, iou in zip(names, result.per_class, strict=True)},
-        pixel_accuracy=int(np.trace(confusion)) / labelled if labelled else math.nan,
-        num_images=num_images,
-        runner=runner.describe(),
-    )
+    return EvaluationResult.from_confusion(confusion, names, num_images, runner.describe())
 
 
 def _number(value: float) -> float | None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,9 +64,28 @@ class Proof:
             parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
         return f"Proof on {self.images} images ({self.of}) by {self.by}: {', '.join(parts)}."
 
+    def line(self) -> str:
+        """What a user of the export is told of it, in one line."""
+        parts = [f"{100 * self.equal_labels:.3f} % equal labels"]
+        if self.miou_difference is not None:
+            parts.append(f"mIoU {100 * self.miou_difference:+.2f} points")
+        return f"Proven at export: {', '.join(parts)} on {self.images} images of {self.of}"
+
     def to_json(self) -> dict[str, Any]:
         """The fields and what follows from them, fit for JSON."""
         return {**dataclasses.asdict(self), "miou_difference": self.miou_difference}
+
+
+def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
+    """The proof in the manifest of an export; None if it has none that this version reads."""
+    value = metadata.get("proof")
+    if not isinstance(value, Mapping):
+        return None
+    names = [field.name for field in dataclasses.fields(Proof)]
+    if not all(name in value for name in names):
+        # One of another version: what it says is for that version.
+        return None
+    return Proof(**{name: value[name] for name in names})
 
 
 def prove(

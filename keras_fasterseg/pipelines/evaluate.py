@@ -1,23 +1,40 @@
 """Job: score an exported or a trained network on a split."""
 
+import contextlib
 import pathlib
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+from cityscapesscripts.helpers.labels import name2label
 
 from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.evaluation.cityscapes_scores import (
+    CityscapesScores,
+    check_ground_truth,
+    cityscapes_scores,
+    label_ids_file,
+)
 from keras_fasterseg.evaluation.evaluator import EvaluationResult
 from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
+from keras_fasterseg.export.proof import read_proof
+from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.datasets import evaluation_images
+from keras_fasterseg.pipelines.evaluation_report import EvaluationReport
+from keras_fasterseg.pipelines.pass_settings import ONE_PASS, PassSettings, with_passes
+from keras_fasterseg.pipelines.submission import check_cityscapes, write_submission
 from keras_fasterseg.runtimes.base import Runner
 
 
-def open_runner(artefact: pathlib.Path) -> Runner:
+def open_runner(artefact: pathlib.Path, passes: PassSettings = ONE_PASS) -> Runner:
     """A runner for an exported network or a `network.keras` file, in the artefact's own runtime.
 
     Raises:
         FileNotFoundError: There is nothing of that name.
-        ValueError: It is something else.
+        ValueError: It is something else, or has no logits that several passes could be made of.
     """
-    return open_artefact(artefact)
+    return with_passes(open_artefact(artefact), passes)
 
 
 def evaluate(
@@ -29,8 +46,109 @@ def evaluate(
         FileNotFoundError: There is no such artefact.
         ValueError: It is none of ours, or knows other classes than the data set.
     """
-    runner = open_runner(artefact)
-    images = evaluation_images(source, split)
-    return evaluate_runner(
-        runner, images, source.num_classes, source.class_names, progress=progress
+    return _score(open_runner(artefact), source, split, progress)
+
+
+def report(
+    artefact: pathlib.Path,
+    source: SegmentationSource,
+    split: str,
+    *,
+    passes: PassSettings = ONE_PASS,
+    official: bool = False,
+    submission: pathlib.Path | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> EvaluationReport:
+    """Scores `artefact`, or writes its label maps, or both.
+
+    Args:
+        artefact: An export or a `network.keras`.
+        source: The data set.
+        split: Its split.
+        passes: How often an image is looked at.
+        official: Whether cityscapesscripts computes the scores, iIoU and categories included.
+        submission: Folder for the label maps that Cityscapes' test server takes. Without
+            `official`, labels are neither needed nor read.
+        overwrite: Whether label maps of another origin in that folder are replaced.
+        progress: Whether there are progress bars.
+
+    Raises:
+        FileNotFoundError: There is no such artefact.
+        FileExistsError: `submission` holds something else.
+        ValueError: The artefact is none of ours or knows other classes than the data set, or the
+            data set has no official scores.
+        DataError: A file of the data set is missing or faulty.
+    """
+    if not official and submission is None:
+        runner = open_runner(artefact, passes)
+        result = _score(runner, source, split, progress)
+        return EvaluationReport(
+            split, result.num_images, result.runner, result, proof=read_proof(runner.metadata)
+        )
+    check_cityscapes(source)
+    samples = source.samples(split) if official else source.pairs(split)
+    ground_truth = [label_ids_file(sample.label) for sample in samples] if official else []
+    # Before the label maps, which take long.
+    check_ground_truth(ground_truth)
+    runner = open_runner(artefact, passes)
+    description = runner.describe()
+    with _folder(submission) as folder:
+        files = write_submission(
+            runner,
+            samples,
+            source.class_names,
+            folder,
+            origin={
+                "artefact_sha256": _digest(artefact),
+                **description,
+                "images": str(source.root.resolve()),
+                "split": split,
+            },
+            overwrite=overwrite,
+            progress=progress,
+        )
+        scores = cityscapes_scores(files, ground_truth) if official else None
+    return EvaluationReport(
+        split,
+        len(files),
+        description,
+        None if scores is None else _result(scores, source, description),
+        scores,
+        submission,
+        read_proof(runner.metadata),
     )
+
+
+def _score(
+    runner: Runner, source: SegmentationSource, split: str, progress: bool
+) -> EvaluationResult:
+    return evaluate_runner(
+        runner,
+        evaluation_images(source, split),
+        source.num_classes,
+        source.class_names,
+        progress=progress,
+    )
+
+
+@contextlib.contextmanager
+def _folder(submission: pathlib.Path | None) -> Iterator[pathlib.Path]:
+    if submission is not None:
+        yield submission
+        return
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        yield pathlib.Path(folder)
+
+
+def _digest(artefact: pathlib.Path) -> str | None:
+    """What tells a file with a network from another; exports say it themselves."""
+    return sha256(artefact) if artefact.is_file() else None
+
+
+def _result(
+    scores: CityscapesScores, source: SegmentationSource, runner: dict[str, object]
+) -> EvaluationResult:
+    ids = [name2label[name].id for name in source.class_names]
+    confusion = scores.confusion[np.ix_(ids, ids)]
+    return EvaluationResult.from_confusion(confusion, source.class_names, scores.num_images, runner)

@@ -45,7 +45,7 @@ def drawn_images(count: int, size: Size | None = None) -> Iterator[tuple[np.ndar
         size: Height and width; None takes 256 x 512.
     """
     for index in range(count):
-        image, _ = draw_scene(np.random.default_rng(index), index, *(size or DRAWN_SIZE))
+        image, _, _ = draw_scene(np.random.default_rng(index), index, *(size or DRAWN_SIZE))
         yield image, None
 
 

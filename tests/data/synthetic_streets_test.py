@@ -2,13 +2,16 @@ import hashlib
 
 import numpy as np
 import pytest
-from cityscapesscripts.helpers.labels import id2label
+from cityscapesscripts.helpers.labels import id2label, name2label
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
+from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas
 from keras_fasterseg.data.synthetic_streets import MARKER, SyntheticStreets, generate
+
+INSTANCE_CLASSES = ("person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
 
 
 def _hashes(root):
@@ -46,6 +49,41 @@ def test_raw_ids_agree_with_train_ids(streets):
         np.testing.assert_array_equal(np.asarray(Image.open(sample.label)).ravel(), expected)
 
 
+def test_instance_ids_agree_with_raw_ids(streets):
+    instances = {name: set() for name in INSTANCE_CLASSES}
+    for sample in streets.samples("train"):
+        raw = np.asarray(Image.open(str(sample.label).replace("labelTrainIds", "labelIds")))
+        file = Image.open(str(sample.label).replace("labelTrainIds", "instanceIds"))
+        assert file.mode == "I;16"
+        found = np.asarray(file).astype(int)
+        of_instances = found >= 1000
+        np.testing.assert_array_equal(np.where(of_instances, found // 1000, found), raw)
+        for name, ids in instances.items():
+            of_class = raw == name2label[name].id
+            assert of_instances[of_class].all()
+            ids.update((sample.image.name, number) for number in np.unique(found[of_class]))
+    # Two that the same image shows are two.
+    images = {name: {image for image, _ in ids} for name, ids in instances.items()}
+    for name in ("car", "person"):
+        assert len(instances[name]) > 1.5 * len(images[name])
+    assert all(instances.values())
+
+
+def test_the_nearer_of_two_cars_hides_the_other():
+    camera = Camera(64, 32, focal=40.0, center=32.0, horizon=12.0, above_ground=1.5)
+    canvas = Canvas(camera, np.zeros((32, 64, 3), np.uint8), (200, 200, 200), 100.0)
+    canvas.polygon([(10, 10), (29, 10), (29, 19), (10, 19)], IDS["car"], (9, 9, 9))
+    canvas.thing = 7
+    canvas.polygon([(20, 15), (39, 15), (39, 24), (20, 24)], IDS["car"], (9, 9, 9))
+    canvas.line([(0, 30), (63, 30)], 1, IDS["road"], (9, 9, 9))
+    instances = np.asarray(canvas.instance_ids)
+    assert (instances[15:25, 20:40] == 26007).all()
+    # Of 20 x 10 pixels each, 10 x 5 are shared.
+    assert np.count_nonzero(instances == 26000) == 150
+    assert np.count_nonzero(instances == 26007) == 200
+    assert set(instances[30]) == {IDS["road"]}
+
+
 def test_colour_alone_does_not_give_the_class_away(streets):
     """The best guess from a pixel's colour (in 512 bins, on the training pixels themselves)."""
     joint = np.zeros((512, 19))
@@ -66,7 +104,7 @@ def test_same_seed_gives_the_same_files(tmp_path):
     generate(tmp_path / "other", num_train=3, num_val=1, seed=6, **size)
 
     first = _hashes(tmp_path / "a")
-    assert len(first) == 12
+    assert len(first) == 16
     assert _hashes(tmp_path / "b") == first
     assert first.items() <= _hashes(tmp_path / "more").items()
     other = _hashes(tmp_path / "other")

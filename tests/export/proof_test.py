@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.proof import Proof, check_proof, prove
+from keras_fasterseg.export.proof import Proof, check_proof, prove, read_proof
 
 SHAPE = (1, 32, 40)
 
@@ -126,3 +126,18 @@ def test_a_sentence_for_people():
         "Keras model, logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % "
         "against 50.00 %."
     )
+
+
+def test_a_line_for_users_of_the_export():
+    assert make(0.99995, 0.5, 0.4901).line() == (
+        "Proven at export: 99.995 % equal labels, mIoU -0.99 points on 8 images of camvid val"
+    )
+    assert make().line() == ("Proven at export: 100.000 % equal labels on 8 images of camvid val")
+
+
+def test_a_proof_is_read_from_a_manifest():
+    proof = make(0.99995, 0.5, 0.4901)
+    assert read_proof({"format": "onnx", "proof": proof.to_json()}) == proof
+    assert read_proof({"format": "onnx"}) is None
+    assert read_proof({"proof": None}) is None
+    assert read_proof({"proof": {"images": 8}}) is None

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import benchmark_options, export_settings, settings
+from keras_fasterseg.pipelines import benchmark_options, export_settings, pass_settings, settings
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -24,7 +24,10 @@ TOOLS = {
         ["workdir", "seed", "genotype", "role", "teacher"],
         [DATA, (settings.TrainSettings, "teacher_"), (settings.TrainSettings, "student_")],
     ),
-    "evaluate": (["artefact", "split", "output"], [DATA]),
+    "evaluate": (
+        ["artefact", "split", "output", "official", "submission", "overwrite"],
+        [DATA, (pass_settings.PassSettings, "")],
+    ),
     "export": (
         ["network", "target", "overwrite", "dataset", "data_dir", "train_split", "val_split"],
         [(export_settings.ExportSettings, "")],

@@ -14,6 +14,9 @@ Point = tuple[float, float]
 Position = tuple[float, float, float]
 
 IDS: dict[str, int] = {label.name: label.id for label in labels if label.id >= 0}
+_IDS_WITH_INSTANCES = frozenset(label.id for label in labels if label.hasInstances)
+# Cityscapes' instance ids: that of the class times this, plus a number.
+_INSTANCES_OF_A_CLASS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +52,12 @@ class Camera:
 
 
 class Canvas:
-    """An RGB image and the raw Cityscapes id of each of its pixels, drawn together.
+    """An RGB image, the raw Cityscapes id and the instance id of its pixels, drawn together.
 
     Every shape is given a raw id, or `None` to leave the label as it is, and a colour, or `None`
     to leave the image as it is. Colours fade into the haze with `distance`, which the painter
-    sets, in metres.
+    sets, in metres. `thing` is the number, below 1000, of what is being drawn: it tells one car
+    from the next.
     """
 
     def __init__(self, camera: Camera, sky: np.ndarray, haze: Color, visibility: float) -> None:
@@ -62,12 +66,15 @@ class Canvas:
         self.camera = camera
         self.image = Image.fromarray(sky)
         self.ids = Image.new("L", size, IDS["sky"])
+        self.instance_ids = Image.new("I", size, IDS["sky"])
         self.shadows = Image.new("L", size, 0)
         self._haze = haze
         self._visibility = visibility
         self.distance = 0.0
+        self.thing = 0
         self._draw = ImageDraw.Draw(self.image)
         self._draw_ids = ImageDraw.Draw(self.ids)
+        self._draw_instance_ids = ImageDraw.Draw(self.instance_ids)
         self._draw_shadows = ImageDraw.Draw(self.shadows)
 
     def polygon(self, points: Sequence[Point], raw_id: int | None, color: Color | None) -> None:
@@ -76,6 +83,7 @@ class Canvas:
             self._draw.polygon(points, fill=self._hazed(color))
         if raw_id is not None:
             self._draw_ids.polygon(points, fill=raw_id)
+            self._draw_instance_ids.polygon(points, fill=self._instance_id(raw_id))
 
     def ellipse(self, center: Point, radii: Point, raw_id: int | None, color: Color | None) -> None:
         """A filled ellipse, in pixels."""
@@ -85,6 +93,7 @@ class Canvas:
             self._draw.ellipse(box, fill=self._hazed(color))
         if raw_id is not None:
             self._draw_ids.ellipse(box, fill=raw_id)
+            self._draw_instance_ids.ellipse(box, fill=self._instance_id(raw_id))
 
     def ring(self, center: Point, radius: float, thickness: float, color: Color) -> None:
         """The outline of a circle, in the image alone."""
@@ -100,6 +109,8 @@ class Canvas:
         self._draw.line(points, fill=self._hazed(color), width=width, joint="curve")
         if raw_id is not None:
             self._draw_ids.line(points, fill=raw_id, width=width, joint="curve")
+            instance_id = self._instance_id(raw_id)
+            self._draw_instance_ids.line(points, fill=instance_id, width=width, joint="curve")
 
     def surface(self, corners: Sequence[Position], raw_id: int | None, color: Color | None) -> None:
         """A filled polygon whose corners are given in metres."""
@@ -119,6 +130,11 @@ class Canvas:
     def distance(self, distance: float) -> None:
         self._distance = distance
         self._clear = math.exp(-distance / self._visibility)
+
+    def _instance_id(self, raw_id: int) -> int:
+        if raw_id in _IDS_WITH_INSTANCES:
+            return _INSTANCES_OF_A_CLASS * raw_id + self.thing
+        return raw_id
 
     def _hazed(self, color: Color) -> Color:
         clear, hazy = self._clear, 1 - self._clear

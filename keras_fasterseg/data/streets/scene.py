@@ -37,7 +37,7 @@ _TEXTURES = {
 
 def draw_scene(
     rng: np.random.Generator, number: int, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws scene `number`.
 
     Args:
@@ -47,7 +47,9 @@ def draw_scene(
         width: Width in pixels.
 
     Returns:
-        The image `(height, width, 3)` and raw Cityscapes ids `(height, width)`, both uint8.
+        The image `(height, width, 3)` and raw Cityscapes ids `(height, width)`, both uint8, and
+        Cityscapes' instance ids `(height, width)`, uint16: 1000 times the raw id plus a number for
+        each vehicle and person, the raw id for everything else.
     """
     camera = Camera(
         width=width,
@@ -68,11 +70,13 @@ def draw_scene(
         draw_side(canvas, rng, 2 * index - 1, front, kind)
     things = _traffic(canvas, rng, street, _FEATURES[number % len(_FEATURES)])
     things += _along_the_road(canvas, rng, street)
-    for _, draw in sorted(things, key=lambda thing: -thing[0]):
+    for thing, (_, draw) in enumerate(sorted(things, key=lambda each: -each[0])):
+        canvas.thing = thing
         draw()
     if rng.random() < 0.5:
         _draw_bonnet(canvas, rng)
-    return _photograph(canvas, rng), np.asarray(canvas.ids)
+    instance_ids = np.asarray(canvas.instance_ids).astype(np.uint16)
+    return _photograph(canvas, rng), np.asarray(canvas.ids), instance_ids
 
 
 def _draw_sky(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, Color]:

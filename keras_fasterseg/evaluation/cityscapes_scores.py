@@ -1,0 +1,206 @@
+"""The official scores of Cityscapes, which cityscapesscripts itself computes."""
+
+import contextlib
+import copy
+import dataclasses
+import importlib.metadata
+import io
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tabulate
+from absl import logging
+from cityscapesscripts.helpers.labels import category2labels, labels
+
+from keras_fasterseg.data.errors import DataError
+
+_LABEL_IDS = "labelIds"
+_INSTANCE_IDS = "instanceIds"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How well one class or category was found, in [0, 1].
+
+    Attributes:
+        iou: Intersection over union; NaN for what is in neither labels nor predictions.
+        iiou: The same with every labelled instance weighted by how much smaller it is than the
+            average of its class; NaN for what has no instances.
+    """
+
+    iou: float
+    iiou: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """The fields as values fit for JSON, None in place of NaN."""
+        fields = dataclasses.asdict(self)
+        return {name: None if math.isnan(value) else value for name, value in fields.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class CityscapesScores:
+    """The scores that Cityscapes' benchmark server publishes.
+
+    Attributes:
+        classes: By name of the class, those that are evaluated.
+        categories: By name of the category, likewise.
+        class_average: Mean over the classes that have a score.
+        category_average: Mean over the categories that have one.
+        confusion: Pixel counts `(ids, ids)` by label id, rows are labels and columns predictions.
+        num_images: How many images were compared.
+        note: Why there is no iIoU; empty where there is.
+    """
+
+    classes: Mapping[str, Score]
+    categories: Mapping[str, Score]
+    class_average: Score
+    category_average: Score
+    confusion: np.ndarray
+    num_images: int
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores as values fit for JSON; the confusion matrix is left out."""
+        return {
+            "classes": {name: score.to_json() for name, score in self.classes.items()},
+            "categories": {name: score.to_json() for name, score in self.categories.items()},
+            "average": {
+                "classes": self.class_average.to_json(),
+                "categories": self.category_average.to_json(),
+            },
+            "num_images": self.num_images,
+            "note": self.note,
+            "cityscapesscripts": importlib.metadata.version("cityscapesscripts"),
+        }
+
+    def table(self) -> str:
+        """Percentages as on the server's page: classes, categories, averages."""
+        averages = {"classes": self.class_average, "categories": self.category_average}
+        parts = [("class", self.classes), ("category", self.categories), ("average", averages)]
+        tables = [_table(title, scores, instances=not self.note) for title, scores in parts]
+        return "\n\n".join([*tables, *([self.note] if self.note else [])])
+
+
+def label_ids_file(label: pathlib.Path) -> pathlib.Path:
+    """The file with label ids beside `label`, which may be that with train ids."""
+    return label.with_name(label.name.replace("labelTrainIds", _LABEL_IDS))
+
+
+def check_ground_truth(ground_truth: Sequence[pathlib.Path]) -> None:
+    """Raises `DataError` unless all the files with label ids are there."""
+    missing = [path for path in ground_truth if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"Cityscapes' own evaluation reads label ids, and {len(missing)} of "
+            f"{len(ground_truth)} images have none: there is no file {missing[0]}. They come with "
+            "gtFine_trainvaltest.zip."
+        )
+
+
+def cityscapes_scores(
+    predictions: Sequence[pathlib.Path], ground_truth: Sequence[pathlib.Path]
+) -> CityscapesScores:
+    """Compares label maps with Cityscapes' ground truth.
+
+    Args:
+        predictions: 8-bit PNG files of label ids (not train ids), as large as the images.
+        ground_truth: Their `*_labelIds.png`. Where a `*_instanceIds.png` is missing beside one,
+            there is no iIoU.
+
+    Raises:
+        DataError: A file with label ids is missing.
+        ValueError: cityscapesscripts refuses a file, such as one of another size.
+
+    Reference:
+        cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling, which the server runs.
+    """
+    check_ground_truth(ground_truth)
+    note = _missing_instances(ground_truth)
+    logging.info("cityscapesscripts compares %d label maps with their labels", len(predictions))
+    found = _run_script(predictions, ground_truth, instances=not note)
+    evaluated = [label for label in labels if label.id >= 0 and not label.ignoreInEval]
+    categories = [
+        name
+        for name, members in category2labels.items()
+        if not all(label.ignoreInEval for label in members)
+    ]
+
+    def score(iou: float, iiou: float) -> Score:
+        # Without instances the script counts none of them found, where nothing is known.
+        return Score(float(iou), math.nan if note else float(iiou))
+
+    return CityscapesScores(
+        classes={
+            label.name: score(
+                found["classScores"][label.name], found["classInstScores"][label.name]
+            )
+            for label in evaluated
+        },
+        categories={
+            name: score(found["categoryScores"][name], found["categoryInstScores"][name])
+            for name in categories
+        },
+        class_average=score(found["averageScoreClasses"], found["averageScoreInstClasses"]),
+        category_average=score(
+            found["averageScoreCategories"], found["averageScoreInstCategories"]
+        ),
+        confusion=np.array(found["confMatrix"], np.int64),
+        num_images=len(predictions),
+        note=note,
+    )
+
+
+def _missing_instances(ground_truth: Sequence[pathlib.Path]) -> str:
+    """Why there is no iIoU; empty if every file with instances is there."""
+    files = [path.with_name(path.name.replace(_LABEL_IDS, _INSTANCE_IDS)) for path in ground_truth]
+    missing = [path for path in files if not path.is_file()]
+    if not missing:
+        return ""
+    return (
+        f"No iIoU: {len(missing)} of {len(files)} images have no instance ids, the first of them "
+        f"{missing[0].name}."
+    )
+
+
+def _run_script(
+    predictions: Sequence[pathlib.Path], ground_truth: Sequence[pathlib.Path], *, instances: bool
+) -> dict[str, Any]:
+    """What cityscapesscripts finds, without what it prints and the file that it writes."""
+    # As it is imported, it reads the environment, and raises for what it does not like there.
+    from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
+
+    # The script's own arguments are an object of its module, which stays as it is.
+    arguments = copy.copy(evalPixelLevelSemanticLabeling.args)
+    arguments.quiet = True
+    arguments.JSONOutput = False
+    arguments.evalInstLevelScore = instances
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            return evalPixelLevelSemanticLabeling.evaluateImgLists(
+                [str(path) for path in predictions], [str(path) for path in ground_truth], arguments
+            )
+    except SystemExit as error:
+        reason = printed.getvalue().strip().removeprefix("ERROR: ")
+        raise ValueError(f"cityscapesscripts cannot compare the files: {reason}") from error
+
+
+def _table(title: str, scores: Mapping[str, Score], *, instances: bool) -> str:
+    columns = 3 if instances else 2
+    rows = [
+        (name, _percent(score.iou, "absent"), _percent(score.iiou, "-"))[:columns]
+        for name, score in scores.items()
+    ]
+    return tabulate.tabulate(
+        rows,
+        headers=(title, "IoU %", "iIoU %")[:columns],
+        colalign=("left", "right", "right")[:columns],
+        disable_numparse=True,
+    )
+
+
+def _percent(value: float, otherwise: str) -> str:
+    return otherwise if math.isnan(value) else f"{100 * value:.4f}"

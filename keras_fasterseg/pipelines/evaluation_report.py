@@ -1,0 +1,63 @@
+"""What an evaluation has found, for people and as JSON."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from keras_fasterseg.evaluation.cityscapes_scores import CityscapesScores
+from keras_fasterseg.evaluation.evaluator import EvaluationResult
+from keras_fasterseg.export.proof import Proof
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationReport:
+    """Scores of a network on a split, or where its label maps lie.
+
+    Attributes:
+        split: The split.
+        num_images: How many images were seen.
+        runner: What the runner says of itself.
+        result: IoU of every class; None where only label maps were asked for.
+        official: The same and more by cityscapesscripts; None if not asked for.
+        submission: The folder with the label maps; None if they were not kept.
+        proof: That of the export, from its manifest; None if it has none.
+    """
+
+    split: str
+    num_images: int
+    runner: dict[str, object]
+    result: EvaluationResult | None = None
+    official: CityscapesScores | None = None
+    submission: pathlib.Path | None = None
+    proof: Proof | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What there is, as values fit for JSON."""
+        value: dict[str, Any] = {"num_images": self.num_images, "runner": self.runner}
+        if self.result is not None:
+            value = self.result.to_json()
+        if self.official is not None:
+            value["official"] = self.official.to_json()
+        if self.submission is not None:
+            value["submission"] = str(self.submission)
+        if self.proof is not None:
+            value["proof"] = self.proof.to_json()
+        return value
+
+    def text(self) -> str:
+        """Tables and sentences."""
+        parts = []
+        if self.official is not None:
+            parts.append(self.official.table())
+        elif self.result is not None:
+            parts.append(self.result.table())
+        last = []
+        if self.result is not None:
+            last.append(
+                f"mIoU {100 * self.result.miou:.2f} %, {self.num_images} images of {self.split}"
+            )
+        if self.submission is not None:
+            last.append(f"{self.num_images} label maps of {self.split} lie in {self.submission}")
+        if self.proof is not None:
+            last.append(self.proof.line())
+        return "\n\n".join([*parts, "\n".join(last)])

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.evaluation.evaluator import evaluate
+from keras_fasterseg.export.proof import Proof
+from keras_fasterseg.pipelines import evaluate as pipeline
+from keras_fasterseg.pipelines.datasets import evaluation_images
+from keras_fasterseg.pipelines.submission import MARKER
+from tests.oracle_runner import OracleRunner
+
+PROOF = Proof(4, "camvid val", "onnxruntime", 0.99999, None, 12.5, 0.51, 0.512)
+
+
+@pytest.fixture
+def streets(tmp_path):
+    return generate(
+        tmp_path / "streets", num_train=1, num_val=3, height=64, width=128, seed=2, progress=False
+    )
+
+
+@pytest.fixture
+def runner(streets, monkeypatch):
+    """What every artefact is opened as."""
+    runner = OracleRunner(streets, "val")
+    runner._metadata = {"proof": PROOF.to_json()}
+    monkeypatch.setattr(pipeline, "open_artefact", lambda artefact: runner)
+    return runner
+
+
+@pytest.fixture
+def artefact(tmp_path):
+    path = tmp_path / "network.keras"
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_the_official_scores_are_those_of_the_evaluator(streets, runner, artefact):
+    report = pipeline.report(artefact, streets, "val", official=True, progress=False)
+    own = evaluate(
+        runner, evaluation_images(streets, "val"), 19, streets.class_names, progress=False
+    )
+    assert report.result.to_json() == own.to_json()
+    assert report.official.class_average.iou == pytest.approx(own.miou, rel=1e-12)
+    assert report.num_images == 3
+    assert "category" in report.text()
+    assert f"mIoU {100 * own.miou:.2f} %, 3 images of val" in report.text()
+    value = report.to_json()
+    assert value["official"]["classes"]["road"]["iou"] == pytest.approx(own.per_class["road"])
+    assert value["miou"] == own.miou
+    assert "submission" not in value
+
+
+def test_plain_scores_come_with_the_proof_of_the_export(streets, runner, artefact):
+    report = pipeline.report(artefact, streets, "val", progress=False)
+    assert report.result == pipeline.evaluate(artefact, streets, "val", progress=False)
+    assert report.to_json()["proof"] == PROOF.to_json()
+    assert report.text().splitlines()[-1] == (
+        "Proven at export: 99.999 % equal labels, mIoU +0.20 points on 4 images of camvid val"
+    )
+
+
+def test_a_network_without_proof_says_nothing_of_it(streets, runner, artefact):
+    runner._metadata = {}
+    report = pipeline.report(artefact, streets, "val", progress=False)
+    assert "proof" not in report.to_json()
+    assert "Proven" not in report.text()
+
+
+def test_label_maps_are_kept_where_they_are_asked_for(streets, runner, artefact, tmp_path):
+    folder = tmp_path / "maps"
+    report = pipeline.report(
+        artefact, streets, "val", official=True, submission=folder, progress=False
+    )
+    assert len(list(folder.glob("*_labelIds.png"))) == 3
+    assert f"3 label maps of val lie in {folder}" in report.text()
+    assert report.to_json()["submission"] == str(folder)
+    again = pipeline.report(artefact, streets, "val", submission=folder, progress=False)
+    assert runner.calls == 3
+    # Without --official nothing is scored.
+    assert again.result is None
+    assert again.to_json()["num_images"] == 3
+    artefact.write_bytes(b"other weights")
+    with pytest.raises(FileExistsError, match="artefact_sha256 was"):
+        pipeline.report(artefact, streets, "val", submission=folder, progress=False)
+    assert (folder / MARKER).is_file()
+
+
+def test_a_split_without_labels_is_submitted_and_not_scored(streets, runner, artefact, tmp_path):
+    for label in (streets.root / "gtFine" / "val").rglob("*.png"):
+        label.unlink()
+    report = pipeline.report(artefact, streets, "val", submission=tmp_path / "maps", progress=False)
+    assert report.num_images == 3
+    with pytest.raises(DataError, match="has no label"):
+        pipeline.report(artefact, streets, "val", official=True, progress=False)
+
+
+def test_label_ids_are_asked_for_before_anything_is_computed(streets, runner, artefact):
+    for label in (streets.root / "gtFine" / "val").rglob("*_labelIds.png"):
+        label.unlink()
+    with pytest.raises(DataError, match=r"3 of 3 images have none.*gtFine_trainvaltest.zip"):
+        pipeline.report(artefact, streets, "val", official=True, progress=False)
+    assert runner.calls == 0
+
+
+def test_a_label_of_another_size_is_named(streets, runner, artefact):
+    label = sorted((streets.root / "gtFine" / "val").rglob("*_labelIds.png"))[1]
+    Image.fromarray(np.full((32, 128), 7, np.uint8)).save(label)
+    with pytest.raises(ValueError, match=f"Image heights of .*{label.name} are not equal"):
+        pipeline.report(artefact, streets, "val", official=True, progress=False)
