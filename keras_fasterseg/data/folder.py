@@ -55,6 +55,14 @@ class Folder(DescribedSource):
             images = listed_images(self._lists / f"{on_disk}.txt", images, folder)
         return [Sample(image, labels / f"{stem}.png") for stem, image in images.items()]
 
+    def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
+        folder = self._labels / self._on_disk[split]
+        # A list names images, so that a label without one is in no split.
+        if self._has_lists or not folder.is_dir():
+            return []
+        labelled = {sample.label for sample in self._find_samples(split)}
+        return [path for path in find_images_below(folder) if path not in labelled]
+
 
 def _images_by_stem(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """The images below `folder` by their path from there, without suffix."""

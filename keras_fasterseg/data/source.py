@@ -144,7 +144,9 @@ class SegmentationSource(abc.ABC):
 
     def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
         """The label files of `split` that have no image, sorted; none where it cannot be told."""
-        return tuple(sorted(self._find_orphan_labels(split)))
+        return tuple(
+            sorted(path for part in self._parts(split) for path in self._find_orphan_labels(part))
+        )
 
     def _find_orphan_labels(self, split: str) -> Iterable[pathlib.Path]:
         """Label files that belong to one of `split_names`, but to none of its images."""

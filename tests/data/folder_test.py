@@ -168,3 +168,16 @@ def test_without_a_file_of_classes(tmp_path):
 def test_there_is_no_folder(tmp_path):
     with pytest.raises(DataError, match=r"no folder .*gone; give the folder .* \(folder\)"):
         Folder(tmp_path / "gone")
+
+
+def test_labels_without_an_image(root):
+    for split, stem in (("train", "a"), ("train", "ulm/b"), ("val", "c")):
+        write_pair(root / "images" / split / f"{stem}.jpg", root / "labels" / split / f"{stem}.png")
+    (root / "images/train/ulm/b.jpg").unlink()
+    (root / "images/val/c.jpg").rename(root / "images/val/d.jpg")
+    source = Folder(root)
+    assert source.orphan_labels("train") == (root / "labels/train/ulm/b.png",)
+    assert source.orphan_labels("train+val") == (
+        root / "labels/train/ulm/b.png",
+        root / "labels/val/c.png",
+    )
