@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.base import Runner, class_ids_of
+from keras_fasterseg.runtimes.serving_graph import LOGITS
 
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
 """Share of equal labels that an export must reach; int8 is judged by its mIoU."""
@@ -69,6 +69,28 @@ class Proof:
         return {**dataclasses.asdict(self), "miou_difference": self.miou_difference}
 
 
+def proven_at_export(metadata: Mapping[str, Any]) -> str | None:
+    """What the manifest of an export says of its proof, in a line for people to read.
+
+    Args:
+        metadata: The manifest, such as `Runner.metadata`.
+
+    Returns:
+        The line; None if there is no proof in it, or none that this version reads.
+    """
+    found = metadata.get("proof")
+    fields = {field.name for field in dataclasses.fields(Proof)}
+    try:
+        proof = Proof(**{name: value for name, value in found.items() if name in fields})
+        parts = [f"{100 * proof.equal_labels:.3f} % equal labels"]
+        if proof.miou_difference is not None:
+            parts.append(f"mIoU {100 * proof.miou_difference:+.2f} points")
+        return f"Proven at export: {', '.join(parts)} on {proof.images} images of {proof.of}."
+    except (AttributeError, TypeError, ValueError):
+        # Someone else's artefact, or one of a later version: it can be run all the same.
+        return None
+
+
 def prove(
     runner: Runner,
     keras_runner: Runner,
@@ -104,7 +126,7 @@ def prove(
     for images, labels in progress_bar(samples, "proof", unit="image", show=progress):
         logits = keras_runner.logits(images)
         expected = logits.argmax(axis=-1)
-        received = _class_ids(runner, images)
+        received = class_ids_of(runner, images)
         if logits_runner is not None:
             differences.append(np.abs(logits_runner.logits(images) - logits).max())
         sizes.append(np.abs(logits).max())
@@ -165,9 +187,3 @@ def _check_accuracy(proof: Proof, allow: bool) -> None:
             f"{100 * MAXIMUM_MIOU_DROP:g} points; nothing was written. Give more calibration "
             "images, another --calibration_method, or set --allow_accuracy_drop."
         )
-
-
-def _class_ids(runner: Runner, images: np.ndarray) -> np.ndarray:
-    if CLASS_IDS in runner.outputs:
-        return runner(images)
-    return runner.logits(images).argmax(axis=-1)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.proof import Proof, check_proof, prove
+from keras_fasterseg.export.proof import Proof, check_proof, prove, proven_at_export
 
 SHAPE = (1, 32, 40)
 
@@ -126,3 +126,21 @@ def test_a_sentence_for_people():
         "Keras model, logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % "
         "against 50.00 %."
     )
+
+
+def test_the_line_that_an_export_carries():
+    proof = Proof(16, "camvid val", "onnxruntime", 0.99991, 1e-3, 9.0, 0.5, 0.4988)
+    metadata = {"proof": proof.to_json(), "num_classes": 11}
+    assert proven_at_export(metadata) == (
+        "Proven at export: 99.991 % equal labels, mIoU -0.12 points on 16 images of camvid val."
+    )
+    without = Proof(8, "drawn street scenes", "litert", 1.0, None, 9.0).to_json()
+    assert proven_at_export({"proof": {**without, "of_later_versions": 1}}) == (
+        "Proven at export: 100.000 % equal labels on 8 images of drawn street scenes."
+    )
+
+
+@pytest.mark.parametrize("proof", [None, "yes", {}, {"images": 3}, {"equal_labels": "all"}])
+def test_an_export_without_a_proof_that_can_be_read(proof):
+    assert proven_at_export({"proof": proof}) is None
+    assert proven_at_export({}) is None

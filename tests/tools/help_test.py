@@ -4,7 +4,12 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import benchmark_options, export_settings, settings
+from keras_fasterseg.pipelines import (
+    benchmark_options,
+    export_settings,
+    predict_settings,
+    settings,
+)
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -32,6 +37,10 @@ TOOLS = {
     "benchmark": (
         ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
         [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
+    ),
+    "predict": (
+        ["artefact", "images", "output", "dataset", "class_names", "class_colors"],
+        [(predict_settings.PredictSettings, "")],
     ),
     "describe": (
         [
