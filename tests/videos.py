@@ -23,11 +23,13 @@ def write_lossless(
     frames: list[np.ndarray],
     rate: Fraction | int = 25,
     timestamps: list[int] | None = None,
+    format: str = "mov",
+    options: dict[str, str] | None = None,
 ) -> pathlib.Path:
-    """A video of PNGs in QuickTime's container; `timestamps` are in units of 1 / `rate`."""
+    """A video of PNGs, by default in QuickTime's container; `timestamps` count 1 / `rate` s."""
     import av
 
-    with av.open(str(path), "w", format="mov") as container:
+    with av.open(str(path), "w", format=format, options=options or {}) as container:
         stream = container.add_stream("png", rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "rgb24"
@@ -68,6 +70,7 @@ def decoded(path: pathlib.Path) -> tuple[list[np.ndarray], list[Fraction], objec
         facts = {
             "codec": stream.codec_context.name,
             "pixels": stream.codec_context.pix_fmt,
+            "colors": stream.codec_context.colorspace,
             "rate": stream.average_rate,
             "seconds": stream.duration * stream.time_base,
         }

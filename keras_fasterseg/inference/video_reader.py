@@ -19,6 +19,8 @@ VIDEO_SUFFIXES = (
 
 _DEVICES = pathlib.Path("/dev")
 _FALLBACK_RATE = fractions.Fraction(25)
+# Shares of frames and seconds below which the end of a file is missing.
+_WHOLE = 0.9
 
 
 def camera_number(source: str) -> int | None:
@@ -88,6 +90,7 @@ class VideoReader:
         self.frame_count = None if self.is_camera else self._expected_frames()
         self._damaged = 0
         self._broken_off: str | None = None
+        self._missing: str | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -97,11 +100,13 @@ class VideoReader:
             faults.append(f"{self._damaged} damaged packets of {self.name} were passed over.")
         if self._broken_off:
             faults.append(f"{self.name} could not be read any further ({self._broken_off}).")
+        if self._missing:
+            faults.append(self._missing)
         return tuple(faults)
 
     def __iter__(self) -> Iterator[Frame]:
         step = 1 / (self.frame_rate * self.time_base)
-        first, last = None, -1
+        first, last, count = None, -1, 0
         for index, frame in enumerate(self._frames()):
             if frame.pts is None:
                 timestamp = round(index * step)
@@ -109,8 +114,9 @@ class VideoReader:
                 first = frame.pts if first is None else first
                 timestamp = frame.pts - first
             # Encoders take no two frames of one time.
-            last = max(timestamp, last + 1)
+            last, count = max(timestamp, last + 1), index + 1
             yield Frame(_upright(frame), last)
+        self._check_length(count, (last + step) * self.time_base)
 
     def close(self) -> None:
         """Closes the file or the camera."""
@@ -164,6 +170,14 @@ class VideoReader:
                 f"The camera {device} cannot be read ({reason}); see that no other program has it "
                 "and that you may read the device."
             ) from error
+
+    def _check_length(self, count: int, seconds: fractions.Fraction) -> None:
+        # An edit leaves out frames that are in the file, and sound may be longer than the pictures:
+        # only both together are a file whose end is missing.
+        said, length = self._stream.frames, self._container.duration or 0
+        few = count < _WHOLE * said
+        if few and seconds < _WHOLE * length / self._av.time_base and not self._damaged:
+            self._missing = f"{self.name} says that it has {said} frames, and {count} are in it."
 
     def _expected_frames(self) -> int | None:
         if self._stream.frames:

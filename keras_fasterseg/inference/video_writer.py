@@ -13,6 +13,9 @@ _CODEC = "libx264"
 # Constant quality, at which the edges of classes stay sharp.
 _OPTIONS = {"crf": "20", "preset": "veryfast"}
 _PIXELS = "yuv420p"
+# BT.709 in the limited range, and marked so: players guess at what is not marked.
+_COLOR_SPACE = "ITU709"
+_COLOR_TAGS = {"color_primaries": 1, "color_trc": 1, "colorspace": 1, "color_range": 1}
 
 
 class VideoWriter:
@@ -61,6 +64,7 @@ class VideoWriter:
         if self._stream is None:
             self._stream = self._add_stream(*pixels.shape[:2])
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = frame.reformat(format=_PIXELS, dst_colorspace=_COLOR_SPACE)
         frame.pts, frame.time_base = timestamp, self._time_base
         self._container.mux(self._stream.encode(frame))
 
@@ -84,4 +88,6 @@ class VideoWriter:
         stream = self._container.add_stream(_CODEC, rate=self._frame_rate, options=_OPTIONS)
         stream.height, stream.width, stream.pix_fmt = height, width, _PIXELS
         stream.codec_context.time_base = self._time_base
+        for name, value in _COLOR_TAGS.items():
+            setattr(stream.codec_context, name, value)
         return stream

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import pathlib
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from keras_fasterseg.inference.video_reader import Frame, VideoReader
 from keras_fasterseg.inference.video_writer import VideoWriter
 from keras_fasterseg.pipelines.segment_files import Segment
 from keras_fasterseg.progress import progress_bar
+from keras_fasterseg.visualization.panels import below
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
 
 
@@ -66,12 +68,9 @@ def segment_video(
     """
     if label_maps is not None and label_maps.exists():
         raise FileExistsError(f"{label_maps} exists; remove it or choose another --output.")
-    frames = progress_bar(
-        itertools.islice(reader, max_frames),
-        "Segmenting",
-        unit="frame",
-        total=_least(reader.frame_count, max_frames),
-        show=progress,
+    # The same in all frames.
+    legend = functools.cache(
+        lambda width: pictures.legend_of(range(len(pictures.class_names or ())), width)
     )
     count = 0
     with contextlib.ExitStack() as stack:
@@ -81,10 +80,20 @@ def segment_video(
             folder.mkdir()
         temporary = stack.enter_context(atomic_path(target))
         writer = stack.enter_context(VideoWriter(temporary, reader.frame_rate, reader.time_base))
+        frames = progress_bar(
+            itertools.islice(reader, max_frames),
+            "Segmenting",
+            unit="frame",
+            total=_least(reader.frame_count, max_frames),
+            show=progress,
+        )
         try:
             for frame in frames:
                 maps = [segment(frame.pixels[np.newaxis])[0] for segment in segments]
-                writer.write(np.asarray(_picture(frame, maps, pictures)), frame.timestamp)
+                picture = _overlays(frame, maps, pictures)
+                if pictures.legend:
+                    picture = below(picture, legend(picture.width))
+                writer.write(np.asarray(picture), frame.timestamp)
                 if folder is not None:
                     pictures.label_map(maps[0]).save(folder / f"{count:06}.png")
                 count += 1
@@ -100,14 +109,10 @@ def segment_video(
     return SegmentedVideo(target, count, reader.faults)
 
 
-def _picture(frame: Frame, maps: list[np.ndarray], pictures: SegmentationPictures) -> Image.Image:
+def _overlays(frame: Frame, maps: list[np.ndarray], pictures: SegmentationPictures) -> Image.Image:
     if len(maps) > 1:
-        picture = pictures.side_by_side(frame.pixels, *maps)
-    else:
-        picture = pictures.overlay(frame.pixels, *maps)
-    if not pictures.legend:
-        return picture
-    return pictures.legend_below(picture, range(len(pictures.class_names or ())))
+        return pictures.side_by_side(frame.pixels, *maps)
+    return pictures.overlay(frame.pixels, *maps)
 
 
 def _least(*counts: int | None) -> int | None:

@@ -15,7 +15,7 @@ Entry = tuple[str, Sequence[int]]
 
 
 def legend_picture(entries: Sequence[Entry], width: int) -> Image.Image:
-    """The entries in as many columns as fit, row by row.
+    """The entries in as few rows as fit, from left to right.
 
     Args:
         entries: Name and RGB colour of each class.
@@ -30,8 +30,9 @@ def legend_picture(entries: Sequence[Entry], width: int) -> Image.Image:
     texts = [name for name, _ in entries]
     column = indent + math.ceil(max((font.getlength(text) for text in texts), default=0))
     gap = size
-    columns = max(1, (width - 2 * margin + gap) // (column + gap))
-    rows = math.ceil(len(entries) / columns)
+    rows = math.ceil(len(entries) / max(1, (width - 2 * margin + gap) // (column + gap)))
+    # No more columns than these rows need, so that the last one is not nearly empty.
+    columns = math.ceil(len(entries) / max(1, rows))
     row_height = 3 * size // 2
     picture = Image.new(
         "RGB", (max(width, 2 * margin + column), 2 * margin + rows * row_height), PAPER

@@ -72,16 +72,16 @@ class SegmentationPictures:
             return side_by_side([Image.fromarray(image), overlay])
         return side_by_side([overlay, self.overlay(image, other)], self.titles)
 
-    def legend_below(self, picture: Image.Image, class_ids: Iterable[int]) -> Image.Image:
-        """`picture` above the names of these classes."""
+    def legend_of(self, class_ids: Iterable[int], width: int) -> Image.Image:
+        """Names of these classes in their colours, to stand below a picture of that width."""
         entries = [(self._name(each), tuple(self._color(each))) for each in class_ids]
-        return below(picture, legend_picture(entries, picture.width))
+        return legend_picture(entries, width)
 
     def _with_legend(self, picture: Image.Image, maps: list[np.ndarray]) -> Image.Image:
         if not self.legend:
             return picture
         occurring = np.unique(np.concatenate([np.unique(each) for each in maps]))
-        return self.legend_below(picture, occurring.tolist())
+        return below(picture, self.legend_of(occurring.tolist(), picture.width))
 
     def _name(self, class_id: int) -> str:
         names = self.class_names or ()

@@ -46,7 +46,7 @@ def test_frames_of_unequal_duration_keep_their_times(tmp_path, av):
 
 def test_frames_without_times_have_those_of_the_frame_rate(tmp_path, av):
     expected = numbered_frames(4)
-    reader, _ = read(write_lossless(tmp_path / "a.mov", expected, 25))
+    path = write_lossless(tmp_path / "a.mov", expected, 25)
 
     class Timeless:
         pts, rotation = None, 0
@@ -54,8 +54,9 @@ def test_frames_without_times_have_those_of_the_frame_rate(tmp_path, av):
         def to_ndarray(self, format):
             return expected[0]
 
-    reader._frames = lambda: iter([Timeless()] * 4)
-    received = [frame.timestamp * reader.time_base for frame in reader]
+    with VideoReader(str(path)) as reader:
+        reader._frames = lambda: iter([Timeless()] * 4)
+        received = [frame.timestamp * reader.time_base for frame in reader]
     assert received == [Fraction(number, 25) for number in range(4)]
 
 
@@ -85,6 +86,20 @@ def test_damaged_packets_are_passed_over_and_told(tmp_path, av):
     reader, frames = read(path)
     assert [frame.pixels[0, 0, 0] for frame in frames] == [0, 4, 12, 16]
     assert reader.faults == (f"1 damaged packets of {path} were passed over.",)
+
+
+def test_a_file_whose_end_is_missing_is_told(tmp_path, av):
+    """With its index first, as files for the web have it, half a file is read as far as it goes."""
+    whole, half = tmp_path / "whole.mp4", tmp_path / "half.mp4"
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    write_lossless(whole, list(noise), format="mp4", options={"movflags": "faststart"})
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert read(whole)[0].faults == ()
+    reader, frames = read(half)
+    assert 5 <= len(frames) <= 11
+    np.testing.assert_array_equal(frames[4].pixels, noise[4])
+    told = reader.faults[-1]
+    assert told == f"{half} says that it has 20 frames, and {len(frames)} are in it."
 
 
 def test_what_is_no_video(tmp_path, av):

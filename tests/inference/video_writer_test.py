@@ -21,7 +21,9 @@ def test_what_is_written_is_h264_of_the_same_rate_and_length(tmp_path, rate):
     frames = numbered_frames(30)
     write(tmp_path / "a.mp4", frames, rate)
     received, times, facts = decoded(tmp_path / "a.mp4")
-    assert facts == {"codec": "h264", "pixels": "yuv420p", "rate": rate, "seconds": 30 / rate}
+    # BT.709 has the number 1 in ISO 23091-2.
+    expected = {"codec": "h264", "pixels": "yuv420p", "colors": 1, "rate": rate}
+    assert facts == {**expected, "seconds": 30 / rate}
     assert times == [number / rate for number in range(30)]
     for pixels, expected in zip(received, frames, strict=True):
         # Far from the edge between the halves, which the encoder blurs.
