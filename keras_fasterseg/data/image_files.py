@@ -7,9 +7,10 @@ that several threads of a `tf.data` pipeline do run at once.
 
 import dataclasses
 import pathlib
+import struct
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import NOT_ALLOWED, Sample, SegmentationSource
@@ -33,11 +34,13 @@ def read_sample(
         The image `(height, width, 3)` and the train ids `(height, width)`, both uint8.
 
     Raises:
-        DataError: A file is missing, unreadable or truncated, the two differ in size, or the
-            label holds an id or a colour that the data set does not have.
+        DataError: A file is missing, unreadable or truncated, the two differ in size, the label
+            holds an id or a colour that the data set does not have, or the image is stored turned.
         ValueError: `downsample` is below 1 or above the size of the image.
     """
-    image = load_image(sample.image).convert("RGB")
+    image = load_image(sample.image)
+    check_upright(image, sample.image)
+    image = image.convert("RGB")
     label = load_label(sample.label, source)
     check_equal_sizes(sample, image, label)
     train_ids = _train_ids(label, sample.label, source)
@@ -55,12 +58,21 @@ def read_sample(
 
 
 def read_image(path: pathlib.Path) -> np.ndarray:
-    """The RGB image `(height, width, 3)` uint8 in the file `path`.
+    """The RGB image `(height, width, 3)` uint8 in the file `path`, upright as viewers show it.
+
+    Grey becomes three equal channels, a palette its colours, and transparency is dropped: what
+    counts is the colour that lies below it.
 
     Raises:
-        DataError: The file is missing, unreadable or truncated.
+        DataError: The file is missing, unreadable or truncated, or has other pixels than 8 bits of
+            grey or RGB.
     """
-    return np.asarray(_load(path, _IMAGE_MODES).convert("RGB"))
+    image = _load(path, _IMAGE_MODES)
+    if _is_turned(image):
+        # Pillow would also write the EXIF anew, which it cannot do with that of every camera.
+        image.info.clear()
+        image = ImageOps.exif_transpose(image)
+    return np.asarray(image.convert("RGB"))
 
 
 def read_label(path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
@@ -97,6 +109,16 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> Image.Image:
         DataError: The file is missing, unreadable or truncated, or its mode is none of a label.
     """
     return _load(path, _ID_MODES if source.label_colors is None else _IMAGE_MODES)
+
+
+def check_upright(image: Image.Image, path: pathlib.Path) -> None:
+    """Raises `DataError` if viewers turn or mirror the image of a sample, by its EXIF."""
+    # Labelling tools differ: some show the image turned, some as it is stored.
+    if _is_turned(image):
+        raise DataError(
+            f"{path} is stored turned (its EXIF orientation is not 1), and whether its label is "
+            "turned too is not known; store the pixels as the label shows them, without that tag."
+        )
 
 
 def check_equal_sizes(sample: Sample, image: Image.Image, label: Image.Image) -> None:
@@ -159,11 +181,22 @@ def _load(path: pathlib.Path, modes: tuple[str, ...]) -> Image.Image:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
     if image.mode not in modes:
+        kind = "RGB" if "RGB" in modes else "one channel"
         raise DataError(
             f"{path} has pixels of Pillow's mode {image.mode!r}, expected one of "
-            f"{', '.join(modes)}; convert it to an 8-bit image."
+            f"{', '.join(modes)}; convert it to an image of {kind} with 8 bits."
         )
     return image
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether viewers turn or mirror the image, by its EXIF orientation."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        # Viewers show an image whose EXIF is damaged as it is stored.
+        return False
+    return orientation in range(2, 9)
 
 
 def _unreadable(path: pathlib.Path, error: Exception) -> DataError:

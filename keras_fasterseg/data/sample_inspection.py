@@ -11,6 +11,7 @@ from keras_fasterseg.data.check_samples import check_smallest
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import (
     check_equal_sizes,
+    check_upright,
     decode_label,
     load_image,
     load_label,
@@ -22,6 +23,7 @@ MISSING_LABEL = "missing label"
 UNREADABLE_IMAGE = "unreadable image"
 UNREADABLE_LABEL = "unreadable label"
 TOO_SMALL = "too small"
+TURNED = "turned image"
 SIZE_MISMATCH = "size mismatch"
 UNKNOWN_VALUES = "unknown values"
 MOST_VALUES = 64
@@ -91,6 +93,8 @@ def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspecti
         label = load_label(sample.label, source)
     if image is not None:
         size = (image.height, image.width)
+        with _noting(faults, TURNED, sample.image):
+            check_upright(image, sample.image)
         with _noting(faults, TOO_SMALL, sample.image):
             check_smallest(sample, *size)
     if label is not None:

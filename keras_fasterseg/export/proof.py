@@ -10,8 +10,8 @@ import numpy as np
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.base import Runner, class_ids_of
+from keras_fasterseg.runtimes.serving_graph import LOGITS
 
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
 """Share of equal labels that an export must reach; int8 is judged by its mIoU."""
@@ -123,7 +123,7 @@ def prove(
     for images, labels in progress_bar(samples, "proof", unit="image", show=progress):
         logits = keras_runner.logits(images)
         expected = logits.argmax(axis=-1)
-        received = _class_ids(runner, images)
+        received = class_ids_of(runner, images)
         if logits_runner is not None:
             differences.append(np.abs(logits_runner.logits(images) - logits).max())
         sizes.append(np.abs(logits).max())
@@ -184,9 +184,3 @@ def _check_accuracy(proof: Proof, allow: bool) -> None:
             f"{100 * MAXIMUM_MIOU_DROP:g} points; nothing was written. Give more calibration "
             "images, another --calibration_method, or set --allow_accuracy_drop."
         )
-
-
-def _class_ids(runner: Runner, images: np.ndarray) -> np.ndarray:
-    if CLASS_IDS in runner.outputs:
-        return runner(images)
-    return runner.logits(images).argmax(axis=-1)

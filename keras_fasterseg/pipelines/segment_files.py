@@ -2,17 +2,23 @@
 
 import collections
 import dataclasses
+import glob
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
 from keras_fasterseg.data.source import find_images
-from keras_fasterseg.files import atomic_path
+from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.serving.errors import TransientServingError
-from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
+from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
+
+Segment = Callable[[np.ndarray], np.ndarray]
+"""Maps uint8 images `(1, height, width, 3)` to uint8 class ids `(1, height, width)`, such as a
+client or a `Predictor`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,81 +26,81 @@ class SegmentedFiles:
     """What became of the images.
 
     Attributes:
-        label_maps: The label maps that were written.
+        done: The images whose pictures were written.
         failures: A sentence for every image that has none.
         left_out: Images that were not tried any more, because the server had gone.
     """
 
-    label_maps: tuple[pathlib.Path, ...]
+    done: tuple[pathlib.Path, ...]
     failures: tuple[str, ...]
     left_out: int
 
 
 def segment_files(
-    segment: Callable[[np.ndarray], np.ndarray],
-    images: pathlib.Path,
+    segments: Sequence[Segment],
+    images: PathLike,
     target: pathlib.Path,
-    palette: np.ndarray,
+    pictures: SegmentationPictures,
     *,
-    opacity: float = 0.5,
     progress: bool = False,
 ) -> SegmentedFiles:
-    """Writes `NAME.png` and, unless `opacity` is 0, `NAME_overlay.png` for every image `NAME`.
+    """Writes the `pictures` of every image `NAME`: `NAME.png`, `NAME_overlay.png` and so on.
 
     An image that cannot be read, or that the server refuses, does not stop the others.
 
     Args:
-        segment: Maps uint8 images `(1, height, width, 3)` to uint8 class ids `(1, height, width)`,
-            such as a client or a runner.
-        images: An image file, or a folder of them.
+        segments: What gives the class ids: one, or two whose overlays are compared.
+        images: An image file, a folder of them, or a pattern such as `photos/*.jpg`.
         target: The folder to write to. What is there is overwritten.
-        palette: `(classes, 3)` uint8, the colours of the classes.
-        opacity: How much the colours hide of the image, in (0, 1]; 0 writes no overlays.
+        pictures: Which pictures there are.
         progress: Whether there is a progress bar.
 
     Raises:
         DataError: There is no such file or folder, or no image in it.
-        ValueError: Two images would have their label maps in one file, or an image would be
-            overwritten by its label map.
+        ValueError: Two images would have their pictures in one file, or an image would be
+            overwritten by its own.
         OSError: The folder cannot be written.
     """
     paths = _image_paths(images)
-    _check_names(paths, target)
-    label_maps, failures = [], []
-    for done, path in enumerate(progress_bar(paths, "Segmenting", unit="image", show=progress)):
+    _check_names(paths, target, pictures.kinds)
+    done, failures = [], []
+    for path in progress_bar(paths, "Segmenting", unit="image", show=progress):
         try:
             pixels = read_image(path)
-            class_ids = segment(pixels[np.newaxis])[0]
+            maps = [segment(pixels[np.newaxis])[0] for segment in segments]
         except TransientServingError as error:
             failures.append(f"{path}: {error}")
             # All attempts were in vain, and they would be for the others.
-            return SegmentedFiles(tuple(label_maps), tuple(failures), len(paths) - done - 1)
+            break
         except (ValueError, OSError) as error:
             sentence = str(error)
             failures.append(sentence if str(path) in sentence else f"{path}: {sentence}")
             continue
-        label_map = target / f"{path.stem}.png"
-        with atomic_path(label_map) as temporary:
-            label_map_image(class_ids, palette).save(temporary)
-        label_maps.append(label_map)
-        if opacity:
-            with atomic_path(_overlay(label_map)) as temporary:
-                overlay_image(pixels, class_ids, palette, opacity).save(temporary)
-    return SegmentedFiles(tuple(label_maps), tuple(failures), 0)
+        for kind, picture in pictures.draw(pixels, *maps).items():
+            with atomic_path(_written(path, target, kind)) as temporary:
+                picture.save(temporary)
+        done.append(path)
+    return SegmentedFiles(tuple(done), tuple(failures), len(paths) - len(done) - len(failures))
 
 
-def _image_paths(images: pathlib.Path) -> list[pathlib.Path]:
-    if not images.is_dir():
-        return [images]
-    paths = find_images(images)
+def _image_paths(images: PathLike) -> list[pathlib.Path]:
+    path = pathlib.Path(images)
+    if path.is_dir():
+        paths = find_images(path)
+        if not paths:
+            raise DataError(f"{path} has no images.")
+        return paths
+    if path.exists() or not glob.has_magic(str(images)):
+        return [path]
+    paths = sorted(pathlib.Path(name) for name in glob.glob(str(images), recursive=True))
+    paths = [path for path in paths if path.is_file()]
     if not paths:
-        raise ValueError(f"{images} has no images.")
+        raise DataError(f"No file matches {images}.")
     return paths
 
 
-def _check_names(paths: list[pathlib.Path], target: pathlib.Path) -> None:
-    written = collections.Counter(target / f"{path.stem}.png" for path in paths)
-    written.update([_overlay(label_map) for label_map in written])
+def _check_names(paths: Sequence[pathlib.Path], target: pathlib.Path, kinds: Sequence[str]) -> None:
+    written = collections.Counter(_written(path, target, kind) for path in paths for kind in kinds)
     twice = [path for path, count in written.items() if count > 1]
     if twice:
         raise ValueError(f"Two images would be written to {twice[0]}; rename one of them.")
@@ -106,5 +112,5 @@ def _check_names(paths: list[pathlib.Path], target: pathlib.Path) -> None:
         )
 
 
-def _overlay(label_map: pathlib.Path) -> pathlib.Path:
-    return label_map.with_name(f"{label_map.stem}_overlay.png")
+def _written(image: pathlib.Path, target: pathlib.Path, kind: str) -> pathlib.Path:
+    return target / f"{image.stem}{kind}.png"

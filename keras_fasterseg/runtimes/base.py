@@ -148,6 +148,13 @@ class Runner(abc.ABC):
             )
 
 
+def class_ids_of(runner: Runner, images: np.ndarray) -> np.ndarray:
+    """uint8 class ids of `images`, also of an artefact that has logits alone; see `Runner`."""
+    if CLASS_IDS in runner.outputs:
+        return runner(images)
+    return runner.logits(images).argmax(axis=-1).astype(np.uint8)
+
+
 def check_images(images: np.ndarray) -> None:
     """Raises ValueError unless `images` is uint8 `(batch, height, width, 3)`, sizes at least 32."""
     dtype, shape = getattr(images, "dtype", type(images).__name__), np.shape(images)

@@ -43,6 +43,76 @@ def test_every_kind_of_image_is_read_as_rgb(tmp_path):
         read_image(path)
 
 
+def stored(path, pixels, orientation, **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif, **options)
+
+
+# How a scene is stored, by the tag that says where its top and left lie (EXIF 2.3, section 4.6.4).
+STORED = {
+    1: lambda scene: scene,
+    2: lambda scene: scene[:, ::-1],
+    3: lambda scene: scene[::-1, ::-1],
+    4: lambda scene: scene[::-1],
+    5: lambda scene: scene.transpose(1, 0, 2),
+    6: lambda scene: scene.transpose(1, 0, 2)[::-1],
+    7: lambda scene: scene.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda scene: scene.transpose(1, 0, 2)[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_images_are_read_upright_and_not_trained_on_turned(make_camvid, orientation):
+    source = make_camvid([(IMAGE, LABEL)])
+    (sample,) = source.samples("train")
+    turned = np.ascontiguousarray(STORED[orientation](IMAGE))
+    stored(sample.image, turned, orientation)
+
+    np.testing.assert_array_equal(read_image(sample.image), IMAGE)
+    if orientation == 1:
+        np.testing.assert_array_equal(read_sample(sample, source)[0], IMAGE)
+    else:
+        _assert_names(source, sample, sample.image, "stored turned.*whether its label")
+
+
+def test_a_jpeg_is_read_upright(tmp_path):
+    """As phones write them: a scene that is bright above."""
+    scene = np.zeros((32, 16, 3), np.uint8)
+    scene[:16] = 255
+    stored(tmp_path / "a.jpg", np.ascontiguousarray(STORED[6](scene)), 6, quality=95)
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - scene).max() < 16
+
+
+def test_exif_that_is_damaged_turns_nothing(tmp_path):
+    Image.fromarray(IMAGE).save(tmp_path / "a.png", exif=b"Exif\x00\x00no TIFF at all")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), IMAGE)
+
+
+def test_a_palette_is_read_as_its_colours_and_transparency_is_dropped(tmp_path):
+    path = tmp_path / "image.png"
+    indices = LABEL % 3
+    colors = np.array([[10, 20, 30], [200, 100, 50], [0, 255, 0]], np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette(colors.tobytes())
+    image.save(path, transparency=1)
+    np.testing.assert_array_equal(read_image(path), colors[indices])
+    Image.fromarray(np.dstack([LABEL, LABEL]), "LA").save(path)
+    np.testing.assert_array_equal(read_image(path), np.stack([LABEL] * 3, axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("a.png", "I;16"), ("a.tiff", "I;16"), ("a.jpg", "CMYK")]
+)
+def test_other_pixels_are_refused_in_a_sentence(tmp_path, name, mode):
+    image = Image.new(mode, (8, 6)) if mode == "CMYK" else Image.fromarray(np.zeros((6, 8), "u2"))
+    image.save(tmp_path / name)
+    with pytest.raises(
+        DataError, match=f"{name} has pixels of Pillow's mode '{mode}', .*RGB with 8"
+    ):
+        read_image(tmp_path / name)
+
+
 def test_palette_label_gives_its_indices(make_camvid):
     source = make_camvid([(IMAGE, LABEL)])
     (sample,) = source.samples("train")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_fasterseg.data import sample_inspection
 from keras_fasterseg.data.camvid import CamVid
@@ -8,7 +8,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.sample_inspection import inspect_sample
 from keras_fasterseg.data.source import Sample
-from tests.faulty_camvid import LABEL, truncate, write_faulty, write_pair
+from tests.faulty_camvid import LABEL, truncate, write_faulty, write_good, write_pair
 
 # By the stem of the pair: what is wrong, and with which of its files.
 FAULTS = {
@@ -129,3 +129,15 @@ def test_a_label_of_another_mode(tmp_path):
     (fault,) = inspected(CamVid(tmp_path), "a").faults
     assert fault.kind == "unreadable label"
     assert "mode 'RGB', expected one of L, P" in fault.message
+
+
+def test_an_image_that_is_stored_turned_is_a_fault(tmp_path):
+    write_good(tmp_path)
+    turned = tmp_path / "train" / "a.jpg"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    (tmp_path / "train" / "a.png").unlink()
+    Image.new("RGB", (48, 32)).save(turned, exif=exif)
+    found = inspect_sample(Sample(turned, tmp_path / "trainannot" / "a.png"), CamVid(tmp_path))
+    assert [(fault.kind, fault.file) for fault in found.faults] == [("turned image", turned)]
+    assert "EXIF orientation" in found.faults[0].message

@@ -138,6 +138,10 @@ def test_a_line_for_users_of_the_export():
 def test_a_proof_is_read_from_a_manifest():
     proof = make(0.99995, 0.5, 0.4901)
     assert read_proof({"format": "onnx", "proof": proof.to_json()}) == proof
+    assert read_proof({"proof": {**proof.to_json(), "of_later_versions": 1}}) == proof
     assert read_proof({"format": "onnx"}) is None
-    assert read_proof({"proof": None}) is None
-    assert read_proof({"proof": {"images": 8}}) is None
+
+
+@pytest.mark.parametrize("value", [None, "yes", {}, {"images": 8}, {"equal_labels": "all"}])
+def test_an_export_without_a_proof_that_can_be_read(value):
+    assert read_proof({"proof": value}) is None

@@ -4,9 +4,17 @@ from PIL import Image
 
 from keras_fasterseg.pipelines.segment_files import segment_files
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
+from keras_fasterseg.visualization.segmentation_pictures import (
+    LABEL_MAP,
+    OVERLAY,
+    SIDE_BY_SIDE,
+    SegmentationPictures,
+)
 from tests.stand_in import random_images
 
 PALETTE = np.array([[10, 20, 30], [40, 50, 60]], np.uint8)
+PICTURES = SegmentationPictures(PALETTE)
+COLORS = SegmentationPictures(PALETTE, opacity=1.0)
 
 
 def bright(images):
@@ -27,8 +35,8 @@ def make_images(folder, *names):
 def test_a_folder(tmp_path):
     pixels = make_images(tmp_path / "in", "a.png", "b.png")
     (tmp_path / "in" / "notes.txt").touch()
-    result = segment_files(bright, tmp_path / "in", tmp_path / "out", PALETTE, opacity=1.0)
-    assert result.label_maps == (tmp_path / "out" / "a.png", tmp_path / "out" / "b.png")
+    result = segment_files([bright], tmp_path / "in", tmp_path / "out", COLORS)
+    assert result.done == (tmp_path / "in" / "a.png", tmp_path / "in" / "b.png")
     assert not result.failures
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *("a.png", "a_overlay.png", "b.png", "b_overlay.png")
@@ -43,9 +51,40 @@ def test_a_folder(tmp_path):
 
 def test_a_file_without_overlay(tmp_path):
     make_images(tmp_path, "a.jpg")
-    result = segment_files(bright, tmp_path / "a.jpg", tmp_path / "out", PALETTE, opacity=0)
-    assert result.label_maps == (tmp_path / "out" / "a.png",)
+    pictures = SegmentationPictures(PALETTE, (LABEL_MAP,))
+    result = segment_files([bright], tmp_path / "a.jpg", tmp_path / "out", pictures)
+    assert result.done == (tmp_path / "a.jpg",)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_a_pattern_finds_files_in_several_folders(tmp_path):
+    make_images(tmp_path / "x", "a.png", "b.jpg")
+    make_images(tmp_path / "y", "c.png")
+    (tmp_path / "d.png").mkdir()
+    pictures = SegmentationPictures(PALETTE, (OVERLAY,))
+    result = segment_files([bright], tmp_path / "**" / "*.png", tmp_path / "out", pictures)
+    assert result.done == (tmp_path / "x" / "a.png", tmp_path / "y" / "c.png")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a_overlay.png", "c_overlay.png"]
+    # A file that is called like a pattern is a file.
+    make_images(tmp_path, "e[1].png")
+    result = segment_files([bright], tmp_path / "e[1].png", tmp_path / "out", pictures)
+    assert result.done == (tmp_path / "e[1].png",)
+
+
+def test_two_networks_are_compared(tmp_path):
+    pixels = make_images(tmp_path, "a.png")["a.png"]
+    pictures = SegmentationPictures(
+        PALETTE, (LABEL_MAP, SIDE_BY_SIDE), opacity=1.0, titles=("one", "other")
+    )
+    networks = [bright, lambda images: 1 - bright(images)]
+    segment_files(networks, tmp_path / "a.png", tmp_path / "out", pictures)
+    class_ids = bright(pixels[np.newaxis])[0]
+    written = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    np.testing.assert_array_equal(written, class_ids)
+    beside = np.asarray(Image.open(tmp_path / "out" / "a_side_by_side.png"))[-32:]
+    np.testing.assert_array_equal(beside[:, :40], PALETTE[class_ids])
+    np.testing.assert_array_equal(beside[:, -40:], PALETTE[1 - class_ids])
 
 
 def test_a_faulty_image_does_not_stop_the_others(tmp_path):
@@ -57,8 +96,8 @@ def test_a_faulty_image_does_not_stop_the_others(tmp_path):
             raise ServingError("the server refuses it")
         return bright(images)
 
-    result = segment_files(refuses_second, tmp_path / "in", tmp_path / "out", PALETTE)
-    assert [path.name for path in result.label_maps] == ["c.png", "d.png"]
+    result = segment_files([refuses_second], tmp_path / "in", tmp_path / "out", PICTURES)
+    assert [path.name for path in result.done] == ["c.png", "d.png"]
     first, second = result.failures
     assert first == f"{tmp_path}/in/a.png is not an image that can be read; replace the file."
     assert second == f"{tmp_path}/in/b.png: the server refuses it"
@@ -75,9 +114,9 @@ def test_a_server_that_has_gone_ends_it(tmp_path):
             raise TransientServingError("gone")
         return bright(images)
 
-    result = segment_files(goes, tmp_path / "in", tmp_path / "out", PALETTE)
+    result = segment_files([goes], tmp_path / "in", tmp_path / "out", PICTURES)
     assert len(asked) == 2
-    assert [path.name for path in result.label_maps] == ["a.png"]
+    assert [path.name for path in result.done] == ["a.png"]
     assert result.failures == (f"{tmp_path}/in/b.png: gone",)
     assert result.left_out == 1
 
@@ -89,18 +128,20 @@ def refuse(_):
 def test_files_that_would_be_lost(tmp_path):
     make_images(tmp_path / "in", "a.png", "a.jpg")
     with pytest.raises(ValueError, match=r"Two images would be written to .*out/a\.png"):
-        segment_files(refuse, tmp_path / "in", tmp_path / "out", PALETTE)
+        segment_files([refuse], tmp_path / "in", tmp_path / "out", PICTURES)
     make_images(tmp_path / "two", "a.png", "a_overlay.png")
     with pytest.raises(ValueError, match=r"Two images would be written to .*out/a_overlay\.png"):
-        segment_files(refuse, tmp_path / "two", tmp_path / "out", PALETTE)
+        segment_files([refuse], tmp_path / "two", tmp_path / "out", PICTURES)
     make_images(tmp_path / "one", "a.png")
     with pytest.raises(ValueError, match=r"one/a\.png would be overwritten by what is made of it"):
-        segment_files(refuse, tmp_path / "one", tmp_path / "one", PALETTE)
+        segment_files([refuse], tmp_path / "one", tmp_path / "one", PICTURES)
 
 
 def test_nothing_to_segment(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty has no images"):
-        segment_files(refuse, tmp_path / "empty", tmp_path / "out", PALETTE)
-    result = segment_files(refuse, tmp_path / "missing.png", tmp_path / "out", PALETTE)
+        segment_files([refuse], tmp_path / "empty", tmp_path / "out", PICTURES)
+    with pytest.raises(ValueError, match=r"No file matches .*/\*\.jpg\."):
+        segment_files([refuse], tmp_path / "*.jpg", tmp_path / "out", PICTURES)
+    result = segment_files([refuse], tmp_path / "missing.png", tmp_path / "out", PICTURES)
     assert result.failures == (f"There is no file {tmp_path}/missing.png.",)

@@ -4,7 +4,13 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import benchmark_options, export_settings, pass_settings, settings
+from keras_fasterseg.pipelines import (
+    benchmark_options,
+    export_settings,
+    pass_settings,
+    predict_settings,
+    settings,
+)
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -35,6 +41,10 @@ TOOLS = {
     "benchmark": (
         ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
         [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
+    ),
+    "predict": (
+        ["artefact", "images", "output", "dataset", "data_dir", "class_names", "class_colors"],
+        [(predict_settings.PredictSettings, "")],
     ),
     "describe": (
         [

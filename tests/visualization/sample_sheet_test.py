@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.data.source import NOT_ALLOWED
-from keras_fasterseg.visualization.label_map import default_palette
 from keras_fasterseg.visualization.sample_sheet import (
     FAULT_COLOR,
     UNKNOWN_COLOR,

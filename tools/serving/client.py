@@ -12,8 +12,15 @@ from keras_fasterseg.data import registry
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.pipelines import settings
 from keras_fasterseg.pipelines.segment_files import segment_files
+from keras_fasterseg.visualization.segmentation_pictures import (
+    LABEL_MAP,
+    OVERLAY,
+    SegmentationPictures,
+)
 
-IMAGES = flags.DEFINE_string("images", None, "An image file or a folder of them.", required=True)
+IMAGES = flags.DEFINE_string(
+    "images", None, "An image file, a folder of them or a pattern such as 'a/*.jpg'.", required=True
+)
 OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for the label maps, NAME.png and NAME_overlay.png.", required=True
 )
@@ -41,16 +48,13 @@ def main() -> None:
     palette = default_palette()
     if DATASET.value is not None:
         _, palette = registry.load_classes(DATASET.value, DATA_DIR.value)
+    kinds = (LABEL_MAP, OVERLAY) if OPACITY.value else (LABEL_MAP,)
+    pictures = SegmentationPictures(palette, kinds, opacity=OPACITY.value)
     with serving_flags.read_client() as client:
         result = segment_files(
-            client,
-            pathlib.Path(IMAGES.value),
-            pathlib.Path(OUTPUT.value),
-            palette,
-            opacity=OPACITY.value,
-            progress=True,
+            [client], IMAGES.value, pathlib.Path(OUTPUT.value), pictures, progress=True
         )
-    print(f"Wrote {len(result.label_maps)} label maps to {OUTPUT.value}")
+    print(f"Wrote {len(result.done)} label maps to {OUTPUT.value}")
     for failure in result.failures:
         print(f"client.py: {failure}", file=sys.stderr)
     if result.left_out:

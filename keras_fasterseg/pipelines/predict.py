@@ -1,0 +1,194 @@
+"""Job: pictures of what a network sees in images, in a video or before a camera."""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Sequence
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.inference.predictor import Predictor
+from keras_fasterseg.inference.video_reader import VIDEO_SUFFIXES, VideoReader, camera_number
+from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.class_styles import class_styles
+from keras_fasterseg.pipelines.predict_settings import PredictSettings
+from keras_fasterseg.pipelines.prediction import Prediction, counted
+from keras_fasterseg.pipelines.segment_files import Segment, segment_files
+from keras_fasterseg.pipelines.segment_video import SegmentedVideo, segment_video
+from keras_fasterseg.pipelines.settings import check_settings, require
+from keras_fasterseg.visualization.segmentation_pictures import (
+    LABEL_MAP,
+    OVERLAY,
+    SIDE_BY_SIDE,
+    SegmentationPictures,
+)
+
+
+def predict(
+    artefact: str,
+    images: str,
+    output: str,
+    settings: PredictSettings | None = None,
+    *,
+    dataset: str | None = None,
+    data_dir: PathLike | None = None,
+    class_names: Sequence[str] = (),
+    class_colors: Sequence[str] = (),
+    progress: bool = True,
+) -> Prediction:
+    """Writes what `artefact` sees in `images` to `output`.
+
+    Of images: `NAME.png`, a palette image of class ids, `NAME_overlay.png` and
+    `NAME_side_by_side.png`. Of a video or a camera: an mp4 of overlays.
+
+    Args:
+        artefact: What `open_artefact` takes.
+        images: An image, a folder, a pattern, a video file or `camera:N`.
+        output: The folder for the pictures; of a video also the mp4 itself.
+        settings: What runs the network, and which pictures are made.
+        dataset: See `class_styles`, as for the next three.
+        data_dir: Folder of the data set.
+        class_names: Names of the classes.
+        class_colors: Colours of the classes.
+        progress: Whether there is a progress bar.
+
+    Raises:
+        FileNotFoundError: There is no such artefact.
+        DataError: There is nothing to predict.
+        RuntimeNotInstalledError: The runtime, or PyAV for a video, is not installed.
+        ValueError: An option or the artefact is not as it must be.
+        OSError: The output cannot be written.
+    """
+    settings = settings or PredictSettings()
+    is_video = camera_number(images) is not None or _suffix(images) in VIDEO_SUFFIXES
+    _check(settings, images, output, is_video)
+    require(
+        settings.side_by_side != artefact,
+        f"There is nothing to compare {artefact} with; give --side_by_side another artefact.",
+    )
+    with contextlib.ExitStack() as stack:
+        # Before the networks, which take seconds to load.
+        reader = stack.enter_context(VideoReader(images)) if is_video else None
+        names = [artefact] if settings.side_by_side is None else [artefact, settings.side_by_side]
+        networks = {name: _open(name, settings) for name in names}
+        first = _first_of_like(networks)
+        styles = class_styles(
+            first.runner.metadata, dataset, class_names, class_colors, data_dir=data_dir
+        )
+        pictures = SegmentationPictures(
+            styles.palette,
+            (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE),
+            styles.names,
+            settings.opacity,
+            settings.legend,
+            titles=(names[0], names[-1]),
+        )
+        segments = tuple(networks.values())
+        started = time.perf_counter()
+        if reader is None:
+            target = pathlib.Path(output)
+            files = segment_files(segments, images, target, pictures, progress=progress)
+            count, failures = len(files.done), files.failures
+            what = f"Wrote the pictures of {counted(count, 'image')} to {output}"
+        else:
+            target = _video_target(images, output)
+            video = _of_video(segments, reader, target, pictures, settings, progress)
+            count, failures = video.frames, video.failures
+            what = f"Wrote {counted(count, 'frame')} to {video.path}"
+        seconds = time.perf_counter() - started
+    unit = "frame" if is_video else "image"
+    return Prediction(what, failures, count, unit, seconds, networks)
+
+
+def _of_video(
+    segments: Sequence[Segment],
+    reader: VideoReader,
+    target: pathlib.Path,
+    pictures: SegmentationPictures,
+    settings: PredictSettings,
+    progress: bool,
+) -> SegmentedVideo:
+    require(
+        not pictures.legend or pictures.class_names is not None,
+        "The legend of a video has all classes, and how many there are is not known; name them "
+        "with --dataset or --class_names.",
+    )
+    label_maps = target.with_name(f"{target.stem}_label_maps") if settings.label_maps else None
+    return segment_video(
+        segments,
+        reader,
+        target,
+        pictures,
+        label_maps=label_maps,
+        max_frames=settings.max_frames,
+        progress=progress,
+    )
+
+
+def _check(settings: PredictSettings, images: str, output: str, is_video: bool) -> None:
+    check_settings(settings)
+    require(
+        settings.opacity <= 1,
+        f"--opacity must be at most 1. Received: --opacity={settings.opacity}",
+    )
+    if not is_video:
+        require(
+            _suffix(output) not in VIDEO_SUFFIXES,
+            f"Pictures of images are written to a folder. Received: --output={output}",
+        )
+        require(
+            settings.side_by_side is None or not settings.overlay_only,
+            "--side_by_side compares overlays side by side, and --overlay_only leaves that out.",
+        )
+        require(
+            settings.max_frames is None and not settings.label_maps,
+            "--max_frames and --label_maps are for videos and cameras. "
+            f"Received: --images={images}",
+        )
+        return
+    target = _video_target(images, output)
+    require(
+        _suffix(output) in ("", ".mp4") or pathlib.Path(output).is_dir(),
+        f"The video is written as an .mp4 file, or to a folder. Received: --output={output}",
+    )
+    require(
+        target.resolve() != pathlib.Path(images).resolve(),
+        f"{images} would be overwritten by what is made of it; choose another --output.",
+    )
+
+
+def _video_target(images: str, output: str) -> pathlib.Path:
+    path = pathlib.Path(output)
+    if _suffix(output) == ".mp4" and not path.is_dir():
+        return path
+    number = camera_number(images)
+    return path / f"{pathlib.Path(images).stem if number is None else f'camera_{number}'}.mp4"
+
+
+def _suffix(path: str) -> str:
+    return pathlib.Path(path).suffix.lower()
+
+
+def _open(artefact: str, settings: PredictSettings) -> Predictor:
+    runner = open_artefact(
+        artefact,
+        settings.runtime,
+        threads=settings.threads,
+        input_size=settings.input_size,
+        outputs="class_ids",
+    )
+    predictor = Predictor(runner)
+    predictor.load()
+    return predictor
+
+
+def _first_of_like(networks: dict[str, Predictor]) -> Predictor:
+    """The first network, if all tell as many classes apart."""
+    counts = {name: each.runner.metadata.get("num_classes") for name, each in networks.items()}
+    known = {name: count for name, count in counts.items() if count is not None}
+    require(
+        len(set(known.values())) < 2,
+        "Networks that are compared must have the same classes: "
+        + ", ".join(f"{name} has {count}" for name, count in known.items())
+        + ".",
+    )
+    return next(iter(networks.values()))

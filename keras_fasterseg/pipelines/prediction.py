@@ -1,0 +1,66 @@
+"""What a prediction has made, and how fast it was."""
+
+import dataclasses
+
+from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.export.proof import read_proof
+from keras_fasterseg.inference.predictor import Predictor
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What was made, and how fast.
+
+    Attributes:
+        what: What was written, and where.
+        failures: A sentence for everything that was not.
+        count: How many images or frames were done.
+        unit: `image` or `frame`.
+        seconds: How long all of it took, loading the networks excepted.
+        networks: The networks by what they are called.
+    """
+
+    what: str
+    failures: tuple[str, ...]
+    count: int
+    unit: str
+    seconds: float
+    networks: dict[str, Predictor]
+
+    def text(self) -> str:
+        """For people to read."""
+        lines = []
+        for name, predictor in self.networks.items():
+            proof = read_proof(predictor.runner.metadata)
+            if proof is not None:
+                lines.append(f"{name}: {proof.line()}" if len(self.networks) > 1 else proof.line())
+        lines.append(self.what)
+        if self.count:
+            done, fps = counted(self.count, self.unit), self.count / self.seconds
+            lines.append(
+                f"End to end: {fps:.1f} FPS ({done} in {self.seconds:.1f} s, from reading to "
+                "writing, first calls included and loading not)"
+            )
+        for name, predictor in self.networks.items():
+            label = f"Network alone, {name}" if len(self.networks) > 1 else "Network alone"
+            lines.append(f"{label}: {_speed(predictor)}")
+        return "\n".join(lines)
+
+
+def counted(count: int, unit: str) -> str:
+    """As in `1 image` and `2 images`."""
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _speed(predictor: Predictor) -> str:
+    if not predictor.seconds:
+        return "not measured, as no size came twice and the first call of each is not counted"
+    times = TimeStatistics.from_seconds(predictor.seconds)
+    facts = predictor.runner.describe()
+    sizes = [f"{height}x{width}" for height, width in predictor.sizes]
+    return (
+        f"{1000 / times.p50_ms:.1f} FPS (p50 {times.p50_ms:.1f} ms of {times.repetitions} calls, "
+        f"the first of each size left out; uint8 images of "
+        f"{sizes[0] if len(sizes) == 1 else f'{len(sizes)} sizes'} in host memory to class ids in "
+        f"host memory, {facts['runtime']} on {facts['device']}, {facts['threads']} threads)"
+    )

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from keras_fasterseg.inference.predictor import Predictor
+from tests.stand_in import random_images
+
+
+class BrightRunner:
+    """Class 1 where red is above 127, in whichever size and output it has been exported for."""
+
+    def __init__(self, input_size=None, batch_size=None, outputs=("class_ids", "logits")):
+        self.input_size, self.batch_size, self.outputs = input_size, batch_size, outputs
+        self.received = []
+
+    def load(self):
+        pass
+
+    def __call__(self, images):
+        assert "class_ids" in self.outputs
+        self.received.append(images)
+        return (images[..., 0] > 127).astype(np.uint8)
+
+    def logits(self, images):
+        self.received.append(images)
+        return np.stack([np.full(images.shape[:3], 127.5), images[..., 0]], axis=-1)
+
+
+def expected(images):
+    return (images[..., 0] > 127).astype(np.uint8)
+
+
+def test_images_of_every_size_come_back_in_their_own():
+    predictor = Predictor(BrightRunner())
+    for size in ((33, 47), (64, 32), (33, 47)):
+        images = random_images(1, *size)
+        class_ids = predictor(images)
+        assert class_ids.dtype == np.uint8
+        np.testing.assert_array_equal(class_ids, expected(images))
+
+
+def test_a_network_of_one_size_gets_the_image_resized_and_its_ids_back():
+    """Of constant blocks a smaller picture loses nothing, and the nearest gives each its id."""
+    blocks = np.random.default_rng(0).integers(0, 2, (8, 12), np.uint8)
+    images = np.stack([255 * np.kron(blocks, np.ones((8, 8), np.uint8))] * 3, axis=-1)[np.newaxis]
+    runner = BrightRunner(input_size=(32, 48))
+    predictor = Predictor(runner)
+    class_ids = predictor(images)
+    (received,) = runner.received
+    assert received.shape == (1, 32, 48, 3)
+    assert received.dtype == np.uint8
+    assert predictor.sizes == ((32, 48),)
+    assert class_ids.shape == (1, 64, 96)
+    np.testing.assert_array_equal(class_ids[0], np.kron(blocks, np.ones((8, 8), np.uint8)))
+
+
+def test_what_is_resized_is_bilinear_and_unchanged_where_the_size_fits():
+    runner = BrightRunner(input_size=(32, 64))
+    Predictor(runner)(np.full((1, 7, 9, 3), 77, np.uint8))
+    np.testing.assert_array_equal(runner.received[0], np.full((1, 32, 64, 3), 77))
+    # A step from 0 to 255 in the middle of two columns has values between, but no id between.
+    step = np.zeros((1, 32, 2, 3), np.uint8)
+    step[:, :, 1] = 255
+    class_ids = Predictor(runner)(step)
+    assert len(np.unique(runner.received[1])) > 2
+    np.testing.assert_array_equal(class_ids[0], np.tile(np.array([0, 1], np.uint8), (32, 1)))
+    images = random_images(1, 32, 64)
+    Predictor(runner)(images)
+    np.testing.assert_array_equal(runner.received[2], images)
+
+
+def test_a_network_of_batches_and_one_of_logits():
+    runner = BrightRunner(batch_size=3)
+    images = random_images(1, 32, 40)
+    class_ids = Predictor(runner)(images)
+    np.testing.assert_array_equal(runner.received[0], np.repeat(images, 3, axis=0))
+    np.testing.assert_array_equal(class_ids, expected(images))
+    class_ids = Predictor(BrightRunner(outputs=("logits",)))(images)
+    assert class_ids.dtype == np.uint8
+    np.testing.assert_array_equal(class_ids, expected(images))
+
+
+def test_the_first_call_of_each_size_is_not_timed():
+    predictor = Predictor(BrightRunner())
+    counts = []
+    for width in (40, 40, 48, 48, 40):
+        predictor(random_images(1, 32, width))
+        counts.append(len(predictor.seconds))
+    assert counts == [0, 1, 1, 2, 3]
+    assert all(seconds > 0 for seconds in predictor.seconds)
+    assert predictor.sizes == ((32, 40), (32, 48))
+
+
+@pytest.mark.parametrize(
+    ("runner", "sentences"),
+    [
+        (BrightRunner(), []),
+        (BrightRunner((96, 128), 1), ["images of 96x128: others are resized"]),
+        (BrightRunner((96, 128), 2), ["images of 96x128: others are resized", "batches of 2"]),
+    ],
+)
+def test_what_happens_to_other_sizes_is_said_once(runner, sentences, caplog):
+    caplog.set_level("INFO", logger="absl")
+    predictor = Predictor(runner)
+    predictor.load()
+    for _ in range(2):
+        predictor(random_images(1, 32, 40))
+    assert len(caplog.messages) == len(sentences)
+    for message, part in zip(caplog.messages, sentences, strict=True):
+        assert part in message
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 32), (32, 32)])
+def test_one_image_at_a_time(shape):
+    with pytest.raises(ValueError, match="one image at a time"):
+        Predictor(BrightRunner())(random_images(*shape))

@@ -1,0 +1,221 @@
+"""From an artefact and images to pictures and what is said of them."""
+
+import types
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_fasterseg.data.camvid import CamVid
+from keras_fasterseg.data.palette import default_palette
+from keras_fasterseg.export.manifest import extend_manifest
+from keras_fasterseg.export.saved_model import export_saved_model
+from keras_fasterseg.inference.predictor import Predictor
+from keras_fasterseg.pipelines import predict as predict_module
+from keras_fasterseg.pipelines.predict import predict
+from keras_fasterseg.pipelines.predict_settings import PredictSettings
+from keras_fasterseg.pipelines.prediction import Prediction
+from tests.runtimes import exports
+from tests.stand_in import (
+    MEAN,
+    NUM_CLASSES,
+    STD,
+    assert_same_classes,
+    expected_logits,
+    random_images,
+)
+from tests.videos import decoded, numbered_frames, write_lossless
+
+PROOF = {"images": 4, "of": "camvid val", "by": "saved_model", "equal_labels": 1.0}
+PROOF |= {"logits_difference": 0.0, "logits_size": 1.0}
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("predict") / "1"
+    names = tuple("abcde")
+    options = {"num_classes": NUM_CLASSES, "mean": MEAN, "std": STD, "class_names": names}
+    export_saved_model(exports.network(), path, **options)
+    extend_manifest(path, {"proof": PROOF})
+    return path
+
+
+def save(path, pixels):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_images_of_all_sizes_through_a_saved_model(saved_model, tmp_path):
+    images = {
+        f"{index}.png": random_images(*size)
+        for index, size in enumerate(((96, 128), (47, 61), (96, 128)))
+    }
+    for name, pixels in images.items():
+        save(tmp_path / "in" / name, pixels)
+    prediction = predict(str(saved_model), str(tmp_path / "in"), str(tmp_path / "out"))
+    assert (prediction.count, prediction.failures) == (3, ())
+    for name, pixels in images.items():
+        class_ids = np.asarray(Image.open(tmp_path / "out" / name))
+        assert_same_classes(class_ids, expected_logits(exports.network(), pixels[np.newaxis])[0])
+        overlay = np.asarray(Image.open(tmp_path / "out" / name.replace(".", "_overlay.")))
+        mixed = (pixels + default_palette()[class_ids].astype(float)) / 2
+        assert np.abs(overlay - mixed).max() <= 1
+        beside = np.asarray(Image.open(tmp_path / "out" / name.replace(".", "_side_by_side.")))
+        np.testing.assert_array_equal(beside[:, : pixels.shape[1]], pixels)
+        np.testing.assert_array_equal(beside[:, -pixels.shape[1] :], overlay)
+    assert len(list((tmp_path / "out").iterdir())) == 9
+    proven, what, end_to_end, network = prediction.text().splitlines()
+    assert proven == "Proven at export: 100.000 % equal labels on 4 images of camvid val."
+    assert what == f"Wrote the pictures of 3 images to {tmp_path}/out"
+    assert end_to_end.startswith("End to end: ")
+    assert "(3 images in " in end_to_end
+    # Two sizes came once, and one of them again.
+    assert network.startswith("Network alone: ")
+    assert "ms of 1 calls, the first of each size left out; uint8 images of 2 sizes" in network
+
+
+def test_a_network_of_one_size_takes_all(tmp_path):
+    pytest.importorskip("onnxruntime")
+    path = exports.export("onnx", "class_ids")
+    flat = np.full((50, 70, 3), 90, np.uint8)
+    save(tmp_path / "a.png", flat)
+    settings = PredictSettings(overlay_only=True, opacity=1.0, threads=1)
+    predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
+    (overlay,) = (tmp_path / "out").iterdir()
+    assert overlay.name == "a_overlay.png"
+    # What is flat stays flat when it is resized.
+    logits = expected_logits(exports.network(), np.full((1, *exports.SIZE, 3), 90, np.uint8))
+    rows = (np.arange(50) + 0.5) * exports.SIZE[0] / 50
+    columns = (np.arange(70) + 0.5) * exports.SIZE[1] / 70
+    nearest = logits[0][rows.astype(int)][:, columns.astype(int)]
+    shown = np.asarray(Image.open(overlay))
+    class_ids = (shown[..., np.newaxis, :] == default_palette()[:NUM_CLASSES]).all(-1).argmax(-1)
+    assert_same_classes(class_ids, nearest)
+
+
+def test_two_artefacts_and_a_legend(saved_model, tmp_path):
+    other = exports.export("saved_model")
+    save(tmp_path / "a.png", random_images(64, 160))
+    settings = PredictSettings(side_by_side=str(other), legend=True, opacity=1.0)
+    target = tmp_path / "out"
+    prediction = predict(str(saved_model), str(tmp_path / "a.png"), str(target), settings)
+    overlay = Image.open(target / "a_overlay.png")
+    beside = Image.open(target / "a_side_by_side.png")
+    assert overlay.height > 64
+    assert beside.width == 2 * 160 + 4
+    assert beside.height > overlay.height
+    assert list(prediction.networks) == [str(saved_model), str(other)]
+    lines = prediction.text().splitlines()
+    assert lines[0].startswith(f"{saved_model}: Proven at export")
+    assert lines[-1] == (
+        f"Network alone, {other}: not measured, as no size came twice and the first call of each "
+        "is not counted"
+    )
+
+
+def test_a_video(saved_model, tmp_path):
+    pytest.importorskip("av")
+    write_lossless(tmp_path / "a.mov", numbered_frames(10))
+    settings = PredictSettings(label_maps=True, legend=True, max_frames=6)
+    prediction = predict(str(saved_model), f"{tmp_path}/a.mov", str(tmp_path), settings)
+    assert prediction.text().splitlines()[1] == f"Wrote 6 frames to {tmp_path}/a.mp4"
+    assert "ms of 5 calls" in prediction.text()
+    assert "uint8 images of 48x64" in prediction.text()
+    assert len(decoded(tmp_path / "a.mp4")[0]) == 6
+    first = np.asarray(Image.open(tmp_path / "a_label_maps" / "000000.png"))
+    logits = expected_logits(exports.network(), numbered_frames(1)[0][np.newaxis])
+    assert_same_classes(first, logits[0])
+
+
+def test_what_is_said_of_a_trained_network(tmp_path):
+    """One that has been called twice in Keras's words; the times are not looked at."""
+
+    class Runner:
+        metadata, input_size, batch_size, outputs = {}, None, None, ("class_ids",)
+
+        def __call__(self, images):
+            return images[..., 0]
+
+        def describe(self):
+            return {"runtime": "keras", "device": "CPU", "threads": 2}
+
+    predictor = Predictor(Runner())
+    for _ in range(3):
+        predictor(random_images(1, 32, 40))
+    text = Prediction("Wrote it", (), 4, "frame", 2.0, {"a": predictor}).text()
+    what, end_to_end, network = text.splitlines()
+    assert what == "Wrote it"
+    assert end_to_end == (
+        "End to end: 2.0 FPS (4 frames in 2.0 s, from reading to writing, first calls included and "
+        "loading not)"
+    )
+    assert network.endswith(
+        "ms of 2 calls, the first of each size left out; uint8 images of 32x40 in host memory to "
+        "class ids in host memory, keras on CPU, 2 threads)"
+    )
+    assert "1 image in" in Prediction("", (), 1, "image", 2.0, {}).text()
+    assert Prediction("Wrote it", (), 0, "image", 2.0, {}).text() == "Wrote it"
+
+
+@pytest.mark.parametrize(
+    ("images", "output", "settings", "message"),
+    [
+        ("in", "out", {"opacity": 1.5}, "at most 1. Received: --opacity=1.5"),
+        ("in", "out", {"opacity": 0.0}, "opacity must be above 0"),
+        ("in", "out.mp4", {}, "written to a folder. Received: --output=.*out.mp4"),
+        ("in", "out", {"max_frames": 3}, "for videos and cameras. Received: --images=.*in"),
+        ("in", "out", {"label_maps": True}, "for videos and cameras"),
+        ("in", "out", {"side_by_side": "x", "overlay_only": True}, "leaves that out"),
+        ("in", "out", {"side_by_side": "gone"}, "nothing to compare gone with"),
+        ("a.mp4", "out.avi", {}, "written as an .mp4 file, or to a folder"),
+        ("a.mp4", "a.mp4", {}, "a.mp4 would be overwritten by what is made of it"),
+        ("a.mp4", ".", {}, "a.mp4 would be overwritten by what is made of it"),
+        ("a.MP4", "out", {"max_frames": 0}, "max_frames must be at least 1"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path, images, output, settings, message):
+    with pytest.raises(ValueError, match=message):
+        predict("gone", f"{tmp_path}/{images}", f"{tmp_path}/{output}", PredictSettings(**settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
+    pytest.importorskip("av")
+    write_lossless(tmp_path / "a.mov", numbered_frames(2))
+
+    class Runner:
+        metadata = types.MappingProxyType({})
+
+    monkeypatch.setattr(predict_module, "_open", lambda *_: Predictor(Runner()))
+    with pytest.raises(ValueError, match="how many there are is not known"):
+        predict("x", f"{tmp_path}/a.mov", f"{tmp_path}/b.mp4", PredictSettings(legend=True))
+
+
+def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
+    class Runner:
+        def __init__(self, count):
+            self.metadata = {"num_classes": count}
+
+    runners = {"x": Runner(11), "y": Runner(19)}
+    monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    with pytest.raises(ValueError, match=r"the same classes: x has 11, y has 19\."):
+        predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+
+
+def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
+    save(tmp_path / "a.png", random_images(32, 40))
+    settings = PredictSettings(opacity=1.0)
+    with pytest.raises(ValueError, match="tells 5 classes apart, and there are 11 names"):
+        predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", dataset="camvid")
+    colors = [f"{red:02x}{green:02x}{blue:02x}" for red, green, blue in CamVid.palette[:5]]
+    predict(
+        str(saved_model),
+        f"{tmp_path}/a.png",
+        f"{tmp_path}/out",
+        settings,
+        class_colors=colors,
+    )
+    class_ids = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    overlay = np.asarray(Image.open(tmp_path / "out" / "a_overlay.png"))
+    np.testing.assert_array_equal(overlay, CamVid.palette[class_ids])

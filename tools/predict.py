@@ -1,0 +1,64 @@
+"""Shows what a network sees in images, a video or before a camera: label maps, overlays, FPS."""
+
+from tools import command  # isort: skip
+
+import sys
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.data import registry
+from keras_fasterseg.pipelines import predict, predict_settings
+
+ARTEFACT = flags.DEFINE_string(
+    "artefact",
+    None,
+    "An export's folder or file (SavedModel, .onnx, .xml, .tflite) or a network.keras.",
+    required=True,
+)
+IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "An image, a folder of them, a pattern such as 'a/*.jpg', a video file, or camera:0.",
+    required=True,
+)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "Folder for the pictures; of a video also the FILE.mp4.", required=True
+)
+DATASET = flags.DEFINE_enum(
+    "dataset",
+    None,
+    sorted(registry.SOURCES),
+    "Whose names and colours the classes have; unset: what the artefact says.",
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of the data set, for folder and csv: a file there has the classes."
+)
+CLASS_NAMES = flags.DEFINE_list("class_names", [], "A name for every class, comma separated.")
+CLASS_COLORS = flags.DEFINE_list(
+    "class_colors", [], "A colour for every class: RRGGBB in hexadecimal, comma separated."
+)
+settings_flags.define_settings(predict_settings.PredictSettings)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    prediction = predict.predict(
+        ARTEFACT.value,
+        IMAGES.value,
+        OUTPUT.value,
+        settings_flags.read_settings(predict_settings.PredictSettings),
+        dataset=DATASET.value,
+        data_dir=DATA_DIR.value,
+        class_names=CLASS_NAMES.value,
+        class_colors=CLASS_COLORS.value,
+    )
+    print(prediction.text())
+    for failure in prediction.failures:
+        print(f"predict.py: {failure}", file=sys.stderr)
+    if prediction.failures:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command.run(main)
