@@ -10,6 +10,7 @@ import numpy as np
 from keras_fasterseg.data.shared_images import FilesBySplit, shared_images
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.split_inspection import SplitInspection, inspect_split
+from keras_fasterseg.pipelines.class_weights import HISTOGRAM
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.pipelines.suggested_settings import SuggestedSettings, suggest_settings
 
@@ -123,7 +124,8 @@ class DatasetInspection:
         if ratio > _IMBALANCE:
             yield (
                 f"In {split.name}, {split.class_names[int(np.argmax(pixels))]} has {ratio:,.0f} "
-                f"times the pixels of {split.class_names[rarest]}; class weights make up for it."
+                f"times the pixels of {split.class_names[rarest]}; if such classes matter, set "
+                f"--student_class_weights={HISTOGRAM}."
             )
 
 

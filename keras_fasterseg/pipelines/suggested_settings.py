@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
-from keras_fasterseg.pipelines.class_weights import HISTOGRAM, histogram_weights
+from keras_fasterseg.pipelines.class_weights import histogram_weights
 from keras_fasterseg.pipelines.settings import SearchSettings, Size, TrainSettings
 
 # The least side of a crop, as `check_crop` says.
@@ -34,15 +34,17 @@ class SuggestedSettings:
     class_weights: tuple[float, ...] | None
 
     def flags(self) -> tuple[str, ...]:
-        """The settings as flags of `tools.run_all`, for the teacher and pretraining as well."""
+        """The sizes as flags of `tools.run_all`, for the teacher and pretraining as well.
+
+        Without class weights: whether a rare class is worth some accuracy on the others is not for
+        the data to say.
+        """
         found = [f"--latency_size={_text(self.latency_size)}"]
         for stage in ("pretrain", "search"):
             found.append(f"--{stage}_downsample={self.search_downsample}")
             found.append(f"--{stage}_crop_size={_text(self.search_crop_size)}")
         for role in ("teacher", "student"):
             found.append(f"--{role}_crop_size={_text(self.student_crop_size)}")
-            if self.class_weights is not None:
-                found.append(f"--{role}_class_weights={HISTOGRAM}")
         return tuple(found)
 
     def to_json(self) -> dict[str, Any]:

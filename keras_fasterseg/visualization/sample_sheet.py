@@ -12,6 +12,7 @@ from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import overlay_image
 from keras_fasterseg.visualization.text import (
+    INK,
     draw_lines,
     line_height,
     load_font,
@@ -19,8 +20,8 @@ from keras_fasterseg.visualization.text import (
     wrapped,
 )
 
-# Of what a label must not hold, and of the frame around what is faulty.
-UNKNOWN_COLOR = (255, 0, 255)
+# Of what a label must not hold, unlike the colours of the known data sets, and of faulty frames.
+UNKNOWN_COLOR = (0, 255, 255)
 FAULT_COLOR = (214, 0, 0)
 
 _COLUMNS = 3
@@ -66,7 +67,7 @@ def save_sample_sheet(
     class_names: Sequence[str],
     palette: np.ndarray,
 ) -> None:
-    """Writes a PNG of every image beside the image under its label, and a legend of the classes.
+    """Writes a PNG: a legend of the classes, and every image beside the image under its label.
 
     What is ignored shows the image as it is. Faulty samples are framed in red.
 
@@ -83,14 +84,14 @@ def save_sample_sheet(
     """
     check_sheet_path(path)
     width = _COLUMNS * _tile_width() + (_COLUMNS - 1) * _GAP
-    blocks = [_text(title, width, text_size=24)]
+    colors = [tuple(color) for color in palette.tolist()]
+    others = [("ignored", None), ("unknown", UNKNOWN_COLOR)]
+    entries = [*zip(class_names, colors, strict=True), *others]
+    blocks = [_text(title, width, text_size=28), class_legend(entries, width, text_size=20)]
     for section in sections:
         tiles = [_tile(sample, palette) for sample in section.samples]
-        blocks.append(_text(section.title, width, text_size=17))
+        blocks.append(_text(section.title, width, text_size=24))
         blocks += [_row(tiles[at : at + _COLUMNS], width) for at in range(0, len(tiles), _COLUMNS)]
-    colors = [tuple(color) for color in palette.tolist()]
-    others = [("ignored", None), ("means nothing", UNKNOWN_COLOR)]
-    blocks.append(class_legend([*zip(class_names, colors, strict=True), *others], width))
     with atomic_path(path) as temporary:
         _stack(blocks).save(temporary)
 
@@ -112,8 +113,8 @@ def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
     if sample.class_ids is not None:
         pictures[1] = _overlay(image, sample.class_ids, palette)
 
-    font = load_font(13)
-    lines = [(sample.name, "#333333")] + [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
+    font = load_font(16)
+    lines = [(sample.name, INK)] + [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
     width = _tile_width()
     tile = Image.new("RGB", (width, size[1] + 2 * _FRAME + len(lines) * line_height(font)), "white")
     draw = ImageDraw.Draw(tile)

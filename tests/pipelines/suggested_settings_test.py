@@ -48,8 +48,6 @@ def test_flags_and_json():
         "--search_downsample=2",
         "--search_crop_size=160x224",
         "--teacher_crop_size=352x480",
-        "--teacher_class_weights=histogram",
         "--student_crop_size=352x480",
-        "--student_class_weights=histogram",
     )
     assert found.to_json()["search_crop_size"] == (160, 224)

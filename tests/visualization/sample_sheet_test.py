@@ -19,8 +19,8 @@ NAMES = ("left", "middle", "right")
 GREY = np.full((132, 264, 3), 100, np.uint8)
 IDS = np.repeat(np.array([0, 1, 2, 255], np.uint8), 66)[np.newaxis].repeat(132, axis=0)
 GOOD = SheetSample("good.png", GREY, IDS)
-# Margin, title, gap, section's title, gap.
-TOP = 28 + 36 + 20 + 26 + 20
+# Margin, title, gap, a row of the legend, gap, the section's title, gap.
+TOP = 28 + 42 + 20 + 30 + 20 + 36 + 20
 
 
 def sheet(tmp_path, *samples, names=NAMES, palette=PALETTE):
@@ -53,19 +53,19 @@ def test_image_beside_its_overlay(tmp_path):
 def test_size_follows_from_the_number_of_samples(tmp_path):
     heights = [sheet(tmp_path, *[GOOD] * number).shape for number in (1, 3, 4, 7)]
     assert {width for _, width, _ in heights} == {2 * 28 + 3 * (2 * 264 + 4 + 8) + 2 * 20}
-    # A row is a picture, its frame, a line of 20 pixels, and a gap.
-    row = 132 + 8 + 20 + 20
+    # A row is a picture, its frame, a line of 24 pixels, and a gap.
+    row = 132 + 8 + 24 + 20
     assert [height - heights[0][0] for height, _, _ in heights] == [0, 0, row, 2 * row]
 
 
 def test_the_legend_holds_the_colours_of_the_classes(tmp_path):
     for color in PALETTE:
-        assert count(sheet(tmp_path, GOOD), color) >= 28 * 13
+        assert count(sheet(tmp_path, GOOD), color) >= 38 * 18
     palette = default_palette()[:254]
     pixels = sheet(tmp_path, GOOD, names=[f"class {i}" for i in range(254)], palette=palette)
     codes, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
     found = dict(zip(codes.tolist(), counts.tolist(), strict=True))
-    assert all(found[code] >= 28 * 13 for code in (palette @ [1 << 16, 1 << 8, 1]).tolist())
+    assert all(found[code] >= 38 * 18 for code in (palette @ [1 << 16, 1 << 8, 1]).tolist())
 
 
 def test_faulty_samples_are_framed(tmp_path):
@@ -104,7 +104,7 @@ def test_whatever_is_there_is_shown_and_nothing_touches_the_border(tmp_path, sam
 
 
 def test_no_samples(tmp_path):
-    assert count(sheet(tmp_path), PALETTE[0]) >= 28 * 13
+    assert count(sheet(tmp_path), PALETTE[0]) >= 38 * 18
 
 
 def test_other_suffixes_are_refused(tmp_path):
