@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 IGNORE_LABEL = 255
 # Marks the ids that a label file must not hold. Train ids end below it, 255 is "ignore".
@@ -41,6 +42,8 @@ class SegmentationSource(abc.ABC):
         label_colors: `None` if label files hold ids, else `(num_ids, 3)` uint8: the label files
             are RGB and the colour in row `i` stands for id `i`.
         ignore_label: Train id of ignored pixels.
+        mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, likewise.
     """
 
     name: str
@@ -49,6 +52,8 @@ class SegmentationSource(abc.ABC):
     label_lookup: np.ndarray
     label_colors: np.ndarray | None = None
     ignore_label: int = IGNORE_LABEL
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
 
     def __init__(self, root: str | pathlib.Path) -> None:
         self.root = pathlib.Path(root)
@@ -99,11 +104,35 @@ class SegmentationSource(abc.ABC):
         """
         samples = self.pairs(split)
         for sample in samples:
-            if not sample.label.is_file():
+            if not self._has_label(sample):
                 raise DataError(
                     f"The image {sample.image} has no label: there is no file {sample.label}."
                 )
         return samples
+
+    def _has_label(self, sample: Sample) -> bool:
+        return sample.label.is_file()
+
+    # What follows reads files; a data set that keeps its samples otherwise has its own. Imported
+    # inside, since that module knows this class.
+
+    def read(self, sample: Sample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """The image and the train ids of a sample, as `image_files.read_sample` gives them."""
+        from keras_fasterseg.data.image_files import read_sample
+
+        return read_sample(sample, self, downsample=downsample)
+
+    def read_label(self, sample: Sample) -> np.ndarray:
+        """The train ids `(height, width)` uint8 of a sample; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_label
+
+        return read_label(sample.label, self)
+
+    def read_size(self, sample: Sample) -> tuple[int, int]:
+        """Height and width of a sample, without decoding it; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_size
+
+        return read_size(sample.image)
 
 
 def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:
