@@ -4,7 +4,12 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.pipelines import benchmark_options, export_settings, settings
+from keras_fasterseg.pipelines import (
+    benchmark_options,
+    convert_dataset,
+    export_settings,
+    settings,
+)
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
@@ -55,6 +60,10 @@ TOOLS = {
         [SUPERNET],
     ),
     "build_file": (["root"], []),
+    "convert_dataset": (
+        ["dataset", "data_dir", "output", "verify"],
+        [(convert_dataset.ConversionSettings, "")],
+    ),
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (
         [
