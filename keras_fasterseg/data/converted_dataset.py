@@ -39,6 +39,9 @@ class StoredSample(Sample):
     shard: pathlib.Path
     record: Record
 
+    def check_label(self) -> None:
+        """A record holds both."""
+
 
 class ConvertedDataset(SegmentationSource):
     """What `convert_dataset` has made: all that is needed lies in `root`.
@@ -118,9 +121,6 @@ class ConvertedDataset(SegmentationSource):
                 # Sorted by these, samples are in the order of the files that were converted.
                 name = path / record.name
                 yield StoredSample(name, name, path, record)
-
-    def _has_label(self, sample: Sample) -> bool:
-        return True
 
 
 def check_size(path: pathlib.Path, shard: Shard) -> None:

@@ -28,6 +28,11 @@ class Sample:
     image: pathlib.Path
     label: pathlib.Path
 
+    def check_label(self) -> None:
+        """Raises `DataError` if there is no label file."""
+        if not self.label.is_file():
+            raise DataError(f"The image {self.image} has no label: there is no file {self.label}.")
+
 
 class SegmentationSource(abc.ABC):
     """A labelled data set in a folder.
@@ -68,6 +73,27 @@ class SegmentationSource(abc.ABC):
         """Number of classes, ignored pixels not counted."""
         return len(self.class_names)
 
+    # Samples are read from their files, unless a data set keeps them otherwise. Imported inside,
+    # since that module knows this class.
+
+    def read(self, sample: Sample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """The image and the train ids of a sample, as `image_files.read_sample` gives them."""
+        from keras_fasterseg.data.image_files import read_sample
+
+        return read_sample(sample, self, downsample=downsample)
+
+    def read_label(self, sample: Sample) -> np.ndarray:
+        """The train ids `(height, width)` uint8 of a sample; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_label
+
+        return read_label(sample.label, self)
+
+    def read_size(self, sample: Sample) -> tuple[int, int]:
+        """Height and width of a sample, without decoding it; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_size
+
+        return read_size(sample.image)
+
     @property
     @abc.abstractmethod
     def split_names(self) -> tuple[str, ...]:
@@ -104,35 +130,8 @@ class SegmentationSource(abc.ABC):
         """
         samples = self.pairs(split)
         for sample in samples:
-            if not self._has_label(sample):
-                raise DataError(
-                    f"The image {sample.image} has no label: there is no file {sample.label}."
-                )
+            sample.check_label()
         return samples
-
-    def _has_label(self, sample: Sample) -> bool:
-        return sample.label.is_file()
-
-    # What follows reads files; a data set that keeps its samples otherwise has its own. Imported
-    # inside, since that module knows this class.
-
-    def read(self, sample: Sample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """The image and the train ids of a sample, as `image_files.read_sample` gives them."""
-        from keras_fasterseg.data.image_files import read_sample
-
-        return read_sample(sample, self, downsample=downsample)
-
-    def read_label(self, sample: Sample) -> np.ndarray:
-        """The train ids `(height, width)` uint8 of a sample; errors as `read`."""
-        from keras_fasterseg.data.image_files import read_label
-
-        return read_label(sample.label, self)
-
-    def read_size(self, sample: Sample) -> tuple[int, int]:
-        """Height and width of a sample, without decoding it; errors as `read`."""
-        from keras_fasterseg.data.image_files import read_size
-
-        return read_size(sample.image)
 
 
 def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:
