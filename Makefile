@@ -76,6 +76,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
+	$(BIN)/python -m tools.benchmarks.input_pipeline
 
 # The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
 PYTORCH := .venv-pytorch

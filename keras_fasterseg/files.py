@@ -50,6 +50,11 @@ def remove_partial(folder: PathLike) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def is_partial(path: pathlib.Path) -> bool:
+    """Whether `path` is what a writer that was killed has left."""
+    return path.name.startswith(".") and path.name.endswith(_SCRATCH_SUFFIX)
+
+
 def write_text(path: PathLike, text: str) -> None:
     """Writes `text` to `path` atomically."""
     with atomic_path(path) as temporary:

@@ -5,7 +5,6 @@ import concurrent.futures
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.progress import progress_bar
 
@@ -32,7 +31,7 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
     samples = source.samples(split)
 
     def classes_of(sample: Sample) -> np.ndarray:
-        _, train_ids = read_sample(sample, source)
+        _, train_ids = source.read(sample)
         check_smallest(sample, *train_ids.shape)
         return np.bincount(train_ids.ravel(), minlength=256)[: source.num_classes] > 0
 

@@ -44,13 +44,24 @@ def read_sample(
     label = load_label(sample.label, source)
     check_equal_sizes(sample, image, label)
     train_ids = _train_ids(label, sample.label, source)
+    return downsampled(image, train_ids, downsample, sample.image)
+
+
+def downsampled(
+    image: Image.Image, train_ids: np.ndarray, downsample: int, path: pathlib.Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """An image and its train ids made smaller, as `read_sample` tells; `path` is for the error.
+
+    Raises:
+        ValueError: `downsample` is below 1 or above the size of the image.
+    """
     if downsample == 1:
         return np.asarray(image), train_ids
     size = (image.width // downsample, image.height // downsample) if downsample > 1 else (0, 0)
     if min(size) < 1:
         raise ValueError(
             f"downsample must lie between 1 and the size of the image, received {downsample} for "
-            f"{sample.image} of {_size(image)}."
+            f"{path} of {_size(image)}."
         )
     image = image.resize(size, Image.Resampling.BILINEAR)
     label = Image.fromarray(train_ids).resize(size, Image.Resampling.NEAREST)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fasterseg.data.image_files import read_label
 from keras_fasterseg.data.source import Sample, SegmentationSource
 
 
@@ -20,7 +19,7 @@ def label_histogram(samples: Sequence[Sample], source: SegmentationSource) -> np
     """
 
     def count(sample: Sample) -> np.ndarray:
-        train_ids = read_label(sample.label, source).ravel()
+        train_ids = source.read_label(sample).ravel()
         return np.bincount(train_ids, minlength=256)[: source.num_classes]
 
     with concurrent.futures.ThreadPoolExecutor() as threads:

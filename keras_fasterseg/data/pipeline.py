@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import read_sample, read_size
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
 
 
@@ -87,7 +86,7 @@ def make_dataset(
         skip_batches=skip_batches,
         drop_remainder=drop_remainder,
     )
-    whole_size = _whole_size(samples, batch_size, downsample) if crop_size is None else None
+    whole_size = _whole_size(samples, source, batch_size, downsample) if crop_size is None else None
     read = _reader(samples, source, downsample, cache)
     mean_color = tf.constant(source.mean, tf.float32)
     deviation = tf.constant(source.std, tf.float32)
@@ -177,7 +176,7 @@ def _reader(
         number = int(index)
         arrays = kept.get(number)
         if arrays is None:
-            arrays = read_sample(samples[number], source, downsample=downsample)
+            arrays = source.read(samples[number], downsample=downsample)
             if cache:
                 kept[number] = arrays
         return arrays
@@ -209,12 +208,12 @@ def _with_size(
 
 
 def _whole_size(
-    samples: tuple[Sample, ...], batch_size: int, downsample: int
+    samples: tuple[Sample, ...], source: SegmentationSource, batch_size: int, downsample: int
 ) -> tuple[int, int] | None:
     """Height and width that all images have after downsampling, `None` if they differ."""
-    first = read_size(samples[0].image)
+    first = source.read_size(samples[0])
     for sample in samples[1:]:
-        size = read_size(sample.image)
+        size = source.read_size(sample)
         if size != first:
             if batch_size > 1:
                 raise DataError(

@@ -9,7 +9,9 @@ from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.camvid32 import CamVid32
 from keras_fasterseg.data.cityscapes import Cityscapes, CityscapesCoarse
 from keras_fasterseg.data.csv_list import CsvList
+from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
+from keras_fasterseg.data.shard_index import INDEX, UNFINISHED, is_index
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 
@@ -23,13 +25,25 @@ SOURCES: dict[str, type[SegmentationSource]] = {
 
 
 def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
-    """The data set called `name` in the folder `root`.
+    """The data set called `name` in the folder `root`, be it its files or converted shards.
 
     Raises:
         ValueError: There is no such data set.
-        DataError: The folder is not there or not in the layout of that data set.
+        DataError: The folder is not there, not in the layout of that data set, or holds another
+            one, converted.
     """
-    return _source_class(name)(root)
+    source_class, root = _source_class(name), pathlib.Path(root)
+    if not any(is_index(root / file) for file in (INDEX, UNFINISHED)):
+        return source_class(root)
+    # Needs TensorFlow, which those do without who look up names and colours only.
+    from keras_fasterseg.data.converted_dataset import ConvertedDataset
+
+    source = ConvertedDataset(root)
+    if source.index.dataset != name:
+        raise DataError(
+            f"{root} holds {source.index.dataset!r}, converted, and not {name!r}; name that one."
+        )
+    return source
 
 
 def load_classes(

@@ -53,6 +53,7 @@ class SegmentationSource(abc.ABC):
         ignore_label: Train id of ignored pixels.
         mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
         std: Standard deviation of the three channels, likewise.
+        has_files: Whether every image and label is a file of its own.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SegmentationSource(abc.ABC):
     ignore_label: int = IGNORE_LABEL
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
+    has_files: bool = True
 
     def __init__(self, root: str | pathlib.Path) -> None:
         self.root = pathlib.Path(root)
@@ -76,6 +78,27 @@ class SegmentationSource(abc.ABC):
     def num_classes(self) -> int:
         """Number of classes, ignored pixels not counted."""
         return len(self.class_names)
+
+    # Samples are read from their files, unless a data set keeps them otherwise. Imported inside,
+    # since that module knows this class.
+
+    def read(self, sample: Sample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """The image and the train ids of a sample, as `image_files.read_sample` gives them."""
+        from keras_fasterseg.data.image_files import read_sample
+
+        return read_sample(sample, self, downsample=downsample)
+
+    def read_label(self, sample: Sample) -> np.ndarray:
+        """The train ids `(height, width)` uint8 of a sample; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_label
+
+        return read_label(sample.label, self)
+
+    def read_size(self, sample: Sample) -> tuple[int, int]:
+        """Height and width of a sample, without decoding it; errors as `read`."""
+        from keras_fasterseg.data.image_files import read_size
+
+        return read_size(sample.image)
 
     @property
     @abc.abstractmethod

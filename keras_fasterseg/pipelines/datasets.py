@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
-from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
@@ -104,7 +103,7 @@ def training_batches(
         f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
     )
     if samples:
-        _check_downsampled(samples[0], downsample)
+        _check_downsampled(samples[0], source, downsample)
     require(
         len(samples) >= batch_size,
         f"{len(samples)} images are fewer than one batch of {batch_size}; "
@@ -177,8 +176,8 @@ def supernet_evaluation_batches(
     )
 
 
-def _check_downsampled(sample: Sample, downsample: int) -> None:
-    height, width = read_size(sample.image)
+def _check_downsampled(sample: Sample, source: SegmentationSource, downsample: int) -> None:
+    height, width = source.read_size(sample)
     require(
         min(height, width) // downsample >= SIZE_MULTIPLE,
         f"{sample.image} is {height}x{width}, by `downsample`={downsample} smaller than "

@@ -140,8 +140,13 @@ def inspect_dataset(
         progress: Whether there are progress bars.
 
     Raises:
-        ValueError: No split is named.
+        ValueError: No split is named, or the data set was converted.
     """
+    require(
+        source.has_files,
+        f"{source.root} is converted, which only a data set without faults is; inspect the files "
+        "that it was made of, and verify the conversion by `tools.convert_dataset --verify`.",
+    )
     require(len(splits) > 0, "Name a split at least, such as train.")
     inspections = tuple(
         inspect_split(source, split, progress=progress) for split in dict.fromkeys(splits)

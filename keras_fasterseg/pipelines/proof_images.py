@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.streets.scene import draw_scene
 from keras_fasterseg.pipelines.settings import Size
@@ -33,7 +32,7 @@ def labelled_images(
     samples = source.samples(split)
     count = min(count, len(samples))
     for index in range(count):
-        image, labels = read_sample(samples[index * len(samples) // count], source)
+        image, labels = source.read(samples[index * len(samples) // count])
         yield _resized(image, size, Image.Resampling.BILINEAR), _resized(labels, size)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from keras_fasterseg.pipelines import (
     benchmark_options,
+    convert_dataset,
     export_settings,
     pass_settings,
     predict_settings,
@@ -69,6 +70,10 @@ TOOLS = {
     ),
     "inspect_dataset": (["dataset", "data_dir", "splits", "json", "sheet", "sheet_images"], []),
     "build_file": (["root"], []),
+    "convert_dataset": (
+        ["dataset", "data_dir", "output", "verify"],
+        [(convert_dataset.ConversionSettings, "")],
+    ),
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (
         [

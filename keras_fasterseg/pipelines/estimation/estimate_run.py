@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from absl import logging
-from PIL import Image
 
 from keras_fasterseg.benchmark.environment import cpu_model, package_versions
 from keras_fasterseg.data.source import SegmentationSource
@@ -45,12 +44,10 @@ def describe_images(source: SegmentationSource, data: DataSettings) -> Images:
 
     Raises:
         ValueError: There is no such split.
-        DataError: A split is empty.
+        DataError: A split is empty, or its first image cannot be read.
     """
     train, val = source.samples(data.train_split), source.samples(data.val_split)
-    with Image.open(train[0].image) as image:
-        size = (image.height, image.width)
-    return Images(source.num_classes, len(train), len(val), size)
+    return Images(source.num_classes, len(train), len(val), source.read_size(train[0]))
 
 
 def estimate_run(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.source import Sample
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines.estimation import estimate_run as job
@@ -168,6 +169,9 @@ def test_images_are_described_by_the_first(tmp_path):
         def samples(self, split):
             count = {"train": 3, "val": 2}[split]
             return (Sample(tmp_path / "image.png", tmp_path / "label.png"),) * count
+
+        def read_size(self, sample):
+            return read_size(sample.image)
 
     Image.new("RGB", (20, 10)).save(tmp_path / "image.png")
     assert describe_images(Source(), DataSettings()) == Images(4, 3, 2, (10, 20))

@@ -1,0 +1,158 @@
+"""A data set that was converted to shards of TFRecord, read record by record in any order."""
+
+import dataclasses
+import hashlib
+import pathlib
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import downsampled
+from keras_fasterseg.data.record_format import decode_label, decode_record
+from keras_fasterseg.data.shard_index import (
+    BYTES_BEFORE,
+    INDEX,
+    UNFINISHED,
+    Record,
+    Shard,
+    is_index,
+    read_index,
+)
+from keras_fasterseg.data.source import Sample, SegmentationSource, make_label_lookup
+from keras_fasterseg.files import sha256
+from keras_fasterseg.progress import progress_bar
+
+REMEDY = "convert the data set again, which keeps what is whole"
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredSample(Sample):
+    """A sample in a shard; `image` and `label` are its name below the shard, for messages.
+
+    Attributes:
+        shard: The shard's file.
+        record: Where in it the sample lies.
+    """
+
+    shard: pathlib.Path
+    record: Record
+
+    def check_label(self) -> None:
+        """A record holds both."""
+
+
+class ConvertedDataset(SegmentationSource):
+    """What `convert_dataset` has made: all that is needed lies in `root`.
+
+    Splits, order of the samples and pixels are those of the data set that was converted, so that a
+    training gets the same batches from either. When it is opened the sizes of all shards are
+    compared with the index, and whenever a record is read its checksum is; `verify` compares the
+    digests.
+
+    Raises:
+        DataError: `root` is no folder, the conversion was not finished, the index is not valid,
+            or a shard is missing or of another size.
+    """
+
+    name = "converted"
+    has_files = False
+
+    def __init__(self, root: str | pathlib.Path) -> None:
+        super().__init__(root)
+        if not is_index(self.root / INDEX) and is_index(self.root / UNFINISHED):
+            raise DataError(
+                f"The conversion into {self.root} was not finished; the same command goes on "
+                "where it was stopped."
+            )
+        self.index = read_index(self.root / INDEX)
+        self.name = self.index.name
+        self.class_names = self.index.class_names
+        self.palette = np.array(self.index.palette, np.uint8)
+        self.ignore_label = self.index.ignore_label
+        self.mean, self.std = self.index.mean, self.index.std
+        train_ids = (*range(self.num_classes), self.ignore_label)
+        self.label_lookup = make_label_lookup({train_id: train_id for train_id in train_ids})
+        for shard in self._shards():
+            check_size(self.root / shard.file, shard)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        return tuple(self.index.splits)
+
+    def definition(self) -> dict[str, Any]:
+        digests = [shard.sha256 for shard in self._shards()]
+        return {"shards": hashlib.sha256(" ".join(digests).encode()).hexdigest()}
+
+    def verify(self, *, progress: bool = True) -> int:
+        """Reads every shard and compares its digest.
+
+        Returns:
+            The number of shards, all of which are as they were written.
+
+        Raises:
+            DataError: A shard was changed; the message names it.
+        """
+        shards = list(self._shards())
+        for shard in progress_bar(shards, "verifying", unit="shard", show=progress):
+            path = self.root / shard.file
+            if sha256(path) != shard.sha256:
+                raise DataError(
+                    f"The shard {path} was changed: its SHA-256 is not the one in {INDEX}; "
+                    f"{REMEDY}."
+                )
+        return len(shards)
+
+    def read(self, sample: StoredSample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        image, train_ids = decode_record(_read(sample))
+        if downsample == 1:
+            return image, train_ids
+        return downsampled(Image.fromarray(image), train_ids, downsample, sample.image)
+
+    def read_label(self, sample: StoredSample) -> np.ndarray:
+        return decode_label(_read(sample))
+
+    def read_size(self, sample: StoredSample) -> tuple[int, int]:
+        return sample.record.height, sample.record.width
+
+    def _shards(self) -> Iterator[Shard]:
+        return (shard for shards in self.index.splits.values() for shard in shards)
+
+    def _find_samples(self, split: str) -> Iterator[StoredSample]:
+        for shard in self.index.splits[split]:
+            path = self.root / shard.file
+            for record in shard.records:
+                # Sorted by these, samples are in the order of the files that were converted.
+                name = path / record.name
+                yield StoredSample(name, name, path, record)
+
+
+def check_size(path: pathlib.Path, shard: Shard) -> None:
+    """Raises DataError unless `path` is a file as large as the index says of `shard`."""
+    if not path.is_file():
+        raise DataError(f"The shard {path} is missing; {REMEDY}.")
+    size = path.stat().st_size
+    if size != shard.size:
+        raise DataError(
+            f"The shard {path} is of {size} bytes and not {shard.size}: it was cut off or changed; "
+            f"{REMEDY}."
+        )
+
+
+def _read(sample: StoredSample) -> bytes:
+    record = sample.record
+    try:
+        with open(sample.shard, "rb") as file:
+            file.seek(record.offset + BYTES_BEFORE)
+            data = file.read(record.size)
+    except OSError as error:
+        raise DataError(f"The shard {sample.shard} cannot be read ({error}); {REMEDY}.") from error
+    if zlib.crc32(data) != record.crc32:
+        raise DataError(
+            f"The shard {sample.shard} is damaged: the record {record.name} has another checksum "
+            f"than in {INDEX}; {REMEDY}."
+        )
+    return data

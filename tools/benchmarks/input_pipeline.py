@@ -1,0 +1,208 @@
+"""Images a second of the training pipeline: from files, and from the same images converted.
+
+    python -m tools.benchmarks.input_pipeline --sizes=1024x2048,360x480
+
+The pipeline is that of a training: decoding, scale, crop, flip, normalising, batch. Files and
+shards (`tools.convert_dataset`, png and raw) take turns, so that a load which comes and goes meets
+all of them. "Times files" is the median over the rounds of the quotient of one round, and its 95 %
+interval. "CPU ms" is the processor time of an image in the pipeline, which other programs change
+less; "read ms" the part of it that reads and decodes, measured alone, in one thread.
+"""
+
+from tools import command  # isort: skip
+
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+
+import psutil
+import tabulate
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.data import registry
+from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines.settings import require
+
+SIZES = flags.DEFINE_list(
+    "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, separated by commas."
+)
+IMAGES = flags.DEFINE_integer("images", 24, "Images of a size.", lower_bound=1)
+DATASET = flags.DEFINE_enum(
+    "dataset", None, sorted(registry.SOURCES), "Measure its train split instead."
+)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
+DOWNSAMPLE = flags.DEFINE_list("downsample", ["1", "2"], "Factors that images are made smaller by.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Images a batch.", lower_bound=1)
+BATCHES = flags.DEFINE_integer("batches", 6, "Batches that are timed in a turn.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each.", lower_bound=6)
+COLD = flags.DEFINE_bool("cold", False, "Drop files and shards from the page cache every turn.")
+OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
+flags.adopt_module_key_flags(settings_flags)
+
+FILES = "files"
+
+
+def main() -> None:
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in _sources(pathlib.Path(folder)):
+            for downsample in map(int, DOWNSAMPLE.value):
+                results += _measure(name, source, downsample, pathlib.Path(folder))
+    headers = (
+        *("images", "downsample", "stored as", "MB"),
+        *("read ms", "CPU ms", "images/s", "times files"),
+    )
+    print(tabulate.tabulate(map(_row, results), headers=headers, disable_numparse=True))
+    facts = {
+        "batch_size": BATCH_SIZE.value,
+        "images_timed_in_a_turn": BATCH_SIZE.value * BATCHES.value,
+        "rounds": ROUNDS.value,
+        "page_cache": "dropped before every turn" if COLD.value else "warm",
+        "cores": os.cpu_count(),
+        "load_average": psutil.getloadavg()[0],
+        "command": command.line(),
+    }
+    print(json.dumps(facts))
+    if OUTPUT.value:
+        write_json(OUTPUT.value, {**facts, "results": results})
+
+
+def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
+    """The data sets of files, with a name for the table."""
+    from keras_fasterseg.data.synthetic_streets import generate
+
+    if DATASET.value is not None:
+        require(DATA_DIR.value is not None, "--dataset needs --data_dir, its folder.")
+        source = registry.load_source(DATASET.value, DATA_DIR.value)
+        height, width = source.read_size(source.samples("train")[0])
+        yield f"{DATASET.value} {height}x{width}", source
+        return
+    for size in SIZES.value:
+        height, width = settings_flags.SizeParser().parse(size)
+        root = folder / size
+        counts = {"num_train": IMAGES.value, "num_val": 1}
+        yield f"drawn {size}", generate(root, **counts, height=height, width=width)
+
+
+def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:
+    from keras_fasterseg.data.pipeline import make_dataset
+    from keras_fasterseg.data.shard_index import ENCODINGS
+    from keras_fasterseg.latency.median_interval import median_interval
+    from keras_fasterseg.pipelines.convert_dataset import ConversionSettings, convert_dataset
+
+    sources, factors = {FILES: source}, {FILES: downsample}
+    for encoding in ENCODINGS:
+        target = folder / f"{name.replace(' ', '_')}_{downsample}_{encoding}"
+        settings = ConversionSettings(splits="train", downsample=downsample, encoding=encoding)
+        sources[encoding] = convert_dataset(source, source.name, target, settings)
+        factors[encoding] = 1
+    samples = {kind: each.samples("train")[: IMAGES.value] for kind, each in sources.items()}
+    height, width = (side // downsample for side in source.read_size(samples[FILES][0]))
+    # Half of each side, as the paper's trainings take it of Cityscapes.
+    crop = (max(height // 64, 2) * 32, max(width // 64, 2) * 32)
+    datasets = {
+        kind: make_dataset(
+            samples[kind],
+            source=each,
+            batch_size=BATCH_SIZE.value,
+            training=True,
+            crop_size=crop,
+            downsample=factors[kind],
+            repeat=True,
+        )
+        for kind, each in sources.items()
+    }
+    turns: dict[str, list[dict[str, float]]] = {kind: [] for kind in sources}
+    # The first round is not counted: it traces, and fills the page cache.
+    for number in range(ROUNDS.value + 1):
+        for kind, each in sources.items():
+            _drop(_files(each, samples[kind]))
+            turn = _turn(datasets[kind])
+            turn["read_ms"] = _read_ms(each, samples[kind], factors[kind])
+            if number:
+                turns[kind].append(turn)
+
+    def all_of(kind: str, key: str) -> list[float]:
+        return [turn[key] for turn in turns[kind]]
+
+    results = []
+    for kind, each in sources.items():
+        rates, base_rates = (all_of(one, "images_per_second") for one in (kind, FILES))
+        quotients = [rate / base for rate, base in zip(rates, base_rates, strict=True)]
+        size = sum(path.stat().st_size for path in _files(each, each.samples("train")))
+        results.append(
+            {
+                "images": name,
+                "downsample": downsample,
+                "stored_as": kind,
+                "megabytes_per_image": size / 1e6 / len(each.samples("train")),
+                "crop_size": list(crop),
+                "read_ms": statistics.median(all_of(kind, "read_ms")),
+                "cpu_ms": statistics.median(all_of(kind, "cpu_ms")),
+                "images_per_second": statistics.median(rates),
+                "times_files": statistics.median(quotients),
+                "times_files_interval": median_interval(quotients),
+            }
+        )
+    return results
+
+
+def _files(source, samples) -> list[pathlib.Path]:
+    """All files that reading `samples` opens."""
+    shards = {sample.shard for sample in samples if hasattr(sample, "shard")}
+    return sorted(shards) or [path for each in samples for path in (each.image, each.label)]
+
+
+def _drop(files: list[pathlib.Path]) -> None:
+    if not COLD.value:
+        return
+    for path in files:
+        with open(path, "rb") as file:
+            # What is not on the disk yet cannot be dropped.
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _turn(dataset) -> dict[str, float]:
+    """Speed of a new iterator."""
+    batches = iter(dataset)
+    # Its threads and buffers start empty.
+    for _ in range(2):
+        next(batches)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    for _ in range(BATCHES.value):
+        next(batches)
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    count = BATCH_SIZE.value * BATCHES.value
+    return {"images_per_second": count / seconds, "cpu_ms": 1000 * cpu_seconds / count}
+
+
+def _read_ms(source, samples, downsample: int) -> float:
+    """Processor time of reading a sample, in milliseconds."""
+    start = time.thread_time()
+    for sample in samples:
+        source.read(sample, downsample=downsample)
+    return 1000 * (time.thread_time() - start) / len(samples)
+
+
+def _row(result: dict) -> tuple[str, ...]:
+    low, high = result["times_files_interval"]
+    return (
+        result["images"],
+        str(result["downsample"]),
+        result["stored_as"],
+        f"{result['megabytes_per_image']:.2f}",
+        f"{result['read_ms']:.1f}",
+        f"{result['cpu_ms']:.1f}",
+        f"{result['images_per_second']:.1f}",
+        f"{result['times_files']:.2f} [{low:.2f}, {high:.2f}]",
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,45 @@
+"""Converts a data set to shards of TFRecord, which --data_dir then takes in its place."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.data import registry
+from keras_fasterseg.data.converted_dataset import ConvertedDataset
+from keras_fasterseg.pipelines import convert_dataset, settings
+
+DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
+OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
+VERIFY = flags.DEFINE_bool(
+    "verify", False, "Convert nothing, but compare the digests of the shards in --output."
+)
+settings_flags.define_settings(convert_dataset.ConversionSettings)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    if VERIFY.value:
+        count = ConvertedDataset(OUTPUT.value).verify()
+        print(f"The shards of {OUTPUT.value} are as they were written, all {count}.")
+        return
+    settings.require(
+        DATASET.value is not None and DATA_DIR.value is not None,
+        "Set --dataset and --data_dir to what is to be converted, or --verify.",
+    )
+    converted = convert_dataset.convert_dataset(
+        registry.load_source(DATASET.value, DATA_DIR.value),
+        DATASET.value,
+        OUTPUT.value,
+        settings_flags.read_settings(convert_dataset.ConversionSettings),
+    )
+    for split, shards in converted.index.splits.items():
+        images = sum(len(shard.records) for shard in shards)
+        size = sum(shard.size for shard in shards) / 1e6
+        print(f"{split}: {images} images, {size:.1f} MB, shards: {len(shards)}")
+    print(f"Use it with --dataset={DATASET.value} --data_dir={OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    command.run(main)
