@@ -81,11 +81,12 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
     value = metadata.get("proof")
     if not isinstance(value, Mapping):
         return None
-    names = [field.name for field in dataclasses.fields(Proof)]
-    if not all(name in value for name in names):
-        # One of another version: what it says is for that version.
+    names = {field.name for field in dataclasses.fields(Proof)}
+    try:
+        return Proof(**{name: item for name, item in value.items() if name in names})
+    except TypeError:
+        # Fields are missing: it is of another version, which alone knows what it says.
         return None
-    return Proof(**{name: value[name] for name in names})
 
 
 def prove(
