@@ -80,7 +80,7 @@ def test_a_network_of_one_size_takes_all(tmp_path):
     path = exports.export("onnx", "class_ids")
     flat = np.full((50, 70, 3), 90, np.uint8)
     save(tmp_path / "a.png", flat)
-    settings = PredictSettings(overlay_only=True, opacity=1.0, threads=1)
+    settings = PredictSettings(overlay_only=True, opacity=1.0)
     predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
     (overlay,) = (tmp_path / "out").iterdir()
     assert overlay.name == "a_overlay.png"
