@@ -62,5 +62,6 @@ def _speed(predictor: Predictor) -> str:
         f"{1000 / times.p50_ms:.1f} FPS (p50 {times.p50_ms:.1f} ms of {times.repetitions} calls, "
         f"the first of each size left out; uint8 images of "
         f"{sizes[0] if len(sizes) == 1 else f'{len(sizes)} sizes'} in host memory to class ids in "
-        f"host memory, {facts['runtime']} on {facts['device']}, {facts['threads']} threads)"
+        f"host memory, {facts['runtime']} on {facts['device']}, "
+        f"{counted(int(str(facts['threads'])), 'thread')})"
     )

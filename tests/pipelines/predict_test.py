@@ -66,7 +66,7 @@ def test_images_of_all_sizes_through_a_saved_model(saved_model, tmp_path):
         np.testing.assert_array_equal(beside[:, -pixels.shape[1] :], overlay)
     assert len(list((tmp_path / "out").iterdir())) == 9
     proven, what, end_to_end, network = prediction.text().splitlines()
-    assert proven == "Proven at export: 100.000 % equal labels on 4 images of camvid val."
+    assert proven == "Proven at export: 100.000 % equal labels on 4 images of camvid val"
     assert what == f"Wrote the pictures of 3 images to {tmp_path}/out"
     assert end_to_end.startswith("End to end: ")
     assert "(3 images in " in end_to_end
@@ -80,7 +80,7 @@ def test_a_network_of_one_size_takes_all(tmp_path):
     path = exports.export("onnx", "class_ids")
     flat = np.full((50, 70, 3), 90, np.uint8)
     save(tmp_path / "a.png", flat)
-    settings = PredictSettings(overlay_only=True, opacity=1.0, threads=1)
+    settings = PredictSettings(overlay_only=True, opacity=1.0)
     predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
     (overlay,) = (tmp_path / "out").iterdir()
     assert overlay.name == "a_overlay.png"

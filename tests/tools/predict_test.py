@@ -75,9 +75,10 @@ def test_a_folder_of_all_that_there_is(artefact, tmp_path):
 def test_a_video(artefact, tmp_path):
     pytest.importorskip("av")
     source = write_lossless(tmp_path / "a.mov", numbered_frames(12), 30)
-    finished = predict(artefact, source, tmp_path / "out.mp4")
+    finished = predict(artefact, source, tmp_path / "out.mp4", "--threads=1")
     assert finished.status == 0, finished.stderr
     assert f"Wrote 12 frames to {tmp_path}/out.mp4" in finished.stdout
+    assert "1 thread)" in finished.stdout
     assert "12/12" in finished.stderr
     frames, _, facts = decoded(tmp_path / "out.mp4")
     assert (len(frames), facts["rate"]) == (12, 30)
