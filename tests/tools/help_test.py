@@ -54,6 +54,11 @@ TOOLS = {
         ],
         [SUPERNET],
     ),
+    "draw_architecture": (
+        ["genotype", "output", "latency_table", "input_size", "num_classes", "name"],
+        [],
+    ),
+    "draw_search": (["workdir", "output", "format"], []),
     "build_file": (["root"], []),
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (
