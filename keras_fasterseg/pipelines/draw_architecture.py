@@ -35,8 +35,8 @@ def draw_architecture(
     description = describe(genotype, input_size, num_classes, table=table)
     height, width = input_size
     facts = [
-        f"{description['parameters_inference'] / 1e6:.2f} M parameters",
-        f"{description['macs'] / 1e9:.2f} GMACs at {height}x{width}",
+        f"{description['parameters_inference']:,} parameters",
+        f"{description['macs'] / 1e9:.4g} GMACs at {height}x{width}",
     ]
     shares = None
     if table is not None:

@@ -65,7 +65,7 @@ _LARGEST_LETTER = 11.0
 # A name that would need smaller letters than this to stand in one line stands in two.
 _LEAST_LETTER = 9.0
 # How wide "zoom 2x" and "12.3%" are, of the size of their letters.
-_LONG_NAME = 4.4
+_LONG_NAME = 4.7
 _LONG_SHARE = 3.35
 
 

@@ -63,8 +63,9 @@ def search_figure(curves: SearchCurves, title: str) -> "Figure":
     fps_axes.set_ylabel("predicted FPS")
     _plot(weight_axes, curves.penalty_weights, None, color=card.INK, marker="D", markersize=3)
     if any(value is not None and value > 0 for value in curves.penalty_weights):
-        weight_axes.set_yscale("log")
-        weight_axes.yaxis.set_major_formatter("{x:g}")
+        # After an epoch it is halved, doubled or left alone.
+        weight_axes.set_yscale("log", base=2)
+        weight_axes.yaxis.set_major_formatter("{x:.3g}")
     weight_axes.set_ylabel("λ of the next\nepoch")
     for (role, families), line in zip(curves.entropies.items(), _ROLE_LINES, strict=False):
         for family, values in families.items():

@@ -16,7 +16,7 @@ def test_facts_on_paper(tmp_path):
     path = tmp_path / "student.svg"
     save_figure(draw_architecture(STUDENT, (1024, 2048), name="mine"), path)
     # The golden numbers of the published student.
-    facts = "3.42 M parameters · 27.77 GMACs at 1024x2048"
+    facts = "3,421,875 parameters · 27.77 GMACs at 1024x2048"
     assert {f"mine · {STUDENT.id}", facts} <= set(texts(path))
 
 

@@ -20,6 +20,8 @@ def test_a_preset_by_a_table_at_the_size_of_that_table(tmp_path):
     assert finished.status == 0, finished
     assert finished.stdout == f"The picture is {tmp_path}/student.svg\n"
     assert any("GMACs at 512x1024" in text for text in texts(tmp_path / "student.svg"))
+    kept = ROOT / "docs" / "pictures" / "fasterseg_student.svg"
+    assert texts(kept) == texts(tmp_path / "student.svg"), "run `make pictures`"
 
 
 def test_a_search_without_a_comparison(tmp_path):
