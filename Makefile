@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving lint format bench bench-pytorch results wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving lint format bench bench-pytorch results pictures wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -107,6 +107,14 @@ results: setup
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
+
+# The pictures of README.md and docs/, of what docs/results keeps.
+PICTURES := docs/pictures
+pictures: setup
+	$(BIN)/python -m tools.draw_architecture --genotype=fasterseg_student --output=$(PICTURES)/fasterseg_student.svg \
+		--latency_table=$(RESULTS)/latency_onnxruntime/latency/latency_table.json
+	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
+	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high
 
 # Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
 wheel: setup

@@ -1,4 +1,4 @@
-"""Tools, flags, presets and targets that the pages name are there."""
+"""Tools, flags, presets, targets and pictures that the pages name are there."""
 
 import functools
 import re
@@ -78,6 +78,12 @@ def test_named_tools_presets_and_targets_are_there(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`make ([\w-]+)`", text):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pictures_are_there(page):
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / path).is_file(), path
 
 
 def test_commands_are_found():

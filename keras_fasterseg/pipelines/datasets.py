@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
@@ -22,6 +23,11 @@ from keras_fasterseg.pipelines.settings import (
     TrainSettings,
     require,
 )
+
+LabelledImage = tuple[np.ndarray, np.ndarray]
+"""uint8 image `(height, width, 3)` and class ids `(height, width)`, 255 where ignored."""
+
+_SHOWN_IMAGES = 3
 
 
 def open_source(
@@ -174,6 +180,24 @@ def supernet_evaluation_batches(
         downsample=downsample,
         size_multiple=SIZE_MULTIPLE,
     )
+
+
+def shown_images(
+    source: SegmentationSource, split: str, downsample: int = 1, size_multiple: int = 1
+) -> tuple[LabelledImage, ...]:
+    """The few images of a split that pictures show, spread over it and always the same ones."""
+    samples = source.samples(split)
+    count = min(_SHOWN_IMAGES, len(samples))
+    dataset = make_dataset(
+        [samples[index * len(samples) // count] for index in range(count)],
+        source=source,
+        batch_size=1,
+        training=False,
+        downsample=downsample,
+        size_multiple=size_multiple,
+        normalize=False,
+    )
+    return tuple((image.numpy()[0], label.numpy()[0].astype(np.uint8)) for image, label in dataset)
 
 
 def _check_downsampled(sample: Sample, source: SegmentationSource, downsample: int) -> None:

@@ -20,11 +20,13 @@ END = "<!-- results: end -->"
 
 RECORDED = (
     *(SUMMARY, COMPARISON, "benchmark/student.json"),
-    *(f"search/{name}.json" for name in ("search", "student", "stage", "latency_table")),
+    *(f"search/{name}.json" for name in ("search", "student", "teacher", "stage")),
+    "search/latency_table.json",
+    *(f"{stage}/log.csv" for stage in ("teacher", "student", "student_alone", "published_student")),
     *(f"latency/{name}.json" for name in ("latency_table", "verification", "stage")),
     *("manifest.json", "assets.extra/metadata.json"),
 )
-"""What of a run or an export its results are made of, as far as it has it."""
+"""What of a run or an export its results and pictures are made of, as far as it has it."""
 
 _ROLES = ("teacher", "student")
 _FAMILIES = ("alpha", "beta", "gamma")

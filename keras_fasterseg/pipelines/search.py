@@ -11,14 +11,17 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
     bilevel_batches,
+    shown_images,
     supernet_evaluation_batches,
 )
 from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.measure_latency import TABLE
+from keras_fasterseg.pipelines.search_pictures import SearchPictures
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
@@ -83,10 +86,12 @@ def search(
     )
     band = (settings.min_fps, settings.max_fps)
     report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation), band)
+    shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         PenaltyController(report.candidate_fps, *band),
         _temperature_schedule(settings),
         report,
+        SearchPictures(folder, report, shown, source.palette),
     ]
     with without_graph_rewriting(), returned_to_system():
         fit(trainer, batches, settings.epochs, folder, callbacks)

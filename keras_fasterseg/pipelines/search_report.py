@@ -12,6 +12,7 @@ from keras_fasterseg.files import write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.derive import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.pipelines.epoch_summaries import EpochSummaries
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
@@ -45,7 +46,7 @@ class SearchReport(keras.callbacks.Callback):
         self.band = band
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Candidate] = {}
-        self._writer = tf.summary.create_file_writer(str(folder / "tensorboard" / "architecture"))
+        self._summaries = EpochSummaries(folder / "tensorboard" / "architecture")
 
     @property
     def trainer(self) -> BilevelTrainer:
@@ -143,10 +144,9 @@ class SearchReport(keras.callbacks.Callback):
         return candidates
 
     def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:
-        with self._writer.as_default(step=epoch):
+        with self._summaries.epoch(epoch):
             for name, value in _flattened(record):
                 tf.summary.scalar(name, value)
-        self._writer.flush()
 
 
 def without_nan(value: Any) -> Any:

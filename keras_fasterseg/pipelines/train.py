@@ -14,10 +14,12 @@ from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, re
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
     evaluation_images,
+    shown_images,
     training_batches,
 )
 from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optimizer
+from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
 from keras_fasterseg.pipelines.trained_networks import initialize_network, load_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
@@ -102,7 +104,12 @@ def train(
 
     genotype.save(folder / "genotype.json")
     keep_best = KeepBest(score, save, settings.evaluate_every, settings.epochs)
-    callbacks = [keep_best, StopEarly(keep_best, settings.patience)]
+    shown = shown_images(source, data.val_split)
+    callbacks = [
+        keep_best,
+        SamplePredictions(folder, keep_best, runner, shown, source.palette),
+        StopEarly(keep_best, settings.patience),
+    ]
     fit(trainer, batches, settings.epochs, folder, callbacks)
     return folder / MODEL
 

@@ -35,12 +35,19 @@ class SupernetEvaluator:
         for images, labels in self.batches:
             labels = np.asarray(labels)
             valid = labels < classes
-            predictions = self._predict(images, choices)
-            for name, ids in zip(Predictions._fields, predictions, strict=True):
-                pairs = labels[valid].astype(np.int64) * classes + ids.numpy()[valid]
+            for name, ids in self.class_ids(images, choices).items():
+                pairs = labels[valid].astype(np.int64) * classes + ids[valid]
                 counts = np.bincount(pairs, minlength=classes * classes)
                 confusions[name] += counts.reshape(classes, classes)
         return {name: float(iou_from_confusion(table).mean) for name, table in confusions.items()}
+
+    def class_ids(self, images: Any, choices: Choices) -> dict[str, np.ndarray]:
+        """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""
+        predictions = self._predict(images, choices)
+        return {
+            name: ids.numpy().astype(np.uint8)
+            for name, ids in zip(Predictions._fields, predictions, strict=True)
+        }
 
     def _class_ids(self, images, choices):
         size = tf.shape(images)[1], tf.shape(images)[2]

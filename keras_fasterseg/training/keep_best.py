@@ -42,9 +42,13 @@ class KeepBest(keras.callbacks.Callback):
         self.evaluations_since_best = 0
         self._latest = math.nan
 
-    def on_epoch_end(self, epoch, logs=None):
+    def is_due(self, epoch: int) -> bool:
+        """Whether epoch `epoch`, counted from 0, ends with an evaluation."""
         last = epoch + 1 == (self.epochs or self.params.get("epochs"))
-        if (epoch + 1) % self.every == 0 or last:
+        return (epoch + 1) % self.every == 0 or last
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.is_due(epoch):
             result = self.evaluate()
             self._latest = result.miou
             score = _score(result.miou)

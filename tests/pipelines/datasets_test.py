@@ -17,6 +17,7 @@ from keras_fasterseg.pipelines.datasets import (
     check_source,
     evaluation_images,
     open_source,
+    shown_images,
     supernet_evaluation_batches,
     training_batches,
 )
@@ -124,6 +125,19 @@ def test_a_half_must_fill_a_batch(source):
 def test_evaluation_images_are_whole_and_plain(source):
     images = list(evaluation_images(source, "val"))
     assert [(x.shape, x.dtype.name) for x, _ in images] == [((1, 80, 96, 3), "uint8")] * 2
+
+
+def test_shown_images_are_spread_over_the_split_and_always_the_same(source):
+    shown = shown_images(source, "train")
+    whole = list(evaluation_images(source, "train"))
+    for (image, label), index in zip(shown, (0, 2, 4), strict=True):
+        assert (image.dtype, label.dtype) == (np.uint8, np.uint8)
+        np.testing.assert_array_equal(image, whole[index][0][0])
+        np.testing.assert_array_equal(label, whole[index][1][0])
+    # Two images are all that this split has.
+    padded = shown_images(source, "val", size_multiple=32)
+    assert [(image.shape, label.shape) for image, label in padded] == [((96, 96, 3), (96, 96))] * 2
+    assert (padded[0][1][80:] == 255).all()
 
 
 @pytest.mark.parametrize(("downsample", "size"), [(1, (96, 96)), (2, (64, 64))])

@@ -15,6 +15,7 @@ from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines import train as pipeline
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings
 from keras_fasterseg.pipelines.train import check_training, load_network, train
+from tests.pipelines.event_files import images
 
 CELLS = (
     CellGenotype(0, 8, "conv", 1, 0.5),
@@ -85,6 +86,8 @@ def test_writes_a_float32_network_with_its_scores(trained, source):
     best = read_json(trained.parent / "evaluation.json")["miou"]
     logged = [float(row["val_miou"]) for row in epochs_logged(trained.parent)]
     assert best == pytest.approx(max(logged))
+    shown = images(trained.parent / "tensorboard" / "pictures")
+    assert set(shown) == {("predictions", 0), ("predictions", 1)}
 
 
 def test_every_option_at_once_goes_on_after_a_failed_evaluation(tmp_path, source, monkeypatch):

@@ -69,6 +69,11 @@ TOOLS = {
         [SUPERNET],
     ),
     "inspect_dataset": (["dataset", "data_dir", "splits", "json", "sheet", "sheet_images"], []),
+    "draw_architecture": (
+        ["genotype", "output", "latency_table", "input_size", "num_classes", "name"],
+        [],
+    ),
+    "draw_search": (["workdir", "output", "format"], []),
     "build_file": (["root"], []),
     "convert_dataset": (
         ["dataset", "data_dir", "output", "verify"],

@@ -1,0 +1,234 @@
+"""A derived network as a picture: its cells over layers and scales, its decoder, what they cost."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from keras_fasterseg.genotype import SCALES, Genotype
+from keras_fasterseg.visualization import card
+from keras_fasterseg.visualization.architecture_layout import (
+    FUSION,
+    HEAD,
+    JOIN,
+    SERVING,
+    TOP,
+    ArchitectureLayout,
+    Box,
+    Row,
+    Wire,
+    lay_out,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What stands in a box, by its kind; in a narrow one in two lines.
+_NAMES = {
+    "skip": ("skip",),
+    "conv": ("conv",),
+    "conv_2x": ("conv", "2x"),
+    "conv_downup": ("zoom",),
+    "conv_2x_downup": ("zoom", "2x"),
+    JOIN: ("join",),
+    FUSION: ("fuse",),
+    HEAD: ("head",),
+    SERVING: ("in,", "out"),
+}
+_COLORS = {
+    "skip": "#ffffff",
+    "conv": card.SKY_BLUE,
+    "conv_2x": card.BLUE,
+    "conv_downup": card.ORANGE,
+    "conv_2x_downup": card.VERMILION,
+    JOIN: card.GREEN,
+    FUSION: card.PURPLE,
+    HEAD: card.PURPLE,
+    SERVING: "#d0d7de",
+}
+_MEANINGS = {
+    "conv": "conv: 3x3 convolution",
+    "conv_2x": "conv 2x: two of them",
+    "conv_downup": "zoom: conv at half size (conv_downup)",
+    "conv_2x_downup": "zoom 2x: two of them (conv_2x_downup)",
+    "skip": "skip: identity, or 1x1 of stride 2",
+    JOIN: "join: up, concat with finer, 3x3",
+    FUSION: "fuse, head: concat, 1x1, classify",
+    SERVING: "in, out: from bytes, to class ids",
+}
+_LEGEND_TOP = TOP + 12
+_LEGEND_LEFT = 130
+_LEGEND_ROWS = 4
+_LEGEND_PITCH = 20
+_LEGEND_COLUMN = 264
+_STRIPES = ("#ffffff", "#f6f8fa")
+_LINE = 1.18
+_LARGEST_LETTER = 11.0
+# A name that would need smaller letters than this to stand in one line stands in two.
+_LEAST_LETTER = 9.0
+# How wide "zoom 2x" and "12.3%" are, of the size of their letters.
+_LONG_NAME = 4.7
+_LONG_SHARE = 3.35
+
+
+def architecture_figure(
+    genotype: Genotype, title: str, facts: str = "", shares: Mapping[str, float] | None = None
+) -> "Figure":
+    """Draws a network.
+
+    Cells stand over their place along the branches, by the scale of what they read; those that
+    branches share are drawn once. A box says its operation, the filters that it makes and, with
+    `shares`, its per cent of the latency; it is the higher, the larger its width multiplier.
+
+    Args:
+        genotype: The network.
+        title: What stands above in large letters.
+        facts: What stands below that, in a line.
+        shares: Part of the latency, by name of the stage as `network_stages` calls it. A stage
+            `serving` becomes a box too.
+
+    Raises:
+        ValueError: `shares` lacks a stage.
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    layout = lay_out(genotype, serving=SERVING in (shares or {}))
+    missing = [box.name for box in layout.boxes if shares is not None and box.name not in shares]
+    if missing:
+        raise ValueError(f"`shares` lacks the stages {', '.join(missing)}; give one for each.")
+    figure = card.card(layout.height)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, card.WIDTH), ylim=(layout.height, 0))
+    axes.axis("off")
+    _draw_rows(axes, layout)
+    for wire in layout.wires:
+        _draw_wire(axes, wire)
+    for crossing in layout.crossings:
+        _draw_bridge(axes, crossing, _stripe(layout, layout.row_at(crossing[1])))
+    letter, in_one_line = _letters(layout.boxes[0].width)
+    for box in layout.boxes:
+        lines = [" ".join(_NAMES[box.kind])] if in_one_line else list(_NAMES[box.kind])
+        lines += [] if box.filters is None else [str(box.filters)]
+        lines += [] if shares is None else [f"{100 * shares[box.name]:.1f}%"]
+        _draw_box(axes, box, lines, letter)
+    _text(axes, 18, 26, title, 17, fontweight="bold")
+    _text(axes, 18, 49, facts, 12.5, color=card.FAINT_INK)
+    _draw_legend(axes, layout, shares is not None)
+    return figure
+
+
+def _letters(width: float) -> tuple[float, bool]:
+    """For boxes of a width: the size of their letters, and whether names stand in one line."""
+    letter = width / _LONG_NAME
+    in_one_line = letter >= _LEAST_LETTER
+    return min(_LARGEST_LETTER, letter if in_one_line else width / _LONG_SHARE), in_one_line
+
+
+def _stripe(layout: ArchitectureLayout, row: Row) -> str:
+    """The colour of a row; those of the stem are all white."""
+    return _STRIPES[0 if row.scale < SCALES[0] else layout.rows.index(row) % 2]
+
+
+def _draw_rows(axes, layout: ArchitectureLayout) -> None:
+    for row in layout.rows:
+        stripe = _rectangle(
+            (8, row.top),
+            card.WIDTH - 16,
+            row.height,
+            facecolor=_stripe(layout, row),
+            zorder=0,
+        )
+        axes.add_patch(stripe)
+        name = "1/1" if row.scale == 1 else f"1/{row.scale}"
+        _text(axes, 18, row.top + row.height / 2, name, 12.5, color=card.FAINT_INK)
+
+
+def _draw_wire(axes, wire: Wire) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    axes.add_patch(
+        FancyArrowPatch(
+            path=Path(wire.points),
+            arrowstyle="-|>",
+            mutation_scale=7,
+            linewidth=card.points(1.2 if wire.is_fine else 1.7),
+            linestyle=(0, (3, 2)) if wire.is_fine else "-",
+            color=card.GREEN if wire.is_fine else card.FAINT_INK,
+            joinstyle="round",
+            capstyle="butt",
+            shrinkA=0,
+            shrinkB=0,
+            zorder=1 if wire.is_fine else 2,
+        )
+    )
+
+
+def _draw_bridge(axes, crossing: tuple[float, float], background: str) -> None:
+    """Lets the upright wire pass over the level one, so that they do not look joined."""
+    x, y = crossing
+    axes.add_patch(_rectangle((x - 3, y - 2), 6, 4, facecolor=background, zorder=2.5))
+    axes.plot([x, x], [y - 4, y + 4], color=card.FAINT_INK, linewidth=card.points(1.7), zorder=2.6)
+
+
+def _draw_box(axes, box: Box, lines: list[str], letter: float) -> None:
+    color = _COLORS[box.kind]
+    x, y = box.left[0], box.top[1]
+    patch = _rectangle((x, y), box.width, box.height, facecolor=color, edgecolor=card.INK, zorder=3)
+    patch.set(gid=box.name, linewidth=card.points(1))
+    axes.add_patch(patch)
+    first = box.center[1] - (len(lines) - 1) / 2 * _LINE * letter
+    for index, line in enumerate(lines):
+        _text(
+            axes,
+            box.center[0],
+            first + index * _LINE * letter,
+            line,
+            letter,
+            color=_ink_on(color),
+            horizontalalignment="center",
+            gid=f"{box.name}.{index}",
+        )
+
+
+def _draw_legend(axes, layout: ArchitectureLayout, has_shares: bool) -> None:
+    kinds = {box.kind for box in layout.boxes}
+    entries = [kind for kind in _MEANINGS if kind in kinds]
+    for index, kind in enumerate(entries):
+        column, row = divmod(index, _LEGEND_ROWS)
+        x = _LEGEND_LEFT + column * _LEGEND_COLUMN
+        y = _LEGEND_TOP + row * _LEGEND_PITCH
+        swatch = _rectangle(
+            (x, y - 6), 12, 12, facecolor=_COLORS[kind], edgecolor=card.INK, zorder=3
+        )
+        swatch.set_linewidth(card.points(1))
+        axes.add_patch(swatch)
+        _text(axes, x + 18, y, _MEANINGS[kind], 11.5)
+    x = _LEGEND_LEFT + 2 * _LEGEND_COLUMN
+    _draw_wire(axes, Wire(((x, _LEGEND_TOP), (x + 24, _LEGEND_TOP)), is_fine=True))
+    _text(axes, x + 32, _LEGEND_TOP, "finer feature for a join", 11.5)
+    notes = ["number: filters", "box height: width multiplier"]
+    for row, note in enumerate([*notes, *(["%: share of the latency"] * has_shares)], start=1):
+        _text(axes, x, _LEGEND_TOP + row * _LEGEND_PITCH, note, 11.5)
+
+
+def _rectangle(corner: tuple[float, float], width: float, height: float, **style):
+    from matplotlib.patches import FancyBboxPatch, Rectangle
+
+    if "edgecolor" not in style:
+        return Rectangle(corner, width, height, linewidth=0, **style)
+    box_style = "round,pad=0,rounding_size=3"
+    return FancyBboxPatch(corner, width, height, boxstyle=box_style, **style)
+
+
+def _text(axes, x: float, y: float, text: str, pixels: float, **style) -> None:
+    if text:
+        style = {"color": card.INK, "verticalalignment": "center_baseline", **style}
+        axes.text(x, y, text, fontsize=card.points(pixels), zorder=4, **style)
+
+
+def _ink_on(color: str) -> str:
+    """Black or white, whichever stands out more from `color`."""
+    from matplotlib.colors import to_rgb
+
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    # The relative luminance of WCAG 2; at .179 black and white contrast alike.
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.179 else "#ffffff"

@@ -1,0 +1,133 @@
+"""The white card that every figure is drawn on, and how it becomes a file or pixels.
+
+A card looks the same on a light and on a dark page: it is opaque, and transparent only around its
+rounded corners. Units are CSS pixels, so that a card of width 900 fills a README.
+"""
+
+import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fasterseg.files import PathLike, atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 900
+SUFFIXES = (".svg", ".png")
+
+INK = "#24292f"
+FAINT_INK = "#57606a"
+GRID = "#eaeef2"
+# Okabe and Ito's colours, which the colour-blind tell apart (https://jfly.uni-koeln.de/color/).
+ORANGE = "#e69f00"
+SKY_BLUE = "#56b4e9"
+GREEN = "#009e73"
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+PURPLE = "#cc79a7"
+
+_BORDER = "#d0d7de"
+_CORNER = 8
+_PIXELS_PER_INCH = 96
+_POINTS_PER_PIXEL = 72 / _PIXELS_PER_INCH
+# A PNG is twice as fine as it is shown.
+_PNG_SCALE = 2
+
+
+def card(height: float, width: float = WIDTH) -> "Figure":
+    """An empty figure of that size in pixels, white with a border.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    # Imported here, and without pyplot: a library must not start a plotting state of its own.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyBboxPatch
+
+    size = (width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH)
+    figure = Figure(figsize=size, dpi=_PIXELS_PER_INCH, facecolor="none")
+    FigureCanvasAgg(figure)
+    edge = 1 / _PIXELS_PER_INCH
+    background = FancyBboxPatch(
+        (edge, edge),
+        size[0] - 2 * edge,
+        size[1] - 2 * edge,
+        boxstyle=f"round,pad=0,rounding_size={_CORNER / _PIXELS_PER_INCH}",
+        transform=figure.dpi_scale_trans,
+        facecolor="white",
+        edgecolor=_BORDER,
+        linewidth=points(1),
+        zorder=-1,
+    )
+    background.set_in_layout(False)
+    figure.add_artist(background)
+    return figure
+
+
+def chart_card(height: float, title: str, width: float = WIDTH) -> "Figure":
+    """A card with a title, whose axes are laid out so that nothing is cut off."""
+    figure = card(height, width)
+    figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.1)
+    figure.suptitle(title, color=INK, fontsize=points(16), fontweight="bold")
+    return figure
+
+
+def style_axes(axes) -> None:
+    """Gives axes the colours and the letters of the other pictures."""
+    axes.set_facecolor("white")
+    axes.grid(color=GRID)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=points(12))
+    axes.xaxis.label.set(color=INK, size=points(13))
+    axes.yaxis.label.set(color=INK, size=points(13))
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(FAINT_INK)
+
+
+def points(pixels: float) -> float:
+    """A length in pixels as matplotlib takes sizes of letters and lines."""
+    return pixels * _POINTS_PER_PIXEL
+
+
+def save_figure(figure: "Figure", path: PathLike) -> None:
+    """Writes a figure as SVG, whose text stays text, or as PNG.
+
+    The same figure gives the same bytes every time.
+
+    Args:
+        figure: The figure.
+        path: The file to write, with the suffix `.svg` or `.png`; whole or not there.
+
+    Raises:
+        ValueError: `path` has another suffix.
+        OSError: The file cannot be written.
+    """
+    check_suffix(path)
+    from matplotlib import rc_context
+
+    # Neither a date, nor the version of what drew it, nor random names of parts.
+    if pathlib.Path(path).suffix == ".svg":
+        options = {"metadata": {"Date": None, "Creator": None}}
+    else:
+        options = {"metadata": {"Software": None}, "dpi": _PNG_SCALE * _PIXELS_PER_INCH}
+    fixed = {"svg.hashsalt": "keras_fasterseg", "svg.fonttype": "none"}
+    with rc_context(fixed), atomic_path(path) as temporary:
+        figure.savefig(temporary, **options)
+
+
+def check_suffix(path: PathLike) -> None:
+    """Raises `ValueError` unless a figure can be written to `path`."""
+    if pathlib.Path(path).suffix not in SUFFIXES:
+        raise ValueError(f"A picture must be a .svg or a .png file. Received: {path}")
+
+
+def figure_pixels(figure: "Figure") -> np.ndarray:
+    """The figure as it is shown on white, uint8 of shape `(height, width, 3)`."""
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba()).astype(np.float32)
+    opacity = pixels[..., 3:] / 255
+    return np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)

@@ -1,0 +1,111 @@
+"""What a search goes through, epoch by epoch, as a picture."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from keras_fasterseg.visualization import card
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Series = Sequence[float | None]
+
+CANDIDATE_STYLES = (
+    {"color": card.BLUE, "marker": "o"},
+    {"color": card.VERMILION, "marker": "s"},
+    {"color": card.GREEN, "marker": "^"},
+)
+"""Colour and marker of the candidates, by their order."""
+BAND_COLOR = "#e1f2ea"
+
+_FAMILY_STYLES = {
+    "alpha": ("operators (alpha)", card.BLUE, "o"),
+    "beta": ("paths (beta)", card.VERMILION, "s"),
+    "gamma": ("widths (gamma)", card.GREEN, "^"),
+}
+_ROLE_LINES = ("-", "--")
+_HEIGHT = 640
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchCurves:
+    """Series of a search, an item an epoch; None where there is no number.
+
+    Attributes:
+        fps: Predicted frame rates, by what the candidate is called.
+        band: Lowest and highest frame rate that the search steers between.
+        penalty_weights: λ of the next epoch.
+        entropies: By role, then by family (`alpha`, `beta`, `gamma`); 1 is undecided.
+    """
+
+    fps: Mapping[str, Series]
+    band: tuple[float, float]
+    penalty_weights: Series
+    entropies: Mapping[str, Mapping[str, Series]]
+
+
+def search_figure(curves: SearchCurves, title: str) -> "Figure":
+    """Draws frame rates in their band, λ, and entropies, over one axis of epochs.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    figure = card.chart_card(_HEIGHT, title)
+    fps_axes, weight_axes, entropy_axes = figure.subplots(
+        3, 1, sharex=True, height_ratios=(1.35, 0.65, 1.0)
+    )
+    for axes in (fps_axes, weight_axes, entropy_axes):
+        card.style_axes(axes)
+    draw_band(fps_axes.axhspan, curves.band)
+    for (name, values), style in zip(curves.fps.items(), CANDIDATE_STYLES, strict=False):
+        _plot(fps_axes, values, name, markersize=card.points(7), **style)
+    fps_axes.set_ylabel("predicted FPS")
+    _plot(weight_axes, curves.penalty_weights, None, color=card.INK, marker="D", markersize=3)
+    if any(value is not None and value > 0 for value in curves.penalty_weights):
+        # After an epoch it is halved, doubled or left alone.
+        weight_axes.set_yscale("log", base=2)
+        weight_axes.yaxis.set_major_formatter("{x:.3g}")
+    weight_axes.set_ylabel("λ of the next\nepoch")
+    for (role, families), line in zip(curves.entropies.items(), _ROLE_LINES, strict=False):
+        for family, values in families.items():
+            name, color, marker = _FAMILY_STYLES[family]
+            style = {"color": color, "marker": marker, "markersize": card.points(6)}
+            _plot(entropy_axes, values, f"{role}: {name}", linestyle=line, **style)
+    entropy_axes.set(ylabel="entropy\n(1 = undecided)", xlabel="epoch")
+    entropy_axes.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (fps_axes, entropy_axes):
+        _legend_beside(axes)
+    return figure
+
+
+def draw_band(span, band: tuple[float, float]) -> None:
+    """Shades the band of frame rates; `span` is an axes' `axhspan` or `axvspan`."""
+    low, high = band
+    span(
+        low,
+        high,
+        facecolor=BAND_COLOR,
+        edgecolor=card.GREEN,
+        linewidth=card.points(1),
+        label=f"band, {low:g} to {high:g}",
+        zorder=0,
+    )
+
+
+def _plot(axes, values: Series, label: str | None, **style) -> None:
+    points = [(epoch + 1, value) for epoch, value in enumerate(values) if value is not None]
+    if points:
+        epochs, numbers = zip(*points, strict=True)
+        axes.plot(epochs, numbers, label=label, linewidth=card.points(2), **style)
+
+
+def _legend_beside(axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+            fontsize=card.points(12),
+            frameon=False,
+            labelcolor=card.INK,
+        )

@@ -1,0 +1,46 @@
+"""Draws a network as a picture: its cells over layers and scales, and what they cost."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.pipelines import draw_architecture, genotypes, latency_tables
+from keras_fasterseg.visualization import card
+
+GENOTYPE = flags.DEFINE_string(
+    "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
+)
+OUTPUT = flags.DEFINE_string("output", None, "The picture, a .svg or a .png file.", required=True)
+LATENCY_TABLE = flags.DEFINE_string(
+    "latency_table", None, "Latency table of a device, for shares and the predicted frame rate."
+)
+INPUT_SIZE = settings_flags.define_size(
+    "input_size",
+    None,
+    "Height x width of the images, multiples of 32; unset: the table's, or 1024x2048.",
+)
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
+NAME = flags.DEFINE_string("name", None, "What stands above; unset: the network as it was named.")
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    card.check_suffix(OUTPUT.value)
+    path, size = LATENCY_TABLE.value, INPUT_SIZE.value
+    table = latency_tables.load_table(path, size) if path else None
+    if size is None:
+        size = (1024, 2048) if table is None else table.metadata.input_size
+    figure = draw_architecture.draw_architecture(
+        genotypes.resolve_genotype(GENOTYPE.value),
+        size,
+        NUM_CLASSES.value,
+        table=table,
+        name=NAME.value or GENOTYPE.value,
+    )
+    card.save_figure(figure, OUTPUT.value)
+    print(f"The picture is {OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    command.run(main)

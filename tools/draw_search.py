@@ -1,0 +1,26 @@
+"""Draws what a run went through and found: its search, its trainings and its networks."""
+
+from tools import command  # isort: skip
+
+from absl import flags
+
+from keras_fasterseg.pipelines import draw_search
+from keras_fasterseg.visualization import card
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Folder to write the pictures to.", required=True)
+FORMAT = flags.DEFINE_enum(
+    "format", "svg", [suffix.removeprefix(".") for suffix in card.SUFFIXES], "Kind of the pictures."
+)
+
+
+def main() -> None:
+    drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}")
+    for path in drawn.written:
+        print(f"Wrote {path}")
+    for sentence in drawn.left_out:
+        print(sentence)
+
+
+if __name__ == "__main__":
+    command.run(main)
