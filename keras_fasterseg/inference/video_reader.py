@@ -176,7 +176,7 @@ class VideoReader:
         # only both together are a file whose end is missing.
         said, length = self._stream.frames, self._container.duration or 0
         few = count < _WHOLE * said
-        if few and seconds < _WHOLE * length / self._av.time_base and not self._damaged:
+        if few and seconds < _WHOLE * length / self._av.time_base:
             self._missing = f"{self.name} says that it has {said} frames, and {count} are in it."
 
     def _expected_frames(self) -> int | None:
