@@ -113,7 +113,9 @@ class TensorRtRunner(FileRunner):
         runtime = self._tensorrt.Runtime(self._logger)
         engine = runtime.deserialize_cuda_engine(self.path.read_bytes())
         if engine is None:
-            raise ValueError(
+            # Without a GPU the engine may be as good as any.
+            kind = ValueError if self._has_device() else DeviceError
+            raise kind(
                 f"{self.path} cannot be loaded by {self._version()} "
                 f"({reason(self._logger.errors, 'it does not say why')}): {self._rebuild}"
             )
@@ -173,6 +175,10 @@ class TensorRtRunner(FileRunner):
     def _device(self) -> str:
         device = self._call(self._cuda.cudaGetDevice())
         return self._call(self._cuda.cudaGetDeviceProperties(device)).name.decode()
+
+    def _has_device(self) -> bool:
+        status, count = self._cuda.cudaGetDeviceCount()
+        return status == self._cuda.cudaError_t.cudaSuccess and count > 0
 
     def _allocate(self, engine: Any, name: str, resources: contextlib.ExitStack) -> _Buffer:
         shape = tuple(engine.get_tensor_shape(name))

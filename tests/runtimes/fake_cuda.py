@@ -10,6 +10,7 @@ import types
 class Status(enum.Enum):
     cudaSuccess = 0
     cudaErrorMemoryAllocation = 2
+    cudaErrorInsufficientDriver = 35
     cudaErrorLaunchFailure = 719
 
 
@@ -29,6 +30,7 @@ class FakeCuda:
         streams: What waits to be done, by stream; nothing is done before it is synchronized.
         calls: Names of the functions that were called, in order.
         failing: Names of functions that answer with an error.
+        has_driver: Whether there is one, and with it a GPU.
     """
 
     cudaError_t = Status
@@ -40,7 +42,13 @@ class FakeCuda:
         self.streams = {}
         self.calls = []
         self.failing = set()
+        self.has_driver = True
         self._next = 4096
+
+    def cudaGetDeviceCount(self):
+        if not self.has_driver:
+            return Status.cudaErrorInsufficientDriver, None
+        return Status.cudaSuccess, 1
 
     def cudaMalloc(self, size):
         if sum(map(len, self.blocks.values())) + size > self.memory:

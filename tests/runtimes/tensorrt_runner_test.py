@@ -171,6 +171,13 @@ def test_a_stream_that_cannot_be_made_is_an_error(runner, cuda):
     assert_nothing_is_held(cuda)
 
 
+def test_without_a_driver_it_is_the_device_that_is_missing(runner, cuda):
+    cuda.has_driver = False
+    runner.path.write_bytes(b"of another version")
+    with pytest.raises(DeviceError, match=r"cannot be loaded by .* \(The engine plan file is not"):
+        runner.load()
+
+
 def test_an_engine_of_another_machine_is_refused_with_the_reason(runner, cuda):
     runner.path.write_bytes(b"of another version")
     with pytest.raises(ValueError, match=r"cannot be loaded by .* \(The engine plan file is not"):

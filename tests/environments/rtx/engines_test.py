@@ -14,10 +14,11 @@ import tensorrt_rtx
 
 from keras_fasterseg.export.quantization import quantize_onnx
 from keras_fasterseg.export.tensorrt import build_engine
-from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.export import export, export_network
 from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
+from keras_fasterseg.runtimes.tensorrt_runner import DeviceError
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.runtimes import exports
@@ -109,8 +110,24 @@ def test_the_runner_says_that_there_is_no_driver(engines, case):
         pytest.skip("a GPU is here, on which the engine would be loaded")
     check_runtime("tensorrt_rtx")
     runner = TensorRtRtxRunner(engines[case][0])
-    with pytest.raises(ValueError, match=r"cannot be loaded by tensorrt_rtx .*driver"):
+    with pytest.raises(DeviceError, match=r"cannot be loaded by tensorrt_rtx .*driver"):
         runner(np.zeros((1, *SIZE, 3), np.uint8))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_export_is_proven_by_the_onnx_behind_it(precision, tmp_path):
+    if _has_driver():
+        pytest.skip("a GPU is here, on which the engine itself is proven")
+    keras.utils.set_random_seed(0)
+    FasterSegNetwork(load_preset("fasterseg_student"), 19).save(tmp_path / "network.keras")
+    settings = ExportSettings("tensorrt_rtx", precision, input_size=exports.SIZE, proof_images=1)
+    proof = export(tmp_path / "network.keras", tmp_path / "engine", settings, progress=False)
+    assert proof is not None
+    assert proof.by == "onnxruntime, of the ONNX that the engine was built of"
+    manifest = json.loads((tmp_path / "engine" / "manifest.json").read_text())
+    assert manifest["format"] == "tensorrt_rtx"
+    assert manifest["proof"] == proof.to_json()
+    assert (tmp_path / "engine" / "model.rtx").stat().st_size == manifest["bytes"]
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
