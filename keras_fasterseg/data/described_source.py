@@ -4,6 +4,8 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from keras_fasterseg.data.dataset_file import DATASET_FILE, read_dataset_file
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import SegmentationSource
@@ -15,6 +17,10 @@ class DescribedSource(SegmentationSource):
     Raises:
         DataError: `root` is no folder or has no `dataset.yaml`, or something in it is wrong.
     """
+
+    # Unknown without a folder.
+    class_names: tuple[str, ...] = ()
+    palette = np.zeros((0, 3), np.uint8)
 
     def __init__(self, root: str | pathlib.Path) -> None:
         super().__init__(root)

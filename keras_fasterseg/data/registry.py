@@ -60,7 +60,7 @@ def load_classes(
         DataError: As of `load_source`.
     """
     source = _source_class(name) if root is None else load_source(name, root)
-    if not hasattr(source, "class_names"):
+    if not source.class_names:
         raise ValueError(
             f"The classes of the data set {name!r} are described in its folder; set --data_dir."
         )

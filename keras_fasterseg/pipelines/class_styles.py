@@ -81,8 +81,7 @@ def _recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
 def _palette_of(names: tuple[str, ...] | None) -> np.ndarray:
     """The colours of the data set with just these classes, or those of PASCAL VOC."""
     for source in SOURCES.values():
-        # Some data sets have their classes in a file of their own.
-        if names is not None and getattr(source, "class_names", None) == names:
+        if source.class_names == names:
             return source.palette
     return default_palette()
 

@@ -160,6 +160,18 @@ def test_config():
     assert isinstance(copy.genotype, Genotype)
 
 
+def test_normalisation_is_kept_and_that_of_networks_saved_without_is_imagenets():
+    genotype = make_genotype([BRANCH_16], HALF)
+    network = FasterSegNetwork(genotype, 5, mean=(0.1, 0.2, 0.3), std=[0.4, 0.5, 0.6])
+    config = network.get_config()
+    copy = FasterSegNetwork.from_config(config)
+    assert (copy.mean, copy.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    earlier = {name: value for name, value in config.items() if name not in ("mean", "std")}
+    assert FasterSegNetwork.from_config(earlier).mean == (0.485, 0.456, 0.406)
+    with pytest.raises(ValueError, match="`std` must be three numbers"):
+        FasterSegNetwork(genotype, 5, std=(58, 57, 57))
+
+
 def test_mixed_precision(tmp_path):
     policy = keras.DTypePolicy("mixed_bfloat16")
     for dtype in ("mixed_bfloat16", policy):
