@@ -1,6 +1,7 @@
 """What an evaluation has found, for people and as JSON."""
 
 import dataclasses
+import math
 import pathlib
 from typing import Any
 
@@ -53,11 +54,16 @@ class EvaluationReport:
             parts.append(self.result.table())
         last = []
         if self.result is not None:
-            last.append(
-                f"mIoU {100 * self.result.miou:.2f} %, {self.num_images} images of {self.split}"
-            )
+            last.append(f"{_mean(self.result.miou)}, {self.num_images} images of {self.split}")
         if self.submission is not None:
             last.append(f"{self.num_images} label maps of {self.split} lie in {self.submission}")
         if self.proof is not None:
             last.append(self.proof.line())
         return "\n\n".join([*parts, "\n".join(last)])
+
+
+def _mean(miou: float) -> str:
+    if math.isnan(miou):
+        # As in Cityscapes' test split, whose labels only the server has.
+        return "No mIoU, because no pixel is labelled with a class"
+    return f"mIoU {100 * miou:.2f} %"

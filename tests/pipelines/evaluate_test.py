@@ -110,3 +110,15 @@ def test_a_label_of_another_size_is_named(streets, runner, artefact):
     Image.fromarray(np.full((32, 128), 7, np.uint8)).save(label)
     with pytest.raises(ValueError, match=f"Image heights of .*{label.name} are not equal"):
         pipeline.report(artefact, streets, "val", official=True, progress=False)
+
+
+def test_a_split_whose_labels_the_server_keeps(streets, runner, artefact):
+    for ending in ("labelIds", "labelTrainIds", "instanceIds"):
+        for label in (streets.root / "gtFine" / "val").rglob(f"*_{ending}.png"):
+            value = {"labelIds": 3, "labelTrainIds": 255, "instanceIds": 3}[ending]
+            Image.fromarray(np.full((64, 128), value, np.uint8)).save(label)
+    for official in (False, True):
+        report = pipeline.report(artefact, streets, "val", official=official, progress=False)
+        expected = "No mIoU, because no pixel is labelled with a class, 3 images of val"
+        assert expected in report.text().splitlines()
+        assert report.to_json()["miou"] is None
