@@ -1,5 +1,6 @@
 """The names of classes beside their colours, as a picture of its own to put below others."""
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
@@ -13,13 +14,16 @@ _GAP = 24
 LegendEntry = tuple[str, tuple[int, int, int] | None]
 
 
-def class_legend(entries: Sequence[LegendEntry], width: int, text_size: int = 15) -> Image.Image:
+def class_legend(
+    entries: Sequence[LegendEntry], width: int, text_size: int = 15, margin: int = 0
+) -> Image.Image:
     """A white picture of all entries, in rows from left to right; no name is cut.
 
     Args:
         entries: Names and colours; the swatches hold these very colours.
         width: Width of the picture in pixels; its height follows.
         text_size: Height of the letters in pixels.
+        margin: Pixels of paper on every side.
 
     Raises:
         ModuleNotFoundError: matplotlib, whose font it is, is not installed.
@@ -27,18 +31,21 @@ def class_legend(entries: Sequence[LegendEntry], width: int, text_size: int = 15
     font = load_font(text_size)
     line = line_height(font)
     indent = 2 * text_size + text_size // 2
-    texts = [wrapped(name, font, width - indent) for name, _ in entries]
+    inner = width - 2 * margin
+    texts = [wrapped(name, font, inner - indent) for name, _ in entries]
     widest = max((font.getlength(part) for text in texts for part in text), default=0)
-    columns = max(1, int((width + _GAP) // (indent + widest + _GAP)))
+    columns = max(1, int((inner + _GAP) // (indent + widest + _GAP)))
+    # No more than these rows need, so that the last one is not nearly empty.
+    columns = math.ceil(len(entries) / max(1, math.ceil(len(entries) / columns))) or 1
     rows = [slice(start, start + columns) for start in range(0, len(entries), columns)]
     heights = [line * max(len(text) for text in texts[row]) for row in rows]
 
-    picture = Image.new("RGB", (width, max(1, sum(heights))), "white")
+    picture = Image.new("RGB", (width, max(1, sum(heights) + 2 * margin)), "white")
     draw = ImageDraw.Draw(picture)
-    top = 0
+    top = margin
     for row, height in zip(rows, heights, strict=True):
         for column, ((_, color), text) in enumerate(zip(entries[row], texts[row], strict=True)):
-            left = column * (width + _GAP) // columns
+            left = margin + column * (inner + _GAP) // columns
             upper = top + (line - text_size) // 2
             box = (left, upper, left + 2 * text_size - 1, upper + text_size - 1)
             draw.rectangle(box, fill=color, outline=_EDGE)

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from keras_fasterseg.visualization.font import font_size, load_font
-from keras_fasterseg.visualization.legend import INK, PAPER
+from keras_fasterseg.visualization.text import (
+    draw_lines,
+    line_height,
+    load_font,
+    text_size_for,
+    wrapped,
+)
 
 GAP = 4
 """Pixels between two pictures."""
@@ -20,7 +25,7 @@ def side_by_side(
         strips = _titles(titles, panels[0].width)
         panels = [below(strip, panel) for strip, panel in zip(strips, panels, strict=True)]
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
-    joined = Image.new("RGB", (width, max(panel.height for panel in panels)), PAPER)
+    joined = Image.new("RGB", (width, max(panel.height for panel in panels)), "white")
     left = 0
     for panel in panels:
         joined.paste(panel, (left, 0))
@@ -30,7 +35,7 @@ def side_by_side(
 
 def below(top: Image.Image, bottom: Image.Image) -> Image.Image:
     """One picture above another, both at the left edge."""
-    joined = Image.new("RGB", (max(top.width, bottom.width), top.height + bottom.height), PAPER)
+    joined = Image.new("RGB", (max(top.width, bottom.width), top.height + bottom.height), "white")
     joined.paste(top, (0, 0))
     joined.paste(bottom, (0, top.height))
     return joined
@@ -38,26 +43,13 @@ def below(top: Image.Image, bottom: Image.Image) -> Image.Image:
 
 def _titles(titles: Sequence[str], width: int) -> list[Image.Image]:
     """A strip a title, all of one height."""
-    size = font_size(width)
-    font, margin, line_height = load_font(size), size // 2, 5 * size // 4
-    wrapped = [_wrapped(title, font, width - 2 * margin) for title in titles]
-    height = 2 * margin + line_height * max(len(lines) for lines in wrapped)
+    font = load_font(text_size_for(width))
+    margin = text_size_for(width) // 2
+    texts = [wrapped(title, font, width - 2 * margin) for title in titles]
+    height = 2 * margin + line_height(font) * max(map(len, texts))
     strips = []
-    for lines in wrapped:
-        strip = Image.new("RGB", (width, height), PAPER)
-        draw = ImageDraw.Draw(strip)
-        for index, line in enumerate(lines):
-            middle = margin + index * line_height + line_height // 2
-            draw.text((margin, middle), line, INK, font, anchor="lm")
+    for lines in texts:
+        strip = Image.new("RGB", (width, height), "white")
+        draw_lines(ImageDraw.Draw(strip), (margin, margin), lines, font)
         strips.append(strip)
     return strips
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Lines no wider than `width`, broken anywhere: paths have no spaces."""
-    lines = [""]
-    for character in text:
-        if lines[-1] and font.getlength(lines[-1] + character) > width:
-            lines.append("")
-        lines[-1] += character
-    return lines

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
+from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
-from keras_fasterseg.visualization.legend import legend_picture
 from keras_fasterseg.visualization.panels import below, side_by_side
+from keras_fasterseg.visualization.text import text_size_for
 
 LABEL_MAP = ""
 OVERLAY = "_overlay"
@@ -75,7 +76,8 @@ class SegmentationPictures:
     def legend_of(self, class_ids: Iterable[int], width: int) -> Image.Image:
         """Names of these classes in their colours, to stand below a picture of that width."""
         entries = [(self._name(each), tuple(self._color(each))) for each in class_ids]
-        return legend_picture(entries, width)
+        text_size = text_size_for(width)
+        return class_legend(entries, width, text_size, margin=text_size // 2)
 
     def _with_legend(self, picture: Image.Image, maps: list[np.ndarray]) -> Image.Image:
         if not self.legend:

@@ -21,6 +21,11 @@ def load_font(text_size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, text_size)
 
 
+def text_size_for(width: int) -> int:
+    """Pixels that letters are high in a picture that is `width` pixels wide."""
+    return min(32, max(12, width // 48))
+
+
 def line_height(font: ImageFont.FreeTypeFont) -> int:
     """Pixels from one line to the next."""
     return round(1.5 * font.size)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.visualization.font import load_font
 from keras_fasterseg.visualization.panels import GAP, below, side_by_side
+from keras_fasterseg.visualization.text import load_font
 from tests.stand_in import random_images
 
 FIRST, SECOND = random_images(2, 40, 60)
@@ -29,8 +29,8 @@ def test_titles_are_not_cut(other):
         assert inked.any()
         for border in (inked[0], inked[-1], inked[:, 0], inked[:, -1]):
             assert not border.any()
-    # As many lines of 15 pixels as its letters need at 12 pixels a letter, and two margins of 6.
-    lines = (strip.shape[0] - 12) / 15
+    # As many lines of 18 pixels as its letters need at 12 pixels a letter, and two margins of 6.
+    lines = (strip.shape[0] - 12) / 18
     assert lines == int(lines)
     assert lines >= load_font(12).getlength(other) / 48
 

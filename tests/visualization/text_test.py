@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from keras_fasterseg.visualization.text import (
@@ -42,3 +43,10 @@ def test_lines_lie_below_one_another():
     assert ink[height:].sum() > 50
     # Neither line reaches into the next.
     assert not ink[[height, 2 * height - 1]].any()
+
+
+@pytest.mark.parametrize("letter", ["ä", "é", "ß", "ж", "λ"])
+def test_letters_of_other_languages_are_drawn(letter):
+    font = load_font(20)
+    missing = font.getmask("\U0010fffd")
+    assert bytes(font.getmask(letter)) != bytes(missing)
