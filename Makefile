@@ -97,7 +97,7 @@ bench-pytorch: setup $(PYTORCH)/.ready
 # The tables of results in the README, of what docs/results keeps; --record=docs/results adds to it.
 RESULTS := docs/results
 EXPORTS := $(foreach network,student published_student,$(foreach kind,saved_model_fp32 \
-	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16,\
+	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16 tensorrt_rtx_fp32 tensorrt_rtx_fp16,\
 	$(RESULTS)/exports_$(network)/$(kind)))
 COMMA := ,
 SPACE := $(subst ,, )

@@ -16,6 +16,7 @@ MANIFEST = {
     "proof": {
         "images": 8,
         "of": "camvid val",
+        "by": "onnxruntime",
         "equal_labels": 0.98765,
         "logits_difference": None,
         "miou": 0.4321,
@@ -65,6 +66,14 @@ def test_a_row_of_every_kind(tmp_path):
         ["", "saved_model", "float32", "any size", "1.5", "98.765", "1.2e-05", "", "", ""],
     ]
     assert "8 images of camvid val or 8 images of drawn street scenes" in text
+    assert "did not run here" not in text
+
+
+def test_an_engine_that_was_proven_by_its_onnx_says_so(tmp_path):
+    proof = {**MANIFEST["proof"], "by": "onnxruntime, of the ONNX that the engine was built of"}
+    write_json(tmp_path / "manifest.json", {**MANIFEST, "format": "tensorrt_rtx", "proof": proof})
+    text = export_markdown([tmp_path])
+    assert "Of tensorrt_rtx, which did not run here, the ONNX behind it is proven." in text
 
 
 def test_an_export_without_a_proof(tmp_path):
