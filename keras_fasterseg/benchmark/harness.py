@@ -39,6 +39,7 @@ class BenchmarkResult:
         scope: Name of what was timed.
         harness_version: Only results of one version compare.
         artefact: What was run, as the user named it; `None` if it has no name.
+        proof: What the artefact's manifest says of its proof, in a line; `None` if it has none.
         macs: Multiply-accumulates of the network's convolutions for one image; `None` if unknown.
         peak_macs_per_second: The most that this machine reached in products of large float32
             matrices in the same process, before or after; `None` if it was not measured.
@@ -58,6 +59,7 @@ class BenchmarkResult:
     scope: str = DEFAULT_SCOPE
     harness_version: int = HARNESS_VERSION
     artefact: str | None = None
+    proof: str | None = None
     macs: int | None = None
     peak_macs_per_second: float | None = None
     memory_peak_mib: float | None = None

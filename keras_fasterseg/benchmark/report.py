@@ -56,6 +56,8 @@ def report_text(report: BenchmarkReport) -> str:
     # Once for all that share a scope, a batch and settings.
     lines += dict.fromkeys(_measured(result) for result in results)
     lines += dict.fromkeys(_facts("Runner", result.runner) for result in results)
+    proofs = {result.artefact: result.proof for result in results if result.proof is not None}
+    lines += [f"{artefact}: {proof}" for artefact, proof in proofs.items()]
     lines.append(_facts("Environment", results[0].environment))
     return "\n".join(lines)
 

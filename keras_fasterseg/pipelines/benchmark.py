@@ -13,6 +13,7 @@ from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak
 from keras_fasterseg.benchmark.memory import MemoryTask, measure_memory
 from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
+from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
@@ -143,11 +144,13 @@ def _measure(
         result = measured.results[name]
         # A network was converted on the way, which takes more memory than to run what came of it.
         alone = Contender(getattr(runner, "path", contender.artefact), contender.runtime)
+        proof = read_proof(runner.metadata)
         kind = _kind(runner)
         peak = best_peak(before.get(kind), after.get(kind))
         results[name] = dataclasses.replace(
             result,
             artefact=str(contender.artefact),
+            proof=None if proof is None else proof.line(),
             macs=network_macs(runner.metadata, settings.input_size),
             peak_macs_per_second=None if peak is None else peak.macs_per_second,
             command=command,

@@ -7,6 +7,8 @@ from absl import logging
 from keras_fasterseg.benchmark import timing
 from keras_fasterseg.benchmark.matrix_peak import MatrixPeak
 from keras_fasterseg.benchmark.memory import MemoryUse
+from keras_fasterseg.benchmark.report import report_text
+from keras_fasterseg.export.proof import Proof
 from keras_fasterseg.pipelines import benchmark as job
 from keras_fasterseg.pipelines.benchmark import Contender, benchmark, benchmark_in_turns
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
@@ -73,6 +75,17 @@ def test_one_artefact_at_its_own_runtime(world):
     assert opened[2]["input_size"] == (32, 64)
     assert opened[2]["outputs"] == "class_ids"
     json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_the_proof_of_an_export_is_told(world):
+    assert benchmark("network.keras", SETTINGS).proof is None
+    proof = Proof(16, "camvid val", "onnxruntime", 0.99991, 1e-3, 9.0, 0.5, 0.4988)
+    world.metadata = {"proof": proof.to_json()}
+    contenders = [Contender("a.onnx"), Contender("b.onnx")]
+    report = benchmark_in_turns(contenders, SETTINGS)
+    line = "Proven at export: 99.991 % equal labels, mIoU -0.12 points on 16 images of camvid val"
+    assert report.to_json()["results"][1]["proof"] == line
+    assert f"\na.onnx: {line}\nb.onnx: {line}\n" in report_text(report)
 
 
 def test_work_and_share_of_the_better_peak(world):
