@@ -91,7 +91,7 @@ def search(
         PenaltyController(report.candidate_fps, *band),
         _temperature_schedule(settings),
         report,
-        SearchPictures(folder, report, shown, source.palette),
+        SearchPictures(folder, report, shown, source.palette, source.mean, source.std),
     ]
     with without_graph_rewriting(), returned_to_system():
         fit(trainer, batches, settings.epochs, folder, callbacks)

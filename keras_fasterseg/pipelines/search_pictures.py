@@ -7,12 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.image_normalization import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    check_normalization,
-    normalize_images,
-)
+from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.pipelines.datasets import LabelledImage
 from keras_fasterseg.pipelines.draw_architecture import draw_architecture
 from keras_fasterseg.pipelines.epoch_summaries import EpochSummaries
@@ -35,6 +30,8 @@ class SearchPictures(keras.callbacks.Callback):
         report: The callback that derives and scores.
         images: A few images with labels, sides multiples of 32.
         palette: `(classes, 3)` uint8, the colours of the classes.
+        mean: Mean of each channel that the supernet's images are normalised by.
+        std: Standard deviation of each channel, likewise.
     """
 
     def __init__(
@@ -43,11 +40,14 @@ class SearchPictures(keras.callbacks.Callback):
         report: SearchReport,
         images: Sequence[LabelledImage],
         palette: np.ndarray,
+        mean: Sequence[float],
+        std: Sequence[float],
     ):
         super().__init__()
         self.report = report
         self.images = images
         self.palette = palette
+        self._mean, self._std = check_normalization(mean, std)
         self._summaries = EpochSummaries(folder / "tensorboard" / "pictures")
 
     def on_epoch_end(self, epoch, logs=None):
@@ -73,12 +73,11 @@ class SearchPictures(keras.callbacks.Callback):
 
     def _predictions(self) -> np.ndarray:
         roles = {role: getattr(self.report.trainer, role)() for role in self.report.best}
-        mean, std = check_normalization(IMAGENET_MEAN, IMAGENET_STD)
         rows = []
         for image, label in self.images:
             maps = [label]
             for role, choices in roles.items():
-                normalized = normalize_images(image[np.newaxis], mean, std)
+                normalized = normalize_images(image[np.newaxis], self._mean, self._std)
                 predictions = self.report.evaluator.class_ids(normalized, choices)
                 maps.append(predictions[self.report.best[role].prediction][0])
             rows.append(label_panels(image, maps, self.palette))

@@ -6,7 +6,6 @@ import types
 import numpy as np
 import pytest
 
-from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines.search_pictures import SearchPictures
 from keras_fasterseg.pipelines.search_report import SearchReport
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
@@ -15,6 +14,7 @@ from tests.pipelines.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS, functions_run_eagerly, make_space
 
 PALETTE = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
+MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 TAGS = ("architecture/teacher", "architecture/student", "search", "predictions")
 LOGS = {"loss": 1.5, "penalty_weight": 0.25}
 
@@ -33,7 +33,7 @@ def shown():
 
 
 def normalized(image):
-    return ((image[np.newaxis] / 255 - IMAGENET_MEAN) / IMAGENET_STD).astype(np.float32)
+    return ((image[np.newaxis] / 255 - MEAN) / STD).astype(np.float32)
 
 
 class Evaluator:
@@ -57,7 +57,7 @@ def make_callbacks(folder, space, shown, evaluator=None):
     report.set_model(
         types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
     )
-    return report, SearchPictures(folder, report, [shown], PALETTE)
+    return report, SearchPictures(folder, report, [shown], PALETTE, MEAN, STD)
 
 
 def end_epoch(callbacks, epoch):
