@@ -82,18 +82,20 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
             "{}x{}".format(*table.metadata.input_size),
             str(len(table)),
             f"{stage['minutes']:.1f}",
+            str(table.metadata.harness_version),
         ]
         for name in ("sum", "calibrated"):
             if name in verification:
                 rows.append([*shared, name, *_agreement(verification[name])])
                 shared = [""] * len(shared)
-    headers = ["runtime", "size", "rows", "minutes", "prediction", "networks", "Spearman"]
-    headers += ["median error", "worst error"]
+    headers = ["runtime", "size", "rows", "minutes", "harness", "prediction", "networks"]
+    headers += ["Spearman", "median error", "worst error"]
     return "\n\n".join(
         [
             "### Predicted and measured latencies of random networks",
             _table(rows, headers),
-            "Minutes: of the table and its calibration, which was fitted to other networks. "
+            "Minutes: of the table and its calibration, which was fitted to other networks. Harness: "
+            "its version, of which numbers of one only compare. "
             "Measured: uint8 images to class ids, all networks in turns.",
         ]
     )

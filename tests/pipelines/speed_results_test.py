@@ -122,10 +122,13 @@ def test_a_file_of_another_kind(tmp_path):
 def test_verified_tables(tmp_path):
     folder = make_table(tmp_path / "device")
     _, first, second = rows(speed_results.verification_markdown([folder]))
-    count = len(random_table(SETTINGS, (64, 128), NUM_CLASSES))
-    assert first[1:] == [*("64x128", str(count), "12.3", "sum", "20", "0.988", "5.1 %", "20.0 %")]
+    table = random_table(SETTINGS, (64, 128), NUM_CLASSES)
+    harness = str(table.metadata.harness_version)
+    assert first[1:] == [
+        *("64x128", str(len(table)), "12.3", harness, "sum", "20", "0.988", "5.1 %", "20.0 %")
+    ]
     assert first[0].startswith("saved_model ")
-    assert second == ["", "", "", "", "calibrated", "20", "1.000", "5.1 %", "20.0 %"]
+    assert second == ["", "", "", "", "", "calibrated", "20", "1.000", "5.1 %", "20.0 %"]
 
 
 def test_they_stand_between_the_markers(tmp_path):
