@@ -6,6 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
+# How far a flat area may come out from what went in: limited-range YUV has 219 levels for 256 (2),
+# and the encoder quantises at its constant quality (a few more). Colours that are told apart differ
+# by 200.
+FLAT_ATOL = 8
+
 
 def numbered_frames(count: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
     """Frames that differ: red is 4 `i` in the upper half of frame `i`, and 255 in the lower."""

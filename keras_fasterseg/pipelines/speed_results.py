@@ -82,7 +82,7 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
             "{}x{}".format(*table.metadata.input_size),
             str(len(table)),
             f"{stage['minutes']:.1f}",
-            str(table.metadata.harness_version),
+            str(fingerprint.harness_version),
         ]
         for name in ("sum", "calibrated"):
             if name in verification:
@@ -94,8 +94,8 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
         [
             "### Predicted and measured latencies of random networks",
             _table(rows, headers),
-            "Minutes: of the table and its calibration, which was fitted to other networks. Harness: "
-            "its version, of which numbers of one only compare. "
+            "Minutes: of the table and its calibration, which was fitted to other networks. "
+            "Harness: its version; numbers of one version compare. "
             "Measured: uint8 images to class ids, all networks in turns.",
         ]
     )

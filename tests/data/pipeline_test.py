@@ -216,10 +216,11 @@ def test_images_are_normalised_by_the_numbers_of_their_source(source):
     source.mean, source.std = tuple(mean.tolist()), tuple(std.tolist())
 
     images, _ = _arrays(_evaluation(source))
+    # Values of at most 4 in float32, whose steps there are below 5e-7.
     np.testing.assert_allclose(images, (plain / 255 - mean) / std, atol=1e-6)
 
     # A crop beyond the image is padded with the mean colour, which is 0; what lies within holds
-    # whole numbers again.
+    # whole numbers again, up to 255 times the rounding of float32.
     crops, labels = _arrays(_training(source, crop_size=(16, 16), scales=(1.0,)), 5)
     assert not crops[labels == 255].any()
     pixels = (crops * std + mean)[labels != 255] * 255

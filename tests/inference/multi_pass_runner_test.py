@@ -6,6 +6,10 @@ from keras_fasterseg.inference.multi_pass_runner import MultiPassRunner
 from keras_fasterseg.runtimes.base import Runner
 from tests.stand_in import random_images
 
+# The runner computes in float32 and resizes, the expectations are float64 or closed forms: 1e-6 for
+# probabilities, which are below 1 (float32 rounds them by 6e-8 a step), 1e-5 for logits and
+# logarithms.
+
 
 class LogitsRunner(Runner):
     """Logits are a function of the images; notes the size of all that it is asked."""

@@ -6,7 +6,7 @@ import pytest
 
 from keras_fasterseg.inference.video_writer import VideoWriter
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
-from tests.videos import decoded, numbered_frames
+from tests.videos import FLAT_ATOL, decoded, numbered_frames
 
 
 def write(path, frames, rate=Fraction(25), time_base=None, timestamps=None):
@@ -27,8 +27,8 @@ def test_what_is_written_is_h264_of_the_same_rate_and_length(tmp_path, rate):
     assert times == [number / rate for number in range(30)]
     for pixels, expected in zip(received, frames, strict=True):
         # Far from the edge between the halves, which the encoder blurs.
-        np.testing.assert_allclose(pixels[4:16], expected[4:16], atol=8)
-        np.testing.assert_allclose(pixels[32:], expected[32:], atol=8)
+        np.testing.assert_allclose(pixels[4:16], expected[4:16], atol=FLAT_ATOL)
+        np.testing.assert_allclose(pixels[32:], expected[32:], atol=FLAT_ATOL)
 
 
 def test_times_are_kept(tmp_path):
@@ -47,8 +47,8 @@ def test_odd_sizes_grow_by_a_copy_of_the_last_row_or_column(tmp_path, height, wi
     write(tmp_path / "a.mp4", [frame] * 3)
     (received, *_), _, _ = decoded(tmp_path / "a.mp4")
     assert received.shape == (height + height % 2, width + width % 2, 3)
-    np.testing.assert_allclose(received[-4:].astype(int), 200, atol=12)
-    np.testing.assert_allclose(received[:, -4:].astype(int), 200, atol=12)
+    np.testing.assert_allclose(received[-4:].astype(int), 200, atol=FLAT_ATOL)
+    np.testing.assert_allclose(received[:, -4:].astype(int), 200, atol=FLAT_ATOL)
 
 
 def test_an_error_closes_the_file(tmp_path):

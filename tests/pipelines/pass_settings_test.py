@@ -50,6 +50,7 @@ def test_a_saved_model_and_its_mirror_as_keras_and_numpy_see_them(network, runne
     mirrored = probabilities(network, images[:, :, ::-1])[:, :, ::-1]
     expected = (probabilities(network, images) + mirrored) / 2
     both = with_passes(runner, PassSettings(flip=True))
+    # Probabilities of float32 networks that take sums in different orders, as in exports.py.
     np.testing.assert_allclose(np.exp(both.logits(images)), expected, atol=1e-5)
     assert_same_classes(both(images), expected, noise=1e-5)
 

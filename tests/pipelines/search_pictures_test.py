@@ -73,6 +73,7 @@ def test_pictures_of_every_epoch_show_what_the_supernet_predicts(tmp_path, space
     assert set(found) == {(tag, epoch) for tag in TAGS for epoch in range(2)}
     assert found["architecture/student", 0].shape[1:] == (900, 3)
     image, label = shown
+    # float32 against float64, of values of at most 3.
     for seen in report.evaluator.seen:
         np.testing.assert_allclose(seen, normalized(image), atol=1e-5)
     # A row of four panels of 64 x 96 below the names, 4 pixels between.

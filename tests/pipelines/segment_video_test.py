@@ -10,7 +10,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.inference.video_reader import Frame, VideoReader
 from keras_fasterseg.pipelines.segment_video import segment_video
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
-from tests.videos import decoded, numbered_frames, write_lossless
+from tests.videos import FLAT_ATOL, decoded, numbered_frames, write_lossless
 
 PALETTE = np.array([[0, 0, 200], [200, 0, 0]], np.uint8)
 COLORS = SegmentationPictures(PALETTE, opacity=1.0, class_names=("dark", "bright"))
@@ -58,8 +58,8 @@ def test_a_video_of_overlays_is_as_long_as_its_source(tmp_path):
     for number, pixels in enumerate(received):
         # From frame 32 on the upper half is bright, too.
         upper = PALETTE[int(4 * number > 127)]
-        np.testing.assert_allclose(pixels[4:16].astype(int) - upper, 0, atol=12)
-        np.testing.assert_allclose(pixels[32:44].astype(int) - PALETTE[1], 0, atol=12)
+        np.testing.assert_allclose(pixels[4:16].astype(int) - upper, 0, atol=FLAT_ATOL)
+        np.testing.assert_allclose(pixels[32:44].astype(int) - PALETTE[1], 0, atol=FLAT_ATOL)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
 
 
@@ -91,8 +91,8 @@ def test_two_networks_stand_side_by_side_below_their_names(tmp_path):
     assert width == 2 * 128 + 4
     assert height > 96
     lower = pixels[height - 40 : height - 8].astype(int)
-    np.testing.assert_allclose(lower[:, 8:120] - PALETTE[1], 0, atol=12)
-    np.testing.assert_allclose(lower[:, -120:-8] - PALETTE[0], 0, atol=12)
+    np.testing.assert_allclose(lower[:, 8:120] - PALETTE[1], 0, atol=FLAT_ATOL)
+    np.testing.assert_allclose(lower[:, -120:-8] - PALETTE[0], 0, atol=FLAT_ATOL)
     # The titles: ink on paper.
     assert pixels[: height - 96, :128].min() < 100
     assert pixels[: height - 96, -128:].min() < 100

@@ -123,7 +123,7 @@ def test_verified_tables(tmp_path):
     folder = make_table(tmp_path / "device")
     _, first, second = rows(speed_results.verification_markdown([folder]))
     table = random_table(SETTINGS, (64, 128), NUM_CLASSES)
-    harness = str(table.metadata.harness_version)
+    harness = str(table.metadata.fingerprint.harness_version)
     assert first[1:] == [
         *("64x128", str(len(table)), "12.3", harness, "sum", "20", "0.988", "5.1 %", "20.0 %")
     ]
