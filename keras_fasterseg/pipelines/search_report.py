@@ -158,7 +158,7 @@ class SearchReport(keras.callbacks.Callback):
             falls = sum(after < before for before, after in itertools.pairwise(weights))
             sentence += (
                 f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
-                f"(risen {rises}×, fallen {falls}×)."
+                f"(rises: {rises}, falls: {falls})."
             )
         if 1000.0 / best.latency_ms < low:
             return sentence + (
