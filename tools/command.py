@@ -10,16 +10,16 @@ from collections.abc import Callable
 from logging import WARNING, getLogger
 from typing import Any
 
-# TensorFlow greets with its compile flags at import; errors still come through.
+# Of TensorFlow, warnings and errors alone.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Said explicitly, its default value is no reason for a message.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow's own pool for the CPU grows by doubling and never shrinks.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 # A GPU that TensorFlow takes whole leaves nothing to the runtimes beside it, or to be measured.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
+
+from tools.quiet_import import quiet_import
 
 
 def _import_on_demand(name: str) -> None:
@@ -33,6 +33,7 @@ def _import_on_demand(name: str) -> None:
 
 if "keras_fasterseg" not in sys.modules:
     _import_on_demand("keras_fasterseg")
+quiet_import("tensorflow")
 
 _GOES_ON = "; the same command goes on where it was stopped"
 
