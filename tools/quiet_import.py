@@ -28,7 +28,7 @@ _CHUNK = 65536
 
 def quiet_import(name: str) -> None:
     """From now on, the first import of the package `name` leaves its greetings out."""
-    if name not in sys.modules and hasattr(os, "fork"):
+    if name not in sys.modules and hasattr(os, "fork") and sys.stderr is not None:
         sys.meta_path.insert(0, _QuietFinder(name))
 
 

@@ -1,16 +1,18 @@
 """The folder of a run: which stages are finished, and with which settings."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from absl import logging
 
 from keras_fasterseg.files import PathLike, read_json, remove_partial, write_json
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.run_lock import RunLock
 from keras_fasterseg.pipelines.settings import is_harmless
 
 _RECORD = "stage.json"
@@ -21,23 +23,31 @@ class Workdir:
     """A run's folder, one subfolder a stage.
 
     Args:
-        path: The folder; made if it is missing.
+        path: The folder; made by the first that writes to it, so that a mistake elsewhere in a
+            command leaves nothing behind.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be made or written.
     """
 
     def __init__(self, path: PathLike):
         self.path = pathlib.Path(path)
+        _check_writable(self.path)
+        self._lock = RunLock(self.path)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process runs a stage here.
+
+        Raises:
+            OSError: Another process does, or the folder cannot be made.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"The workdir {self.path} cannot be made: {error}.") from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise OSError(
-                f"The workdir {self.path} cannot be written to; choose another folder or "
-                "change its rights."
-            )
+        with self._lock.held():
+            yield
 
     def stage(
         self,
@@ -62,6 +72,7 @@ class Workdir:
         Raises:
             ValueError: The stage is finished, or has what can be continued, but with other
                 settings.
+            OSError: Another process works in the folder.
         """
         folder = self.path / name
         record = folder / _RECORD
@@ -74,15 +85,16 @@ class Workdir:
         if finished is not None:
             logging.info("%s is finished already: %s", name, folder)
             return folder
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_partial(folder)
-        write_json(record, {"settings": settings, "minutes": None})
-        logging.info("=== %s ===", name)
-        start, earlier = time.monotonic(), checkpoints.minutes()
-        run(folder)
-        minutes = earlier + (time.monotonic() - start) / 60
-        write_json(record, {"settings": settings, "minutes": minutes})
-        checkpoints.remove()
+        with self.locked():
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_partial(folder)
+            write_json(record, {"settings": settings, "minutes": None})
+            logging.info("=== %s ===", name)
+            start, earlier = time.monotonic(), checkpoints.minutes()
+            run(folder)
+            minutes = earlier + (time.monotonic() - start) / 60
+            write_json(record, {"settings": settings, "minutes": minutes})
+            checkpoints.remove()
         return folder
 
     def recorded(self, name: str) -> dict[str, Any] | None:
@@ -102,6 +114,16 @@ class Workdir:
         if self.recorded(name) is None:
             raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
         return read_json(self.path / name / _RECORD)["minutes"]
+
+
+def _check_writable(path: pathlib.Path) -> None:
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise OSError(f"The workdir {path} cannot be made: {nearest} is a file.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OSError(
+            f"The workdir {path} cannot be written to; choose another folder or change its rights."
+        )
 
 
 def plain(value: Any) -> Any:
