@@ -2,10 +2,15 @@
 
 from tools import command  # isort: skip
 
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.pipelines import settings
+
+if TYPE_CHECKING:
+    from keras_fasterseg.pipelines.run import Run
 
 STAGES = {
     "data": (settings.DataSettings, ""),
@@ -39,12 +44,19 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import compare, run_all
-    from keras_fasterseg.pipelines.estimation import estimate, estimate_run
+    from keras_fasterseg.pipelines import run_all
 
     stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
     options = settings.RunSettings(**stages, seed=SEED.value)
     run = run_all.open_run(WORKDIR.value, options)
+    with run.workdir.locked():
+        _run(run, options)
+
+
+def _run(run: "Run", options: settings.RunSettings) -> None:
+    from keras_fasterseg.pipelines import compare, run_all
+    from keras_fasterseg.pipelines.estimation import estimate, estimate_run
+
     if ESTIMATE.value:
         images = estimate_run.describe_images(run.source, options.data)
         seconds = ESTIMATE_SECONDS.value

@@ -11,12 +11,18 @@ from keras_fasterseg.files import PathLike, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.benchmark import benchmark
-from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
+from keras_fasterseg.pipelines.checks import check_data, check_images
+from keras_fasterseg.pipelines.datasets import check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.pipelines.latency_tables import load_table
-from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency, table_keys
+from keras_fasterseg.pipelines.measure_latency import (
+    TABLE,
+    check_latency,
+    measure_latency,
+    table_keys,
+)
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
 from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
@@ -27,6 +33,7 @@ from keras_fasterseg.pipelines.settings import (
     SearchSettings,
     SupernetSettings,
     TrainSettings,
+    check_settings,
     require,
 )
 from keras_fasterseg.pipelines.train import MODEL, check_training, train
@@ -87,6 +94,8 @@ class Run:
             OSError: The folder cannot be written.
         """
         require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+        if self.workdir.recorded("latency") is None:
+            check_latency(settings, supernet, num_classes)
         self.workdir.stage(
             "latency",
             {"supernet": supernet, "latency": settings, "num_classes": num_classes},
@@ -102,7 +111,8 @@ class Run:
             ValueError: A setting is wrong, or the stage had another one.
             OSError: A folder is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
+        check_settings(settings, "--pretrain_")
+        check_images(settings, check_data(self.data))
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
@@ -131,8 +141,12 @@ class Run:
                 are of another supernet.
             OSError: A folder or file is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
         check_search(settings)
+        if latency_table is not None:
+            load_table(latency_table)
+        if pretrained is not None and not pathlib.Path(pretrained).is_file():
+            raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
+        check_images(settings, check_data(self.data))
         source = self.source
         depends: dict[str, Any] = {
             **self._data(),
@@ -195,7 +209,9 @@ class Run:
             f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a "
             "student.",
         )
-        check_training(settings)
+        facts = check_data(self.data)
+        check_training(settings, facts.num_classes, genotype)
+        check_images(settings, facts)
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")

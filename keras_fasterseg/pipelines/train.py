@@ -10,6 +10,7 @@ from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
 from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
@@ -21,7 +22,11 @@ from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optimizer
 from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
-from keras_fasterseg.pipelines.trained_networks import initialize_network, load_network
+from keras_fasterseg.pipelines.trained_networks import (
+    check_genotype,
+    initialize_network,
+    load_network,
+)
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
@@ -62,7 +67,8 @@ def train(
         ValueError: A setting is out of its range, the teacher knows other classes or takes images
             that are normalised otherwise, or the network to begin with is of another genotype.
     """
-    check_training(settings)
+    check_training(settings, source.num_classes, genotype)
+    loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
     keras.utils.set_random_seed(seed)
     samples = source.samples(data.train_split)
     class_weights = resolve_class_weights(settings.class_weights, source, samples)
@@ -81,7 +87,7 @@ def train(
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
-        None if teacher is None else _load_teacher(teacher, source),
+        loaded_teacher,
         settings,
         batches.steps_per_epoch,
         class_weights,
@@ -136,14 +142,27 @@ def make_trainer(
     return trainer
 
 
-def check_training(settings: TrainSettings) -> None:
-    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin."""
+def check_training(
+    settings: TrainSettings, num_classes: int | None = None, genotype: Genotype | None = None
+) -> None:
+    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
+
+    Args:
+        settings: How to train.
+        num_classes: Classes of the data, if they are known.
+        genotype: The network to train, if it is known.
+    """
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
-        parse_weights(settings.class_weights)
-    initial = settings.initial_weights
-    if initial is not None and not pathlib.Path(initial).is_file():
+        weights = parse_weights(settings.class_weights)
+        check_class_weights(weights, len(weights) if num_classes is None else num_classes)
+    if settings.initial_weights is None:
+        return
+    initial = pathlib.Path(settings.initial_weights)
+    if not initial.is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
+    trained = load_network(initial)
+    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
 
 
 def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:

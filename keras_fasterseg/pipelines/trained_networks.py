@@ -7,6 +7,7 @@ import zipfile
 
 import keras
 
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
@@ -53,6 +54,15 @@ class Transfer:
         return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
 
 
+def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.Path) -> None:
+    """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
+    require(
+        trained.genotype == genotype,
+        f"{path} is a network of the genotype {trained.genotype.id}, but that of {genotype.id} is "
+        "to be trained; give its own, or train that genotype.",
+    )
+
+
 def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfer:
     """Copies the weights of a trained network into `network`, layer by layer where they fit.
 
@@ -69,11 +79,7 @@ def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfe
             has been changed then.
     """
     trained = load_network(path)
-    require(
-        trained.genotype == network.genotype,
-        f"{path} is a network of the genotype {trained.genotype.id}, but that of "
-        f"{network.genotype.id} is to be trained; give its own, or train that genotype.",
-    )
+    check_genotype(trained, network.genotype, path)
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():

@@ -12,6 +12,7 @@ from keras_fasterseg.pipelines.run_all import open_run, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
+    PretrainSettings,
     RunSettings,
     SupernetSettings,
     TrainSettings,
@@ -25,8 +26,9 @@ from tests.pipelines.describe_test import table_of
 SIZE = (64, 128)
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
-    supernet=SupernetSettings(num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0)),
+    supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
+    pretrain=PretrainSettings(downsample=1),
     teacher=TrainSettings(epochs=2),
     student=TrainSettings(epochs=3),
     seed=4,
