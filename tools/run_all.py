@@ -12,17 +12,6 @@ from keras_fasterseg.pipelines import settings
 if TYPE_CHECKING:
     from keras_fasterseg.pipelines.run import Run
 
-STAGES = {
-    "data": (settings.DataSettings, ""),
-    "supernet": (settings.SupernetSettings, ""),
-    "latency": (settings.LatencySettings, ""),
-    "pretrain": (settings.PretrainSettings, "pretrain_"),
-    "search": (settings.SearchSettings, "search_"),
-    "teacher": (settings.TrainSettings, "teacher_"),
-    "student": (settings.TrainSettings, "student_"),
-    "benchmark": (settings.BenchmarkSettings, "benchmark_"),
-}
-
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
 COMPARE = flags.DEFINE_bool(
@@ -38,7 +27,7 @@ FORCE = flags.DEFINE_bool("force", False, "Run even if the estimate says that it
 ESTIMATE_SECONDS = flags.DEFINE_float(
     "estimate_seconds", 600.0, "Longest time for the few steps of one stage.", lower_bound=1.0
 )
-for _settings, _prefix in STAGES.values():
+for _settings, _prefix in settings_flags.RUN_STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
 flags.adopt_module_key_flags(settings_flags)
 
@@ -46,7 +35,10 @@ flags.adopt_module_key_flags(settings_flags)
 def main() -> None:
     from keras_fasterseg.pipelines import run_all
 
-    stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
+    stages = {
+        name: settings_flags.read_settings(*stage)
+        for name, stage in settings_flags.RUN_STAGES.items()
+    }
     options = settings.RunSettings(**stages, seed=SEED.value)
     run = run_all.open_run(WORKDIR.value, options)
     with run.workdir.locked():
