@@ -1,8 +1,9 @@
 """Whether an exported network answers as the Keras model does."""
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,39 @@ from keras_fasterseg.runtimes.serving_graph import LOGITS
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
 """Share of equal labels that an export must reach; int8 is judged by its mIoU."""
 
+MAXIMUM_LOGITS_DIFFERENCE = {"fp32": 3 * 1.6e-3 / 5.5, "fp16": 16 * 2.0**-11}
+"""By how much a logit may differ, in units of the largest.
+
+fp32: three times the noise floor of float32 in the published teacher, whose largest logit is 5.5.
+fp16: 16 roundings of float16, three times the largest difference seen (2.3e-3, of a student trained
+on CamVid with its weights in float16).
+"""
+
 MAXIMUM_MIOU_DROP = 0.01
 """By how much an int8 export's mIoU may be lower than that of the Keras model."""
+
+# What an export whose batch is free is shown, again and again.
+_FREE_BATCHES = (2, 3, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProofImage:
+    """An image that an export is proven on.
+
+    Attributes:
+        name: For people.
+        image: uint8 `(height, width, 3)`, of a size that the export takes.
+        labels: uint8 `(height, width)`, 255: ignored; None where there are none.
+        native: Image and labels of their own size; None where they are that already, or where
+            they are too large.
+        is_resized: Whether `image` was resized.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray | None = None
+    native: tuple[np.ndarray, np.ndarray] | None = None
+    is_resized: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +57,7 @@ class Proof:
     """An exported network beside the Keras model, on the same images.
 
     Attributes:
-        images: How many.
+        images: How many different ones.
         of: Where they are from.
         by: What ran the export: a runtime, or that of a stand-in where it cannot run here.
         equal_labels: Share of the pixels that get the same class, in [0, 1].
@@ -34,6 +66,12 @@ class Proof:
         logits_size: Largest absolute logit of the Keras model.
         miou_keras: Mean IoU of the Keras model on these images, in [0, 1]; None without labels.
         miou: That of the export.
+        worst_image: Name of the image with the smallest share of equal labels.
+        worst_equal_labels: That share.
+        worst_miou_difference: By how much the mean IoU of a single image falls at most, as
+            `miou_difference`; None without labels.
+        miou_native: Mean IoU of the Keras model on the images of their own size, in [0, 1]; None
+            where they were not resized, have no labels or are too large.
     """
 
     images: int
@@ -44,6 +82,10 @@ class Proof:
     logits_size: float
     miou_keras: float | None = None
     miou: float | None = None
+    worst_image: str | None = None
+    worst_equal_labels: float | None = None
+    worst_miou_difference: float | None = None
+    miou_native: float | None = None
 
     @property
     def miou_difference(self) -> float | None:
@@ -55,6 +97,8 @@ class Proof:
     def sentence(self) -> str:
         """What was found, for people to read."""
         parts = [f"{100 * self.equal_labels:.4f} % of the labels are those of the Keras model"]
+        if self.worst_equal_labels is not None:
+            parts[0] += f" (worst image, {self.worst_image}: {100 * self.worst_equal_labels:.4f} %)"
         if self.logits_difference is not None:
             parts.append(
                 f"logits differ by {self.logits_difference:.1e} at most (largest: "
@@ -62,6 +106,10 @@ class Proof:
             )
         if self.miou is not None and self.miou_keras is not None:
             parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
+            if self.worst_miou_difference is not None:
+                parts[-1] += f" (worst image: {100 * self.worst_miou_difference:+.2f} points)"
+        if self.miou_native is not None:
+            parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
         return f"Proof on {self.images} images ({self.of}) by {self.by}: {', '.join(parts)}."
 
     def line(self) -> str:
@@ -92,25 +140,29 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
 def prove(
     runner: Runner,
     keras_runner: Runner,
-    samples: Iterable[tuple[np.ndarray, np.ndarray | None]],
+    samples: Iterable[ProofImage],
     *,
     of: str,
     by: str,
     num_classes: int,
     logits_runner: Runner | None = None,
+    total: int | None = None,
     progress: bool = True,
 ) -> Proof:
-    """Runs `samples` through both.
+    """Runs `samples` through both, in batches of different images.
+
+    An export with a fixed batch gets such batches; what is missing in the last one is filled with
+    its last image, whose copies do not count. One with a free batch gets batches of several sizes.
 
     Args:
         runner: The exported network.
         keras_runner: The Keras model.
-        samples: Images, uint8 `(batch, height, width, 3)`, each with labels `(batch, height,
-            width)` (255: ignored) or None.
+        samples: The images.
         of: Where they are from, for the record.
         by: What `runner` is, for the record.
         num_classes: Number of classes.
         logits_runner: What logits are compared of; None takes `runner`, if it has any.
+        total: How many samples there are, for the progress bar.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -118,36 +170,126 @@ def prove(
     """
     if logits_runner is None and LOGITS in runner.outputs:
         logits_runner = runner
-    confusions = {name: np.zeros((num_classes, num_classes), np.int64) for name in ("keras", "own")}
-    images_seen, equal, pixels = 0, 0, 0
-    differences, sizes = [], []
-    for images, labels in progress_bar(samples, "proof", unit="image", show=progress):
+    findings: list[_Finding] = []
+    bar = progress_bar(samples, "proof", unit="image", total=total, show=progress)
+    for batch in _batches(bar, runner.batch_size):
+        images = _filled([each.image for each in batch], runner.batch_size)
         logits = keras_runner.logits(images)
-        expected = logits.argmax(axis=-1)
         received = class_ids_of(runner, images)
+        differences = None
         if logits_runner is not None:
-            differences.append(np.abs(logits_runner.logits(images) - logits).max())
-        sizes.append(np.abs(logits).max())
-        images_seen += len(images)
-        equal += int(np.count_nonzero(received == expected))
-        pixels += received.size
-        if labels is not None:
-            confusions["keras"] += confusion_of(labels, expected, num_classes)
-            confusions["own"] += confusion_of(labels, received, num_classes)
-    if images_seen == 0:
+            differences = np.abs(logits_runner.logits(images) - logits).max(axis=(1, 2, 3))
+        for index, sample in enumerate(batch):
+            findings.append(
+                _Finding.of(
+                    sample,
+                    logits[index],
+                    received[index],
+                    None if differences is None else float(differences[index]),
+                    keras_runner,
+                    num_classes,
+                )
+            )
+    if not findings:
         raise ValueError("There is nothing to prove an export by: `samples` is empty.")
-    mious = {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
+    return _summary(findings, of, by)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finding:
+    """One image: shares, sizes and confusion matrices; a matrix is None without labels."""
+
+    name: str
+    pixels: int
+    equal: int
+    logits_difference: float | None
+    logits_size: float
+    keras: np.ndarray | None
+    own: np.ndarray | None
+    native: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls,
+        sample: ProofImage,
+        logits: np.ndarray,
+        received: np.ndarray,
+        difference: float | None,
+        keras_runner: Runner,
+        num_classes: int,
+    ) -> "_Finding":
+        expected = logits.argmax(axis=-1)
+        keras = own = native = None
+        if sample.labels is not None:
+            keras = confusion_of(sample.labels, expected, num_classes)
+            own = confusion_of(sample.labels, received, num_classes)
+        if sample.native is not None:
+            image, labels = sample.native
+            native = confusion_of(labels, keras_runner(image[None])[0], num_classes)
+        elif not sample.is_resized:
+            native = keras
+        return cls(
+            name=sample.name,
+            pixels=received.size,
+            equal=int(np.count_nonzero(received == expected)),
+            logits_difference=difference,
+            logits_size=float(np.abs(logits).max()),
+            keras=keras,
+            own=own,
+            native=native,
+        )
+
+    @property
+    def miou_difference(self) -> float | None:
+        own, keras = _miou([self.own]), _miou([self.keras])
+        return None if own is None or keras is None else own - keras
+
+
+def _summary(findings: list[_Finding], of: str, by: str) -> Proof:
+    worst = min(findings, key=lambda each: each.equal / each.pixels)
+    differences = [each.logits_difference for each in findings]
+    falls = [each.miou_difference for each in findings]
+    is_native = all(each.native is each.keras for each in findings)
     return Proof(
-        images=images_seen,
+        images=len(findings),
         of=of,
         by=by,
-        equal_labels=equal / pixels,
-        logits_difference=float(max(differences)) if differences else None,
-        logits_size=float(max(sizes)),
-        # Without a labelled pixel the mean of no class is NaN.
-        miou_keras=None if math.isnan(mious["keras"]) else mious["keras"],
-        miou=None if math.isnan(mious["own"]) else mious["own"],
+        equal_labels=sum(each.equal for each in findings) / sum(each.pixels for each in findings),
+        logits_difference=None if None in differences else float(np.max(differences)),
+        logits_size=max(each.logits_size for each in findings),
+        miou_keras=_miou([each.keras for each in findings]),
+        miou=_miou([each.own for each in findings]),
+        worst_image=worst.name,
+        worst_equal_labels=worst.equal / worst.pixels,
+        worst_miou_difference=min((fall for fall in falls if fall is not None), default=None),
+        miou_native=None if is_native else _miou([each.native for each in findings]),
     )
+
+
+def _miou(confusions: list[np.ndarray | None]) -> float | None:
+    """Of all together; None if one is missing or no pixel is labelled."""
+    known = [each for each in confusions if each is not None]
+    if len(known) < len(confusions):
+        return None
+    mean = float(iou_from_confusion(np.sum(known, axis=0)).mean)
+    return None if math.isnan(mean) else mean
+
+
+def _batches(samples: Iterable[ProofImage], batch_size: int | None) -> Iterator[list[ProofImage]]:
+    """Neighbours of one size together, at most `batch_size`; None: as in `_FREE_BATCHES`."""
+    sizes = itertools.cycle(_FREE_BATCHES if batch_size is None else (batch_size,))
+    batch, size = [], next(sizes)
+    for sample in samples:
+        if batch and (len(batch) == size or batch[0].image.shape != sample.image.shape):
+            yield batch
+            batch, size = [], next(sizes)
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+def _filled(images: list[np.ndarray], batch_size: int | None) -> np.ndarray:
+    return np.stack(images + images[-1:] * ((batch_size or 0) - len(images)))
 
 
 def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False) -> None:
@@ -160,12 +302,28 @@ def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False)
     """
     if precision == "int8":
         _check_accuracy(proof, allow_accuracy_drop)
-    elif proof.equal_labels < MINIMUM_EQUAL_LABELS[precision]:
+        return
+    _check_logits(proof, precision)
+    if proof.equal_labels < MINIMUM_EQUAL_LABELS[precision]:
         raise ValueError(
             f"The export is not the network: {100 * proof.equal_labels:.4f} % of the labels on "
             f"{proof.images} images ({proof.of}) are those of the Keras model, at least "
             f"{100 * MINIMUM_EQUAL_LABELS[precision]:g} % must be at {precision}; nothing was "
             "written. Choose another precision or format, or train the network first."
+        )
+
+
+def _check_logits(proof: Proof, precision: str) -> None:
+    if proof.logits_difference is None:
+        return
+    most = MAXIMUM_LOGITS_DIFFERENCE[precision]
+    # NaN is no number below another.
+    if not proof.logits_difference <= most * proof.logits_size:
+        raise ValueError(
+            f"The export is not the network: on {proof.images} images ({proof.of}) a logit differs "
+            f"from that of the Keras model by {proof.logits_difference:.2g}; at {precision} it may "
+            f"differ by {most * proof.logits_size:.2g}, {100 * most:.2g} % of the largest logit. "
+            "Nothing was written. Choose another precision or format."
         )
 
 
