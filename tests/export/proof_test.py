@@ -5,35 +5,47 @@ import math
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.proof import Proof, check_proof, prove, read_proof
+from keras_fasterseg.export.proof import (
+    MAXIMUM_LOGITS_DIFFERENCE,
+    Proof,
+    ProofImage,
+    check_proof,
+    prove,
+    read_proof,
+)
 
-SHAPE = (1, 32, 40)
+SHAPE = (32, 40)
 
 
 class Fixed:
-    """A runner that answers the same logits, whatever it is shown."""
+    """A runner that answers each image by what was given for the value of its first byte."""
 
-    def __init__(self, logits, outputs=("class_ids", "logits")):
-        self.given, self.outputs = logits, outputs
+    def __init__(self, logits, outputs=("class_ids", "logits"), batch_size=None):
+        self.given, self.outputs, self.batch_size = logits, outputs, batch_size
+        self.seen = []
 
     def logits(self, images):
-        return self.given
+        self.seen.append(images[:, 0, 0, 0].tolist())
+        return np.stack([self.given[image[0, 0, 0]] for image in images])
 
     def __call__(self, images):
-        return self.given.argmax(axis=-1).astype(np.uint8)
+        return self.logits(images).argmax(axis=-1).astype(np.uint8)
+
+
+def sample(index, labels=None, shape=SHAPE, **fields):
+    return ProofImage(f"{index}.png", np.full((*shape, 3), index, np.uint8), labels, **fields)
 
 
 @pytest.fixture
 def logits():
-    return np.random.default_rng(0).normal(size=(*SHAPE, 3)).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(1, *SHAPE, 3)).astype(np.float32)
 
 
-def compare(received, expected, labels=None, **options):
-    images = np.zeros((*SHAPE, 3), np.uint8)
+def compare(received, expected, labels=None, samples=None, **options):
     return prove(
         received,
         expected,
-        [(images, labels)],
+        samples or [sample(0, None if labels is None else labels[0])],
         of="here",
         by="a runner",
         num_classes=3,
@@ -82,6 +94,74 @@ def test_an_export_without_logits_has_them_compared_of_its_twin(logits):
     assert compare(Fixed(logits, ("logits",)), Fixed(logits)).equal_labels == 1.0
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "count", "batches"),
+    [
+        (1, 3, [[0], [1], [2]]),
+        (4, 6, [[0, 1, 2, 3], [4, 5, 5, 5]]),
+        (4, 4, [[0, 1, 2, 3]]),
+        (2, 1, [[0, 0]]),
+        (None, 8, [[0, 1], [2, 3, 4], [5], [6, 7]]),
+    ],
+)
+def test_batches_are_of_different_images_and_count_each_once(batch_size, count, batches):
+    logits = np.random.default_rng(1).normal(size=(count, *SHAPE, 3)).astype(np.float32)
+    changed = logits.copy()
+    # One pixel of every image becomes another class.
+    changed[:, 0, 0] = -logits[:, 0, 0]
+    wrong = (changed.argmax(axis=-1) != logits.argmax(axis=-1)).sum()
+    runner = Fixed(changed, batch_size=batch_size)
+    samples = [sample(index) for index in range(count)]
+    proof = compare(runner, Fixed(logits), samples=samples)
+    assert runner.seen[::2] == batches
+    assert proof.images == count
+    assert proof.equal_labels == pytest.approx(1 - wrong / (count * 32 * 40))
+
+
+def test_only_images_of_one_size_share_a_batch():
+    logits = {0: np.zeros((*SHAPE, 3)), 1: np.zeros((64, 40, 3))}
+    runner = Fixed(logits)
+    samples = [sample(0), sample(1, shape=(64, 40)), sample(1, shape=(64, 40)), sample(0)]
+    assert compare(runner, Fixed(logits), samples=samples).images == 4
+    assert runner.seen[::2] == [[0], [1, 1], [0]]
+
+
+def test_the_worst_image_stands_beside_the_mean():
+    truth = np.random.default_rng(2).integers(0, 2, (3, *SHAPE))
+    logits = np.eye(3, dtype=np.float32)[truth]
+    changed = logits.copy()
+    # Of the second image a quarter, of the third a half of the pixels becomes the third class.
+    changed[1, :8] = changed[2, :16] = [0.0, 0.0, 2.0]
+    samples = [sample(index, labels) for index, labels in enumerate(truth.astype(np.uint8))]
+    proof = compare(Fixed(changed), Fixed(logits), samples=samples)
+    assert proof.equal_labels == pytest.approx(1 - (0.25 + 0.5) / 3)
+    assert (proof.worst_image, proof.worst_equal_labels) == ("2.png", 0.5)
+    kept, all_ = (np.bincount(each.ravel()) for each in (truth[2, 16:], truth[2]))
+    assert proof.worst_miou_difference == pytest.approx(np.sum(kept / all_) / 3 - 1)
+    assert "(worst image, 2.png: 50.0000 %)" in proof.sentence()
+
+
+def test_the_score_at_the_images_own_size_is_that_of_keras():
+    logits = {0: np.zeros((*SHAPE, 3)), 1: np.zeros((64, 80, 3))}
+    logits[0][..., 1] = logits[1][..., 1] = 1.0
+    # Half of the image is right where it has its own size, all of it where it is small.
+    labels, large = np.ones(SHAPE, np.uint8), np.ones((64, 80), np.uint8)
+    large[:32] = 2
+    native = np.ones((64, 80, 3), np.uint8), large
+    resized = sample(0, labels, native=native, is_resized=True)
+    proof = compare(Fixed(logits), Fixed(logits), samples=[resized])
+    assert (proof.miou_keras, proof.miou, proof.miou_native) == (1.0, 1.0, 0.25)
+    assert proof.sentence().endswith("25.00 % by Keras at the images' own size.")
+    both = [resized, sample(0, labels)]
+    mixed = compare(Fixed(logits), Fixed(logits), samples=both).miou_native
+    right, wrong = 32 * 40 + 32 * 80, 32 * 80
+    assert mixed == pytest.approx(right / (right + wrong) / 2)
+    # Nothing was resized; one is too large for its own size.
+    assert compare(Fixed(logits), Fixed(logits), labels[None]).miou_native is None
+    too_large = [resized, sample(0, labels, is_resized=True)]
+    assert compare(Fixed(logits), Fixed(logits), samples=too_large).miou_native is None
+
+
 def test_nothing_to_compare(logits):
     with pytest.raises(ValueError, match="`samples` is empty"):
         prove(
@@ -95,8 +175,9 @@ def test_nothing_to_compare(logits):
         )
 
 
-def make(equal=1.0, miou_keras=None, miou=None):
-    return Proof(8, "camvid val", "onnxruntime", equal, 1e-5, 9.0, miou_keras, miou)
+def make(equal=1.0, miou_keras=None, miou=None, difference=1e-5, **fields):
+    proof = (8, "camvid val", "onnxruntime", equal, difference, 9.0, miou_keras, miou)
+    return Proof(*proof, **fields)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +187,20 @@ def test_too_few_equal_labels(precision, least):
     check_proof(make(least), precision)
     with pytest.raises(ValueError, match=r"camvid val.*at least 99\.\d+ % must be at fp"):
         check_proof(make(math.nextafter(least, 0)), precision, allow_accuracy_drop=True)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 8.7e-4), ("fp16", 7.8e-3)])
+def test_logits_that_differ_too_much_for_their_size(precision, most):
+    assert MAXIMUM_LOGITS_DIFFERENCE[precision] == pytest.approx(most, rel=0.01)
+    largest = 9.0 * MAXIMUM_LOGITS_DIFFERENCE[precision]
+    check_proof(make(difference=largest), precision)
+    check_proof(make(difference=None), precision)
+    for difference in (math.nextafter(largest, 1), math.nan, math.inf):
+        with pytest.raises(
+            ValueError, match=rf"a logit differs from .* {difference:.2g}; at {precision}"
+        ):
+            check_proof(make(difference=difference), precision, allow_accuracy_drop=True)
+    check_proof(make(1.0, 0.5, 0.5, difference=1.0), "int8")
 
 
 def test_int8_is_judged_by_miou():
@@ -126,6 +221,13 @@ def test_a_sentence_for_people():
         "Keras model, logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % "
         "against 50.00 %."
     )
+    fields = {"worst_image": "a.png", "worst_equal_labels": 0.99, "worst_miou_difference": -0.025}
+    assert make(0.99995, 0.5, 0.4901, **fields, miou_native=0.6).sentence() == (
+        "Proof on 8 images (camvid val) by onnxruntime: 99.9950 % of the labels are those of the "
+        "Keras model (worst image, a.png: 99.0000 %), logits differ by 1.0e-05 at most (largest: "
+        "9.0), mIoU 49.01 % against 50.00 % (worst image: -2.50 points), 60.00 % by Keras at the "
+        "images' own size."
+    )
 
 
 def test_a_line_for_users_of_the_export():
@@ -140,6 +242,9 @@ def test_a_proof_is_read_from_a_manifest():
     assert read_proof({"format": "onnx", "proof": proof.to_json()}) == proof
     assert read_proof({"proof": {**proof.to_json(), "of_later_versions": 1}}) == proof
     assert read_proof({"format": "onnx"}) is None
+    # One that was written before there was a worst image.
+    earlier = {key: value for key, value in proof.to_json().items() if "worst" not in key}
+    assert read_proof({"proof": earlier}) == proof
 
 
 @pytest.mark.parametrize("value", [None, "yes", {}, {"images": 8}, {"equal_labels": "all"}])
