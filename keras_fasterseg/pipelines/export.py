@@ -17,7 +17,8 @@ from keras_fasterseg.export.graph_file import (
     export_graph_file,
 )
 from keras_fasterseg.export.manifest import Palette, check_target, extend_manifest
-from keras_fasterseg.export.proof import Proof, check_proof, prove
+from keras_fasterseg.export.proof import Proof, check_proof
+from keras_fasterseg.export.proving import prove
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt import convert_saved_model
 from keras_fasterseg.files import PathLike, atomic_path

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.data.streets.scene import draw_scene
-from keras_fasterseg.export.proof import ProofImage
+from keras_fasterseg.export.proving import ProofImage
 from keras_fasterseg.layers.padding import MINIMUM_SIZE
 from keras_fasterseg.pipelines.settings import Size
 
