@@ -12,7 +12,7 @@ from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner, class_ids_of
-from keras_fasterseg.runtimes.serving_graph import LOGITS
+from keras_fasterseg.runtimes.signature import LOGITS
 
 # What an export whose batch is free is shown, again and again.
 _FREE_BATCHES = (2, 3, 1)

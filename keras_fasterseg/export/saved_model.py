@@ -18,7 +18,8 @@ from keras_fasterseg.runtimes.saved_model_format import (
     OUTPUT_NAMES,
     file_digests,
 )
-from keras_fasterseg.runtimes.serving_graph import ServingGraph, check_input_shape
+from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.runtimes.signature import check_input_shape
 
 
 def export_saved_model(

@@ -10,13 +10,10 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.export.engine_file import ENGINE_FORMATS, export_engine
-from keras_fasterseg.export.graph_file import (
-    PRECISIONS,
-    CalibrationImages,
-    export_graph_file,
-)
+from keras_fasterseg.export.engine_file import export_engine
+from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.export.manifest import Palette, check_target, extend_manifest
+from keras_fasterseg.export.options import ENGINE_FORMATS, FREE_BATCH, PRECISIONS
 from keras_fasterseg.export.proof import Proof, check_proof
 from keras_fasterseg.export.proving import prove
 from keras_fasterseg.export.saved_model import export_saved_model
@@ -26,16 +23,13 @@ from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.pipelines.settings import check_settings, require
 from keras_fasterseg.pipelines.trained_networks import load_network
-from keras_fasterseg.runtimes.artefact_format import ONNX, OPENVINO, SAVED_MODEL, find_artefact
+from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-
-FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
-"""Formats that can take every number of images a call."""
 
 FEW_CALIBRATION_IMAGES = 16
 """Below it int8 warns: three quarters of the images give the ranges of activations."""

@@ -1,16 +1,17 @@
 """Images that an export is compared, or calibrated, on."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
-from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.streets.scene import draw_scene
 from keras_fasterseg.export.proving import ProofImage
-from keras_fasterseg.layers.padding import MINIMUM_SIZE
+from keras_fasterseg.pipelines.datasets import evenly_spaced
 from keras_fasterseg.pipelines.settings import Size
+from keras_fasterseg.runtimes.signature import MINIMUM_SIZE
 
 DRAWN_SIZE = (256, 512)
 
@@ -35,7 +36,7 @@ def labelled_images(
     Raises:
         DataError: A file is missing or faulty; the message names it.
     """
-    for sample in _spread(source.samples(split), count):
+    for sample in evenly_spaced(source.samples(split), count):
         image, labels = source.read(sample)
         is_resized = size is not None and image.shape[:2] != tuple(size)
         height, width = image.shape[:2]
@@ -70,7 +71,7 @@ def stretch_warning(source: SegmentationSource, split: str, size: Size, count: i
         size: Height and width that the images are resized to.
         count: How many images are looked at; the middle one of their aspect ratios counts.
     """
-    sizes = [source.read_size(sample) for sample in _spread(source.samples(split), count)]
+    sizes = [source.read_size(sample) for sample in evenly_spaced(source.samples(split), count)]
     sizes.sort(key=lambda each: each[1] / each[0])
     height, width = sizes[len(sizes) // 2]
     stretch = (size[1] / size[0]) / (width / height)
@@ -85,11 +86,6 @@ def stretch_warning(source: SegmentationSource, split: str, size: Size, count: i
         f"{'wide' if stretch > 1 else 'high'} as they are{swapped}; the network was not trained on "
         "such images. Choose a size of their aspect ratio."
     )
-
-
-def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    count = min(count, len(samples))
-    return [samples[index * len(samples) // count] for index in range(count)]
 
 
 def _resized(
