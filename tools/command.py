@@ -20,6 +20,14 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
 
+from keras_fasterseg.available_cores import available_cores
+
+_CORES = available_cores()
+if _CORES.threads < _CORES.logical:
+    # TensorFlow knows the cores of this process, but not its quota.
+    for _pool in ("INTRAOP", "INTEROP"):
+        os.environ.setdefault(f"TF_NUM_{_pool}_THREADS", str(_CORES.threads))
+
 _GOES_ON = "; the same command goes on where it was stopped"
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)

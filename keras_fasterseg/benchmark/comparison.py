@@ -40,6 +40,7 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "processor": lambda row: row["environment"].get("cpu"),
     "GPU": lambda row: row["environment"].get("gpus") if _device(row) == "GPU" else None,
     "number of cores": lambda row: row["environment"].get("available_cores"),
+    "CPU quota": lambda row: row["environment"].get("cpu_quota"),
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
     "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),

@@ -8,6 +8,7 @@ import platform
 
 import psutil
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.gpu import gpu_names, power_limits_watts
 
 # Distributions whose version can change a time; those that are not installed are left out.
@@ -33,17 +34,20 @@ def describe_environment() -> dict[str, object]:
 
     Returns:
         `date` (UTC, ISO 8601), `cpu`, `gpus` (names, where nvidia-ml-py tells), `physical_cores`,
-        `logical_cores`, `available_cores` (that this process may use), `memory_bytes`,
+        `logical_cores`, `available_cores` (that this process may use), `cpu_quota`
+        (the processor time that it may use, in cores; None without a limit), `memory_bytes`,
         `load_average` (1, 5 and 15 minutes; None where the system has none), `power` (see
         `describe_power`), `operating_system`, `python` and `versions` by distribution.
     """
+    cores = available_cores()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
         "gpus": gpu_names(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
-        "available_cores": available_cores(),
+        "available_cores": cores.logical,
+        "cpu_quota": cores.quota,
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "power": describe_power(),
@@ -102,10 +106,3 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def available_cores() -> int | None:
-    """How many cores this process may use; `None` where the system does not tell."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return psutil.cpu_count()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from keras_fasterseg.available_cores import cpu_quota
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.benchmark.statistics import TimeStatistics
@@ -135,6 +136,7 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
         precision="float32",
         threads=_threads(threads),
         harness_version=HARNESS_VERSION,
+        cpu_quota=cpu_quota(),
     )
 
 
@@ -162,7 +164,10 @@ def calibrate(
 
 def _threads(threads: int | None) -> int:
     """One choice for every runtime, so that their tables can be compared."""
-    return threads or tensorflow_device.intra_op_threads()
+    if threads is not None:
+        return threads
+    tensorflow_device.request_threads(None)
+    return tensorflow_device.intra_op_threads()
 
 
 def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:

@@ -1,20 +1,20 @@
 """Runs graphs of single operations on one runtime, for a latency table."""
 
 import functools
-import importlib
-import importlib.metadata
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import check_threads
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.conversion.openvino import openvino_model
-from keras_fasterseg.runtimes.litert_runner import interpreter_class, litert_version
+from keras_fasterseg.runtimes.installed_version import installed_version
+from keras_fasterseg.runtimes.litert_runner import interpreter_class
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
+from keras_fasterseg.runtimes.openvino_runner import openvino_options
 from keras_fasterseg.runtimes.operation_graphs import (
     OperationGraph,
     copies_graph,
@@ -46,6 +46,7 @@ class OperationRunner:
                 "A latency table can be measured on "
                 f"{', '.join(OPERATION_RUNTIMES)}. Received: {runtime!r}"
             )
+        check_threads(threads)
         if runtime == "saved_model":
             # Making the first graph would start it with threads of its own choice.
             tensorflow_device.request_threads(threads)
@@ -68,20 +69,13 @@ class OperationRunner:
 
 
 def runtime_version(runtime: str) -> str:
-    """The installed version of one of `OPERATION_RUNTIMES`.
+    """The installed version of one of `OPERATION_RUNTIMES`, see `installed_version`.
 
     Raises:
         ValueError: It is not installed; the message says what to install.
     """
     check_runtime(runtime)
-    if runtime == "saved_model":
-        return tf.__version__
-    if runtime == "litert":
-        return litert_version()
-    if runtime == "onnxruntime":
-        # The distribution may be called onnxruntime-gpu.
-        return importlib.import_module(runtime).__version__
-    return importlib.metadata.version(runtime)
+    return installed_version(runtime) or "unknown"
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
@@ -114,10 +108,8 @@ def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
 def _openvino(graph: OperationGraph, threads: int | None) -> Call:
     import openvino
 
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
-    compiled = openvino.Core().compile_model(openvino_model(graph.function), "CPU", options)
+    model = openvino_model(graph.function)
+    compiled = openvino.Core().compile_model(model, "CPU", openvino_options(threads))
     request = compiled.create_infer_request()
     for name, values in graph.random_inputs().items():
         request.set_tensor(name, openvino.Tensor(values))

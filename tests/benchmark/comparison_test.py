@@ -83,6 +83,7 @@ def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
         ({"runner": {"device": "NVIDIA H200"}}, "the device is 'CPU' in the first and 'GPU'"),
         ({"environment": {"cpu": "Slow 1"}}, "the processor is 'Fast 9' .* 'Slow 1'"),
         ({"environment": {"available_cores": 8}}, "the number of cores is 2 .* and 8"),
+        ({"environment": {"cpu_quota": 1.5}}, "the CPU quota is None in the first and 1.5 in"),
         ({"environment": {"power": {"governor": "powersave"}}}, "the power of the host is .*save"),
         ({"input_size": (32, 64)}, "the input size is 64x128 in the first and 32x64 in the"),
         ({"settings": {"pause_ms": 0.0}}, "the pause between calls is 20.0 .* and 0.0"),
