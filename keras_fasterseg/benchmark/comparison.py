@@ -9,6 +9,7 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 
 _FIELDS = (
@@ -145,8 +146,8 @@ def comparison_text(rows: list[ComparedRow]) -> str:
                 "x".join(map(str, row.first["input_size"])),
                 f"{row.first['times']['p50_ms']:.3f}",
                 f"{row.second['times']['p50_ms']:.3f}",
-                f"{row.first['fps']:.1f}",
-                f"{row.second['fps']:.1f}",
+                fps_text(row.first["fps"]),
+                fps_text(row.second["fps"]),
                 f"{row.speedup:.3f}",
             ]
             for row in rows

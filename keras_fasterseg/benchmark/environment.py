@@ -10,6 +10,7 @@ import psutil
 
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.gpu import gpu_names, power_limits_watts
+from keras_fasterseg.benchmark.load import other_load
 
 # Distributions whose version can change a time; those that are not installed are left out.
 PACKAGES = (
@@ -36,7 +37,8 @@ def describe_environment() -> dict[str, object]:
         `date` (UTC, ISO 8601), `cpu`, `gpus` (names, where nvidia-ml-py tells), `physical_cores`,
         `logical_cores`, `available_cores` (that this process may use), `cpu_quota`
         (the processor time that it may use, in cores; None without a limit), `memory_bytes`,
-        `load_average` (1, 5 and 15 minutes; None where the system has none), `power` (see
+        `load_average` (1, 5 and 15 minutes; None where the system has none), `other_load` (see
+        `benchmark.load.other_load`, which takes half a second), `power` (see
         `describe_power`), `operating_system`, `python` and `versions` by distribution.
     """
     cores = available_cores()
@@ -50,6 +52,7 @@ def describe_environment() -> dict[str, object]:
         "cpu_quota": cores.quota,
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "other_load": other_load(),
         "power": describe_power(),
         "operating_system": platform.platform(),
         "python": platform.python_version(),

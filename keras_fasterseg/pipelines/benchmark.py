@@ -9,6 +9,7 @@ from absl import logging
 
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.harness import BenchmarkResult, InterleavedResult, interleaved
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak, prepare_threads
 from keras_fasterseg.benchmark.memory import MemoryTask, measure_memory
 from keras_fasterseg.benchmark.report import BenchmarkReport
@@ -22,8 +23,9 @@ from keras_fasterseg.runtimes.base import Runner, metadata_genotype
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.spaces.fasterseg.stages import served_macs
 
-# A run measures its networks in passing; memory takes a process and seconds of its own.
-RUN_OPTIONS = BenchmarkOptions(memory=False)
+# A run measures its networks in passing: memory takes a process and seconds of its own, and days of
+# training do not end in an error for what else the machine does.
+RUN_OPTIONS = BenchmarkOptions(memory=False, allow_load=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +76,8 @@ def benchmark_in_turns(
     Raises:
         FileNotFoundError: There is no such artefact or image.
         RuntimeNotInstalledError: A runtime is not there.
-        ValueError: An artefact is none of ours, there is no such runtime, no contender, or a
-            setting is out of its range.
+        ValueError: An artefact is none of ours, there is no such runtime, no contender, a setting
+            is out of its range, or other programs keep the machine busy.
     """
     require(bool(contenders), "There is nothing to measure; name an artefact and a runtime.")
     sizes = tuple(input_sizes) or (settings.input_size,)
@@ -85,6 +87,7 @@ def benchmark_in_turns(
     for contender in contenders:
         if contender.runtime is not None:
             check_runtime(contender.runtime)
+    check_load(options.allow_load)
     # Whoever builds or converts a network lets TensorFlow start, and it keeps the threads that it
     # has then.
     prepare_threads(options.threads)

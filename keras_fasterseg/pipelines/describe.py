@@ -6,6 +6,7 @@ from typing import Any
 
 import tabulate
 
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.genotype import SCALES, Genotype
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import multiply_accumulates, parameters
@@ -117,7 +118,7 @@ def description_tables(description: dict[str, Any]) -> str:
         if description["latency_ms_sum"] != description["latency_ms_predicted"]:
             totals.append(("sum of the rows, ms", f"{description['latency_ms_sum']:.3f}"))
         totals.append(("predicted latency, ms", f"{description['latency_ms_predicted']:.3f}"))
-        totals.append(("predicted FPS", f"{description['fps_predicted']:.1f}"))
+        totals.append(("predicted FPS", fps_text(description["fps_predicted"])))
     return f"{stages}\n\n{tabulate.tabulate(totals, tablefmt='plain', disable_numparse=True)}"
 
 

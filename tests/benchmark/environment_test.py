@@ -25,6 +25,7 @@ def test_facts_are_plausible_and_fit_for_json():
     assert facts["memory_bytes"] > 2**27
     assert facts["python"] == platform.python_version()
     assert len(facts["load_average"]) == 3
+    assert 0 <= facts["other_load"] <= 1
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(facts["date"])
     assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=1)
 

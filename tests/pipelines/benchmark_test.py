@@ -33,6 +33,7 @@ class World:
         self.peaks = [1e9, 4e9, 2e9]
         self.metadata = {}
         self.memory_error = None
+        self.allowed = []
 
     def open(self, artefact, runtime=None, **options):
         self.opened.append((artefact, runtime, options))
@@ -60,6 +61,7 @@ def world(monkeypatch):
     monkeypatch.setattr(job, "open_artefact", world.open)
     monkeypatch.setattr(job, "measure_matrix_peak", world.peak)
     monkeypatch.setattr(job, "measure_memory", world.memory)
+    monkeypatch.setattr(job, "check_load", world.allowed.append)
     return world
 
 
@@ -75,6 +77,14 @@ def test_one_artefact_at_its_own_runtime(world):
     assert opened[2]["input_size"] == (32, 64)
     assert opened[2]["outputs"] == "class_ids"
     json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_a_busy_machine_is_refused_unless_it_is_allowed_or_part_of_a_run(world):
+    benchmark("network.keras", SETTINGS)
+    contenders = [Contender("network.keras")]
+    for allow in (False, True):
+        benchmark_in_turns(contenders, SETTINGS, options=BenchmarkOptions(allow_load=allow))
+    assert world.allowed == [True, False, True]
 
 
 def test_the_proof_of_an_export_is_told(world):
