@@ -16,7 +16,7 @@ from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.artefacts import is_network, open_artefact
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
 from keras_fasterseg.pipelines.settings import BenchmarkSettings, Size, check_settings, require
 from keras_fasterseg.runtimes.base import Runner, metadata_genotype
@@ -104,6 +104,40 @@ def benchmark_in_turns(
     return BenchmarkReport(tuple(tables), command)
 
 
+def fixed_shape(
+    contenders: Sequence[Contender], threads: int | None = None
+) -> tuple[int | None, Size | None]:
+    """The batch size and the image size that exports among `contenders` are made for.
+
+    Args:
+        contenders: What takes part.
+        threads: CPU threads of every runtime, which some can be told but once.
+
+    Returns:
+        Images a call, and height and width; None where all of them take any.
+
+    Raises:
+        FileNotFoundError: There is no such artefact.
+        ValueError: An artefact is none of ours, or two are made for different sizes.
+    """
+    batches: dict[Any, Contender] = {}
+    sizes: dict[Any, Contender] = {}
+    for contender in contenders:
+        # A network is converted for the size that it is measured at.
+        if not is_network(contender.artefact):
+            runner = open_artefact(contender.artefact, contender.runtime, threads=threads)
+            batches.setdefault(runner.batch_size, contender)
+            sizes.setdefault(runner.input_size, contender)
+    for found in (batches, sizes):
+        found.pop(None, None)
+        if len(found) > 1:
+            each = " and ".join(f"{one.artefact} for {_spelled(it)}" for it, one in found.items())
+            raise ValueError(
+                f"Artefacts of different sizes take no turns: {each}; export them for one size."
+            )
+    return next(iter(batches), None), next(iter(sizes), None)
+
+
 def network_macs(metadata: Mapping[str, Any], input_size: Size) -> int | None:
     """Multiply-accumulates of one image by the genotype in `metadata`; `None` if it has none.
 
@@ -174,6 +208,10 @@ def _opener(contender: Contender, settings: BenchmarkSettings, options: Benchmar
         num_classes=options.num_classes,
         outputs=find_scope(options.scope).output,
     )
+
+
+def _spelled(size: int | Size) -> str:
+    return f"batches of {size}" if isinstance(size, int) else "x".join(map(str, size))
 
 
 def _names(contenders: Sequence[Contender], runners: Sequence[Runner]) -> list[str]:

@@ -8,6 +8,7 @@ from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines.describe import describe
+from tests.runtimes import exports
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 from tests.tools.run_tool import run_tool, sentence
 
@@ -92,6 +93,15 @@ def test_runtimes_and_sizes_in_all_combinations(genotype, tmp_path):
     assert "with a pause of 20 ms and 30 ms of untimed calls before each that is timed" in text
     assert "each round beginning with the next runner" in text
     assert "At 64x96 saved_model is" in text
+
+
+def test_an_export_for_one_size_is_measured_at_that_size(tmp_path):
+    output = tmp_path / "speed.json"
+    onnx = exports.export("onnx", "both", (64, 96), 2)
+    measure(f"--artefact={onnx}", "--threads=1", f"--output={output}", *SHORT)
+    result = read_json(output)
+    assert (result["input_size"], result["batch_size"]) == ([64, 96], 2)
+    assert result["runner"]["threads"] == 1
 
 
 def test_files_from_end_to_end(saved_model, tmp_path):
