@@ -1,6 +1,7 @@
 """The folder of a run: which stages are finished, and with which settings."""
 
 import dataclasses
+import math
 import os
 import pathlib
 import time
@@ -68,7 +69,8 @@ class Workdir:
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
-        begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
+        left = folder / partial if partial is not None and (folder / partial).is_file() else None
+        begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
             _check_unchanged(folder, read_json(record), settings)
         if finished is not None:
@@ -76,9 +78,11 @@ class Workdir:
             return folder
         folder.mkdir(parents=True, exist_ok=True)
         remove_partial(folder)
-        write_json(record, {"settings": settings, "minutes": None})
+        earlier = checkpoints.minutes() if left is None else _minutes_until(left, record)
+        begin = {"settings": settings, "minutes": None}
+        write_json(record, {**begin, "begun": time.time(), "earlier_minutes": earlier})
         logging.info("=== %s ===", name)
-        start, earlier = time.monotonic(), checkpoints.minutes()
+        start = time.monotonic()
         run(folder)
         minutes = earlier + (time.monotonic() - start) / 60
         write_json(record, {"settings": settings, "minutes": minutes})
@@ -94,7 +98,7 @@ class Workdir:
     def minutes(self, name: str) -> float:
         """How long the finished stage `name` took, calls that were stopped included.
 
-        Of a call that was stopped counts what its checkpoints kept.
+        Of a call that was stopped counts what its checkpoints or its partial file kept.
 
         Raises:
             FileNotFoundError: The stage is not finished.
@@ -102,6 +106,13 @@ class Workdir:
         if self.recorded(name) is None:
             raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
         return read_json(self.path / name / _RECORD)["minutes"]
+
+
+def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
+    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    earlier = read_json(record) if record.exists() else {}
+    last = partial.stat().st_mtime - earlier.get("begun", math.inf)
+    return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
 
 
 def plain(value: Any) -> Any:

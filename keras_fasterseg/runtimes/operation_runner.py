@@ -12,6 +12,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.conversion.onnx_copies import onnx_copies
+from keras_fasterseg.runtimes.conversion.openvino import openvino_model
 from keras_fasterseg.runtimes.installed_version import installed_version
 from keras_fasterseg.runtimes.litert_runner import interpreter_class
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
@@ -103,16 +104,13 @@ def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
     return call
 
 
-def _onnx(graph: OperationGraph) -> bytes:
-    return onnx_copies(onnx_model(graph.function), graph.copies).SerializeToString()
-
-
 def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
     import onnxruntime
 
     options, _ = session_options(threads)
+    model = onnx_copies(onnx_model(graph.function), graph.copies)
     session = onnxruntime.InferenceSession(
-        _onnx(graph), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     binding = session.io_binding()
     for name, values in graph.random_inputs().items():
@@ -125,8 +123,8 @@ def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
 def _openvino(graph: OperationGraph, threads: int | None) -> Call:
     import openvino
 
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(_onnx(graph)), "CPU", openvino_options(threads))
+    model = openvino_model(graph.function, graph.copies)
+    compiled = openvino.Core().compile_model(model, "CPU", openvino_options(threads))
     request = compiled.create_infer_request()
     for name, values in graph.random_inputs().items():
         request.set_tensor(name, openvino.Tensor(values))
