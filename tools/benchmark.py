@@ -3,13 +3,15 @@
 from tools import command  # isort: skip
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.benchmark import comparison, report
-from keras_fasterseg.pipelines import benchmark, benchmark_options, settings
+from keras_fasterseg.pipelines import benchmark_options, settings
+
+if TYPE_CHECKING:
+    from keras_fasterseg.pipelines import benchmark
 
 ARTEFACT = flags.DEFINE_string(
     "artefact",
@@ -68,6 +70,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.benchmark import comparison, report
+    from keras_fasterseg.pipelines import benchmark
+
     if COMPARE.value:
         if len(COMPARE.value) != 2:
             raise ValueError(
@@ -93,9 +98,11 @@ def main() -> None:
 
 
 def _shape(
-    contenders: list[benchmark.Contender], threads: int | None
+    contenders: "list[benchmark.Contender]", threads: int | None
 ) -> tuple[settings.BenchmarkSettings, tuple[settings.Size, ...]]:
     """Settings and sizes as the flags say; what they leave open is as the exports need it."""
+    from keras_fasterseg.pipelines import benchmark
+
     chosen = settings_flags.read_settings(settings.BenchmarkSettings)
     default_batch = flags.FLAGS["batch_size"].using_default_value
     if INPUT_SIZE.value is not None and not default_batch:
@@ -106,7 +113,9 @@ def _shape(
     return chosen, INPUT_SIZE.value or (size or settings.BenchmarkSettings.input_size,)
 
 
-def _contenders() -> list[benchmark.Contender]:
+def _contenders() -> "list[benchmark.Contender]":
+    from keras_fasterseg.pipelines import benchmark
+
     if ARTEFACT.value is None:
         raise ValueError("Name what to measure with --artefact, or two results with --compare.")
     runtimes = RUNTIME.value or [None]

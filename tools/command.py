@@ -1,6 +1,7 @@
 """How a tool starts and ends: logging to the terminal, one sentence and a status on failure."""
 
 import errno
+import importlib.util
 import os
 import re
 import shlex
@@ -20,15 +21,22 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
 
-from keras_fasterseg.available_cores import available_cores
 
-_CORES = available_cores()
-if _CORES.threads < _CORES.logical:
-    # TensorFlow knows the cores of this process, but not its quota.
-    for _pool in ("INTRAOP", "INTEROP"):
-        os.environ.setdefault(f"TF_NUM_{_pool}_THREADS", str(_CORES.threads))
+def _import_on_demand(name: str) -> None:
+    """Imports the package without Keras, which `--help` and a typo do not need."""
+    spec = importlib.util.find_spec(name)
+    package = importlib.util.module_from_spec(spec)
+    package.ON_DEMAND = True
+    sys.modules[name] = package
+    spec.loader.exec_module(package)
+
+
+if "keras_fasterseg" not in sys.modules:
+    _import_on_demand("keras_fasterseg")
 
 _GOES_ON = "; the same command goes on where it was stopped"
+
+_HELP = ("-h", "--h", "help")
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 
@@ -50,6 +58,7 @@ def run(main: Callable[[], Any]) -> None:
         logging.get_absl_handler().addFilter(_ours_or_serious)
         # It has a handler of its own, which tells every file of a SavedModel.
         getLogger("tensorflow").setLevel(WARNING)
+        _keep_to_quota()
         try:
             main()
         except KeyboardInterrupt:
@@ -77,14 +86,28 @@ def line() -> str:
 flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")
 
 
+def _keep_to_quota() -> None:
+    """TensorFlow, which is not imported yet, knows the cores of this process but not its quota."""
+    from keras_fasterseg.available_cores import available_cores
+
+    cores = available_cores()
+    if cores.threads < cores.logical:
+        for pool in ("INTRAOP", "INTEROP"):
+            os.environ.setdefault(f"TF_NUM_{pool}_THREADS", str(cores.threads))
+
+
 def _ours_or_serious(record) -> bool:
     # TensorFlow logs every function that it saves.
     return record.levelno >= WARNING or "keras_fasterseg" in record.pathname
 
 
 def _parse(arguments: list[str]) -> list[str]:
+    program, *rest = arguments
     try:
-        return flags.FLAGS(arguments)
+        return flags.FLAGS([program, *("--help" if each in _HELP else each for each in rest)])
+    except SystemExit:
+        # absl ends with a failure after it has shown its help.
+        sys.exit(0)
     except flags.Error as error:
         _say(str(error).partition("\n")[0].removeprefix("ERROR:: "))
         sys.exit(1)
