@@ -37,6 +37,14 @@ class AvailableCores:
         """How many threads can run all the time, each on a physical core of its own."""
         return self._within_quota(self.physical)
 
+    @property
+    def reading_threads(self) -> int:
+        """Threads that read and decode files, some of which wait for the disk.
+
+        As many as Python's pools take by default on a machine that has just these cores.
+        """
+        return min(32, self.threads + 4)
+
     def _within_quota(self, cores: int) -> int:
         # A thread too many makes all of them wait for the next period when the time is spent.
         return cores if self.quota is None else max(1, min(cores, int(self.quota)))

@@ -108,6 +108,12 @@ def test_as_many_threads_as_can_run_all_the_time(quota, threads, physical):
     assert (cores.threads, cores.physical_threads) == (threads, physical)
 
 
+def test_readers_of_files_are_a_few_more():
+    assert AvailableCores(8, 4, 1.5).reading_threads == 5
+    assert AvailableCores(2, 2).reading_threads == 6
+    assert AvailableCores(64, 64).reading_threads == 32
+
+
 def test_this_process():
     before = os.sched_getaffinity(0)
     core = min(before)
