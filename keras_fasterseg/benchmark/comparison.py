@@ -37,11 +37,12 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "scope": lambda row: row["scope"],
     "batch size": lambda row: row["batch_size"],
     "device": _device,
-    "threads": _threads,
     "processor": lambda row: row["environment"].get("cpu"),
     "GPU": lambda row: row["environment"].get("gpus") if _device(row) == "GPU" else None,
     "number of cores": lambda row: row["environment"].get("available_cores"),
     "CPU quota": lambda row: row["environment"].get("cpu_quota"),
+    # After what it follows from where nobody chooses it.
+    "number of threads": _threads,
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
     "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),

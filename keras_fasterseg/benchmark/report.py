@@ -179,7 +179,7 @@ def _environment(facts: Mapping[str, Any]) -> list[str]:
         facts.get("cpu"),
         ", ".join(facts.get("gpus") or []),
         cores and f"{cores} of {logical or 'all'} cores for this process",
-        quota and f"CPU quota {quota:g} cores",
+        quota and f"a CPU quota of {quota:g}",
         memory and f"{memory / 2**30:.1f} GiB",
         load and f"load average {' '.join(f'{each:.2f}' for each in load)}",
         None not in busy

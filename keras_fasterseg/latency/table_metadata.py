@@ -52,7 +52,7 @@ class Fingerprint:
         threads = "threads of its own choice"
         if self.threads is not None:
             threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
-        quota = "" if self.cpu_quota is None else f", a CPU quota of {self.cpu_quota:g} cores"
+        quota = "" if self.cpu_quota is None else f", a CPU quota of {self.cpu_quota:g}"
         harness = "measured by others"
         if self.harness_version:
             harness = f"harness version {self.harness_version}"

@@ -72,7 +72,7 @@ def differences(fingerprint: Fingerprint) -> list[str]:
         found.append(f"--threads={threads} (here {cores.threads} unless you say otherwise)")
     if fingerprint.cpu_quota != cores.quota:
         here, there = (
-            "no CPU quota" if quota is None else f"a CPU quota of {quota:g} cores"
+            "no CPU quota" if quota is None else f"a CPU quota of {quota:g}"
             for quota in (cores.quota, fingerprint.cpu_quota)
         )
         found.append(f"{there} (here {here})")

@@ -79,7 +79,7 @@ def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
         ({"harness_version": 1}, "the harness version is 3 in the first and 1 in the second"),
         ({"scope": "network"}, "the scope is 'network\\+argmax' in the first and 'network'"),
         ({"batch_size": 2}, "the batch size is 1 in the first and 2 in the second"),
-        ({"runner": {"threads": 1}}, "the threads is 2 in the first and 1"),
+        ({"runner": {"threads": 1}}, "the number of threads is 2 in the first and 1"),
         ({"runner": {"device": "NVIDIA H200"}}, "the device is 'CPU' in the first and 'GPU'"),
         ({"environment": {"cpu": "Slow 1"}}, "the processor is 'Fast 9' .* 'Slow 1'"),
         ({"environment": {"available_cores": 8}}, "the number of cores is 2 .* and 8"),

@@ -58,7 +58,7 @@ def test_the_environment_is_for_people():
     }
     lines = report_text(BenchmarkReport((single(environment=facts),))).splitlines()
     assert lines[-2:] == [
-        "Environment: Fast 9, NVIDIA H200, 2 of 8 cores for this process, CPU quota 1.5 cores, "
+        "Environment: Fast 9, NVIDIA H200, 2 of 8 cores for this process, a CPU quota of 1.5, "
         "24.0 GiB, load average 1.23 0.50 0.00, its cores 2% busy with other programs before, 25% "
         "while timing, on battery, GPU limits 350 W, Linux-6, Python 3.11.7, "
         "2026-11-26T14:00:00+00:00",

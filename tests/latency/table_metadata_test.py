@@ -30,8 +30,7 @@ def test_a_fingerprint_in_words():
     )
     limited = dataclasses.replace(FINGERPRINT, threads=1, cpu_quota=1.5, harness_version=0)
     assert str(limited) == (
-        "tensorflow 2.21.0 on a device, float32, 1 thread, a CPU quota of 1.5 cores, measured by "
-        "others"
+        "tensorflow 2.21.0 on a device, float32, 1 thread, a CPU quota of 1.5, measured by others"
     )
 
 

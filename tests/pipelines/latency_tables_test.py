@@ -70,7 +70,7 @@ def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):
         ({"harness_version": 2}, f"harness version 2 (here {HARNESS_VERSION})"),
         ({"runtime_version": "1.0"}, "onnxruntime 1.0 (here "),
         ({"threads": 1}, "--threads=1 (here 4 unless you say otherwise)"),
-        ({"cpu_quota": 1.5}, "a CPU quota of 1.5 cores (here no CPU quota)"),
+        ({"cpu_quota": 1.5}, "a CPU quota of 1.5 (here no CPU quota)"),
     ],
 )
 def test_a_table_that_was_measured_otherwise_is_warned_of(
