@@ -62,7 +62,7 @@ def open_artefact(
         ValueError: The artefact is something else, the runtime is unknown or does not run it, or
             an option is out of its range.
     """
-    if _is_network(artefact):
+    if is_network(artefact):
         chosen = check_runtime(runtime or KERAS)
         if chosen.uses_tensorflow:
             # Building the network starts TensorFlow, after which it is too late.
@@ -79,7 +79,8 @@ def open_artefact(
     return chosen.load(found.path, threads)
 
 
-def _is_network(artefact: PathLike) -> bool:
+def is_network(artefact: PathLike) -> bool:
+    """Whether `artefact` names a network or a genotype, and no export."""
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)
