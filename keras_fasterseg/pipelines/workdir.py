@@ -81,7 +81,7 @@ class Workdir:
         finished = self.recorded(name)
         begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
         if record.exists() and (finished is not None or begun):
-            _check_unchanged(folder, read_json(record), settings)
+            _check_unchanged(folder, _read_record(record), settings)
         if finished is not None:
             logging.info("%s is finished already: %s", name, folder)
             return folder
@@ -100,7 +100,7 @@ class Workdir:
     def recorded(self, name: str) -> dict[str, Any] | None:
         """The settings that stage `name` was finished with; `None` if it is not finished."""
         path = self.path / name / _RECORD
-        record = read_json(path) if path.exists() else {}
+        record = _read_record(path) if path.exists() else {}
         return record["settings"] if record.get("minutes") is not None else None
 
     def minutes(self, name: str) -> float:
@@ -113,7 +113,18 @@ class Workdir:
         """
         if self.recorded(name) is None:
             raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
-        return read_json(self.path / name / _RECORD)["minutes"]
+        return _read_record(self.path / name / _RECORD)["minutes"]
+
+
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    record = read_json(path)
+    fine = isinstance(record, dict) and isinstance(record.get("settings"), dict)
+    if not fine or not isinstance(record.get("minutes"), int | float | None):
+        raise ValueError(
+            f"{path} is not the record of a stage; restore it, or delete its folder and run the "
+            "stage again."
+        )
+    return record
 
 
 def _check_writable(path: pathlib.Path) -> None:
