@@ -150,6 +150,15 @@ def run_flags() -> frozenset[str]:
     )
 
 
+def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--class_order`, as a run's data settings do."""
+    fields = dataclasses.fields(settings.DataSettings)
+    (field,) = (each for each in fields if each.name == "class_order")
+    return flags.DEFINE_string(
+        field.name, field.default, field.metadata["description"], flag_values=values
+    )
+
+
 def read_settings(
     settings: type[Settings], prefix: str = "", values: flags.FlagValues = flags.FLAGS
 ) -> Settings:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from absl import logging
 
+from keras_fasterseg.data.class_order import reordered
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import TRAIN_AND_VAL
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
@@ -39,12 +40,12 @@ class DataFacts:
     """What is known of a data set without reading its images.
 
     Attributes:
-        num_classes: How many classes.
+        class_names: Names of the classes.
         train_images: Images of the training split.
         size: Height and width of its first image.
     """
 
-    num_classes: int
+    class_names: tuple[str, ...]
     train_images: int
     size: Size
 
@@ -70,12 +71,15 @@ def check_data(settings: DataSettings) -> DataFacts:
                     part in counts,
                     f"The generated data set has no split {part!r}; it has {', '.join(counts)}.",
                 )
+        names = SyntheticStreets.class_names
+        if settings.class_order is not None:
+            names, _ = reordered(names, settings.class_order)
         images = sum(counts[part] for part in _parts(settings.train_split))
-        return DataFacts(len(SyntheticStreets.class_names), images, settings.synthetic_size)
+        return DataFacts(names, images, settings.synthetic_size)
     check_data_dir(settings)
-    source = load_source(settings.dataset, settings.data_dir)
+    source = load_source(settings.dataset, settings.data_dir, settings.class_order)
     train, _ = (source.samples(split) for split in splits)
-    return DataFacts(source.num_classes, len(train), source.read_size(train[0]))
+    return DataFacts(source.class_names, len(train), source.read_size(train[0]))
 
 
 def check_run(settings: RunSettings, finished: Collection[str] = ()) -> None:
@@ -114,7 +118,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         )
 
     def training(role: str, stage: TrainSettings) -> None:
-        check_training(stage, facts.num_classes)
+        check_training(stage, facts.class_names)
         check_images(stage, facts)
         _check_batch(role, stage, facts)
 
@@ -124,7 +128,9 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         _check_batch("pretrain", settings.pretrain, facts)
 
     return {
-        "latency": lambda: check_latency(settings.latency, settings.supernet, facts.num_classes),
+        "latency": lambda: check_latency(
+            settings.latency, settings.supernet, len(facts.class_names)
+        ),
         "pretrain": pretrain,
         "search": search,
         TEACHER: lambda: training(TEACHER, settings.teacher),

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
@@ -41,7 +42,7 @@ def open_source(
     """
     if is_generated(settings):
         height, width = settings.synthetic_size
-        return generate(
+        source: SegmentationSource = generate(
             workdir / "data",
             num_train=settings.synthetic_train_images,
             num_val=settings.synthetic_val_images,
@@ -50,8 +51,11 @@ def open_source(
             seed=seed,
             progress=progress,
         )
+        return (
+            source if settings.class_order is None else in_class_order(source, settings.class_order)
+        )
     check_data_dir(settings)
-    return load_source(settings.dataset, settings.data_dir)
+    return load_source(settings.dataset, settings.data_dir, settings.class_order)
 
 
 def is_generated(settings: DataSettings) -> bool:

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from absl import logging
@@ -24,6 +25,8 @@ from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
 from keras_fasterseg.pipelines.trained_networks import (
     check_genotype,
+    check_initial_classes,
+    check_network_classes,
     initialize_network,
     load_network,
 )
@@ -46,6 +49,7 @@ def train(
     settings: TrainSettings,
     teacher: pathlib.Path | None,
     seed: int,
+    trained_on: dict[str, Any] | None = None,
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
@@ -61,13 +65,15 @@ def train(
         settings: How to train.
         teacher: `network.keras` of a trained teacher; `None` trains without distillation.
         seed: Seed of weights, shuffling and augmentation.
+        trained_on: What the network records of its training images.
 
     Raises:
         FileNotFoundError: There is no teacher or no network to begin with.
         ValueError: A setting is out of its range, the teacher knows other classes or takes images
-            that are normalised otherwise, or the network to begin with is of another genotype.
+            that are normalised otherwise, or the network to begin with is of another genotype or
+            of other classes.
     """
-    check_training(settings, source.num_classes, genotype)
+    check_training(settings, source.class_names, genotype)
     loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
     keras.utils.set_random_seed(seed)
     samples = source.samples(data.train_split)
@@ -79,11 +85,13 @@ def train(
         auxiliary_heads=True,
         mean=source.mean,
         std=source.std,
+        classes=source.classes,
+        trained_on=trained_on,
         dtype=settings.precision,
     )
     if settings.initial_weights is not None:
         initial_weights = pathlib.Path(settings.initial_weights)
-        transfer = initialize_network(network, initial_weights)
+        transfer = initialize_network(network, initial_weights, new_heads=settings.new_heads)
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
@@ -143,35 +151,36 @@ def make_trainer(
 
 
 def check_training(
-    settings: TrainSettings, num_classes: int | None = None, genotype: Genotype | None = None
+    settings: TrainSettings,
+    class_names: tuple[str, ...] | None = None,
+    genotype: Genotype | None = None,
 ) -> None:
     """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
 
     Args:
         settings: How to train.
-        num_classes: Classes of the data, if they are known.
+        class_names: Classes of the data, if they are known.
         genotype: The network to train, if it is known.
     """
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
         weights = parse_weights(settings.class_weights)
-        check_class_weights(weights, len(weights) if num_classes is None else num_classes)
+        check_class_weights(weights, len(class_names or weights))
     if settings.initial_weights is None:
         return
     initial = pathlib.Path(settings.initial_weights)
     if not initial.is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
     trained = load_network(initial)
-    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
+    if genotype is not None:
+        check_genotype(trained, genotype, initial)
+    if not settings.new_heads:
+        check_initial_classes(trained, class_names, initial)
 
 
 def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:
     teacher = load_network(path)
-    require(
-        teacher.num_classes == source.num_classes,
-        f"The teacher {path} knows {teacher.num_classes} classes, the data set "
-        f"{source.num_classes}.",
-    )
+    check_network_classes(teacher, f"The teacher {path}", source)
     require(
         (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
         f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "

@@ -4,6 +4,7 @@ import logging as python_logging
 import pytest
 from absl import logging
 
+from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines import checks, settings
 from keras_fasterseg.pipelines.checks import DataFacts, check_data, check_run
@@ -44,6 +45,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("data", {"train_split": "test"}, "has no split 'test'; it has train, val"),
         ("data", {"dataset": "camvid"}, "'camvid' needs its folder; set --data_dir"),
         ("data", {"dataset": "camvid", "data_dir": "/gone"}, "There is no folder /gone"),
+        ("data", {"class_order": "road,car"}, "--class_order must list every class"),
         ("supernet", {"width_multipliers": (1.0, 0.5)}, "must rise and end with 1"),
         ("latency", {"latency_calibration": 1}, "Stage latency: A line is not fitted to one"),
         ("latency", {"latency_table": "/gone.json"}, "Stage latency: .*/gone.json"),
@@ -87,9 +89,9 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
     path = tmp_path / "network.keras"
     FasterSegNetwork(genotype, 3).save(path)
     stage = dataclasses.replace(RUN.student, initial_weights=str(path))
-    check_training(stage, 3, genotype)
+    check_training(stage, ("a", "b", "c"), genotype)
     with pytest.raises(ValueError, match="is a network of the genotype"):
-        check_training(stage, 3, dataclasses.replace(genotype, stem_width=1.0))
+        check_training(stage, None, dataclasses.replace(genotype, stem_width=1.0))
     path.write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"Stage student: .*is not a trained network"):
         check_run(dataclasses.replace(RUN, student=stage))
@@ -97,7 +99,7 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
 
 def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
-    facts = DataFacts(19, 8, (64, 128))
+    facts = DataFacts(("a", "b"), 8, (64, 128))
     with caplog.at_level(python_logging.WARNING):
         checks.check_images(dataclasses.replace(RUN.student, crop_size=(96, 128)), facts)
         assert caplog.messages == []
@@ -107,4 +109,4 @@ def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
 
 def test_joined_splits_are_counted():
     joined = dataclasses.replace(DATA, train_split="train+val")
-    assert check_data(joined) == DataFacts(19, 12, (64, 128))
+    assert check_data(joined) == DataFacts(SyntheticStreets.class_names, 12, (64, 128))
