@@ -71,10 +71,10 @@ def check_data(settings: DataSettings) -> DataFacts:
                     part in counts,
                     f"The generated data set has no split {part!r}; it has {', '.join(counts)}.",
                 )
-        images = sum(counts[part] for part in _parts(settings.train_split))
         names = SyntheticStreets.class_names
         if settings.class_order is not None:
             names, _ = reordered(names, settings.class_order)
+        images = sum(counts[part] for part in _parts(settings.train_split))
         return DataFacts(names, images, settings.synthetic_size)
     check_data_dir(settings)
     source = load_source(settings.dataset, settings.data_dir, settings.class_order)

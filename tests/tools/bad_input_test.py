@@ -175,7 +175,11 @@ CASES = {
     "flag's value": (trained_on("good", "--student_epochs=three"), "flag --student_epochs=three"),
     "flagfile": (trained_on("good", "--flagfile=IN/gone.flags"), "Unable to open flagfile"),
     "negative seed": (trained_on("good", "--seed=-1"), "not an integer in the range [0, 4294967"),
-    "layers": ((*ALL, "--num_layers=3"), "--num_layers must be at least 4. Received: --num_la"),
+    "layers": (
+        (*ALL, "--num_layers=3"),
+        "--num_layers must be at least 4 and at most 1024. Received: --num_la",
+    ),
+    "filters": ((*ALL, "--base_filters=1000000000"), "--base_filters must be at least 1 and at mo"),
     "student's width": (
         (*ALL, "--student_width=5/12"),
         "--student_width must be one of --width_multipliers=0.5,1.0",
