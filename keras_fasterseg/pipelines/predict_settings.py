@@ -21,6 +21,11 @@ class PredictSettings:
         "Height x width that a network.keras is converted for, in runtimes that must know it.",
         limits=IMAGE_SIZE,
     )
+    stretch: bool = setting(
+        False,
+        "Resize images to the one size of an export even if that changes their proportions by more "
+        "than 10 %, for a network trained on such images; unset: they are padded.",
+    )
     opacity: float = setting(
         0.5,
         "How much the colours hide of the image, above 0; 1 shows colours alone.",

@@ -75,13 +75,14 @@ def test_images_of_all_sizes_through_a_saved_model(saved_model, tmp_path):
     assert "ms of 1 calls, the first of each size left out; uint8 images of 2 sizes" in network
 
 
-def test_a_network_of_one_size_takes_all(tmp_path):
+def test_a_network_of_one_size_takes_all(tmp_path, caplog):
     pytest.importorskip("onnxruntime")
     path = exports.export("onnx", "class_ids")
     flat = np.full((50, 70, 3), 90, np.uint8)
     save(tmp_path / "a.png", flat)
-    settings = PredictSettings(overlay_only=True, opacity=1.0)
+    settings = PredictSettings(overlay_only=True, opacity=1.0, stretch=True)
     predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
+    assert "they are stretched, as --stretch asks." in caplog.messages[-1]
     (overlay,) = (tmp_path / "out").iterdir()
     assert overlay.name == "a_overlay.png"
     # What is flat stays flat when it is resized.
@@ -154,6 +155,8 @@ def test_what_is_said_of_a_trained_network(tmp_path):
         "ms of 2 calls, the first of each size left out; uint8 images of 32x40 in host memory to "
         "class ids in host memory, keras on CPU, 2 threads)"
     )
+    slow = Prediction("", (), 1, "image", 21.0, {}).text()
+    assert "End to end: 0.0476 FPS (1 image in 21.0 s" in slow
     assert "1 image in" in Prediction("", (), 1, "image", 2.0, {}).text()
     assert Prediction("Wrote it", (), 0, "image", 2.0, {}).text() == "Wrote it"
 
@@ -192,6 +195,37 @@ def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
         predict("x", f"{tmp_path}/a.mov", f"{tmp_path}/b.mp4", PredictSettings(legend=True))
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ("0", r"There is no file 0\. The camera of that number is camera:0\."),
+        ("gone.png", r"There is no file gone\.png\."),
+        ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine is camera:0\."),
+        ("/dev/video97", r"There is no camera 97: no device /dev/video97"),
+        ("file:///a.mp4", r"Addresses of videos begin with http://"),
+    ],
+)
+def test_what_is_not_there_is_said_before_a_network_is_loaded(
+    tmp_path, monkeypatch, images, message
+):
+    pytest.importorskip("av")
+    monkeypatch.setattr(predict_module, "_open", lambda *_: pytest.fail("loaded in vain"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        predict("gone", images, "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_of_an_address_or_a_camera_has_its_name():
+    names = {
+        "rtsp://host:554/stream1?a=b": "stream1",
+        "rtsp://host/": "host",
+        "camera:2": "camera_2",
+    }
+    for images, name in names.items():
+        assert predict_module._video_target(images, "out").as_posix() == f"out/{name}.mp4"
+
+
 def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
     class Runner:
         def __init__(self, count):
@@ -199,8 +233,9 @@ def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
 
     runners = {"x": Runner(11), "y": Runner(19)}
     monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    image = save(tmp_path / "a.png", random_images(32, 40))
     with pytest.raises(ValueError, match=r"the same classes: x has 11, y has 19\."):
-        predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+        predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
 
 
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
