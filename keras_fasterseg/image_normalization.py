@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 # Mean and standard deviation of ImageNet's red, green and blue, for values in [0, 1].
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -40,6 +39,9 @@ def normalize_images(images: Any, mean: np.ndarray, std: np.ndarray) -> Any:
     Returns:
         Float32 tensor of the shape of `images`; the mean colour is 0.
     """
+    # Here, since data sets and flags need the numbers above and no Keras.
+    from keras import ops
+
     # Two operations an exported graph has to run in place of three.
     scale = 1.0 / (255.0 * std.astype("float64"))
     return (ops.cast(images, "float32") - 255.0 * mean) * scale.astype("float32")

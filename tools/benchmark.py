@@ -2,13 +2,15 @@
 
 from tools import command  # isort: skip
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.benchmark import comparison, report
-from keras_fasterseg.pipelines import benchmark, benchmark_options, settings
+from keras_fasterseg.pipelines import benchmark_options, settings
+
+if TYPE_CHECKING:
+    from keras_fasterseg.pipelines import benchmark
 
 ARTEFACT = flags.DEFINE_string(
     "artefact",
@@ -65,6 +67,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.benchmark import comparison, report
+    from keras_fasterseg.pipelines import benchmark
+
     if COMPARE.value:
         if len(COMPARE.value) != 2:
             raise ValueError(
@@ -86,7 +91,9 @@ def main() -> None:
         measured.save(OUTPUT.value)
 
 
-def _contenders() -> list[benchmark.Contender]:
+def _contenders() -> "list[benchmark.Contender]":
+    from keras_fasterseg.pipelines import benchmark
+
     if ARTEFACT.value is None:
         raise ValueError("Name what to measure with --artefact, or two results with --compare.")
     runtimes = RUNTIME.value or [None]

@@ -1,6 +1,7 @@
 """How a tool starts and ends: logging to the terminal, one sentence and a status on failure."""
 
 import errno
+import importlib.util
 import os
 import re
 import shlex
@@ -20,7 +21,22 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
 
+
+def _import_on_demand(name: str) -> None:
+    """Imports the package without Keras, which `--help` and a typo do not need."""
+    spec = importlib.util.find_spec(name)
+    package = importlib.util.module_from_spec(spec)
+    package.ON_DEMAND = True
+    sys.modules[name] = package
+    spec.loader.exec_module(package)
+
+
+if "keras_fasterseg" not in sys.modules:
+    _import_on_demand("keras_fasterseg")
+
 _GOES_ON = "; the same command goes on where it was stopped"
+
+_HELP = ("-h", "--h", "help")
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 
@@ -75,8 +91,12 @@ def _ours_or_serious(record) -> bool:
 
 
 def _parse(arguments: list[str]) -> list[str]:
+    program, *rest = arguments
     try:
-        return flags.FLAGS(arguments)
+        return flags.FLAGS([program, *("--help" if each in _HELP else each for each in rest)])
+    except SystemExit:
+        # absl ends with a failure after it has shown its help.
+        sys.exit(0)
     except flags.Error as error:
         _say(str(error).partition("\n")[0].removeprefix("ERROR:: "))
         sys.exit(1)

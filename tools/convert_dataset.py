@@ -6,8 +6,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.data.converted_dataset import ConvertedDataset
-from keras_fasterseg.pipelines import convert_dataset, settings
+from keras_fasterseg.pipelines import conversion_settings, settings
 
 DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
@@ -15,11 +14,14 @@ OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=
 VERIFY = flags.DEFINE_bool(
     "verify", False, "Convert nothing, but compare the digests of the shards in --output."
 )
-settings_flags.define_settings(convert_dataset.ConversionSettings)
+settings_flags.define_settings(conversion_settings.ConversionSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.data.converted_dataset import ConvertedDataset
+    from keras_fasterseg.pipelines import convert_dataset
+
     if VERIFY.value:
         count = ConvertedDataset(OUTPUT.value).verify()
         print(f"The shards of {OUTPUT.value} are as they were written, all {count}.")
@@ -32,7 +34,7 @@ def main() -> None:
         registry.load_source(DATASET.value, DATA_DIR.value),
         DATASET.value,
         OUTPUT.value,
-        settings_flags.read_settings(convert_dataset.ConversionSettings),
+        settings_flags.read_settings(conversion_settings.ConversionSettings),
     )
     for split, shards in converted.index.splits.items():
         images = sum(len(shard.records) for shard in shards)

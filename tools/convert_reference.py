@@ -2,11 +2,16 @@
 
 from tools import command  # isort: skip
 
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.genotype import SCALES
-from keras_fasterseg.pipelines import convert_reference, genotypes, settings
+from keras_fasterseg.pipelines import settings
+
+if TYPE_CHECKING:
+    from keras_fasterseg.pipelines import convert_reference
 
 KIND = flags.DEFINE_enum(
     "kind",
@@ -49,6 +54,8 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import convert_reference
+
     settings.require(
         not ALLOW_PARTIAL.value or KIND.value in ("network", "supernet"),
         f"--allow_partial is for weights. Received: --kind={KIND.value}",
@@ -64,7 +71,9 @@ def main() -> None:
     print(f"Converted into {OUTPUT.value}")
 
 
-def _convert() -> convert_reference.ConversionReport:
+def _convert() -> "convert_reference.ConversionReport":
+    from keras_fasterseg.pipelines import convert_reference, genotypes
+
     supernet = settings_flags.read_settings(settings.SupernetSettings)
     if KIND.value == "network":
         genotype = genotypes.resolve_genotype(GENOTYPE.value)

@@ -7,8 +7,6 @@ import json
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.latency.reference import charged_as_released
-from keras_fasterseg.pipelines import describe, genotypes, latency_tables
 
 GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
@@ -28,6 +26,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.latency.reference import charged_as_released
+    from keras_fasterseg.pipelines import describe, genotypes, latency_tables
+
     path = LATENCY_TABLE.value
     table = latency_tables.load_table(path, INPUT_SIZE.value) if path else None
     if REFERENCE_QUIRKS.value and table is not None:

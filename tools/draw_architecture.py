@@ -5,8 +5,6 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import draw_architecture, genotypes, latency_tables
-from keras_fasterseg.visualization import card
 
 GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
@@ -26,6 +24,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import draw_architecture, genotypes, latency_tables
+    from keras_fasterseg.visualization import card
+
     card.check_suffix(OUTPUT.value)
     path, size = LATENCY_TABLE.value, INPUT_SIZE.value
     table = latency_tables.load_table(path, size) if path else None

@@ -4,7 +4,6 @@ from tools import command  # isort: skip
 
 from absl import flags
 
-from keras_fasterseg.pipelines import draw_search
 from keras_fasterseg.visualization import card
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
@@ -15,6 +14,8 @@ FORMAT = flags.DEFINE_enum(
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import draw_search
+
     drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}")
     for path in drawn.written:
         print(f"Wrote {path}")

@@ -12,7 +12,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines import datasets, evaluate, pass_settings, settings
+from keras_fasterseg.pipelines import pass_settings, settings
 
 ARTEFACT = flags.DEFINE_string(
     "artefact", None, "An export's folder or file, or a network.keras.", required=True
@@ -37,6 +37,8 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import datasets, evaluate
+
     data = settings_flags.read_settings(settings.DataSettings)
     passes = settings_flags.read_settings(pass_settings.PassSettings)
     settings.require(

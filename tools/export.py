@@ -6,7 +6,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import export, export_settings, settings
+from keras_fasterseg.pipelines import export_settings, settings
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string(
@@ -27,6 +27,8 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import export
+
     settings.require(
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",

@@ -8,10 +8,6 @@ from absl import flags
 
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
-from keras_fasterseg.pipelines.inspection_report import inspection_report
-from keras_fasterseg.pipelines.inspection_sheet import save_inspection_sheet
-from keras_fasterseg.visualization.sample_sheet import check_sheet_path
 
 DATASET = flags.DEFINE_enum(
     "dataset", None, sorted(registry.SOURCES), "Which data set lies there.", required=True
@@ -28,6 +24,11 @@ SHEET_IMAGES = flags.DEFINE_integer(
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
+    from keras_fasterseg.pipelines.inspection_report import inspection_report
+    from keras_fasterseg.pipelines.inspection_sheet import save_inspection_sheet
+    from keras_fasterseg.visualization.sample_sheet import check_sheet_path
+
     if SHEET.value is not None:
         check_sheet_path(SHEET.value)
     source = registry.load_source(DATASET.value, DATA_DIR.value)

@@ -7,8 +7,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines import run, settings
-from keras_fasterseg.pipelines.verify_latency import SCATTER, verify_latency
+from keras_fasterseg.pipelines import settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
@@ -31,6 +30,9 @@ flags.DEFINE_alias("calibrate", "latency_calibration")
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import run
+    from keras_fasterseg.pipelines.verify_latency import SCATTER, verify_latency
+
     settings.require(
         VERIFY.value not in (1, 2),
         f"A table is verified by three networks or more. Received: --verify={VERIFY.value}",

@@ -8,7 +8,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import predict, predict_settings
+from keras_fasterseg.pipelines import predict_settings
 
 ARTEFACT = flags.DEFINE_string(
     "artefact",
@@ -44,6 +44,8 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import predict
+
     prediction = predict.predict(
         ARTEFACT.value,
         IMAGES.value,

@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import run, settings
+from keras_fasterseg.pipelines import settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
@@ -16,6 +16,8 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import run
+
     data = settings_flags.read_settings(settings.DataSettings)
     weights = run.Run(WORKDIR.value, data, SEED.value).pretrain(
         settings_flags.read_settings(settings.SupernetSettings),

@@ -4,8 +4,6 @@ from tools import command  # isort: skip
 
 from absl import flags
 
-from keras_fasterseg.pipelines import results
-
 RUNS = flags.DEFINE_list(
     "runs",
     [],
@@ -21,11 +19,15 @@ RECORD = flags.DEFINE_string(
     "Folder to copy the results to; the document is then written from there. Names must differ.",
 )
 README = flags.DEFINE_string(
-    "readme", "README.md", f"The document, with the lines {results.BEGIN} and {results.END}."
+    "readme",
+    "README.md",
+    "The document, with the lines <!-- results: begin --> and <!-- results: end -->.",
 )
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import results
+
     sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS)]
     if RECORD.value is not None:
         sources = [[results.record(each, RECORD.value) for each in kind] for kind in sources]

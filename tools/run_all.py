@@ -5,8 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import compare, run_all, settings
-from keras_fasterseg.pipelines.estimation import estimate, estimate_run
+from keras_fasterseg.pipelines import settings
 
 STAGES = {
     "data": (settings.DataSettings, ""),
@@ -40,6 +39,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import compare, run_all
+    from keras_fasterseg.pipelines.estimation import estimate, estimate_run
+
     stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
     options = settings.RunSettings(**stages, seed=SEED.value)
     run = run_all.open_run(WORKDIR.value, options)

@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import run, settings
+from keras_fasterseg.pipelines import settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 PRETRAINED = flags.DEFINE_string(
@@ -25,6 +25,8 @@ flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import run
+
     data = settings_flags.read_settings(settings.DataSettings)
     genotypes = run.Run(WORKDIR.value, data, SEED.value).search(
         settings_flags.read_settings(settings.SupernetSettings),

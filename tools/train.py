@@ -5,9 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines import genotypes, run, settings
-from keras_fasterseg.pipelines.train import EVALUATION
+from keras_fasterseg.pipelines import settings
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 GENOTYPE = flags.DEFINE_string(
@@ -28,6 +26,10 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.files import read_json
+    from keras_fasterseg.pipelines import genotypes, run
+    from keras_fasterseg.pipelines.train import EVALUATION
+
     data = settings_flags.read_settings(settings.DataSettings)
     network = run.Run(WORKDIR.value, data, SEED.value).train(
         genotypes.resolve_genotype(GENOTYPE.value),

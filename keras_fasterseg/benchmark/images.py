@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.runtimes.serving_graph import check_input_shape
+from keras_fasterseg.runtimes.signature import check_input_shape
 
 IMAGE_SEED = 0
 

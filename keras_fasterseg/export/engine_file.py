@@ -15,13 +15,9 @@ from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
     MANIFEST,
     ONNX,
-    TENSORRT,
-    TENSORRT_RTX,
     graph_digests,
 )
 from keras_fasterseg.runtimes.tensorrt_module import tensorrt_module
-
-ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 
 
 def export_engine(

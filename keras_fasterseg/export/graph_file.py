@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.export.manifest import check_target, described_files, manifest
+from keras_fasterseg.export.options import OUTPUTS, PRECISIONS
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
@@ -21,23 +22,8 @@ from keras_fasterseg.runtimes.artefact_format import (
     graph_digests,
 )
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import (
-    CLASS_IDS,
-    LOGITS,
-    MINIMUM_SIZE,
-    ServingGraph,
-    check_input_shape,
-)
-
-OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
-"""What can be asked for, and the outputs that the graph has then."""
-
-PRECISIONS = {
-    ONNX: ("fp32", "fp16", "int8"),
-    OPENVINO: ("fp32", "fp16", "int8"),
-    LITERT: ("fp32", "fp16"),
-}
-"""By format, in what a graph can compute."""
+from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE, check_input_shape
 
 _PACKAGES = {
     ONNX: ("tf2onnx", "onnx", "onnxslim"),

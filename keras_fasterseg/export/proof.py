@@ -11,7 +11,7 @@ from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner, class_ids_of
-from keras_fasterseg.runtimes.serving_graph import LOGITS
+from keras_fasterseg.runtimes.signature import LOGITS
 
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
 """Share of equal labels that an export must reach; int8 is judged by its mIoU."""

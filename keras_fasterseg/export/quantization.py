@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.export.options import METHODS
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.conversion.onnx import quiet_logger
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-
-METHODS = ("percentile", "entropy", "minmax")
-"""How the range of an activation is found from its values on calibration images."""
 
 _EXTRA, _PURPOSE = "onnx", "Quantising to int8"
 # What a zoomed convolution or a fusion consists of; the rest is little and stays in float32.

@@ -9,7 +9,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import check_input_shape
+from keras_fasterseg.runtimes.signature import check_input_shape
 
 # What sizes and conditions are computed in.
 _SHAPE_DTYPES = (tf.int32, tf.int64, tf.bool)

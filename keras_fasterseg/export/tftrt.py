@@ -30,7 +30,7 @@ from keras_fasterseg.runtimes.saved_model_format import (
     read_metadata,
 )
 from keras_fasterseg.runtimes.saved_model_runner import input_shape, load_saved_model
-from keras_fasterseg.runtimes.serving_graph import check_input_shape
+from keras_fasterseg.runtimes.signature import check_input_shape
 from keras_fasterseg.runtimes.tftrt_graph import PRECISIONS, check_tftrt, linked_tensorrt
 from keras_fasterseg.version import __version__
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fasterseg.inference.windows import window_starts
 from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 
 Size = tuple[int, int]
 

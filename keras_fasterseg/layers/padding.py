@@ -5,8 +5,6 @@ from typing import Any
 from keras import ops
 
 SIZE_MULTIPLE = 32
-# Smaller images are refused: they would be mostly padding.
-MINIMUM_SIZE = 32
 
 
 def pad_to_multiple(images: Any, multiple: int = SIZE_MULTIPLE) -> Any:

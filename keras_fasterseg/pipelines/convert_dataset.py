@@ -11,9 +11,7 @@ from absl import logging
 from keras_fasterseg.data.converted_dataset import ConvertedDataset, check_size
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.shard_index import (
-    ENCODINGS,
     INDEX,
-    PNG,
     UNFINISHED,
     Shard,
     ShardIndex,
@@ -22,29 +20,11 @@ from keras_fasterseg.data.shard_index import (
 from keras_fasterseg.data.shard_writer import inputs_digest, write_shards
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.files import PathLike, is_partial, remove_partial, sha256
-from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, POSITIVE, Limits
-from keras_fasterseg.pipelines.settings import require, setting
+from keras_fasterseg.pipelines.conversion_settings import ConversionSettings
+from keras_fasterseg.pipelines.settings import require
 
 _BYTES_IN_MB = 1e6
 _REMEDY = "choose another folder or remove this one"
-
-
-@dataclasses.dataclass(frozen=True)
-class ConversionSettings:
-    """What is converted, and how it is stored."""
-
-    splits: str = setting("train,val", "Splits to convert, separated by commas.")
-    encoding: str = setting(
-        PNG,
-        "How pixels are stored: png (small) or raw (4 bytes a pixel, nothing to decode).",
-        limits=Limits(choices=ENCODINGS),
-    )
-    downsample: int = setting(
-        1, "Images and labels are stored smaller by this factor.", limits=AT_LEAST_ONE
-    )
-    shard_mb: float = setting(
-        128.0, "A shard that holds so many millions of bytes is closed.", limits=POSITIVE
-    )
 
 
 def convert_dataset(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,9 +171,9 @@ def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset
 def supernet_evaluation_batches(
     source: SegmentationSource, split: str, count: int, downsample: int
 ) -> tf.data.Dataset:
-    """Whole normalised images of a split, the first `count`, padded to multiples of 32."""
+    """Whole normalised images of a split, `count` spread over it, padded to multiples of 32."""
     return make_dataset(
-        source.samples(split)[:count],
+        evenly_spaced(source.samples(split), count),
         source=source,
         batch_size=1,
         training=False,
@@ -186,10 +186,8 @@ def shown_images(
     source: SegmentationSource, split: str, downsample: int = 1, size_multiple: int = 1
 ) -> tuple[LabelledImage, ...]:
     """The few images of a split that pictures show, spread over it and always the same ones."""
-    samples = source.samples(split)
-    count = min(_SHOWN_IMAGES, len(samples))
     dataset = make_dataset(
-        [samples[index * len(samples) // count] for index in range(count)],
+        evenly_spaced(source.samples(split), _SHOWN_IMAGES),
         source=source,
         batch_size=1,
         training=False,
@@ -198,6 +196,12 @@ def shown_images(
         normalize=False,
     )
     return tuple((image.numpy()[0], label.numpy()[0].astype(np.uint8)) for image, label in dataset)
+
+
+def evenly_spaced(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
+    """`count` of the samples, or all if there are fewer, spread over them: neighbours are alike."""
+    count = min(count, len(samples))
+    return tuple(samples[index * len(samples) // count] for index in range(count))
 
 
 def _check_downsampled(sample: Sample, source: SegmentationSource, downsample: int) -> None:

@@ -60,10 +60,29 @@ def derive_candidates(architecture: Architecture, supernet: Supernet) -> dict[st
     }
 
 
-def best_candidate(candidates: Mapping[str, Candidate]) -> Candidate:
-    """The candidate of the largest objective; one without a number counts as the least."""
+def best_candidate(
+    candidates: Mapping[str, Candidate], band: tuple[float, float] | None = None
+) -> Candidate:
+    """The candidate of the largest objective among those nearest to a band of frame rates.
 
-    def key(candidate: Candidate) -> float:
-        return -math.inf if math.isnan(candidate.objective) else candidate.objective
+    All candidates inside the band are equally near; so are those without a latency. An objective
+    that is NaN counts as the least.
+
+    Args:
+        candidates: At least one.
+        band: Lowest and highest frame rate; `None` leaves frame rates to the objective.
+    """
+
+    def key(candidate: Candidate) -> tuple[float, float]:
+        objective = -math.inf if math.isnan(candidate.objective) else candidate.objective
+        return -band_distance(candidate, band), objective
 
     return max(candidates.values(), key=key)
+
+
+def band_distance(candidate: Candidate, band: tuple[float, float] | None) -> float:
+    """Frames per second between a candidate and the band's nearer end; 0 inside the band."""
+    if band is None or candidate.latency_ms is None:
+        return 0.0
+    fps = 1000.0 / candidate.latency_ms
+    return max(band[0] - fps, fps - band[1], 0.0)

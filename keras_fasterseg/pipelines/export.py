@@ -11,13 +11,10 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.export.engine_file import ENGINE_FORMATS, export_engine
-from keras_fasterseg.export.graph_file import (
-    PRECISIONS,
-    CalibrationImages,
-    export_graph_file,
-)
+from keras_fasterseg.export.engine_file import export_engine
+from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.export.manifest import check_target, extend_manifest
+from keras_fasterseg.export.options import ENGINE_FORMATS, PRECISIONS
 from keras_fasterseg.export.proof import Proof, check_proof, prove
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt import convert_saved_model
@@ -31,7 +28,7 @@ from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
 

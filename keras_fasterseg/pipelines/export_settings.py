@@ -2,9 +2,7 @@
 
 import dataclasses
 
-from keras_fasterseg.export.engine_file import ENGINE_FORMATS
-from keras_fasterseg.export.graph_file import OUTPUTS, PRECISIONS
-from keras_fasterseg.export.quantization import METHODS
+from keras_fasterseg.export.options import ENGINE_FORMATS, METHODS, OUTPUTS, PRECISIONS
 from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, AT_LEAST_ZERO, IMAGE_SIZE, Limits
 from keras_fasterseg.pipelines.settings import Size, setting
 from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from keras_fasterseg.inference.multi_pass_runner import MultiPassRunner
 from keras_fasterseg.pipelines.limits import IMAGE_SIZE, POSITIVE, SHARE
 from keras_fasterseg.pipelines.settings import Size, setting
 from keras_fasterseg.runtimes.base import Runner
@@ -38,6 +37,9 @@ def with_passes(runner: Runner, settings: PassSettings) -> Runner:
     """
     if settings.scales == (1.0,) and not settings.flip and settings.window is None:
         return runner
+    # Here, since flags need the settings above and no TensorFlow.
+    from keras_fasterseg.inference.multi_pass_runner import MultiPassRunner
+
     return MultiPassRunner(
         runner,
         scales=settings.scales,

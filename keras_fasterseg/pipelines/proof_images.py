@@ -7,6 +7,7 @@ from PIL import Image
 
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.streets.scene import draw_scene
+from keras_fasterseg.pipelines.datasets import evenly_spaced
 from keras_fasterseg.pipelines.settings import Size
 
 DRAWN_SIZE = (256, 512)
@@ -29,10 +30,8 @@ def labelled_images(
     Raises:
         DataError: A file is missing or faulty; the message names it.
     """
-    samples = source.samples(split)
-    count = min(count, len(samples))
-    for index in range(count):
-        image, labels = source.read(samples[index * len(samples) // count])
+    for sample in evenly_spaced(source.samples(split), count):
+        image, labels = source.read(sample)
         yield _resized(image, size, Image.Resampling.BILINEAR), _resized(labels, size)
 
 

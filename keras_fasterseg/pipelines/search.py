@@ -98,6 +98,9 @@ def search(
         gap = report.discretization_gap()
     logging.info("mIoU of the supernet, and with its likeliest choices alone: %s", gap)
     write_json(folder / "gap.json", without_nan(gap))
+    warning = report.outside_band()
+    if warning is not None:
+        logging.warning("%s", warning)
     genotypes = {role: report.best[role].genotype for role in (TEACHER, STUDENT)}
     for role, genotype in genotypes.items():
         genotype.save(folder / f"{role}.json")

@@ -1,5 +1,6 @@
 """What a search says of itself after every epoch."""
 
+import itertools
 import math
 import pathlib
 from typing import Any
@@ -11,10 +12,16 @@ from absl import logging
 from keras_fasterseg.files import write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.derive import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.pipelines.derive import (
+    Candidate,
+    band_distance,
+    best_candidate,
+    derive_candidates,
+)
 from keras_fasterseg.pipelines.epoch_summaries import EpochSummaries
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
 
 
@@ -93,7 +100,7 @@ class SearchReport(keras.callbacks.Callback):
         }
         for architecture in (self.trainer.teacher, self.trainer.student):
             candidates = self._candidates(architecture)
-            best = self.best[architecture.role] = best_candidate(candidates)
+            best = self.best[architecture.role] = best_candidate(candidates, self.band)
             best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{architecture.role}.json")
             record[architecture.role] = {
                 "genotype": best.genotype.id,
@@ -130,6 +137,38 @@ class SearchReport(keras.callbacks.Callback):
             one_hot = self.evaluator(discretized(choices))[best.prediction]
             gaps[role] = {"supernet_miou": best.miou, "one_hot_miou": one_hot}
         return gaps
+
+    def outside_band(self) -> str | None:
+        """A sentence if the last epoch's student is outside the band: what λ did, what to change.
+
+        `None` if it is inside.
+        """
+        best, (low, high) = self.best[STUDENT], self.band
+        if best.latency_ms is None or band_distance(best, self.band) == 0:
+            return None
+        last = self.records[-1]
+        predicted = ", ".join(f"{fps:.1f}" for fps in last[STUDENT]["fps_predicted"].values())
+        weights = [each["penalty_weight"] for each in self.records if "penalty_weight" in each]
+        sentence = (
+            f"No candidate of the last epoch is inside the band of {low:g} to {high:g} FPS "
+            f"(predicted: {predicted}); the nearest was taken."
+        )
+        if weights:
+            rises = sum(after > before for before, after in itertools.pairwise(weights))
+            falls = sum(after < before for before, after in itertools.pairwise(weights))
+            sentence += (
+                f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
+                f"(rises: {rises}, falls: {falls})."
+            )
+        if 1000.0 / best.latency_ms < low:
+            return sentence + (
+                " For faster networks set a larger --search_penalty_weight or more "
+                "--search_epochs, or lower --search_min_fps."
+            )
+        return sentence + (
+            " For slower, more accurate networks set a smaller --search_penalty_weight or more "
+            "--search_epochs, or raise --search_max_fps."
+        )
 
     def _candidates(self, architecture) -> dict[str, Candidate]:
         scores = self.evaluator(architecture())

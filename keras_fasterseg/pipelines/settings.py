@@ -200,7 +200,9 @@ class SearchSettings:
         1.0, "Factor of the temperature from epoch to epoch.", limits=POSITIVE
     )
     validation_images: int = setting(
-        50, "Validation images that an epoch's report looks at.", limits=AT_LEAST_ONE
+        50,
+        "Validation images that score an epoch's candidates, spread over the split.",
+        limits=AT_LEAST_ONE,
     )
 
 

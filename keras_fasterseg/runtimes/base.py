@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, MINIMUM_SIZE
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
 
 
 class Runner(abc.ABC):

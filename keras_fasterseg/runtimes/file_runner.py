@@ -7,7 +7,7 @@ from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.base import Runner, genotype_fact
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 
 Shape = Sequence[int | None]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_fasterseg.files import PathLike, read_json, sha256
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 
 CLASS_IDS_SIGNATURE = "serving_default"
 LOGITS_SIGNATURE = "logits"

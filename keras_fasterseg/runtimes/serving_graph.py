@@ -7,15 +7,8 @@ import keras
 import tensorflow as tf
 
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
-from keras_fasterseg.layers.padding import (
-    MINIMUM_SIZE,
-    SIZE_MULTIPLE,
-    crop_to_size,
-    pad_to_multiple,
-)
-
-CLASS_IDS = "class_ids"
-LOGITS = "logits"
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE, crop_to_size, pad_to_multiple
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
 
 MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
 
@@ -116,17 +109,6 @@ class ServingGraph:
                 f"Class ids are stored in uint8 and 255 means void, which leaves room for "
                 f"{MAXIMUM_CLASSES} classes; the model has {received}."
             )
-
-
-def check_input_shape(input_size: tuple[int, int], batch_size: int = 1) -> None:
-    """Raises ValueError unless height and width are at least 32, and `batch_size` at least 1."""
-    if len(input_size) != 2 or min(input_size) < MINIMUM_SIZE:
-        raise ValueError(
-            f"`input_size` must be height and width, each at least {MINIMUM_SIZE}. "
-            f"Received: input_size={input_size}"
-        )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
 def _compute_dtypes(model: keras.Model) -> set[str]:

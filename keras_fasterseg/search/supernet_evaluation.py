@@ -13,6 +13,8 @@ from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
 
+_ANY_SIZE = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
+
 
 class SupernetEvaluator:
     """Mean IoU of the supernet's five predictions, at full size, on labelled batches.
@@ -26,7 +28,7 @@ class SupernetEvaluator:
     def __init__(self, supernet: Supernet, batches: Iterable[tuple[Any, Any]]):
         self.supernet = supernet
         self.batches = batches
-        self._predict = tf.function(self._class_ids, autograph=False)
+        self._functions: dict[Any, Any] = {}
 
     def __call__(self, choices: Choices) -> dict[str, float]:
         """Mean IoU by name of the prediction, such as `scale_8_32`."""
@@ -43,11 +45,21 @@ class SupernetEvaluator:
 
     def class_ids(self, images: Any, choices: Choices) -> dict[str, np.ndarray]:
         """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""
-        predictions = self._predict(images, choices)
+        predictions = self._function(choices)(images, choices)
         return {
             name: ids.numpy().astype(np.uint8)
             for name, ids in zip(Predictions._fields, predictions, strict=True)
         }
+
+    def _function(self, choices: Choices):
+        # With the size left open there is one trace a role, however many sizes the images have.
+        constants, _ = choices.__tf_flatten__()
+        if constants not in self._functions:
+            signature = _ANY_SIZE, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
+            self._functions[constants] = tf.function(
+                self._class_ids, input_signature=signature, autograph=False
+            )
+        return self._functions[constants]
 
     def _class_ids(self, images, choices):
         size = tf.shape(images)[1], tf.shape(images)[2]

@@ -3,12 +3,9 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorflow.core.framework import tensor_pb2
 
 from keras_fasterseg.runtimes.optional_import import optional_import
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
 from keras_fasterseg.serving.http import one_line
@@ -47,6 +44,11 @@ class GrpcClient(SegmentationClient):
         )
 
     def _predict(self, images: np.ndarray) -> Any:
+        # Here, as in `predict_request`.
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+        from tensorflow.core.framework import tensor_pb2
+
         request = predict_request(images, self.model, self.version)
         try:
             response = self._method(request, timeout=self._timeout_s)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.runtimes.saved_model_format import CLASS_IDS_SIGNATURE, INPUT_NAME
 from keras_fasterseg.serving.prediction_messages import PredictRequest
@@ -17,6 +16,9 @@ def predict_request(images: np.ndarray, model: str, version: int | None = None) 
         model: The name by which the server knows the model.
         version: Which of its versions; None leaves the choice to the server.
     """
+    # Here, since the names of the clients are flags, which need no TensorFlow.
+    import tensorflow as tf
+
     request = PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = CLASS_IDS_SIGNATURE

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from keras_fasterseg.files import atomic_path, write_text
 from keras_fasterseg.runtimes.saved_model_format import WARMUP_FILE, is_saved_model
-from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.serving.versions import versions
-from keras_fasterseg.serving.warmup import warmup_images, write_warmup_requests
 
 MODELS_CONFIG = "models.config"
 BATCHING_CONFIG = "batching.config"
@@ -63,6 +61,10 @@ def add_saved_model(
         ValueError: The SavedModel is damaged or was not exported by this package, or a size of the
             warm-up is below 32.
     """
+    # Here, since flags need the parameters above and no TensorFlow.
+    from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+    from keras_fasterseg.serving.warmup import warmup_images, write_warmup_requests
+
     # What a server would find out when it is too late.
     SavedModelRunner(export).load()
     batches = [warmup_images(size) for size in warmup_sizes]

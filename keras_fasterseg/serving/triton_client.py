@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.http import HttpConnection

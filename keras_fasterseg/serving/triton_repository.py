@@ -8,7 +8,7 @@ from keras_fasterseg.runtimes.artefact_format import GRAPH_FILES, MANIFEST, ONNX
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.serving_graph import CLASS_IDS
+from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.serving.tensorflow_serving_repository import BatchingParameters
 from keras_fasterseg.serving.versions import versions
 

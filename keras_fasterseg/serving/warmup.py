@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.layers.padding import MINIMUM_SIZE
+from keras_fasterseg.runtimes.signature import MINIMUM_SIZE
 from keras_fasterseg.serving.predict_request import predict_request
 from keras_fasterseg.serving.prediction_messages import PredictionLog
 

@@ -9,7 +9,7 @@ from PIL import Image
 from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
 from keras_fasterseg.visualization.panels import below, side_by_side
-from keras_fasterseg.visualization.text import text_size_for
+from keras_fasterseg.visualization.text import drawn_names, text_size_for
 
 LABEL_MAP = ""
 OVERLAY = "_overlay"
@@ -86,7 +86,7 @@ class SegmentationPictures:
         return below(picture, self.legend_of(occurring.tolist(), picture.width))
 
     def _name(self, class_id: int) -> str:
-        names = self.class_names or ()
+        names = drawn_names(tuple(self.class_names or ()))
         return names[class_id] if class_id < len(names) else str(class_id)
 
     def _color(self, class_id: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.quantization import METHODS, quantize_onnx
+from keras_fasterseg.export.options import METHODS
+from keras_fasterseg.export.quantization import quantize_onnx
 from tests.runtimes import exports
 from tests.stand_in import expected_logits, random_images
 

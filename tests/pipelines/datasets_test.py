@@ -16,6 +16,7 @@ from keras_fasterseg.pipelines.datasets import (
     check_crop,
     check_source,
     evaluation_images,
+    evenly_spaced,
     open_source,
     shown_images,
     supernet_evaluation_batches,
@@ -148,6 +149,21 @@ def test_supernet_evaluation_is_padded_to_multiples_of_32(source, downsample, si
     height, width = 80 // downsample, 96 // downsample
     assert (labels.numpy()[:, height:] == 255).all()
     assert (labels.numpy()[:, :, width:] == 255).all()
+
+
+def test_supernet_evaluation_is_spread_over_the_split(source):
+    found = [images.numpy() for images, _ in supernet_evaluation_batches(source, "train", 3, 1)]
+    whole = [images.numpy() for images, _ in supernet_evaluation_batches(source, "train", 6, 1)]
+    assert len(whole) == 6
+    np.testing.assert_array_equal(found, [whole[0], whole[2], whole[4]])
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "expected"),
+    [(101, 4, (0, 25, 50, 75)), (5, 2, (0, 2)), (2, 3, (0, 1)), (0, 3, ())],
+)
+def test_evenly_spaced(total, count, expected):
+    assert evenly_spaced(range(total), count) == expected
 
 
 @pytest.mark.parametrize("size", [(32, 64), (64, 100), (0, 64), (-64, 64)])

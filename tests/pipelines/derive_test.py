@@ -41,6 +41,24 @@ def test_best_candidate(first, second, winner):
     assert best_candidate(candidates).prediction == winner
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "winner"),
+    [
+        # The case that was seen: 87.4 and 89.8 FPS for a band of 88 to 95.
+        ((0.40, 1000 / 87.4), (0.38, 1000 / 89.8), "second"),
+        ((0.40, 1000 / 89.0), (0.38, 1000 / 94.0), "first"),  # both inside: the objective
+        ((0.40, 1000 / 80.0), (0.38, 1000 / 87.0), "second"),  # both too slow: the nearer
+        ((0.40, 1000 / 99.0), (0.38, 1000 / 96.0), "second"),  # both too fast: the nearer
+        ((0.40, 1000 / 98.0), (0.38, 1000 / 87.0), "second"),  # 3 above, 1 below
+        ((0.40, 1000 / 88.0), (0.39, 1000 / 95.0), "first"),  # the ends belong to the band
+        ((0.40, None), (0.41, None), "second"),
+    ],
+)
+def test_candidates_in_the_band_come_first(first, second, winner):
+    candidates = {"first": candidate("first", *first), "second": candidate("second", *second)}
+    assert best_candidate(candidates, (88.0, 95.0)).prediction == winner
+
+
 def test_candidates_of_both_roles():
     space = make_space()
     for architecture, width, widths in (

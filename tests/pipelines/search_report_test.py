@@ -9,7 +9,7 @@ from absl import logging
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import Calibration
-from keras_fasterseg.pipelines.derive import derive_candidates
+from keras_fasterseg.pipelines.derive import Candidate, best_candidate, derive_candidates
 from keras_fasterseg.pipelines.search_report import SearchReport, without_nan
 from keras_fasterseg.spaces.fasterseg.stages import network_stages, serving_key
 from tests.pipelines.latency_rows import random_table
@@ -17,6 +17,8 @@ from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
 
 SIZE = (64, 128)
 BAND = (155.0, 175.0)
+# Every network of the space is inside.
+WIDE_BAND = (1.0, 100_000.0)
 SCORES = {
     "scale_8": 0.1,
     "scale_16": 0.2,
@@ -47,8 +49,8 @@ def table():
     return random_table(SETTINGS, SIZE, NUM_CLASSES)
 
 
-def make_report(folder, space, table, scores=None):
-    report = SearchReport(folder, table, Evaluator(scores or SCORES), BAND)
+def make_report(folder, space, table, scores=None, band=WIDE_BAND):
+    report = SearchReport(folder, table, Evaluator(scores or SCORES), band)
     report.set_model(
         types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
     )
@@ -79,7 +81,7 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
     assert [record["epoch"] for record in records] == [0, 1]
     assert [record["loss"] for record in records] == [1.5, 1.25]
     assert records[1]["penalty_weight"] == 0.06
-    assert [record["fps_band"] for record in records] == [[155.0, 175.0]] * 2
+    assert [record["fps_band"] for record in records] == [[1.0, 100_000.0]] * 2
     for role in ("teacher", "student"):
         record, architecture = records[0][role], getattr(space, role)
         candidates = derive_candidates(architecture, space.supernet)
@@ -110,7 +112,7 @@ def test_a_calibrated_table_predicts_calibrated_frame_rates(tmp_path, space, tab
 def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, monkeypatch):
     lines = []
     monkeypatch.setattr(logging, "info", lambda text, *values: lines.append(text % values))
-    report = make_report(tmp_path, space, table)
+    report = make_report(tmp_path, space, table, band=BAND)
     report.on_epoch_end(0, {"loss": 1.5, "penalty_weight": 0.12})
     (line,) = lines
     assert line.startswith(f"epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
@@ -142,6 +144,37 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
     (record,) = read_json(tmp_path / "search.json")
     assert record["student"]["supernet_miou"] == {"scale_8_32": None, "scale_16_32": None}
     assert record["student"]["genotype"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "sentence"),
+    [
+        (
+            (87.4, 80.0),
+            "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: 87.4, "
+            "80.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after the "
+            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight or "
+            "more --search_epochs, or lower --search_min_fps.",
+        ),
+        (
+            (200.0, 190.0),
+            "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: "
+            "200.0, 190.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after "
+            "the last (rises: 2, falls: 1). For slower, more accurate networks set a smaller "
+            "--search_penalty_weight or more --search_epochs, or raise --search_max_fps.",
+        ),
+        ((154.0, 160.0), None),
+    ],
+)
+def test_a_student_outside_its_band(tmp_path, space, table, fps, sentence):
+    report = make_report(tmp_path, space, table, band=BAND)
+    candidates = {
+        str(index): Candidate(str(index), None, 0.5, 1000 / each) for index, each in enumerate(fps)
+    }
+    report.best = {"student": best_candidate(candidates, BAND)}
+    predicted = {"student": {"fps_predicted": dict(enumerate(fps))}}
+    report.records = [{"penalty_weight": each, **predicted} for each in (0.12, 0.24, 0.12, 0.24)]
+    assert report.outside_band() == sentence
 
 
 def test_without_nan():

@@ -10,7 +10,6 @@ from flags import serving_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.pipelines import settings
-from keras_fasterseg.pipelines.segment_files import find_image_files, segment_files
 from keras_fasterseg.visualization.segmentation_pictures import (
     LABEL_MAP,
     OVERLAY,
@@ -40,6 +39,8 @@ flags.adopt_module_key_flags(serving_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines.segment_files import find_image_files, segment_files
+
     settings.require(
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",

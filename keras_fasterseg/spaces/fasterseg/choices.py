@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 WIDTH_MULTIPLIERS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
 TEACHER = "teacher"
@@ -55,10 +54,15 @@ def width_shapes(num_layers: int) -> tuple[int, int, int]:
 
 def uniform_widths(index: int, num_layers: int, num_widths: int) -> tuple[Any, Any, Any]:
     """One-hot widths that give every node width `index`."""
+    # Here, since settings need the widths above and no Keras.
+    from keras import ops
+
     row = np.eye(num_widths, dtype="float32")[index]
     return tuple(ops.convert_to_tensor(np.tile(row, (n, 1))) for n in width_shapes(num_layers))
 
 
 def one_hot_widths(indexes: Any, num_widths: int) -> tuple[Any, Any, Any]:
     """One-hot widths of three integer arrays, one a scale."""
+    from keras import ops
+
     return tuple(ops.one_hot(index, num_widths, dtype="float32") for index in indexes)

@@ -1,0 +1,25 @@
+"""What an export can be asked for; known without a runtime or TensorFlow."""
+
+from keras_fasterseg.runtimes.artefact_format import (
+    LITERT,
+    ONNX,
+    OPENVINO,
+    TENSORRT,
+    TENSORRT_RTX,
+)
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
+
+OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
+"""What can be asked for, and the outputs that the graph has then."""
+
+PRECISIONS = {
+    ONNX: ("fp32", "fp16", "int8"),
+    OPENVINO: ("fp32", "fp16", "int8"),
+    LITERT: ("fp32", "fp16"),
+}
+"""By format, in what a graph can compute."""
+
+ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
+
+METHODS = ("percentile", "entropy", "minmax")
+"""How the range of an activation is found from its values on calibration images."""
