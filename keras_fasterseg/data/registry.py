@@ -59,12 +59,19 @@ def load_classes(
         ValueError: There is no such data set, or it needs its folder.
         DataError: As of `load_source`.
     """
-    source = _source_class(name) if root is None else load_source(name, root)
+    source = find_source(name, root)
     if not source.class_names:
         raise ValueError(
             f"The classes of the data set {name!r} are described in its folder; set --data_dir."
         )
     return source.class_names, source.palette
+
+
+def find_source(
+    name: str, root: str | pathlib.Path | None = None
+) -> SegmentationSource | type[SegmentationSource]:
+    """The data set in `root`, or without a folder what its code alone says; errors as above."""
+    return _source_class(name) if root is None else load_source(name, root)
 
 
 def _source_class(name: str) -> type[SegmentationSource]:

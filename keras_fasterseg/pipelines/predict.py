@@ -16,8 +16,8 @@ from keras_fasterseg.inference.video_reader import (
     is_video,
 )
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import class_styles
-from keras_fasterseg.pipelines.predict_settings import PredictSettings
+from keras_fasterseg.pipelines.class_styles import class_styles, own_values
+from keras_fasterseg.pipelines.predict_settings import DATASET, PredictSettings
 from keras_fasterseg.pipelines.prediction import Prediction, counted
 from keras_fasterseg.pipelines.segment_files import Segment, find_image_files, segment_files
 from keras_fasterseg.pipelines.segment_video import SegmentedVideo, segment_video
@@ -90,6 +90,9 @@ def predict(
             settings.opacity,
             settings.legend,
             titles=(names[0], names[-1]),
+            label_values=own_values(first.runner.metadata, dataset, data_dir)
+            if settings.ids == DATASET
+            else None,
         )
         segments = tuple(networks.values())
         started = time.perf_counter()
@@ -137,6 +140,11 @@ def _check(settings: PredictSettings, images: str, output: str, of_video: bool) 
     require(
         settings.opacity <= 1,
         f"--opacity must be at most 1. Received: --opacity={settings.opacity}",
+    )
+    require(
+        settings.ids != DATASET or (settings.label_maps if of_video else not settings.overlay_only),
+        "--ids=dataset is for label maps; "
+        + ("add --label_maps." if of_video else "leave out --overlay_only."),
     )
     if not of_video:
         require(

@@ -5,6 +5,9 @@ import dataclasses
 from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, IMAGE_SIZE, Limits
 from keras_fasterseg.pipelines.settings import Size, setting
 
+CLASSES, DATASET = "classes", "dataset"
+"""Whose ids label maps hold."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PredictSettings:
@@ -40,6 +43,12 @@ class PredictSettings:
     )
     overlay_only: bool = setting(
         False, "Of images, write overlays only, without label maps and side by side."
+    )
+    ids: str = setting(
+        CLASSES,
+        "What the pixels of label maps hold: classes, numbered from 0 as the network has them, or "
+        "dataset, the ids or colours in label files of --dataset.",
+        limits=Limits(choices=(CLASSES, DATASET)),
     )
     label_maps: bool = setting(False, "Of a video, write the label map of every frame as well.")
     max_frames: int | None = setting(

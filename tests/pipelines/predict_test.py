@@ -169,6 +169,7 @@ def test_what_is_said_of_a_trained_network(tmp_path):
         ("in", "out.mp4", {}, "written to a folder. Received: --output=.*out.mp4"),
         ("in", "out", {"max_frames": 3}, "for videos and cameras. Received: --images=.*in"),
         ("in", "out", {"label_maps": True}, "for videos and cameras"),
+        ("a.mp4", "out", {"ids": "dataset"}, "--ids=dataset is for label maps; add --label_maps"),
         ("in", "out", {"side_by_side": "x", "overlay_only": True}, "leaves that out"),
         ("in", "out", {"side_by_side": "gone"}, "nothing to compare gone with"),
         ("a.mp4", "out.avi", {}, "written as an .mp4 file, or to a folder"),
@@ -236,6 +237,66 @@ def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
     image = save(tmp_path / "a.png", random_images(32, 40))
     with pytest.raises(ValueError, match=r"the same classes: x has 11, y has 19\."):
         predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+
+
+def described(folder, *lines):
+    for part in ("images", "labels"):
+        (folder / part / "train").mkdir(parents=True)
+    (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["ids", "colors"])
+def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind):
+    ids, colors = (7, 3, 200, 0, 11), [[index, 10, 255 - index] for index in range(5)]
+    classes = [
+        f"  - {{name: {name}, color: {color}" + (f", ids: {own}}}" if kind == "ids" else "}")
+        for name, own, color in zip("abcde", ids, colors, strict=True)
+    ]
+    data = described(tmp_path / "data", f"labels: {kind}", "classes:", *classes)
+    save(tmp_path / "a.png", random_images(64, 96))
+    options = {"dataset": "folder", "data_dir": data}
+    maps = {}
+    for chosen in ("classes", "dataset"):
+        target = tmp_path / chosen
+        settings = PredictSettings(ids=chosen)
+        predict(str(saved_model), f"{tmp_path}/a.png", str(target), settings, **options)
+        maps[chosen] = Image.open(target / "a.png")
+    class_ids = np.asarray(maps["classes"])
+    assert len(np.unique(class_ids)) > 1
+    own = np.asarray(maps["dataset"])
+    np.testing.assert_array_equal(own, np.array(ids if kind == "ids" else colors)[class_ids])
+    # Viewers show the colours of the classes either way.
+    shown = [np.asarray(each.convert("RGB")) for each in maps.values()]
+    np.testing.assert_array_equal(*shown)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ({}, {}, "name it with --dataset"),
+        (
+            {"overlay_only": True},
+            {"dataset": "camvid"},
+            "is for label maps; leave out --ov",
+        ),
+        ({}, {"dataset": "camvid"}, "tells 5 classes apart, and there are 11 names"),
+        (
+            {},
+            {"dataset": "folder"},
+            "a, b, c, d, e, and those of data are b, a, c, d, e;",
+        ),
+    ],
+)
+def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, options, message):
+    data = described(tmp_path / "data", "classes: [b, a, c, d, e]")
+    save(tmp_path / "a.png", random_images(64, 96))
+    if options.get("dataset") == "folder":
+        options = {**options, "data_dir": data}
+    settings = PredictSettings(ids="dataset", **settings)
+    with pytest.raises(ValueError, match=message):
+        predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", settings, **options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
