@@ -4,6 +4,7 @@ from keras_fasterseg.runtimes.artefact_format import (
     LITERT,
     ONNX,
     OPENVINO,
+    SAVED_MODEL,
     TENSORRT,
     TENSORRT_RTX,
 )
@@ -18,6 +19,9 @@ PRECISIONS = {
     LITERT: ("fp32", "fp16"),
 }
 """By format, in what a graph can compute."""
+
+FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
+"""Formats that can take every number of images a call."""
 
 ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 

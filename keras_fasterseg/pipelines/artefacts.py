@@ -17,6 +17,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
     find_artefact,
+    folder_of_part,
     suffixes,
 )
 from keras_fasterseg.runtimes.base import Runner
@@ -82,7 +83,8 @@ def _is_network(artefact: PathLike) -> bool:
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)
-    return not path.is_dir() and path.suffix not in suffixes()
+    is_export = path.is_dir() or path.suffix in suffixes() or folder_of_part(path) is not None
+    return not is_export
 
 
 def _network(artefact: PathLike, num_classes: int) -> FasterSegNetwork:
