@@ -133,14 +133,14 @@ def test_free_sizes_and_batches(consumer, shape, exported, tmp_path):
     assert_equals_keras(answers, shape, FP32)
 
 
-@pytest.mark.parametrize("consumer", ["onnxruntime", "node"])
+@pytest.mark.parametrize("consumer", CONSUMERS)
 def test_half_precision(consumer, exported, tmp_path):
     model = exported(input_size=(128, 256), output="both", precision="fp16")
     answers = CONSUMERS[consumer](model, random_images(1, 128, 256), tmp_path)
     assert_equals_keras(answers, (1, 128, 256), FP16)
 
 
-@pytest.mark.parametrize("consumer", ["onnxruntime", "node"])
+@pytest.mark.parametrize("consumer", CONSUMERS)
 def test_int8(consumer, exported, tmp_path):
     """As the ONNX Runtime of today computes the same file, which the export's proof is by."""
     model = exported(input_size=(128, 256), precision="int8")
