@@ -59,7 +59,7 @@ def load_classes(
         ValueError: There is no such data set, or it needs its folder.
         DataError: As of `load_source`.
     """
-    source = find_source(name, root)
+    source = _source_class(name) if root is None else load_source(name, root)
     if not source.class_names:
         raise ValueError(
             f"The classes of the data set {name!r} are described in its folder; set --data_dir."
@@ -70,7 +70,12 @@ def load_classes(
 def find_source(
     name: str, root: str | pathlib.Path | None = None
 ) -> SegmentationSource | type[SegmentationSource]:
-    """The data set in `root`, or without a folder what its code alone says; errors as above."""
+    """The data set in the folder `root`; without one what its code alone says.
+
+    Raises:
+        ValueError: There is no such data set.
+        DataError: As of `load_source`.
+    """
     return _source_class(name) if root is None else load_source(name, root)
 
 

@@ -1,16 +1,14 @@
 """What the classes of an artefact are called, and in which colours they are shown."""
 
 import dataclasses
-import pathlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.data.label_values import label_values
 from keras_fasterseg.data.palette import default_palette
-from keras_fasterseg.data.registry import SOURCES, find_source, load_classes
+from keras_fasterseg.data.registry import SOURCES, load_classes
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.pipelines.settings import require
 
@@ -71,31 +69,6 @@ def class_styles(
     elif palette is None:
         palette = _palette_of(found)
     return ClassStyles(found, palette)
-
-
-def own_values(
-    metadata: Mapping[str, Any], dataset: str | None, data_dir: PathLike | None = None
-) -> np.ndarray:
-    """What label files of `dataset` hold for each class of an artefact, see `label_values`.
-
-    Raises:
-        DataError: The folder is not as it must be.
-        ValueError: No data set is named, it has other classes or another order than the artefact,
-            or see `label_values`.
-    """
-    require(
-        dataset is not None,
-        "--ids=dataset writes the ids of a data set's label files; name it with --dataset.",
-    )
-    source = find_source(str(dataset), None if data_dir is None else pathlib.Path(data_dir))
-    values, recorded = label_values(source), _recorded_names(metadata)
-    require(
-        recorded in (None, source.class_names),
-        f"The network's classes are {', '.join(recorded or ())}, and those of {source.name} are "
-        f"{', '.join(source.class_names)}; name the data set that it was trained on.",
-    )
-    _check_count("classes in the data set", len(values), metadata.get("num_classes"))
-    return values
 
 
 def _recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:

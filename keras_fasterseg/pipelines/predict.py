@@ -6,6 +6,10 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 
+import numpy as np
+
+from keras_fasterseg.data.label_values import label_values
+from keras_fasterseg.data.registry import find_source
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.inference.predictor import Predictor
 from keras_fasterseg.inference.video_reader import (
@@ -16,7 +20,7 @@ from keras_fasterseg.inference.video_reader import (
     is_video,
 )
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import class_styles, own_values
+from keras_fasterseg.pipelines.class_styles import class_styles
 from keras_fasterseg.pipelines.predict_settings import DATASET, PredictSettings
 from keras_fasterseg.pipelines.prediction import Prediction, counted
 from keras_fasterseg.pipelines.segment_files import Segment, find_image_files, segment_files
@@ -77,6 +81,14 @@ def predict(
         kinds = (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE)
         reader = stack.enter_context(VideoReader(images)) if of_video else None
         files = None if of_video else find_image_files(images, output, kinds)
+        values = None
+        if settings.ids == DATASET:
+            require(
+                dataset is not None and not class_names,
+                "--ids=dataset writes the ids of a data set's label files; name it with --dataset, "
+                "and leave out --class_names.",
+            )
+            values = _label_values(str(dataset), data_dir)
         names = [artefact] if settings.side_by_side is None else [artefact, settings.side_by_side]
         networks = {name: _open(name, settings) for name in names}
         first = _first_of_like(networks)
@@ -90,9 +102,7 @@ def predict(
             settings.opacity,
             settings.legend,
             titles=(names[0], names[-1]),
-            label_values=own_values(first.runner.metadata, dataset, data_dir)
-            if settings.ids == DATASET
-            else None,
+            label_values=values,
         )
         segments = tuple(networks.values())
         started = time.perf_counter()
@@ -108,6 +118,10 @@ def predict(
         seconds = time.perf_counter() - started
     unit = "frame" if of_video else "image"
     return Prediction(what, failures, count, unit, seconds, networks)
+
+
+def _label_values(dataset: str, data_dir: PathLike | None) -> np.ndarray:
+    return label_values(find_source(dataset, None if data_dir is None else pathlib.Path(data_dir)))
 
 
 def _of_video(

@@ -26,7 +26,8 @@ NODE_MODULES = os.path.abspath(os.environ["CONSUMERS_NODE_MODULES"])
 CLASSES = 19
 
 # Shares of the largest logit: three times the noise of float32 sums in another order, which is
-# 4.6e-4 at logits up to 5.5 in this network; eight times the rounding of a float16; 13 steps of int8.
+# 4.6e-4 at logits up to 5.5 in this network; eight times the rounding of a float16; 13 of the steps
+# of int8.
 FP32, FP16, INT8 = 3 * 4.6e-4 / 5.5, 8 * 2.0**-11, 13 / 256
 
 Answers = dict[str, np.ndarray]
