@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import export_engine
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
@@ -22,7 +23,7 @@ from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.pipelines.settings import check_settings, require
-from keras_fasterseg.pipelines.trained_networks import load_network
+from keras_fasterseg.pipelines.trained_networks import check_network_classes, load_network
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
@@ -59,7 +60,8 @@ def export(
         target: For a SavedModel it had best end in a number, as TF Serving wants.
         settings: What to write and how to prove it.
         source: The data set, which names the classes and has images to prove and calibrate by.
-        class_names: A name for every class where there is no data set.
+        class_names: A name for every class where there is no data set. What the network records
+            comes first.
         palette: The RGB colour of every class, likewise.
         train_split: Its split for calibration.
         val_split: Its split for the proof.
@@ -82,14 +84,14 @@ def export(
     check_target(target, overwrite)
     trained = load_network(pathlib.Path(network))
     if source is not None:
-        require(
-            source.num_classes == trained.num_classes,
-            f"The network tells {trained.num_classes} classes apart, and {source.name} has "
-            f"{source.num_classes}; name the data set that it was trained on.",
-        )
+        check_network_classes(trained, f"The network {network}", source)
         class_names, palette = source.class_names, source.palette
         if settings.input_size is not None:
             _warn_of_stretch(source, val_split, settings)
+    elif class_names is not None:
+        known = None if trained.classes is None else trained.classes.names
+        whose = f"The network {network}"
+        check_same_classes(known, trained.num_classes, whose, class_names, "that was named")
     calibration = None
     if settings.precision == "int8":
         calibration = _calibration(settings, source, train_split, progress)
@@ -129,13 +131,15 @@ def export_network(
     settings = settings or ExportSettings()
     _check(settings)
     model: keras.Model = network.without_auxiliary_heads()
+    if network.classes is not None:
+        class_names, palette = network.classes.names, network.classes.colors or palette
     common: dict[str, Any] = {
         "num_classes": network.num_classes,
         "mean": network.mean,
         "std": network.std,
         "class_names": class_names,
         "palette": palette,
-        "metadata": {"genotype": network.genotype.to_json()},
+        "metadata": network_facts(network),
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
@@ -154,6 +158,15 @@ def export_network(
         calibration=calibration,
         **common,
     )
+
+
+def network_facts(network: FasterSegNetwork) -> dict[str, Any]:
+    """What a network records of itself, for a manifest, besides names and colours of classes."""
+    return {
+        "genotype": network.genotype.to_json(),
+        "ignored_labels": None if network.classes is None else list(network.classes.ignored),
+        "trained_on": network.trained_on,
+    }
 
 
 def _export_tftrt(

@@ -246,16 +246,20 @@ def described(folder, *lines):
     return folder
 
 
+@pytest.mark.parametrize("order", [None, "a,b,c,d,e"])
 @pytest.mark.parametrize("kind", ["ids", "colors"])
-def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind):
+def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, order):
+    """Also where the data set has its classes in another order than the network."""
     ids, colors = (7, 3, 200, 0, 11), [[index, 10, 255 - index] for index in range(5)]
     classes = [
         f"  - {{name: {name}, color: {color}" + (f", ids: {own}}}" if kind == "ids" else "}")
         for name, own, color in zip("abcde", ids, colors, strict=True)
     ]
+    if order is not None:
+        classes.reverse()
     data = described(tmp_path / "data", f"labels: {kind}", "classes:", *classes)
     save(tmp_path / "a.png", random_images(64, 96))
-    options = {"dataset": "folder", "data_dir": data}
+    options = {"dataset": "folder", "data_dir": data, "class_order": order}
     maps = {}
     for chosen in ("classes", "dataset"):
         target = tmp_path / chosen
@@ -280,12 +284,14 @@ def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind):
             {"dataset": "camvid"},
             "is for label maps; leave out --ov",
         ),
-        ({}, {"dataset": "camvid"}, "tells 5 classes apart, and there are 11 names"),
+        ({}, {"dataset": "camvid"}, "'camvid' are described in its folder; set --data_dir"),
         (
             {},
-            {"dataset": "folder"},
-            "a, b, c, d, e, and those of data are b, a, c, d, e;",
+            {"dataset": "bdd100k"},
+            r"has 5 classes \(a, b, c, d, e\), but the data set bdd100k",
         ),
+        ({}, {"dataset": "folder"}, r"has 5 \(b, a, c, d, e\): the same names in another order"),
+        ({}, {"dataset": "folder", "class_names": "abcde"}, "and leave out --class_names"),
     ],
 )
 def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, options, message):
@@ -299,10 +305,22 @@ def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, op
     assert not (tmp_path / "out").exists()
 
 
+def test_networks_whose_classes_are_in_another_order_are_not_compared(tmp_path, monkeypatch):
+    class Runner:
+        def __init__(self, *names):
+            self.metadata = {"num_classes": len(names), "class_names": list(names)}
+
+    runners = {"x": Runner("grass", "path"), "y": Runner("path", "grass")}
+    monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    image = save(tmp_path / "a.png", random_images(32, 40))
+    with pytest.raises(ValueError, match=r"order: x has grass, path; y has path, grass\."):
+        predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+
+
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
     save(tmp_path / "a.png", random_images(32, 40))
     settings = PredictSettings(opacity=1.0)
-    with pytest.raises(ValueError, match="tells 5 classes apart, and there are 11 names"):
+    with pytest.raises(ValueError, match=r"has 5 classes \(a, .*but the data set camvid has 11"):
         predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", dataset="camvid")
     colors = [f"{red:02x}{green:02x}{blue:02x}" for red, green, blue in CamVid.palette[:5]]
     predict(

@@ -85,9 +85,28 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
     assert (folder / "result").read_text() == "2"
 
 
-def save_checkpoint(folder, minutes=1.5):
+def test_minutes_add_up_over_calls_that_were_stopped(tmp_path):
+    workdir = Workdir(tmp_path)
+    table = tmp_path / "latency" / "table.json"
+
+    def stopped(folder):
+        """Killed ten minutes after the last row, which came after three."""
+        table.write_text("{}")
+        now = table.stat().st_mtime
+        os.utime(table, (now, now + 3 * 60))
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            workdir.stage("latency", {}, stopped, partial="table.json")
+    workdir.stage("latency", {}, lambda folder: None, partial="table.json")
+    assert workdir.minutes("latency") == pytest.approx(6.0, abs=0.2)
+    assert not {"begun", "earlier_minutes"} & set(read_json(tmp_path / "latency" / "stage.json"))
+
+
+def save_checkpoint(folder, minutes=1.5, stopped=False):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes})
+    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes, "stopped": stopped})
 
 
 def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
@@ -145,7 +164,7 @@ def test_a_broken_record_is_named(tmp_path):
 def test_a_file_is_no_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match=f"workdir {path} cannot be made"):
+        with pytest.raises(OSError, match=f"workdir {path} cannot be made: {tmp_path}/file is a"):
             Workdir(path)
 
 
