@@ -84,5 +84,5 @@ def read_json(path: PathLike) -> Any:
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a JSON file ({error}).") from error

@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import pathlib
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import downsampled
+from keras_fasterseg.data.image_files import check_megapixels, downsampled
 from keras_fasterseg.data.record_format import decode_label, decode_record
 from keras_fasterseg.data.shard_index import (
     BYTES_BEFORE,
@@ -25,6 +25,8 @@ from keras_fasterseg.data.shard_index import (
 from keras_fasterseg.data.source import Sample, SegmentationSource, make_label_lookup
 from keras_fasterseg.files import sha256
 from keras_fasterseg.progress import progress_bar
+
+Item = TypeVar("Item")
 
 REMEDY = "convert the data set again, which keeps what is whole"
 
@@ -107,13 +109,38 @@ class ConvertedDataset(SegmentationSource):
         return len(shards)
 
     def read(self, sample: StoredSample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        image, train_ids = decode_record(_read(sample))
+        image, train_ids = self._decode(sample, decode_record)
+        self._check_ids(sample, train_ids)
         if downsample == 1:
             return image, train_ids
         return downsampled(Image.fromarray(image), train_ids, downsample, sample.image)
 
     def read_label(self, sample: StoredSample) -> np.ndarray:
-        return decode_label(_read(sample))
+        train_ids = self._decode(sample, decode_label)
+        self._check_ids(sample, train_ids)
+        return train_ids
+
+    def _decode(self, sample: StoredSample, decode: Callable[[bytes, int, int], Item]) -> Item:
+        record = sample.record
+        check_megapixels(sample.image, record.height, record.width, self.max_megapixels)
+        try:
+            return decode(_read(sample), record.height, record.width)
+        except ValueError as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(
+                f"The shard {sample.shard} is not what its index says: of the record "
+                f"{record.name}, {error}; {REMEDY}."
+            ) from error
+
+    def _check_ids(self, sample: StoredSample, train_ids: np.ndarray) -> None:
+        unknown = (train_ids >= self.num_classes) & (train_ids != self.ignore_label)
+        if np.any(unknown):
+            raise DataError(
+                f"The shard {sample.shard} is not what its index says: the label of the record "
+                f"{sample.record.name} holds the id {train_ids[unknown][0]}, and there are "
+                f"{self.num_classes} classes; {REMEDY}."
+            )
 
     def read_size(self, sample: StoredSample) -> tuple[int, int]:
         return sample.record.height, sample.record.width

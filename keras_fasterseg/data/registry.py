@@ -12,7 +12,7 @@ from keras_fasterseg.data.csv_list import CsvList
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.shard_index import INDEX, UNFINISHED, is_index
-from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.data.source import MAX_MEGAPIXELS, SegmentationSource
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 
 SOURCES: dict[str, type[SegmentationSource]] = {
@@ -24,8 +24,15 @@ SOURCES: dict[str, type[SegmentationSource]] = {
 }
 
 
-def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
+def load_source(
+    name: str, root: str | pathlib.Path, max_megapixels: int = MAX_MEGAPIXELS
+) -> SegmentationSource:
     """The data set called `name` in the folder `root`, be it its files or converted shards.
+
+    Args:
+        name: What the data set is called.
+        root: Its folder.
+        max_megapixels: Its `max_megapixels`.
 
     Raises:
         ValueError: There is no such data set.
@@ -34,7 +41,9 @@ def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
     """
     source_class, root = _source_class(name), pathlib.Path(root)
     if not any(is_index(root / file) for file in (INDEX, UNFINISHED)):
-        return source_class(root)
+        source = source_class(root)
+        source.max_megapixels = max_megapixels
+        return source
     # Needs TensorFlow, which those do without who look up names and colours only.
     from keras_fasterseg.data.converted_dataset import ConvertedDataset
 
@@ -43,6 +52,7 @@ def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
         raise DataError(
             f"{root} holds {source.index.dataset!r}, converted, and not {name!r}; name that one."
         )
+    source.max_megapixels = max_megapixels
     return source
 
 

@@ -20,6 +20,7 @@ from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.dataset_warnings import warn_of_files
 from keras_fasterseg.pipelines.datasets import evaluation_images
 from keras_fasterseg.pipelines.evaluation_report import EvaluationReport
 from keras_fasterseg.pipelines.pass_settings import ONE_PASS, PassSettings, with_passes
@@ -80,6 +81,8 @@ def report(
             data set has no official scores.
         DataError: A file of the data set is missing or faulty.
     """
+    is_seen = "train" in source.split_names and "train" not in source.parts(split)
+    warn_of_files(source, ("train", split) if is_seen else (split,))
     if not official and submission is None:
         runner = open_runner(artefact, passes)
         result = _score(runner, source, split, progress)

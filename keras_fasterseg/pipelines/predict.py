@@ -11,7 +11,7 @@ from keras_fasterseg.inference.video_reader import VIDEO_SUFFIXES, VideoReader, 
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.class_styles import class_styles
 from keras_fasterseg.pipelines.predict_settings import PredictSettings
-from keras_fasterseg.pipelines.prediction import Prediction, counted
+from keras_fasterseg.pipelines.prediction import Prediction
 from keras_fasterseg.pipelines.segment_files import Segment, segment_files
 from keras_fasterseg.pipelines.segment_video import SegmentedVideo, segment_video
 from keras_fasterseg.pipelines.settings import check_settings, require
@@ -21,6 +21,7 @@ from keras_fasterseg.visualization.segmentation_pictures import (
     SIDE_BY_SIDE,
     SegmentationPictures,
 )
+from keras_fasterseg.wording import counted
 
 
 def predict(

@@ -17,6 +17,7 @@ from keras_fasterseg.pipelines.settings import RunSettings, Size, require
 from keras_fasterseg.pipelines.train import check_training, load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
+from keras_fasterseg.wording import counted
 
 
 def open_run(path: PathLike, settings: RunSettings) -> Run:
@@ -149,18 +150,20 @@ def _check(settings: RunSettings) -> None:
 
 def _check_batches(settings: RunSettings, num_images: int) -> None:
     # Likewise: a batch that cannot be filled.
+    images = counted(num_images, "training image")
     for name in ("pretrain", TEACHER, STUDENT):
         batch_size = getattr(settings, name).batch_size
         require(
             batch_size <= num_images,
-            f"{num_images} training images are fewer than one batch of {name} ({batch_size}); set "
-            f"--{name}_batch_size to less, or give more images.",
+            f"{images} cannot fill a batch of {name} ({batch_size}); set --{name}_batch_size to "
+            "less, or give more images.",
         )
     require(
         settings.search.batch_size <= num_images // 2,
-        f"The search takes a batch of {settings.search.batch_size} from each half of the "
-        f"{num_images} training images; set --search_batch_size to at most {num_images // 2}, or "
-        "give more images.",
+        f"The search takes a batch of {settings.search.batch_size} from each half of {images}; set "
+        f"--search_batch_size to at most {num_images // 2}, or give more images."
+        if num_images > 1
+        else f"The search needs two training images or more, and there is {images}.",
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from keras_fasterseg.data.source import MAX_MEGAPIXELS
 from keras_fasterseg.pipelines.limits import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -35,7 +36,19 @@ def is_harmless(field: dataclasses.Field) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSettings:
+class ReadingSettings:
+    """Which files are read."""
+
+    max_megapixels: int = setting(
+        MAX_MEGAPIXELS,
+        "Images and labels of more millions of pixels are refused before they are decoded.",
+        harmless=True,
+        limits=AT_LEAST_ONE,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings(ReadingSettings):
     """Which images and labels."""
 
     dataset: str = setting(

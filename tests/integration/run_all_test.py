@@ -216,9 +216,9 @@ def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, 
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ("pretrain", "4 training images are fewer than one batch of pretrain .5."),
+        ("pretrain", "4 training images cannot fill a batch of pretrain .5."),
         ("search", "a batch of 5 from each half of the 4 .* --search_batch_size to at most 2"),
-        ("student", "4 training images are fewer than one batch of student .5."),
+        ("student", "4 training images cannot fill a batch of student .5."),
     ],
 )
 def test_batches_are_checked_before_the_first_stage(tmp_path, stage, message):

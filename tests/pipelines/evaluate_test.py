@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from absl import logging
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
@@ -122,3 +123,18 @@ def test_a_split_whose_labels_the_server_keeps(streets, runner, artefact):
         expected = "No mIoU, because no pixel is labelled with a class, 3 images of val"
         assert expected in report.text().splitlines()
         assert report.to_json()["miou"] is None
+
+
+def test_images_of_the_training_split_are_warned_of(streets, runner, artefact, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    pipeline.report(artefact, streets, "val", progress=False)
+    assert said == []
+    (trained, *_), (scored, *_) = (streets.samples(split) for split in ("train", "val"))
+    trained.image.write_bytes(scored.image.read_bytes())
+    pipeline.report(artefact, streets, "val", progress=False)
+    pipeline.report(artefact, streets, "train+val", progress=False)
+    assert said == [
+        "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
+        f"{trained.image} = {scored.image}."
+    ]

@@ -123,7 +123,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "2 images are fewer than one batch of 3; set a smaller batch size or give more images",
+        "2 images cannot fill a batch of 3; set a smaller batch size or give more images",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),
