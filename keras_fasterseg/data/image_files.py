@@ -154,13 +154,12 @@ def load_image(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
 def _load_image(path: pathlib.Path, max_megapixels: int) -> StoredImage:
     image = _load(path, max_megapixels)
     encoding = image.encoding
-    # What is transparent is not asked, and Pillow would warn that it drops it.
+    # Transparency is dropped, and Pillow would warn of it.
     image.pixels.info.pop("transparency", None)
     if encoding.kind in KINDS and encoding.bits > 8:
         raise DataError(
-            f"{path} is stored as {encoding}, and which of its values is white is not known: a "
-            "12-bit camera, for one, leaves the highest bits empty; convert all images to 8 bits "
-            "in one way."
+            f"{path} is stored as {encoding}, which does not say which value is white (a 12-bit "
+            "camera uses a sixteenth of the range); convert all images to 8 bits in the same way."
         )
     if encoding.kind not in KINDS:
         raise DataError(
@@ -199,7 +198,7 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
         raise DataError(f"{stored}, which is not read; store {expected} with 8 bits, as PNG.")
     if encoding.is_inverted and has_ids:
         raise DataError(
-            f"{stored} whose 0 is white, so that its ids may be the values or 255 less them; store "
+            f"{stored} with 0 as white, so that an id may be the value or its complement; store "
             "labels as PNG."
         )
     if encoding.orientation != 1:
@@ -209,8 +208,8 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
         )
     if has_transparent_pixels(label.pixels, encoding):
         raise DataError(
-            f"{stored} and has transparent pixels, of which nothing says whether they are ignored; "
-            "store it without transparency, and ignored pixels by an id or a colour."
+            f"{stored} and has transparent pixels, which may or may not be meant as ignored; store "
+            "it without transparency, and mark ignored pixels by an id or a colour."
         )
     label.pixels.info.pop("transparency", None)
     return label

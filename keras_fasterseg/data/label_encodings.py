@@ -16,6 +16,7 @@ from keras_fasterseg.data.image_encoding import GREY, ImageEncoding
 from keras_fasterseg.data.image_files import load_label, read_header
 from keras_fasterseg.data.label_values import readings_of_few_bits
 from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.wording import counted
 
 
 def check_label_encodings(source: SegmentationSource, samples: Iterable[Sample]) -> None:
@@ -97,9 +98,10 @@ def _check_bits(source: SegmentationSource, encodings: dict[pathlib.Path, ImageE
     plain, stretched = readings_of_few_bits(few, source)
     if np.any((plain != stretched) & _allowed(plain, source) & _allowed(stretched, source)):
         raise DataError(
-            f"Labels have {few} bits ({first_of[few]}) and {more[-1]} bits "
-            f"({first_of[more[-1]]}), so that values of the former may be ids of {source.name}, or "
-            "such as a program has pressed together from 0-255; store all labels with 8 bits."
+            f"Labels have {counted(few, 'bit')} ({first_of[few]}) and {more[-1]} bits "
+            f"({first_of[more[-1]]}), so that the values of the former may be ids of "
+            f"{source.name}, or what a program made of 0-255 to save space; store all labels with "
+            "8 bits."
         )
 
 

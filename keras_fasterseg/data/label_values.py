@@ -102,9 +102,8 @@ def _of_few_bits(
     # Where both are ids, one that would only ignore pixels is not what was drawn.
     if np.any((plain != stretched) & (stretched != source.ignore_label)):
         raise DataError(
-            f"The label {path} is stored as {encoding}: its values are ids of {source.name}, and "
-            "they are as well if they are stretched to 0-255, as viewers do; store labels with 8 "
-            "bits."
+            f"The label {path} is stored as {encoding}, and its values are ids of {source.name} "
+            "both as they are and stretched to 0-255; store labels with 8 bits."
         )
     return _of_ids(values, source)
 

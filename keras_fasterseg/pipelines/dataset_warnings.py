@@ -1,11 +1,13 @@
 """Sentences on files that do not stop a run, but may spoil its result."""
 
 import collections
+import contextlib
 import pathlib
 from collections.abc import Iterator, Sequence
 
 from absl import logging
 
+from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_encoding import FORMATS
 from keras_fasterseg.data.shared_images import FilesBySplit, shared_images
 from keras_fasterseg.data.source import SegmentationSource
@@ -16,13 +18,14 @@ def warn_of_files(source: SegmentationSource, splits: Sequence[str]) -> None:
     """Logs what there is to say of the files of `splits` before they are trained or scored on."""
     if not source.has_files:
         return
+    images = {}
     for split in dict.fromkeys(splits):
         for sentence in passed_over_sentences(split, source.passed_over(split)):
             logging.warning("%s", sentence)
-    images = {
-        split: [pair.image for pair in source.pairs(split) if pair.image.is_file()]
-        for split in dict.fromkeys(splits)
-    }
+        # What is wrong with a split is for those to say who read it.
+        with contextlib.suppress(DataError):
+            pairs = source.pairs(split)
+            images[split] = [pair.image for pair in pairs if pair.image.is_file()]
     for sentence in shared_image_sentences(shared_images(images)):
         logging.warning("%s", sentence)
 
@@ -34,8 +37,8 @@ def passed_over_sentences(split: str, files: Sequence[pathlib.Path]) -> Iterator
     suffixes = collections.Counter(path.suffix.lower() or "no suffix" for path in files)
     kinds = ", ".join(f"{suffix}: {count:,}" for suffix, count in suffixes.most_common())
     yield (
-        f"Not taken for {split}: {counted(len(files), 'file')} ({kinds}), {few(files)}. Images and "
-        f"labels are read if they are {', '.join(FORMATS)} and lie where the split's files lie."
+        f"Not taken for {split}: {counted(len(files), 'file')} ({kinds}), {few(files)}. Taken are "
+        f"{', '.join(FORMATS)} files in the folders of the split."
     )
 
 

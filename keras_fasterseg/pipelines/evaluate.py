@@ -81,15 +81,15 @@ def report(
             data set has no official scores.
         DataError: A file of the data set is missing or faulty.
     """
-    is_seen = "train" in source.split_names and "train" not in source.parts(split)
-    warn_of_files(source, ("train", split) if is_seen else (split,))
     if not official and submission is None:
+        _warn(source, split)
         runner = open_runner(artefact, passes)
         result = _score(runner, source, split, progress)
         return EvaluationReport(
             split, result.num_images, result.runner, result, proof=read_proof(runner.metadata)
         )
     check_cityscapes(source)
+    _warn(source, split)
     samples = source.samples(split) if official else source.pairs(split)
     ground_truth = [label_ids_file(sample.label) for sample in samples] if official else []
     # Before the label maps, which take long.
@@ -121,6 +121,11 @@ def report(
         submission,
         read_proof(runner.metadata),
     )
+
+
+def _warn(source: SegmentationSource, split: str) -> None:
+    is_apart = "train" in source.split_names and "train" not in source.parts(split)
+    warn_of_files(source, ("train", split) if is_apart else (split,))
 
 
 def _score(

@@ -117,7 +117,10 @@ class DatasetInspection:
             void, mostly = split.void_labels, split.mostly_ignored_labels
             if void:
                 labels = counted(len(void), "label")
-                yield f"{labels} of {split.name} wholly ignored, which teach nothing: {few(void)}."
+                yield (
+                    f"{labels} of {split.name} with every pixel ignored, nothing to learn from: "
+                    f"{few(void)}."
+                )
             if mostly and split.wholly_labelled:
                 labels, others = counted(len(mostly), "label"), len(split.wholly_labelled)
                 yield (

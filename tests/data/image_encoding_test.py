@@ -61,7 +61,8 @@ def test_every_png_as_an_image(tmp_path, color_type, depth):
 
     if depth == 16:
         with pytest.raises(
-            DataError, match=rf"{path} is stored as 16-bit .* PNG, and which of its"
+            DataError,
+            match=rf"{path} is stored as 16-bit .* PNG, which does not say which value is white",
         ):
             read_image(path)
         return
@@ -135,7 +136,11 @@ def test_grey_of_few_bits_is_read_as_its_values_or_stretched(tmp_path, depth):
         tmp_path / "both",
         f"classes: [{{name: a, ids: 0}}, {{name: b, ids: {highest}}}, {{name: c, ids: 255}}]",
     )
-    refused(path, both, f"is stored as {depth}-bit grey PNG: its values are ids of both, and")
+    refused(
+        path,
+        both,
+        f"is stored as {depth}-bit grey PNG, and its values are ids of both both as they are",
+    )
     neither = _source(
         tmp_path / "neither",
         "ignore_index: 99\nclasses: [{name: a, ids: 0}, {name: b, ids: 100}]",
@@ -272,7 +277,11 @@ def test_a_bmp_of_black_and_white_in_more_bits(tmp_path, ids, bits):
 def test_a_tiff_whose_0_is_white(tmp_path, ids):
     path = tmp_path / "a.tif"
     Image.fromarray(255 - GREY).save(path, tiffinfo={262: 0})
-    refused(path, ids, "8-bit grey TIFF whose 0 is white, so that its ids may be the values or 255")
+    refused(
+        path,
+        ids,
+        "8-bit grey TIFF with 0 as white, so that an id may be the value or its complement",
+    )
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_an_index_that_one_file_alone_uses(make):
 def test_few_bits_beside_more(make):
     """255 is ignored, so that 1 of 1 bit may be the id 1 or what was 255 once."""
     source, samples = make(png(IDS, 0, 1), png(IDS, 0, 8), text="classes: [ground, lane]")
-    with pytest.raises(DataError, match=r"Labels have 1 bits \(.*0\.png\) and 8 bits \(.*1\.png\)"):
+    with pytest.raises(DataError, match=r"Labels have 1 bit \(.*0\.png\) and 8 bits \(.*1\.png\)"):
         check_label_encodings(source, samples)
     check_label_encodings(source, samples[:1])
     np.testing.assert_array_equal(source.read_label(samples[0]), IDS)

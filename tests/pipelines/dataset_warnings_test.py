@@ -31,10 +31,7 @@ def test_both_kinds(tmp_path, warnings):
     (tmp_path / "val" / "d.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
     (tmp_path / "train" / "b.jxl").write_bytes(b"")
     warn_of_files(CamVid(tmp_path), ("train", "val"))
-    taken = (
-        "Images and labels are read if they are PNG, JPEG, BMP, TIFF, WEBP, PPM and lie where the "
-        "split's files lie."
-    )
+    taken = "Taken are PNG, JPEG, BMP, TIFF, WEBP, PPM files in the folders of the split."
     assert warnings == [
         f"Not taken for train: 1 file (.jxl: 1), {tmp_path}/train/b.jxl. {taken}",
         "1 image in more than one split, byte for byte, so that scores are of what was trained on: "

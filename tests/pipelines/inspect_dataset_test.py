@@ -138,7 +138,7 @@ def test_ignored_pixels_are_told(tmp_path):
 
     labels = tmp_path / "trainannot"
     assert void == (
-        f"4 labels of train wholly ignored, which teach nothing: {labels}/void0.png, "
+        f"4 labels of train with every pixel ignored, nothing to learn from: {labels}/void0.png, "
         f"{labels}/void1.png, {labels}/void2.png and 1 more."
     )
     assert mostly == (
