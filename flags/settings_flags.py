@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from keras_fasterseg.pipelines.settings import check_settings
+from keras_fasterseg.pipelines.settings import DataSettings, check_settings
 
 Settings = TypeVar("Settings")
 
@@ -124,6 +124,14 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
         lower_bound=0,
         upper_bound=2**32 - 1,
         flag_values=values,
+    )
+
+
+def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--class_order`, as a run's data settings do."""
+    (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
+    return flags.DEFINE_string(
+        field.name, field.default, field.metadata["description"], flag_values=values
     )
 
 

@@ -34,7 +34,7 @@ def main() -> None:
     )
     reading = settings_flags.read_settings(settings.ReadingSettings)
     converted = convert_dataset.convert_dataset(
-        registry.load_source(DATASET.value, DATA_DIR.value, reading.max_megapixels),
+        registry.load_source(DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels),
         DATASET.value,
         OUTPUT.value,
         settings_flags.read_settings(conversion_settings.ConversionSettings),

@@ -19,6 +19,7 @@ DATASET = flags.DEFINE_enum(
     "Names the classes and, with --data_dir, has images to prove and calibrate the export by.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
+CLASS_ORDER = settings_flags.define_class_order()
 TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is calibrated on.")
 VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
@@ -34,15 +35,17 @@ def main() -> None:
         "--data_dir needs --dataset, which says what lies there.",
     )
     names_only = DATASET.value is not None and DATA_DIR.value is None
-    source = None
+    source, class_names = None, None
+    if names_only:
+        class_names, _ = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
     if DATA_DIR.value is not None:
-        source = registry.load_source(DATASET.value, DATA_DIR.value)
+        source = registry.load_source(DATASET.value, DATA_DIR.value, CLASS_ORDER.value)
     proof = export.export(
         NETWORK.value,
         TARGET.value,
         settings_flags.read_settings(export_settings.ExportSettings),
         source,
-        class_names=registry.load_classes(DATASET.value)[0] if names_only else None,
+        class_names=class_names,
         train_split=TRAIN_SPLIT.value,
         val_split=VAL_SPLIT.value,
         overwrite=OVERWRITE.value,

@@ -36,7 +36,9 @@ def main() -> None:
     if SHEET.value is not None:
         check_sheet_path(SHEET.value)
     reading = settings_flags.read_settings(settings.ReadingSettings)
-    source = registry.load_source(DATASET.value, DATA_DIR.value, reading.max_megapixels)
+    source = registry.load_source(
+        DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels
+    )
     inspection = inspect_dataset(source, SPLITS.value)
     # First of all: it has taken long, and the disk may be full.
     print(inspection_report(inspection), flush=True)

@@ -22,7 +22,12 @@ from keras_fasterseg.data.shard_index import (
     is_index,
     read_index,
 )
-from keras_fasterseg.data.source import Sample, SegmentationSource, make_label_lookup
+from keras_fasterseg.data.source import (
+    NOT_ALLOWED,
+    Sample,
+    SegmentationSource,
+    make_label_lookup,
+)
 from keras_fasterseg.files import sha256
 from keras_fasterseg.progress import progress_bar
 
@@ -109,16 +114,14 @@ class ConvertedDataset(SegmentationSource):
         return len(shards)
 
     def read(self, sample: StoredSample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        image, train_ids = self._decode(sample, decode_record)
-        self._check_ids(sample, train_ids)
+        image, stored = self._decode(sample, decode_record)
+        train_ids = self._train_ids(sample, stored)
         if downsample == 1:
             return image, train_ids
         return downsampled(Image.fromarray(image), train_ids, downsample, sample.image)
 
     def read_label(self, sample: StoredSample) -> np.ndarray:
-        train_ids = self._decode(sample, decode_label)
-        self._check_ids(sample, train_ids)
-        return train_ids
+        return self._train_ids(sample, self._decode(sample, decode_label))
 
     def _decode(self, sample: StoredSample, decode: Callable[[bytes, int, int], Item]) -> Item:
         record = sample.record
@@ -133,17 +136,24 @@ class ConvertedDataset(SegmentationSource):
                 f"{record.name}, {error}; {REMEDY}."
             ) from error
 
-    def _check_ids(self, sample: StoredSample, train_ids: np.ndarray) -> None:
-        unknown = (train_ids >= self.num_classes) & (train_ids != self.ignore_label)
+    def _train_ids(self, sample: StoredSample, stored: np.ndarray) -> np.ndarray:
+        """Those that were stored, unless the classes were put in another order since."""
+        train_ids = np.take(self.label_lookup, stored)
+        unknown = train_ids == NOT_ALLOWED
         if np.any(unknown):
             raise DataError(
                 f"The shard {sample.shard} is not what its index says: the label of the record "
-                f"{sample.record.name} holds the id {train_ids[unknown][0]}, and there are "
+                f"{sample.record.name} holds the id {stored[unknown][0]}, and there are "
                 f"{self.num_classes} classes; {REMEDY}."
             )
+        return train_ids
 
     def read_size(self, sample: StoredSample) -> tuple[int, int]:
         return sample.record.height, sample.record.width
+
+    def files(self, split: str) -> dict[str, pathlib.Path]:
+        shards = [shard for part in self.parts(split) for shard in self.index.splits[part]]
+        return {shard.file: self.root / shard.file for shard in shards}
 
     def _shards(self) -> Iterator[Shard]:
         return (shard for shards in self.index.splits.values() for shard in shards)

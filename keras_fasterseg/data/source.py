@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
@@ -80,6 +81,20 @@ class SegmentationSource(abc.ABC):
     def num_classes(self) -> int:
         """Number of classes, ignored pixels not counted."""
         return len(self.class_names)
+
+    @property
+    def classes(self) -> Classes:
+        """Names, colours and ignored labels, as a network records them."""
+        values = range(256) if self.label_colors is None else map(tuple, self.label_colors.tolist())
+        return Classes(
+            self.class_names,
+            tuple(map(tuple, self.palette.tolist())),
+            tuple(
+                str(value)
+                for value, train_id in zip(values, self.label_lookup.tolist(), strict=False)
+                if train_id == self.ignore_label
+            ),
+        )
 
     # Samples are read from their files, unless a data set keeps them otherwise. Imported inside,
     # since that module knows this class.
@@ -168,6 +183,20 @@ class SegmentationSource(abc.ABC):
         for sample in samples:
             sample.check_label()
         return samples
+
+    def files(self, split: str) -> dict[str, pathlib.Path]:
+        """The files that the samples of `split` are read from, by their name below `root`.
+
+        Raises:
+            ValueError, DataError: As `samples`.
+        """
+        paths = [path for each in self.samples(split) for path in (each.image, each.label)]
+        return {
+            (
+                path.relative_to(self.root) if path.is_relative_to(self.root) else path
+            ).as_posix(): path
+            for path in paths
+        }
 
     def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
         """The label files of `split` that have no image, sorted; none where it cannot be told."""

@@ -66,6 +66,11 @@ class Checkpoints:
             return state
         return None
 
+    def stopped(self) -> bool:
+        """Whether the newest checkpoint is of a training that had ended before its last epoch."""
+        paths = self._paths()
+        return bool(paths) and bool(read_json(paths[-1] / _STATE).get("stopped", False))
+
     def minutes(self) -> float:
         """Minutes of training up to the newest whole checkpoint, 0 without one."""
         for path in reversed(self._paths()):
@@ -80,9 +85,13 @@ class Checkpoints:
         """Whether there is anything to continue."""
         return bool(self._paths())
 
-    def remove(self) -> None:
-        """Removes all checkpoints: the training is over."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def remove(self, keep_newest: bool = False) -> None:
+        """Removes all checkpoints, or all but the newest: the training is over."""
+        if not keep_newest:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for old in self._paths()[:-1]:
+            shutil.rmtree(old)
 
     def _paths(self) -> list[pathlib.Path]:
         return sorted(self.folder.glob("epoch_*"))

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.registry import load_source
@@ -44,7 +45,7 @@ def open_source(
     """
     if settings.dataset == "synthetic" and settings.data_dir is None:
         height, width = settings.synthetic_size
-        return generate(
+        source: SegmentationSource = generate(
             workdir / "data",
             num_train=settings.synthetic_train_images,
             num_val=settings.synthetic_val_images,
@@ -53,11 +54,16 @@ def open_source(
             seed=seed,
             progress=progress,
         )
+        return (
+            source if settings.class_order is None else in_class_order(source, settings.class_order)
+        )
     require(
         settings.data_dir is not None,
         f"The data set {settings.dataset!r} needs its folder; set --data_dir.",
     )
-    return load_source(settings.dataset, settings.data_dir, settings.max_megapixels)
+    return load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
 
 
 def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:

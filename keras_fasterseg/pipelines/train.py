@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from absl import logging
@@ -21,7 +22,11 @@ from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optimizer
 from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
-from keras_fasterseg.pipelines.trained_networks import initialize_network, load_network
+from keras_fasterseg.pipelines.trained_networks import (
+    check_network_classes,
+    initialize_network,
+    load_network,
+)
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
@@ -41,6 +46,7 @@ def train(
     settings: TrainSettings,
     teacher: pathlib.Path | None,
     seed: int,
+    trained_on: dict[str, Any] | None = None,
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
@@ -56,11 +62,13 @@ def train(
         settings: How to train.
         teacher: `network.keras` of a trained teacher; `None` trains without distillation.
         seed: Seed of weights, shuffling and augmentation.
+        trained_on: What the network records of its training images.
 
     Raises:
         FileNotFoundError: There is no teacher or no network to begin with.
         ValueError: A setting is out of its range, the teacher knows other classes or takes images
-            that are normalised otherwise, or the network to begin with is of another genotype.
+            that are normalised otherwise, or the network to begin with is of another genotype or
+            of other classes.
     """
     check_training(settings)
     keras.utils.set_random_seed(seed)
@@ -73,11 +81,13 @@ def train(
         auxiliary_heads=True,
         mean=source.mean,
         std=source.std,
+        classes=source.classes,
+        trained_on=trained_on,
         dtype=settings.precision,
     )
     if settings.initial_weights is not None:
         initial_weights = pathlib.Path(settings.initial_weights)
-        transfer = initialize_network(network, initial_weights)
+        transfer = initialize_network(network, initial_weights, new_heads=settings.new_heads)
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
@@ -148,11 +158,7 @@ def check_training(settings: TrainSettings) -> None:
 
 def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:
     teacher = load_network(path)
-    require(
-        teacher.num_classes == source.num_classes,
-        f"The teacher {path} knows {teacher.num_classes} classes, the data set "
-        f"{source.num_classes}.",
-    )
+    check_network_classes(teacher, f"The teacher {path}", source)
     require(
         (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
         f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "

@@ -6,13 +6,20 @@ import pathlib
 import zipfile
 
 import keras
+from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
 _REGISTERED_NAME = keras.saving.get_registered_name(FasterSegNetwork)
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
+_CLASSIFIER = "/classifier"
+# Configurations are of some ten kilobytes, and weights hardly shrink.
+_LARGEST_CONFIG = 4 << 20
+_LARGEST_RATIO = 20
 
 
 def load_network(path: pathlib.Path) -> FasterSegNetwork:
@@ -39,6 +46,17 @@ def load_network(path: pathlib.Path) -> FasterSegNetwork:
     return network
 
 
+def check_network_classes(
+    network: FasterSegNetwork, whose: str, source: SegmentationSource
+) -> None:
+    """Raises `ValueError` unless a network has the classes of a data set, in the same order.
+
+    Of a network that records none, which earlier versions wrote, their number must agree.
+    """
+    names = None if network.classes is None else network.classes.names
+    check_same_classes(names, network.num_classes, whose, source.class_names, source.name)
+
+
 @dataclasses.dataclass(frozen=True)
 class Transfer:
     """Which layers took weights over, by the paths of those that have weights of their own."""
@@ -53,20 +71,23 @@ class Transfer:
         return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
 
 
-def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfer:
+def initialize_network(
+    network: FasterSegNetwork, path: pathlib.Path, *, new_heads: bool = False
+) -> Transfer:
     """Copies the weights of a trained network into `network`, layer by layer where they fit.
 
     With another number of classes the last convolution of every head stays as it is; with the same
-    one everything is copied, statistics of batch normalisation too.
+    classes everything is copied, statistics of batch normalisation too.
 
     Args:
         network: A network of the same genotype, changed in place.
         path: `network.keras` of the trained one.
+        new_heads: Whether the last convolutions stay as they are, whatever the classes.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not a network of this package, or one of another genotype; nothing
-            has been changed then.
+        ValueError: The file is not a network of this package, one of another genotype, or one of
+            as many but other classes without `new_heads`; nothing has been changed then.
     """
     trained = load_network(path)
     require(
@@ -74,10 +95,12 @@ def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfe
         f"{path} is a network of the genotype {trained.genotype.id}, but that of "
         f"{network.genotype.id} is to be trained; give its own, or train that genotype.",
     )
+    if not new_heads:
+        _check_classes(network, trained, path)
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():
-        values = sources.get(layer, [])
+        values = [] if new_heads and layer.endswith(_CLASSIFIER) else sources.get(layer, [])
         if [weight.shape for weight in weights] == [value.shape for value in values]:
             for weight, value in zip(weights, values, strict=True):
                 weight.assign(value)
@@ -87,11 +110,41 @@ def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfe
     return Transfer(tuple(copied), tuple(anew))
 
 
+def _check_classes(
+    network: FasterSegNetwork, trained: FasterSegNetwork, path: pathlib.Path
+) -> None:
+    """Refuses heads that stand for as many but other classes; of another number none is copied."""
+    if trained.num_classes != network.num_classes:
+        logging.warning(
+            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
+            "heads begin at random.",
+            path,
+            trained.num_classes,
+            network.num_classes,
+        )
+        return
+    if trained.classes is None or network.classes is None:
+        return
+    before, now = trained.classes.names, network.classes.names
+    require(
+        before == now,
+        f"{path} has the {len(before)} classes {', '.join(before)}, and the network to be trained "
+        f"{', '.join(now)}. If they are the same ones, set --class_order to the data set's classes "
+        "in the order of the first list; if they are others, set --student_new_heads (or "
+        "--teacher_new_heads) to begin the heads' last convolutions at random.",
+    )
+
+
 def _check_archive(path: pathlib.Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unknown = sorted(set(archive.namelist()) - _MEMBERS)
         if unknown:
             raise ValueError(f"it holds {unknown[0]!r}, which no network of this package does")
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_RATIO * path.stat().st_size + _LARGEST_CONFIG:
+            raise ValueError(f"it would unpack to {unpacked:,} bytes")
+        if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
+            raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
         config = json.loads(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
     if received != _REGISTERED_NAME:

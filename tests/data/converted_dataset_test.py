@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.converted_dataset import ConvertedDataset
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.label_statistics import label_histogram
@@ -106,6 +107,15 @@ def test_images_of_different_sizes_and_kinds(make_camvid, tmp_path_factory):
         DataError, match=r"000.png is 36 x 52, .*00000.tfrecord/train/001.png is 40"
     ):
         batches(converted, batch_size=2, training=False)
+
+
+def test_classes_in_another_order(source, converted):
+    order = ",".join(reversed(source.class_names))
+    files, shards = (in_class_order(each, order) for each in (source, converted))
+    pairs = zip(files.samples("train"), shards.samples("train"), strict=True)
+    for sample, stored in pairs:
+        np.testing.assert_array_equal(shards.read(stored)[1], files.read(sample)[1])
+        np.testing.assert_array_equal(shards.read_label(stored), files.read_label(sample))
 
 
 def test_nothing_but_its_folder_is_needed(source, converted):

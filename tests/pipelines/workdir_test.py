@@ -85,9 +85,9 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
     assert (folder / "result").read_text() == "2"
 
 
-def save_checkpoint(folder, minutes=1.5):
+def save_checkpoint(folder, minutes=1.5, stopped=False):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes})
+    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes, "stopped": stopped})
 
 
 def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
