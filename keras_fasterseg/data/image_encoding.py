@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 GREY, PALETTE, RGB = "grey", "palette", "RGB"
 GREY_ALPHA, RGB_ALPHA = "grey and alpha", "RGB and alpha"
+SIGNED_GREY = "signed grey"
 KINDS = (GREY, PALETTE, RGB, GREY_ALPHA, RGB_ALPHA)
 
 _PNG_KINDS = {0: GREY, 2: RGB, 3: PALETTE, 4: GREY_ALPHA, 6: RGB_ALPHA}
@@ -27,7 +28,7 @@ _KINDS = {
 }
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 _LOSSLESS_TIFF = ("raw", "packbits", "group3", "group4", "lzma", "zstd")
-_NUMBERS = {1: "", 2: "signed ", 3: "floating-point "}
+_NUMBERS = {1: "", 2: SIGNED_GREY.removesuffix(GREY), 3: "floating-point "}
 
 
 @dataclasses.dataclass(frozen=True)

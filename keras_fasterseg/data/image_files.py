@@ -24,12 +24,13 @@ from keras_fasterseg.data.image_encoding import (
     PALETTE,
     RGB,
     RGB_ALPHA,
+    SIGNED_GREY,
     ImageEncoding,
     has_transparent_pixels,
     orientation,
     read_encoding,
 )
-from keras_fasterseg.data.label_values import decode_label
+from keras_fasterseg.data.label_decoding import decode_label
 from keras_fasterseg.data.source import MAX_MEGAPIXELS, Sample, SegmentationSource
 
 _PIXELS_IN_MEGAPIXEL = 1_000_000
@@ -189,11 +190,10 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
             f"{stored}, but those of {source.name} hold ids; store ids in one channel of 8 bits, "
             "or describe the colours in a dataset.yaml with `labels: colors`."
         )
-    is_one_channel = encoding.kind in (GREY, PALETTE)
-    bits = {8, *((1, 2, 4) if is_one_channel else ())}
-    if has_ids and encoding.kind == GREY:
-        bits |= {16, 32}
-    if encoding.kind not in KINDS or encoding.bits not in bits:
+    bits = (8, 1, 2, 4) if encoding.kind in (GREY, PALETTE) else (8,)
+    is_read = encoding.kind in KINDS and encoding.bits in bits
+    has_long_ids = encoding.kind in (GREY, SIGNED_GREY) and encoding.bits in (16, 32)
+    if not is_read and not (has_ids and has_long_ids):
         expected = "ids in one channel" if has_ids else "RGB"
         raise DataError(f"{stored}, which is not read; store {expected} with 8 bits, as PNG.")
     if encoding.is_inverted and has_ids:

@@ -14,7 +14,7 @@ import numpy as np
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_encoding import GREY, ImageEncoding
 from keras_fasterseg.data.image_files import load_label, read_header
-from keras_fasterseg.data.label_values import readings_of_few_bits
+from keras_fasterseg.data.label_decoding import readings_of_few_bits
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.wording import counted
 

@@ -17,7 +17,7 @@ from keras_fasterseg.data.image_files import (
     load_image,
     load_label,
 )
-from keras_fasterseg.data.label_values import decode_label
+from keras_fasterseg.data.label_decoding import decode_label
 from keras_fasterseg.data.source import NOT_ALLOWED, Sample, SegmentationSource
 
 MISSING_IMAGE = "missing image"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from keras_fasterseg.data.image_files import load_image, load_label
-from keras_fasterseg.data.label_values import decode_label
+from keras_fasterseg.data.label_decoding import decode_label
 from keras_fasterseg.data.sample_inspection import SampleInspection
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike

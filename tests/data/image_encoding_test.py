@@ -200,7 +200,19 @@ def test_ids_beyond_a_byte(tmp_path, ids):
     path.write_bytes(png(IDS * 300, 0, 16))
     refused(path, ids, r"holds the id 300, which .* does not have \(its ids: 0-1, 77\)")
     Image.fromarray((IDS * -5).astype(np.int32)).save(tmp_path / "a.tif")
-    refused(tmp_path / "a.tif", ids, "is stored as 32-bit signed grey TIFF, which is not read")
+    refused(tmp_path / "a.tif", ids, r"holds the id -5, which")
+    Image.fromarray(IDS.astype(np.int32)).save(tmp_path / "a.tif")
+    assert str(read_header(tmp_path / "a.tif")) == "32-bit signed grey TIFF"
+    np.testing.assert_array_equal(read_label(tmp_path / "a.tif", ids), IDS)
+    with pytest.raises(
+        DataError, match="32-bit signed grey TIFF, which is not read; convert it to"
+    ):
+        read_image(tmp_path / "a.tif")
+    # 8 bits with a sign, which Pillow reads as without one.
+    Image.fromarray(IDS.astype(np.uint8)).save(tmp_path / "a.tif", tiffinfo={339: 2})
+    refused(
+        tmp_path / "a.tif", ids, "is stored as 8-bit signed grey TIFF, which is not read; store"
+    )
 
 
 GREY, RGB = IDS.astype(np.uint8), COLORS[IDS]

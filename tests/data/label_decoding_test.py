@@ -3,7 +3,7 @@ import pytest
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import load_label
-from keras_fasterseg.data.label_values import decode_label, readings_of_few_bits
+from keras_fasterseg.data.label_decoding import decode_label, readings_of_few_bits
 from keras_fasterseg.data.source import NOT_ALLOWED
 from tests.data.image_files_test import IMAGE, LABEL
 
