@@ -23,7 +23,7 @@ from keras_fasterseg.inference.video_reader import (
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.class_styles import class_styles, recorded_names
 from keras_fasterseg.pipelines.predict_settings import DATASET, PredictSettings
-from keras_fasterseg.pipelines.prediction import Prediction, counted
+from keras_fasterseg.pipelines.prediction import Prediction
 from keras_fasterseg.pipelines.segment_files import Segment, find_image_files, segment_files
 from keras_fasterseg.pipelines.segment_video import SegmentedVideo, segment_video
 from keras_fasterseg.pipelines.settings import check_settings, require
@@ -33,6 +33,7 @@ from keras_fasterseg.visualization.segmentation_pictures import (
     SIDE_BY_SIDE,
     SegmentationPictures,
 )
+from keras_fasterseg.wording import counted
 
 
 def predict(
