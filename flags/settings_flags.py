@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from absl import flags
 
 from keras_fasterseg.pipelines import settings
-from keras_fasterseg.pipelines.settings import check_settings
+from keras_fasterseg.pipelines.settings import DataSettings, check_settings
 
 Settings = TypeVar("Settings")
 
@@ -141,21 +141,20 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     )
 
 
+def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--class_order`, as a run's data settings do."""
+    (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
+    return flags.DEFINE_string(
+        field.name, field.default, field.metadata["description"], flag_values=values
+    )
+
+
 def run_flags() -> frozenset[str]:
     """Names of the flags that set the stages of a whole run."""
     return frozenset(
         prefix + field.name
         for kind, prefix in RUN_STAGES.values()
         for field in dataclasses.fields(kind)
-    )
-
-
-def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
-    """Defines `--class_order`, as a run's data settings do."""
-    fields = dataclasses.fields(settings.DataSettings)
-    (field,) = (each for each in fields if each.name == "class_order")
-    return flags.DEFINE_string(
-        field.name, field.default, field.metadata["description"], flag_values=values
     )
 
 

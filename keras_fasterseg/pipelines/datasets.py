@@ -51,9 +51,8 @@ def open_source(
             seed=seed,
             progress=progress,
         )
-        return (
-            source if settings.class_order is None else in_class_order(source, settings.class_order)
-        )
+        order = settings.class_order
+        return source if order is None else in_class_order(source, order)
     check_data_dir(settings)
     return load_source(settings.dataset, settings.data_dir, settings.class_order)
 

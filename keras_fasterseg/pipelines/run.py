@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from absl import logging
@@ -103,8 +104,7 @@ class Run:
             check_latency(settings, supernet, num_classes)
         inputs = {}
         if settings.latency_table is not None:
-            path = pathlib.Path(settings.latency_table)
-            inputs[_TABLE_INPUT] = table_input(path)
+            inputs[_TABLE_INPUT] = _if_there(table_input, settings.latency_table)
         self.workdir.stage(
             "latency",
             {"supernet": supernet, "latency": settings, "num_classes": num_classes},
@@ -227,7 +227,8 @@ class Run:
             "student.",
         )
         facts = check_data(self.data)
-        check_training(settings, facts.class_names, genotype)
+        if self.workdir.recorded(name or role) is None:
+            check_training(settings, facts.class_names, genotype)
         check_images(settings, facts)
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
@@ -237,11 +238,13 @@ class Run:
         if role == STUDENT:
             depends |= self._settings_of(teacher)
         depends |= {role: settings, f"{role}_genotype": genotype.id}
-        inputs = self._splits(self.data.train_split, self.data.val_split)
+        inputs: dict[str, Input | None] = {
+            **self._splits(self.data.train_split, self.data.val_split)
+        }
         if teacher is not None:
             inputs["the teacher"] = network_input(teacher)
         if settings.initial_weights is not None:
-            inputs["the initial weights"] = network_input(pathlib.Path(settings.initial_weights))
+            inputs["the initial weights"] = _if_there(network_input, settings.initial_weights)
         self._prolong(name or role, role, depends)
         trained_on = self._trained_on()
         folder = self.workdir.stage(
@@ -402,6 +405,11 @@ class Run:
         if teacher.resolve() != self.network(TEACHER).resolve():
             return {}
         return {name: record[name] for name in ("teacher", "teacher_genotype")}
+
+
+def _if_there(read: Callable[[pathlib.Path], Input], path: str) -> Input | None:
+    """What `read` gives; a file that a finished stage has read may be gone."""
+    return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 
 def _check_pretrained(weights: pathlib.Path, source: SegmentationSource) -> None:

@@ -152,7 +152,7 @@ def make_trainer(
 
 def check_training(
     settings: TrainSettings,
-    class_names: tuple[str, ...] | None = None,
+    class_names: Sequence[str] | None = None,
     genotype: Genotype | None = None,
 ) -> None:
     """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
@@ -165,16 +165,15 @@ def check_training(
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
         weights = parse_weights(settings.class_weights)
-        check_class_weights(weights, len(class_names or weights))
+        check_class_weights(weights, len(weights if class_names is None else class_names))
     if settings.initial_weights is None:
         return
     initial = pathlib.Path(settings.initial_weights)
     if not initial.is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
     trained = load_network(initial)
-    if genotype is not None:
-        check_genotype(trained, genotype, initial)
-    if not settings.new_heads:
+    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
+    if class_names is not None and not settings.new_heads:
         check_initial_classes(trained, class_names, initial)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import keras
 from absl import logging
@@ -101,8 +102,8 @@ def initialize_network(
     """
     trained = load_network(path)
     check_genotype(trained, network.genotype, path)
-    if not new_heads:
-        _check_classes(network, trained, path)
+    if not new_heads and network.classes is not None:
+        check_initial_classes(trained, network.classes.names, path)
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():
@@ -116,35 +117,36 @@ def initialize_network(
     return Transfer(tuple(copied), tuple(anew))
 
 
-def _check_classes(
-    network: FasterSegNetwork, trained: FasterSegNetwork, path: pathlib.Path
+def check_initial_classes(
+    trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
 ) -> None:
-    """Refuses heads that stand for as many but other classes; of another number none is copied."""
-    if trained.num_classes != network.num_classes:
+    """Refuses the heads of a network with as many but other classes; of another number warns.
+
+    Args:
+        trained: The network from the file `path`.
+        class_names: Classes of the network that is to begin with its weights.
+        path: For the message.
+
+    Raises:
+        ValueError: The classes have other names or another order.
+    """
+    if trained.num_classes != len(class_names):
         logging.warning(
             "%s has %d classes, and the network to be trained %d: the last convolutions of its "
             "heads begin at random.",
             path,
             trained.num_classes,
-            network.num_classes,
+            len(class_names),
         )
         return
-    check_initial_classes(trained, None if network.classes is None else network.classes.names, path)
-
-
-def check_initial_classes(
-    trained: FasterSegNetwork, names: tuple[str, ...] | None, path: pathlib.Path
-) -> None:
-    """Raises `ValueError` if the network from the file `path` has as many but other classes."""
-    if trained.classes is None or names is None or trained.num_classes != len(names):
-        return
-    before, now = trained.classes.names, names
+    before = None if trained.classes is None else trained.classes.names
     require(
-        before == now,
-        f"{path} has the {len(before)} classes {', '.join(before)}, and the network to be trained "
-        f"{', '.join(now)}. If they are the same ones, set --class_order to the data set's classes "
-        "in the order of the first list; if they are others, set --student_new_heads (or "
-        "--teacher_new_heads) to begin the heads' last convolutions at random.",
+        before in (None, tuple(class_names)),
+        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, and the network to "
+        f"be trained {', '.join(class_names)}. If they are the same ones, set --class_order to the "
+        "data set's classes in the order of the first list; if they are others, set "
+        "--student_new_heads (or --teacher_new_heads) to begin the heads' last convolutions at "
+        "random.",
     )
 
 

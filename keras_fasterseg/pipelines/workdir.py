@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import time
@@ -57,7 +58,7 @@ class Workdir:
         settings: Mapping[str, Any],
         run: Callable[[pathlib.Path], Any],
         partial: str | None = None,
-        inputs: Mapping[str, Input] | None = None,
+        inputs: Mapping[str, Input | None] | None = None,
         keep_checkpoint: bool = False,
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
@@ -72,7 +73,8 @@ class Workdir:
             settings: Everything that its result depends on.
             run: Does the work in the folder that it is given.
             partial: A file of the stage that is continued if a stop left it, as checkpoints are.
-            inputs: What it reads, by a name for people.
+            inputs: What it reads, by a name for people; `None` where that is not there any more,
+                which is no reason to do a finished stage anew.
             keep_checkpoint: Whether the newest checkpoint stays when the stage is finished, for
                 `prolong`.
 
@@ -86,7 +88,8 @@ class Workdir:
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
-        begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
+        left = folder / partial if partial is not None and (folder / partial).is_file() else None
+        begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
             before = _read_record(record)
             _check_unchanged(folder, before, settings)
@@ -97,10 +100,12 @@ class Workdir:
         with self.locked():
             folder.mkdir(parents=True, exist_ok=True)
             remove_partial(folder)
+            earlier = checkpoints.minutes() if left is None else _minutes_until(left, record)
             facts = {"settings": settings, "inputs": _recorded_inputs(inputs or {})}
-            write_json(record, {**facts, "minutes": None})
+            begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
+            write_json(record, begin)
             logging.info("=== %s ===", name)
-            start, earlier = time.monotonic(), checkpoints.minutes()
+            start = time.monotonic()
             run(folder)
             minutes = earlier + (time.monotonic() - start) / 60
             write_json(record, {**facts, "minutes": minutes})
@@ -121,7 +126,7 @@ class Workdir:
         return record["settings"] if record.get("minutes") is not None else None
 
     def _check_inputs(
-        self, folder: pathlib.Path, record: dict[str, Any], inputs: Mapping[str, Input]
+        self, folder: pathlib.Path, record: dict[str, Any], inputs: Mapping[str, Input | None]
     ) -> None:
         before = record.get("inputs")
         if before is None:
@@ -133,10 +138,9 @@ class Workdir:
             return
         changed = [
             self.input_files.changes(name, before.get(name, {}), inputs.get(name))
-            for name in {**before, **inputs}
-            if name not in before
-            or name not in inputs
-            or before[name]["sha256"] != inputs[name].sha256
+            for name, now in {**dict.fromkeys(before), **inputs}.items()
+            if name not in inputs
+            or (now is not None and (name not in before or before[name]["sha256"] != now.sha256))
         ]
         if changed:
             raise ValueError(
@@ -148,7 +152,7 @@ class Workdir:
     def minutes(self, name: str) -> float:
         """How long the finished stage `name` took, calls that were stopped included.
 
-        Of a call that was stopped counts what its checkpoints kept.
+        Of a call that was stopped counts what its checkpoints or its partial file kept.
 
         Raises:
             FileNotFoundError: The stage is not finished.
@@ -177,6 +181,13 @@ def _check_writable(path: pathlib.Path) -> None:
         raise OSError(
             f"The workdir {path} cannot be written to; choose another folder or change its rights."
         )
+
+
+def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
+    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    earlier = read_json(record) if record.exists() else {}
+    last = partial.stat().st_mtime - earlier.get("begun", math.inf)
+    return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
 
 
 def plain(value: Any) -> Any:
@@ -210,11 +221,12 @@ def _state(record: dict[str, Any]) -> str:
     return "was begun" if record["minutes"] is None else "was finished"
 
 
-def _recorded_inputs(inputs: Mapping[str, Input]) -> dict[str, dict[str, Any]]:
+def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, Any]]:
     """The files of an input are listed elsewhere."""
     return {
         name: {"path": each.path, "sha256": each.sha256, "files": len(each.files)}
         for name, each in inputs.items()
+        if each is not None
     }
 
 

@@ -54,7 +54,7 @@ class ServingGraph:
         """The most probable class of every pixel.
 
         Args:
-            images: uint8 tensor of shape `(batch, height, width, 3)`, both sizes at least 32.
+            images: uint8 RGB tensor of shape `(batch, height, width, 3)`, both sizes at least 32.
 
         Returns:
             uint8 tensor of shape `(batch, height, width)`.

@@ -89,9 +89,9 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
     path = tmp_path / "network.keras"
     FasterSegNetwork(genotype, 3).save(path)
     stage = dataclasses.replace(RUN.student, initial_weights=str(path))
-    check_training(stage, ("a", "b", "c"), genotype)
+    check_training(stage, tuple("abc"), genotype)
     with pytest.raises(ValueError, match="is a network of the genotype"):
-        check_training(stage, None, dataclasses.replace(genotype, stem_width=1.0))
+        check_training(stage, tuple("abc"), dataclasses.replace(genotype, stem_width=1.0))
     path.write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"Stage student: .*is not a trained network"):
         check_run(dataclasses.replace(RUN, student=stage))

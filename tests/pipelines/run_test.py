@@ -227,7 +227,7 @@ def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
 
 
 def write_yard(root, *names):
-    ids = np.tile(np.arange(32, dtype=np.uint8) // 16, (32, 1))
+    ids = np.tile(np.arange(128, dtype=np.uint8) // 64, (128, 1))
     for name in names:
         for split in ("train", "val"):
             image, label = (root / kind / split / f"{name}.png" for kind in ("images", "labels"))
@@ -258,7 +258,7 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
     state = "finished" if finished else "begun"
     label = yard / "labels" / "train" / "a.png"
     before = label.read_bytes()
-    Image.fromarray(np.tile(np.arange(32, dtype=np.uint8) % 2, (32, 1))).save(label)
+    Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) % 2, (128, 1))).save(label)
     write_yard(yard, "c")
     with pytest.raises(
         ValueError,
