@@ -164,7 +164,7 @@ def test_a_broken_record_is_named(tmp_path):
 def test_a_file_is_no_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match=f"workdir {path} cannot be made"):
+        with pytest.raises(OSError, match=f"workdir {path} cannot be made: {tmp_path}/file is a"):
             Workdir(path)
 
 
