@@ -51,7 +51,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("latency", {"latency_table": "/gone.json"}, "Stage latency: .*/gone.json"),
         ("pretrain", {"crop_size": (64, 100)}, "Stage pretrain: .*crop_size"),
         ("pretrain", {"downsample": 4}, "Stage pretrain: .* 64x128, by `downsample`=4 smaller"),
-        ("pretrain", {"batch_size": 9}, "8 training images cannot fill a batch; set --pretrain_batch_size"),
+        ("pretrain", {"batch_size": 9}, "8 training images cannot fill a batch"),
         ("search", {"min_fps": 50.0, "max_fps": 40.0}, "Stage search: .*min_fps=50.0"),
         ("search", {"batch_size": 5}, "set --search_batch_size to at most 4"),
         ("teacher", {"class_weights": "1,2,3"}, "Stage teacher: .* each of the 19 classes"),
