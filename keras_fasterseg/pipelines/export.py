@@ -88,7 +88,9 @@ def export(
             f"{source.num_classes}; name the data set that it was trained on.",
         )
         class_names, palette = source.class_names, source.palette
-        if settings.input_size is not None:
+        # Without a proof the split need not be there.
+        is_read = settings.proof_images > 0 or val_split in source.split_names
+        if settings.input_size is not None and is_read:
             _warn_of_stretch(source, val_split, settings)
     calibration = None
     if settings.precision == "int8":
