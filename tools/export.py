@@ -19,6 +19,7 @@ DATASET = flags.DEFINE_enum(
     "Names the classes and, with --data_dir, has images to prove and calibrate the export by.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
+CLASS_ORDER = settings_flags.define_class_order()
 TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is calibrated on.")
 VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
@@ -35,9 +36,9 @@ def main() -> None:
     )
     source, class_names, palette = None, None, None
     if DATA_DIR.value is not None:
-        source = registry.load_source(DATASET.value, DATA_DIR.value)
+        source = registry.load_source(DATASET.value, DATA_DIR.value, CLASS_ORDER.value)
     elif DATASET.value is not None:
-        class_names, palette = registry.load_classes(DATASET.value)
+        class_names, palette = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
     proof = export.export(
         NETWORK.value,
         TARGET.value,

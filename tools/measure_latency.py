@@ -62,4 +62,4 @@ def _judged(agreement: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, left_out=settings_flags.run_flags())

@@ -34,6 +34,7 @@ DATASET = flags.DEFINE_enum(
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Folder of the data set, for folder and csv: a file there has the classes."
 )
+CLASS_ORDER = settings_flags.define_class_order()
 CLASS_NAMES = flags.DEFINE_list("class_names", [], "A name for every class, comma separated.")
 CLASS_COLORS = flags.DEFINE_list(
     "class_colors", [], "A colour for every class: RRGGBB in hexadecimal, comma separated."
@@ -52,6 +53,7 @@ def main() -> None:
         settings_flags.read_settings(predict_settings.PredictSettings),
         dataset=DATASET.value,
         data_dir=DATA_DIR.value,
+        class_order=CLASS_ORDER.value,
         class_names=CLASS_NAMES.value,
         class_colors=CLASS_COLORS.value,
     )

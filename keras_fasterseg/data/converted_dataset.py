@@ -118,6 +118,10 @@ class ConvertedDataset(SegmentationSource):
     def read_size(self, sample: StoredSample) -> tuple[int, int]:
         return sample.record.height, sample.record.width
 
+    def files(self, split: str) -> dict[str, pathlib.Path]:
+        shards = [shard for part in self.parts(split) for shard in self.index.splits[part]]
+        return {shard.file: self.root / shard.file for shard in shards}
+
     def _shards(self) -> Iterator[Shard]:
         return (shard for shards in self.index.splits.values() for shard in shards)
 

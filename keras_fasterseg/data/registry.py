@@ -8,6 +8,7 @@ from keras_fasterseg.data.bdd100k import BDD100K
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.camvid32 import CamVid32
 from keras_fasterseg.data.cityscapes import Cityscapes, CityscapesCoarse
+from keras_fasterseg.data.class_order import in_class_order, reordered
 from keras_fasterseg.data.csv_list import CsvList
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
@@ -24,15 +25,27 @@ SOURCES: dict[str, type[SegmentationSource]] = {
 }
 
 
-def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
+def load_source(
+    name: str, root: str | pathlib.Path, class_order: str | None = None
+) -> SegmentationSource:
     """The data set called `name` in the folder `root`, be it its files or converted shards.
 
+    Args:
+        name: A name of `SOURCES`.
+        root: Its folder.
+        class_order: See `reordered`; `None` leaves the classes in the data set's own order.
+
     Raises:
-        ValueError: There is no such data set.
+        ValueError: There is no such data set, or `class_order` does not fit it.
         DataError: The folder is not there, not in the layout of that data set, or holds another
             one, converted.
     """
-    source_class, root = _source_class(name), pathlib.Path(root)
+    source = _load_source(name, pathlib.Path(root))
+    return source if class_order is None else in_class_order(source, class_order)
+
+
+def _load_source(name: str, root: pathlib.Path) -> SegmentationSource:
+    source_class = _source_class(name)
     if not any(is_index(root / file) for file in (INDEX, UNFINISHED)):
         return source_class(root)
     # Needs TensorFlow, which those do without who look up names and colours only.
@@ -47,13 +60,14 @@ def load_source(name: str, root: str | pathlib.Path) -> SegmentationSource:
 
 
 def load_classes(
-    name: str, root: str | pathlib.Path | None = None
+    name: str, root: str | pathlib.Path | None = None, class_order: str | None = None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of the classes of a data set, and their colours `(num_classes, 3)` uint8.
 
     Args:
         name: What the data set is called.
         root: Its folder, which only those need whose classes a file there describes.
+        class_order: See `reordered`.
 
     Raises:
         ValueError: There is no such data set, or it needs its folder.
@@ -64,7 +78,10 @@ def load_classes(
         raise ValueError(
             f"The classes of the data set {name!r} are described in its folder; set --data_dir."
         )
-    return source.class_names, source.palette
+    if class_order is None:
+        return source.class_names, source.palette
+    names, positions = reordered(source.class_names, class_order)
+    return names, source.palette[positions]
 
 
 def _source_class(name: str) -> type[SegmentationSource]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
@@ -79,6 +80,20 @@ class SegmentationSource(abc.ABC):
         """Number of classes, ignored pixels not counted."""
         return len(self.class_names)
 
+    @property
+    def classes(self) -> Classes:
+        """Names, colours and ignored labels, as a network records them."""
+        values = range(256) if self.label_colors is None else map(tuple, self.label_colors.tolist())
+        return Classes(
+            self.class_names,
+            tuple(map(tuple, self.palette.tolist())),
+            tuple(
+                str(value)
+                for value, train_id in zip(values, self.label_lookup.tolist(), strict=False)
+                if train_id == self.ignore_label
+            ),
+        )
+
     # Samples are read from their files, unless a data set keeps them otherwise. Imported inside,
     # since that module knows this class.
 
@@ -128,14 +143,14 @@ class SegmentationSource(abc.ABC):
             DataError: The split has no images.
         """
         pairs: list[Sample] = []
-        for part in self._parts(split):
+        for part in self.parts(split):
             found = list(self._find_samples(part))
             if not found:
                 raise DataError(f"{self.root} has no images in its split {part!r}.")
             pairs += found
         return tuple(sorted(pairs, key=lambda sample: (sample.image.name, sample.image)))
 
-    def _parts(self, split: str) -> list[str]:
+    def parts(self, split: str) -> list[str]:
         """The splits that `split` joins; it alone if that is its name on disk."""
         if split in self.split_names:
             return [split]
@@ -165,10 +180,24 @@ class SegmentationSource(abc.ABC):
             sample.check_label()
         return samples
 
+    def files(self, split: str) -> dict[str, pathlib.Path]:
+        """The files that the samples of `split` are read from, by their name below `root`.
+
+        Raises:
+            ValueError, DataError: As `samples`.
+        """
+        paths = [path for each in self.samples(split) for path in (each.image, each.label)]
+        return {
+            (
+                path.relative_to(self.root) if path.is_relative_to(self.root) else path
+            ).as_posix(): path
+            for path in paths
+        }
+
     def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
         """The label files of `split` that have no image, sorted; none where it cannot be told."""
         return tuple(
-            sorted(path for part in self._parts(split) for path in self._find_orphan_labels(part))
+            sorted(path for part in self.parts(split) for path in self._find_orphan_labels(part))
         )
 
     def _find_orphan_labels(self, split: str) -> Iterable[pathlib.Path]:

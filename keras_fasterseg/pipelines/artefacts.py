@@ -8,7 +8,7 @@ import weakref
 import keras
 
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.export import export_network
+from keras_fasterseg.pipelines.export import export_network, network_facts
 from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.genotypes import resolve_genotype
 from keras_fasterseg.pipelines.settings import require
@@ -107,7 +107,7 @@ def _open_network(
     target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
     if runtime.load is None:
         model = network.without_auxiliary_heads()
-        metadata = {"genotype": network.genotype.to_json(), "num_classes": network.num_classes}
+        metadata = {"num_classes": network.num_classes, **network_facts(network)}
         return KerasRunner(model, network.mean, network.std, threads, metadata)
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:

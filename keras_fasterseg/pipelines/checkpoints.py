@@ -28,7 +28,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: pathlib.Path):
-        self.folder = pathlib.Path(folder) / FOLDER
+        self.stage = pathlib.Path(folder)
+        self.folder = self.stage / FOLDER
 
     def save(self, trainer: keras.Model, epochs: int, steps: int, state: dict[str, Any]) -> None:
         """Writes the checkpoint after `epochs` epochs and `steps` steps of the next one.
@@ -66,6 +67,11 @@ class Checkpoints:
             return state
         return None
 
+    def stopped(self) -> bool:
+        """Whether the newest checkpoint is of a training that had ended before its last epoch."""
+        paths = self._paths()
+        return bool(paths) and bool(read_json(paths[-1] / _STATE).get("stopped", False))
+
     def minutes(self) -> float:
         """Minutes of training up to the newest whole checkpoint, 0 without one."""
         for path in reversed(self._paths()):
@@ -76,13 +82,22 @@ class Checkpoints:
                     continue
         return 0.0
 
+    def newest(self) -> pathlib.Path | None:
+        """The newest one; `None` without any."""
+        paths = self._paths()
+        return paths[-1] if paths else None
+
     def exist(self) -> bool:
         """Whether there is anything to continue."""
         return bool(self._paths())
 
-    def remove(self) -> None:
-        """Removes all checkpoints: the training is over."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def remove(self, keep_newest: bool = False) -> None:
+        """Removes all checkpoints, or all but the newest: the training is over."""
+        if not keep_newest:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for old in self._paths()[:-1]:
+            shutil.rmtree(old)
 
     def _paths(self) -> list[pathlib.Path]:
         return sorted(self.folder.glob("epoch_*"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.data.registry import SOURCES, load_classes
 from keras_fasterseg.files import PathLike
@@ -33,6 +34,7 @@ def class_styles(
     colors: Sequence[str] = (),
     *,
     data_dir: PathLike | None = None,
+    class_order: str | None = None,
 ) -> ClassStyles:
     """Names and colours of an artefact's classes: what was said of them, else what is known.
 
@@ -46,19 +48,26 @@ def class_styles(
         names: A name for every class.
         colors: A colour for every class, such as `804080`: red, green and blue in hexadecimal.
         data_dir: Folder of the data set, for those whose classes a file there describes.
+        class_order: See `reordered`.
 
     Raises:
         DataError: The folder, or that file, is not as it must be.
-        ValueError: The data set needs its folder or is not named; there are more or fewer names or
-            colours than the artefact has classes; or a colour is not written so.
+        ValueError: The data set needs its folder or is not named; it has other classes than the
+            manifest says; there are more or fewer names or colours than the artefact has classes;
+            or a colour is not written so.
     """
     require(
         data_dir is None or dataset is not None,
         "--data_dir needs --dataset, which says what lies there.",
     )
-    class_names, palette = (None, None) if dataset is None else load_classes(dataset, data_dir)
+    class_names, palette = None, None
     count = metadata.get("num_classes")
-    found = tuple(names) or class_names or _recorded_names(metadata)
+    if dataset is not None:
+        class_names, palette = load_classes(dataset, data_dir, class_order)
+    if class_names is not None and not names:
+        known = count if isinstance(count, int) else None
+        check_same_classes(recorded_names(metadata), known, "The network", class_names, dataset)
+    found = tuple(names) or class_names or recorded_names(metadata)
     if found is None and isinstance(count, int):
         found = tuple(map(str, range(count)))
     if found is not None:
@@ -71,7 +80,8 @@ def class_styles(
     return ClassStyles(found, palette)
 
 
-def _recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
+def recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The class names in an artefact's manifest; None if it has none."""
     names = metadata.get("class_names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None

@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Iterator
 
 import numpy as np
+from absl import logging
 from cityscapesscripts.helpers.labels import name2label
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.cityscapes_scores import (
     CityscapesScores,
@@ -20,8 +22,10 @@ from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.class_styles import recorded_names
 from keras_fasterseg.pipelines.datasets import evaluation_images
 from keras_fasterseg.pipelines.evaluation_report import EvaluationReport
+from keras_fasterseg.pipelines.inputs import InputFiles
 from keras_fasterseg.pipelines.pass_settings import ONE_PASS, PassSettings, with_passes
 from keras_fasterseg.pipelines.submission import check_cityscapes, write_submission
 from keras_fasterseg.runtimes.base import Runner
@@ -46,7 +50,9 @@ def evaluate(
         FileNotFoundError: There is no such artefact.
         ValueError: It is none of ours, or knows other classes than the data set.
     """
-    return _score(open_runner(artefact), source, split, progress)
+    runner = open_runner(artefact)
+    check_classes(runner, artefact, source)
+    return _score(runner, source, split, progress)
 
 
 def report(
@@ -82,6 +88,8 @@ def report(
     """
     if not official and submission is None:
         runner = open_runner(artefact, passes)
+        check_classes(runner, artefact, source)
+        warn_if_trained_on(runner, source, split)
         result = _score(runner, source, split, progress)
         return EvaluationReport(
             split, result.num_images, result.runner, result, proof=read_proof(runner.metadata)
@@ -92,6 +100,7 @@ def report(
     # Before the label maps, which take long.
     check_ground_truth(ground_truth)
     runner = open_runner(artefact, passes)
+    check_classes(runner, artefact, source)
     description = runner.describe()
     with _folder(submission) as folder:
         files = write_submission(
@@ -118,6 +127,35 @@ def report(
         submission,
         read_proof(runner.metadata),
     )
+
+
+def check_classes(runner: Runner, artefact: pathlib.Path, source: SegmentationSource) -> None:
+    """Raises `ValueError` if an artefact's classes are not those of the data set, in its order."""
+    metadata = runner.metadata
+    names, count = recorded_names(metadata), metadata.get("num_classes")
+    if names is None:
+        logging.warning(
+            "%s does not record the names of its classes; they are taken to be %s.",
+            artefact,
+            ", ".join(source.class_names),
+        )
+    count = count if isinstance(count, int) else None
+    check_same_classes(names, count, f"The network {artefact}", source.class_names, source.name)
+
+
+def warn_if_trained_on(runner: Runner, source: SegmentationSource, split: str) -> None:
+    """Logs a warning if a split has just the images that a network records as trained on."""
+    trained_on = runner.metadata.get("trained_on")
+    recorded = trained_on.get("splits") if isinstance(trained_on, dict) else None
+    if not isinstance(recorded, dict):
+        return
+    for part in source.parts(split):
+        if InputFiles().split(source, part).sha256 in recorded.values():
+            logging.warning(
+                "The network was trained on the images of the split %s: the score says nothing "
+                "about images that it has not seen.",
+                part,
+            )
 
 
 def _score(

@@ -3,12 +3,14 @@
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import export_engine
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
@@ -22,7 +24,7 @@ from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
 from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.pipelines.settings import check_settings, require
-from keras_fasterseg.pipelines.trained_networks import load_network
+from keras_fasterseg.pipelines.trained_networks import check_network_classes, load_network
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
@@ -82,11 +84,12 @@ def export(
     check_target(target, overwrite)
     trained = load_network(pathlib.Path(network))
     if source is not None:
-        require(
-            source.num_classes == trained.num_classes,
-            f"The network tells {trained.num_classes} classes apart, and {source.name} has "
-            f"{source.num_classes}; name the data set that it was trained on.",
-        )
+        check_network_classes(trained, f"The network {network}", source)
+    if class_names is not None:
+        known = None if trained.classes is None else trained.classes.names
+        whose = f"The network {network}"
+        check_same_classes(known, trained.num_classes, whose, class_names, "that was named")
+    if source is not None:
         class_names, palette = source.class_names, source.palette
         # Without a proof the split need not be there.
         is_read = settings.proof_images > 0 or val_split in source.split_names
@@ -131,13 +134,14 @@ def export_network(
     settings = settings or ExportSettings()
     _check(settings)
     model: keras.Model = network.without_auxiliary_heads()
+    facts = network_facts(network, class_names, palette)
     common: dict[str, Any] = {
         "num_classes": network.num_classes,
         "mean": network.mean,
         "std": network.std,
-        "class_names": class_names,
-        "palette": palette,
-        "metadata": {"genotype": network.genotype.to_json()},
+        "class_names": facts.pop("class_names"),
+        "palette": facts.pop("colors"),
+        "metadata": facts,
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
@@ -156,6 +160,30 @@ def export_network(
         calibration=calibration,
         **common,
     )
+
+
+def network_facts(
+    network: FasterSegNetwork,
+    class_names: Sequence[str] | None = None,
+    palette: Palette | None = None,
+) -> dict[str, Any]:
+    """What a network records of itself, for a manifest.
+
+    Args:
+        network: The network.
+        class_names: Names of the classes of a network that records none.
+        palette: Their RGB colours, likewise.
+    """
+    classes = network.classes
+    if classes is not None and classes.colors:
+        palette = classes.colors
+    return {
+        "genotype": network.genotype.to_json(),
+        "class_names": class_names if classes is None else list(classes.names),
+        "colors": None if palette is None else [[*map(int, color)] for color in palette],
+        "ignored_labels": None if classes is None else list(classes.ignored),
+        "trained_on": network.trained_on,
+    }
 
 
 def _export_tftrt(

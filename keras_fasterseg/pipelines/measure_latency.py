@@ -17,7 +17,12 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.pipelines.latency_tables import load_table
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
-from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings, require
+from keras_fasterseg.pipelines.settings import (
+    LatencySettings,
+    SupernetSettings,
+    check_settings,
+    require,
+)
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
@@ -45,16 +50,12 @@ def measure_latency(
         ValueError: The given table is for another image size or lacks operations of the space; or
             the runtime is unknown or not installed.
     """
+    check_latency(settings, supernet, num_classes)
     path = folder / TABLE
     if settings.latency_table is not None:
-        table = _given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        table = load_table(settings.latency_table, settings.latency_size)
         table.save(path)
         return table
-    require(
-        settings.latency_calibration != 1,
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2. "
-        "Received: --latency_calibration=1",
-    )
     fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
     metadata = TableMetadata("fasterseg", tuple(settings.latency_size), fingerprint)
     partial = LatencyTable.load(path) if path.exists() else None
@@ -74,6 +75,20 @@ def measure_latency(
         table = _calibrated(table, supernet, settings, num_classes, progress)
         table.save(path)
     return table
+
+
+def check_latency(settings: LatencySettings, supernet: SupernetSettings, num_classes: int) -> None:
+    """Raises what `measure_latency` would, before anything is measured."""
+    check_settings(settings, "--")
+    if settings.latency_table is not None:
+        _check_given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        return
+    require(
+        settings.latency_calibration != 1,
+        "A line is not fitted to one network; give --latency_calibration=0 or at least 2. "
+        "Received: --latency_calibration=1",
+    )
+    runtime_version(settings.latency_runtime)
 
 
 def table_keys(
@@ -184,7 +199,7 @@ def _calibrated(
     return calibrate(table, genotypes, times, num_classes)
 
 
-def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTable:
+def _check_given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> None:
     path = settings.latency_table
     table = load_table(path, settings.latency_size)
     missing = table.missing(keys)
@@ -193,4 +208,3 @@ def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTab
             f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
             f"{missing[0]}; is it for other base filters or widths?"
         )
-    return table

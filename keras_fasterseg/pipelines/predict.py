@@ -9,7 +9,7 @@ from keras_fasterseg.files import PathLike
 from keras_fasterseg.inference.predictor import Predictor
 from keras_fasterseg.inference.video_reader import VIDEO_SUFFIXES, VideoReader, camera_number
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import class_styles
+from keras_fasterseg.pipelines.class_styles import class_styles, recorded_names
 from keras_fasterseg.pipelines.predict_settings import PredictSettings
 from keras_fasterseg.pipelines.prediction import Prediction, counted
 from keras_fasterseg.pipelines.segment_files import Segment, segment_files
@@ -31,6 +31,7 @@ def predict(
     *,
     dataset: str | None = None,
     data_dir: PathLike | None = None,
+    class_order: str | None = None,
     class_names: Sequence[str] = (),
     class_colors: Sequence[str] = (),
     progress: bool = True,
@@ -45,8 +46,9 @@ def predict(
         images: An image, a folder, a pattern, a video file or `camera:N`.
         output: The folder for the pictures; of a video also the mp4 itself.
         settings: What runs the network, and which pictures are made.
-        dataset: See `class_styles`, as for the next three.
+        dataset: See `class_styles`, as for the next four.
         data_dir: Folder of the data set.
+        class_order: Order of its classes.
         class_names: Names of the classes.
         class_colors: Colours of the classes.
         progress: Whether there is a progress bar.
@@ -72,7 +74,12 @@ def predict(
         networks = {name: _open(name, settings) for name in names}
         first = _first_of_like(networks)
         styles = class_styles(
-            first.runner.metadata, dataset, class_names, class_colors, data_dir=data_dir
+            first.runner.metadata,
+            dataset,
+            class_names,
+            class_colors,
+            data_dir=data_dir,
+            class_order=class_order,
         )
         pictures = SegmentationPictures(
             styles.palette,
@@ -182,13 +189,21 @@ def _open(artefact: str, settings: PredictSettings) -> Predictor:
 
 
 def _first_of_like(networks: dict[str, Predictor]) -> Predictor:
-    """The first network, if all tell as many classes apart."""
+    """The first network, if all have the same classes as far as they say."""
     counts = {name: each.runner.metadata.get("num_classes") for name, each in networks.items()}
     known = {name: count for name, count in counts.items() if count is not None}
     require(
         len(set(known.values())) < 2,
         "Networks that are compared must have the same classes: "
         + ", ".join(f"{name} has {count}" for name, count in known.items())
+        + ".",
+    )
+    names = {name: recorded_names(each.runner.metadata) for name, each in networks.items()}
+    named = {name: each for name, each in names.items() if each is not None}
+    require(
+        len(set(named.values())) < 2,
+        "Networks that are compared must have the same classes in the same order: "
+        + "; ".join(f"{name} has {', '.join(each)}" for name, each in named.items())
         + ".",
     )
     return next(iter(networks.values()))

@@ -2,21 +2,31 @@
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.files import PathLike, write_json
+from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.benchmark import benchmark
-from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.checks import check_data, check_images
+from keras_fasterseg.pipelines.datasets import check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.export_settings import ExportSettings
+from keras_fasterseg.pipelines.inputs import Input, file_input, network_input, table_input
 from keras_fasterseg.pipelines.latency_tables import load_table
-from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency, table_keys
+from keras_fasterseg.pipelines.measure_latency import (
+    TABLE,
+    check_latency,
+    measure_latency,
+    table_keys,
+)
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
 from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
@@ -27,14 +37,16 @@ from keras_fasterseg.pipelines.settings import (
     SearchSettings,
     SupernetSettings,
     TrainSettings,
+    check_settings,
     require,
 )
 from keras_fasterseg.pipelines.train import MODEL, check_training, train
-from keras_fasterseg.pipelines.workdir import Workdir, plain
+from keras_fasterseg.pipelines.workdir import RECORD, Workdir, plain
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 
 # All of them are scored next, by the SavedModel.
 PROOF_IMAGES = 4
+_TABLE_INPUT = "the latency table"
 STAGES = ("latency", "pretrain", "search", TEACHER, STUDENT, "export", "benchmark")
 
 
@@ -60,6 +72,7 @@ class Run:
         self.path = self.workdir.path
         self.data = data or DataSettings()
         self.seed = seed
+        self._read_splits: dict[str, Input] = {}
 
     @functools.cached_property
     def source(self) -> SegmentationSource:
@@ -87,11 +100,17 @@ class Run:
             OSError: The folder cannot be written.
         """
         require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+        if self.workdir.recorded("latency") is None:
+            check_latency(settings, supernet, num_classes)
+        inputs = {}
+        if settings.latency_table is not None:
+            inputs[_TABLE_INPUT] = _if_there(table_input, settings.latency_table)
         self.workdir.stage(
             "latency",
             {"supernet": supernet, "latency": settings, "num_classes": num_classes},
             lambda folder: measure_latency(folder, supernet, settings, num_classes),
             partial=TABLE,
+            inputs=inputs,
         )
         return self.table
 
@@ -102,12 +121,14 @@ class Run:
             ValueError: A setting is wrong, or the stage had another one.
             OSError: A folder is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
+        check_settings(settings, "--pretrain_")
+        check_images(settings, check_data(self.data))
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
             {**self._data(), "supernet": supernet, "seed": self.seed, "pretrain": settings},
             lambda folder: pretrain(folder, source, self.data, supernet, settings, self.seed),
+            inputs=self._splits(self.data.train_split),
         )
         return folder / WEIGHTS
 
@@ -131,8 +152,12 @@ class Run:
                 are of another supernet.
             OSError: A folder or file is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
         check_search(settings)
+        if latency_table is not None:
+            load_table(latency_table)
+        if pretrained is not None and not pathlib.Path(pretrained).is_file():
+            raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
+        check_images(settings, check_data(self.data))
         source = self.source
         depends: dict[str, Any] = {
             **self._data(),
@@ -145,25 +170,28 @@ class Run:
             record = self._finished("latency", supernet, "tools.measure_latency", "latency_table")
             depends["latency"] = record["latency"]
             latency_table = self.table
-        else:
-            depends["latency_table"] = pathlib.Path(latency_table)
         if pretrained is None:
             record = self._finished("pretrain", supernet, "tools.pretrain_supernet", "pretrained")
             depends["pretrain"] = record["pretrain"]
             pretrained = self.path / "pretrain" / WEIGHTS
-        else:
-            depends["pretrained"] = pathlib.Path(pretrained)
         weights = pathlib.Path(pretrained)
         if not weights.is_file():
             raise FileNotFoundError(f"There are no pretrained weights {weights}.")
+        _check_pretrained(weights, source)
         table = load_table(latency_table)
         _check_table(table, latency_table, supernet, source.num_classes)
+        inputs = {
+            **self._splits(self.data.train_split, self.data.val_split),
+            _TABLE_INPUT: table_input(pathlib.Path(latency_table)),
+            "the pretrained weights": file_input(weights),
+        }
         folder = self.workdir.stage(
             "search",
             depends,
             lambda folder: search(
                 folder, source, self.data, supernet, settings, table, weights, self.seed
             ),
+            inputs=inputs,
         )
         return {role: Genotype.load(folder / f"{role}.json") for role in (TEACHER, STUDENT)}
 
@@ -176,6 +204,9 @@ class Run:
         name: str | None = None,
     ) -> pathlib.Path:
         """Trains the network of `genotype` into a folder of its own and returns its file.
+
+        A finished training is prolonged by more epochs if nothing else is changed, where its
+        schedule does not depend on them.
 
         Args:
             genotype: The network.
@@ -195,7 +226,10 @@ class Run:
             f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a "
             "student.",
         )
-        check_training(settings)
+        facts = check_data(self.data)
+        if self.workdir.recorded(name or role) is None:
+            check_training(settings, facts.class_names, genotype)
+        check_images(settings, facts)
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")
@@ -204,10 +238,23 @@ class Run:
         if role == STUDENT:
             depends |= self._settings_of(teacher)
         depends |= {role: settings, f"{role}_genotype": genotype.id}
+        inputs: dict[str, Input | None] = {
+            **self._splits(self.data.train_split, self.data.val_split)
+        }
+        if teacher is not None:
+            inputs["the teacher"] = network_input(teacher)
+        if settings.initial_weights is not None:
+            inputs["the initial weights"] = _if_there(network_input, settings.initial_weights)
+        self._prolong(name or role, role, depends)
+        trained_on = self._trained_on()
         folder = self.workdir.stage(
             name or role,
             depends,
-            lambda folder: train(folder, source, self.data, genotype, settings, teacher, self.seed),
+            lambda folder: train(
+                folder, source, self.data, genotype, settings, teacher, self.seed, trained_on
+            ),
+            inputs=inputs,
+            keep_checkpoint=True,
         )
         return folder / MODEL
 
@@ -235,7 +282,9 @@ class Run:
                 logging.info("%s: mIoU %.4f by the SavedModel", role, result.miou)
                 write_json(folder / f"{role}.json", result.to_json())
 
-        return self.workdir.stage("export", depends, run)
+        networks = {f"the {role}": network_input(self.network(role)) for role in (TEACHER, STUDENT)}
+        inputs = {**self._splits(self.data.val_split), **networks}
+        return self.workdir.stage("export", depends, run, inputs=inputs)
 
     def export_proven(self, network: pathlib.Path, target: pathlib.Path) -> None:
         """Exports a trained network as a SavedModel, proven on a few images of the run's data."""
@@ -264,12 +313,65 @@ class Run:
             for role in (TEACHER, STUDENT):
                 benchmark(self.path / "export" / role / "1", settings).save(folder / f"{role}.json")
 
-        return self.workdir.stage("benchmark", {"benchmark": settings, "genotypes": ids}, run)
+        networks = {f"the {role}": network_input(self.network(role)) for role in (TEACHER, STUDENT)}
+        return self.workdir.stage(
+            "benchmark", {"benchmark": settings, "genotypes": ids}, run, inputs=networks
+        )
+
+    def _prolong(self, name: str, role: str, depends: dict[str, Any]) -> None:
+        """Opens the finished training `name` if nothing but its number of epochs has grown."""
+        recorded, now = self.workdir.recorded(name), plain(depends)
+        if recorded is None or role not in recorded:
+            return
+        before, epochs = recorded[role]["epochs"], now[role]["epochs"]
+        if recorded != {**now, role: {**now[role], "epochs": before}} or epochs <= before:
+            return
+        folder, checkpoints = self.path / name, Checkpoints(self.path / name)
+        elsewhere = (
+            f"To go on from its weights, set --{role}_initial_weights={folder / MODEL} and another "
+            "workdir."
+        )
+        if now[role]["schedule"] == "polynomial":
+            raise ValueError(
+                f"{folder} was finished after {before} epochs, and its polynomial schedule had "
+                f"reached a learning rate of zero: more epochs would be another training. "
+                f"{elsewhere} Received: --{role}_epochs={epochs}"
+            )
+        if not checkpoints.exist() or checkpoints.stopped():
+            why = (
+                f"ended early, as --{role}_patience says"
+                if checkpoints.exist()
+                else "was finished and has no checkpoint to resume from"
+            )
+            raise ValueError(f"{folder} {why}. {elsewhere} Received: --{role}_epochs={epochs}")
+        logging.info("%s is prolonged from %d to %d epochs", folder, before, epochs)
+        self.workdir.prolong(name, depends)
+
+    def _splits(self, *splits: str) -> dict[str, Input]:
+        """Their content, as it is recorded."""
+        return {f"the split {split!r}": self._split(split) for split in splits}
+
+    def _split(self, split: str) -> Input:
+        if split not in self._read_splits:
+            self._read_splits[split] = self.workdir.input_files.split(self.source, split)
+        return self._read_splits[split]
+
+    def _trained_on(self) -> dict[str, Any]:
+        """What a network records of the images that it is trained on."""
+        parts = self.source.parts(self.data.train_split)
+        return {
+            "data_set": self.source.name,
+            "splits": {part: self._split(part).sha256 for part in parts},
+        }
 
     def _data(self) -> dict[str, Any]:
-        """What is recorded of the data: the settings, and what its own files define."""
+        """What is recorded of the data: settings, classes, and what its own files define."""
         definition = self.source.definition()
-        return {"data": self.data, **({"data_set": definition} if definition else {})}
+        return {
+            "data": self.data,
+            "classes": self.source.class_names,
+            **({"data_set": definition} if definition else {}),
+        }
 
     def _finished(
         self, name: str, supernet: SupernetSettings, tool: str, flag: str
@@ -299,10 +401,25 @@ class Run:
         """What is recorded of the teacher: its own record if it is the run's own teacher."""
         record = self.workdir.recorded(TEACHER)
         if teacher is None or record is None:
-            return {"teacher_network": teacher}
+            return {}
         if teacher.resolve() != self.network(TEACHER).resolve():
-            return {"teacher_network": teacher}
+            return {}
         return {name: record[name] for name in ("teacher", "teacher_genotype")}
+
+
+def _if_there(read: Callable[[pathlib.Path], Input], path: str) -> Input | None:
+    """What `read` gives; a file that a finished stage has read may be gone."""
+    return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
+
+
+def _check_pretrained(weights: pathlib.Path, source: SegmentationSource) -> None:
+    """Refuses weights that a stage has recorded for other classes; other files say nothing."""
+    record = weights.parent / RECORD
+    settings = read_json(record).get("settings", {}) if record.is_file() else {}
+    names = settings.get("classes")
+    if names is not None:
+        whose = f"The supernet of {weights}"
+        check_same_classes(names, None, whose, source.class_names, source.name)
 
 
 def _check_table(

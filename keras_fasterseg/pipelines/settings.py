@@ -18,20 +18,34 @@ Size = tuple[int, int]
 
 
 def setting(
-    default: Any, description: str, harmless: bool = False, limits: Limits | None = None
+    default: Any,
+    description: str,
+    harmless: bool = False,
+    limits: Limits | None = None,
+    path: bool = False,
 ) -> Any:
     """A dataclass field with its default and the sentence that a flag's help shows.
 
-    A harmless one changes no result; it may differ when a run goes on. What `limits` do not allow
-    is refused by `check_settings`.
+    A harmless one changes no result; it may differ when a run is resumed. So may a path: what it
+    leads to is compared by content. `check_settings` refuses what `limits` do not allow.
     """
-    metadata = {"description": description, "harmless": harmless, "limits": limits}
+    metadata = {
+        "description": description,
+        "harmless": harmless,
+        "limits": limits,
+        "path": path,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def is_harmless(field: dataclasses.Field) -> bool:
     """Whether a field's value changes no result."""
     return field.metadata.get("harmless", False)
+
+
+def is_path(field: dataclasses.Field) -> bool:
+    """Whether a field's value is the path of something that is read."""
+    return field.metadata.get("path", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +58,14 @@ class DataSettings:
         "cityscapes_coarse, bdd100k or synthetic.",
     )
     data_dir: str | None = setting(
-        None, "Folder of the data set; synthetic is generated below the workdir if unset."
+        None,
+        "Folder of the data set; synthetic is generated below the workdir if unset.",
+        path=True,
+    )
+    class_order: str | None = setting(
+        None,
+        "The data set's classes in the order of a network's that was trained on another data set: "
+        "every class once, comma separated, NEW=NAME to call it NEW; unset: the data set's own.",
     )
     train_split: str = setting(
         "train", "Split to search and train on; + joins several, such as train+val."
@@ -121,7 +142,7 @@ class LatencySettings:
         limits=AT_LEAST_ZERO,
     )
     latency_table: str | None = setting(
-        None, "An existing table to use, in place of measuring this device."
+        None, "An existing table to use, in place of measuring this device.", path=True
     )
 
 
@@ -280,6 +301,12 @@ class TrainSettings:
     initial_weights: str | None = setting(
         None,
         "network.keras of a trained network of the same genotype to begin with; unset: at random.",
+        path=True,
+    )
+    new_heads: bool = setting(
+        False,
+        "Begin the last convolutions of the heads at random although initial_weights has as many "
+        "classes: they are others.",
     )
     patience: int | None = setting(
         None,

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from absl import logging
@@ -10,6 +11,7 @@ from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
 from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
@@ -21,7 +23,13 @@ from keras_fasterseg.pipelines.fit import fit
 from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optimizer
 from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
-from keras_fasterseg.pipelines.trained_networks import initialize_network, load_network
+from keras_fasterseg.pipelines.trained_networks import (
+    check_genotype,
+    check_initial_classes,
+    check_network_classes,
+    initialize_network,
+    load_network,
+)
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
@@ -41,6 +49,7 @@ def train(
     settings: TrainSettings,
     teacher: pathlib.Path | None,
     seed: int,
+    trained_on: dict[str, Any] | None = None,
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
@@ -56,13 +65,16 @@ def train(
         settings: How to train.
         teacher: `network.keras` of a trained teacher; `None` trains without distillation.
         seed: Seed of weights, shuffling and augmentation.
+        trained_on: What the network records of its training images.
 
     Raises:
         FileNotFoundError: There is no teacher or no network to begin with.
         ValueError: A setting is out of its range, the teacher knows other classes or takes images
-            that are normalised otherwise, or the network to begin with is of another genotype.
+            that are normalised otherwise, or the network to begin with is of another genotype or
+            of other classes.
     """
-    check_training(settings)
+    check_training(settings, source.class_names, genotype)
+    loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
     keras.utils.set_random_seed(seed)
     samples = source.samples(data.train_split)
     class_weights = resolve_class_weights(settings.class_weights, source, samples)
@@ -73,15 +85,17 @@ def train(
         auxiliary_heads=True,
         mean=source.mean,
         std=source.std,
+        classes=source.classes,
+        trained_on=trained_on,
         dtype=settings.precision,
     )
     if settings.initial_weights is not None:
         initial_weights = pathlib.Path(settings.initial_weights)
-        transfer = initialize_network(network, initial_weights)
+        transfer = initialize_network(network, initial_weights, new_heads=settings.new_heads)
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
-        None if teacher is None else _load_teacher(teacher, source),
+        loaded_teacher,
         settings,
         batches.steps_per_epoch,
         class_weights,
@@ -136,23 +150,36 @@ def make_trainer(
     return trainer
 
 
-def check_training(settings: TrainSettings) -> None:
-    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin."""
+def check_training(
+    settings: TrainSettings,
+    class_names: Sequence[str] | None = None,
+    genotype: Genotype | None = None,
+) -> None:
+    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
+
+    Args:
+        settings: How to train.
+        class_names: Classes of the data, if they are known.
+        genotype: The network to train, if it is known.
+    """
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
-        parse_weights(settings.class_weights)
-    initial = settings.initial_weights
-    if initial is not None and not pathlib.Path(initial).is_file():
+        weights = parse_weights(settings.class_weights)
+        check_class_weights(weights, len(weights if class_names is None else class_names))
+    if settings.initial_weights is None:
+        return
+    initial = pathlib.Path(settings.initial_weights)
+    if not initial.is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
+    trained = load_network(initial)
+    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
+    if class_names is not None and not settings.new_heads:
+        check_initial_classes(trained, class_names, initial)
 
 
 def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:
     teacher = load_network(path)
-    require(
-        teacher.num_classes == source.num_classes,
-        f"The teacher {path} knows {teacher.num_classes} classes, the data set "
-        f"{source.num_classes}.",
-    )
+    check_network_classes(teacher, f"The teacher {path}", source)
     require(
         (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
         f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "

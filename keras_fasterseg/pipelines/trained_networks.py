@@ -4,15 +4,24 @@ import dataclasses
 import json
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import keras
+from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
 _REGISTERED_NAME = keras.saving.get_registered_name(FasterSegNetwork)
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
+_CLASSIFIER = "/classifier"
+# Configurations are of some ten kilobytes, and weights hardly shrink.
+_LARGEST_CONFIG = 4 << 20
+_LARGEST_RATIO = 20
 
 
 def load_network(path: pathlib.Path) -> FasterSegNetwork:
@@ -39,6 +48,17 @@ def load_network(path: pathlib.Path) -> FasterSegNetwork:
     return network
 
 
+def check_network_classes(
+    network: FasterSegNetwork, whose: str, source: SegmentationSource
+) -> None:
+    """Raises `ValueError` unless a network has the classes of a data set, in the same order.
+
+    Of a network that records none, which earlier versions wrote, their number must agree.
+    """
+    names = None if network.classes is None else network.classes.names
+    check_same_classes(names, network.num_classes, whose, source.class_names, source.name)
+
+
 @dataclasses.dataclass(frozen=True)
 class Transfer:
     """Which layers took weights over, by the paths of those that have weights of their own."""
@@ -53,31 +73,41 @@ class Transfer:
         return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
 
 
-def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfer:
+def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.Path) -> None:
+    """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
+    require(
+        trained.genotype == genotype,
+        f"{path} is a network of the genotype {trained.genotype.id}, but that of {genotype.id} is "
+        "to be trained; give its own, or train that genotype.",
+    )
+
+
+def initialize_network(
+    network: FasterSegNetwork, path: pathlib.Path, *, new_heads: bool = False
+) -> Transfer:
     """Copies the weights of a trained network into `network`, layer by layer where they fit.
 
     With another number of classes the last convolution of every head stays as it is; with the same
-    one everything is copied, statistics of batch normalisation too.
+    classes everything is copied, statistics of batch normalisation too.
 
     Args:
         network: A network of the same genotype, changed in place.
         path: `network.keras` of the trained one.
+        new_heads: Whether the last convolutions stay as they are, whatever the classes.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not a network of this package, or one of another genotype; nothing
-            has been changed then.
+        ValueError: The file is not a network of this package, one of another genotype, or one of
+            as many but other classes without `new_heads`; nothing has been changed then.
     """
     trained = load_network(path)
-    require(
-        trained.genotype == network.genotype,
-        f"{path} is a network of the genotype {trained.genotype.id}, but that of "
-        f"{network.genotype.id} is to be trained; give its own, or train that genotype.",
-    )
+    check_genotype(trained, network.genotype, path)
+    if not new_heads and network.classes is not None:
+        check_initial_classes(trained, network.classes.names, path)
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():
-        values = sources.get(layer, [])
+        values = [] if new_heads and layer.endswith(_CLASSIFIER) else sources.get(layer, [])
         if [weight.shape for weight in weights] == [value.shape for value in values]:
             for weight, value in zip(weights, values, strict=True):
                 weight.assign(value)
@@ -87,11 +117,49 @@ def initialize_network(network: FasterSegNetwork, path: pathlib.Path) -> Transfe
     return Transfer(tuple(copied), tuple(anew))
 
 
+def check_initial_classes(
+    trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
+) -> None:
+    """Refuses the heads of a network with as many but other classes; of another number warns.
+
+    Args:
+        trained: The network from the file `path`.
+        class_names: Classes of the network that is to begin with its weights.
+        path: For the message.
+
+    Raises:
+        ValueError: The classes have other names or another order.
+    """
+    if trained.num_classes != len(class_names):
+        logging.warning(
+            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
+            "heads begin at random.",
+            path,
+            trained.num_classes,
+            len(class_names),
+        )
+        return
+    before = None if trained.classes is None else trained.classes.names
+    require(
+        before in (None, tuple(class_names)),
+        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, and the network to "
+        f"be trained {', '.join(class_names)}. If they are the same ones, set --class_order to the "
+        "data set's classes in the order of the first list; if they are others, set "
+        "--student_new_heads (or --teacher_new_heads) to begin the heads' last convolutions at "
+        "random.",
+    )
+
+
 def _check_archive(path: pathlib.Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unknown = sorted(set(archive.namelist()) - _MEMBERS)
         if unknown:
             raise ValueError(f"it holds {unknown[0]!r}, which no network of this package does")
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_RATIO * path.stat().st_size + _LARGEST_CONFIG:
+            raise ValueError(f"it would unpack to {unpacked:,} bytes")
+        if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
+            raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
         config = json.loads(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
     if received != _REGISTERED_NAME:

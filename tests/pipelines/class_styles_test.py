@@ -26,11 +26,25 @@ def test_names_of_the_manifest_and_the_colours_that_belong_to_them():
     np.testing.assert_array_equal(styles.palette, default_palette())
 
 
-def test_what_is_said_overrides_what_is_recorded():
-    nineteen = {"num_classes": 19, "class_names": [str(index) for index in range(19)]}
-    styles = class_styles(nineteen, "cityscapes")
+def test_a_data_set_names_what_records_no_names():
+    styles = class_styles({"num_classes": 19, "class_names": None}, "cityscapes")
     assert styles.names == Cityscapes.class_names
     np.testing.assert_array_equal(styles.palette, Cityscapes.palette)
+
+
+def test_a_data_set_must_have_the_recorded_classes_in_their_order():
+    names = list(CamVid.class_names)
+    turned = {"num_classes": 11, "class_names": [*names[1:], names[0]]}
+    with pytest.raises(ValueError, match="the same names in another order"):
+        class_styles(turned, "camvid")
+    styles = class_styles(turned, "camvid", class_order=",".join(turned["class_names"]))
+    assert styles.names == (*names[1:], names[0])
+    np.testing.assert_array_equal(styles.palette, np.roll(CamVid.palette, -1, axis=0))
+    with pytest.raises(ValueError, match=r"2 classes \(dark, bright\).*has 11 \(sky, building"):
+        class_styles(MINE, "camvid")
+
+
+def test_what_is_said_overrides_what_is_recorded():
     styles = class_styles(MINE, names=("a", "b"), colors=("#ff8000", "0010Ff"))
     assert styles.names == ("a", "b")
     np.testing.assert_array_equal(styles.palette, [[255, 128, 0], [0, 16, 255]])
@@ -42,7 +56,7 @@ def test_what_is_said_overrides_what_is_recorded():
 @pytest.mark.parametrize(
     ("metadata", "options", "message"),
     [
-        (CAMVID, {"dataset": "cityscapes"}, "tells 11 classes apart, and there are 19 names"),
+        (CAMVID, {"dataset": "cityscapes"}, "has 11 classes .*but the data set cityscapes has 19"),
         (MINE, {"names": ("a",)}, "tells 2 classes apart, and there are 1 names"),
         (MINE, {"colors": ("000000",)}, "tells 2 classes apart, and there are 1 colours"),
         ({}, {"names": ("a", "b"), "colors": ("000000",)}, "2 classes apart, and there are 1 col"),

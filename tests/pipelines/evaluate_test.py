@@ -1,14 +1,23 @@
+import types
+
 import numpy as np
 import pytest
+from absl import logging
 from PIL import Image
 
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.evaluation.evaluator import evaluate
 from keras_fasterseg.export.proof import Proof
 from keras_fasterseg.pipelines import evaluate as pipeline
 from keras_fasterseg.pipelines.datasets import evaluation_images
+from keras_fasterseg.pipelines.export import export
+from keras_fasterseg.pipelines.export_settings import ExportSettings
+from keras_fasterseg.pipelines.inputs import InputFiles
 from keras_fasterseg.pipelines.submission import MARKER
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.oracle_runner import OracleRunner
 
 PROOF = Proof(4, "camvid val", "onnxruntime", 0.99999, None, 12.5, 0.51, 0.512)
@@ -122,3 +131,44 @@ def test_a_split_whose_labels_the_server_keeps(streets, runner, artefact):
         expected = "No mIoU, because no pixel is labelled with a class, 3 images of val"
         assert expected in report.text().splitlines()
         assert report.to_json()["miou"] is None
+
+
+def test_a_data_set_whose_classes_were_put_in_another_order_is_refused(tmp_path, streets):
+    """The whole way, with a network of random weights in a file and in an export."""
+    network = FasterSegNetwork(load_preset("fasterseg_student"), 19, classes=streets.classes)
+    network.save(tmp_path / "network.keras")
+    export(tmp_path / "network.keras", tmp_path / "1", ExportSettings(proof_images=0), streets)
+    names = streets.class_names
+    turned = in_class_order(streets, ",".join((*names[1:], names[0])))
+    scores = []
+    for artefact in (tmp_path / "network.keras", tmp_path / "1"):
+        for evaluation in (pipeline.evaluate, pipeline.report):
+            with pytest.raises(ValueError, match=r"\(road, .*another order.*--class_order=road,"):
+                evaluation(artefact, turned, "val", progress=False)
+        restored = in_class_order(turned, ",".join(names))
+        scores += [
+            pipeline.evaluate(artefact, source, "val", progress=False).per_class
+            for source in (streets, restored)
+        ]
+    assert scores[0] == scores[1] == scores[2] == scores[3]
+    with pytest.raises(ValueError, match="another order"):
+        export(tmp_path / "network.keras", tmp_path / "2", ExportSettings(), turned)
+    assert not (tmp_path / "2").exists()
+    metadata = pipeline.open_runner(tmp_path / "1").metadata
+    assert metadata["class_names"] == list(names)
+    assert metadata["colors"] == streets.palette.tolist()
+    assert metadata["ignored_labels"] == list(streets.classes.ignored)
+
+
+@pytest.mark.parametrize(("split", "is_warned"), [("train", True), ("val", False)])
+def test_scores_on_training_images_are_warned_of(
+    streets, runner, artefact, caplog, monkeypatch, split, is_warned
+):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    digest = InputFiles().split(streets, "train", progress=False).sha256
+    runner._metadata = {"trained_on": {"data_set": "streets", "splits": {"train": digest}}}
+    result = types.SimpleNamespace(num_images=1, runner={})
+    monkeypatch.setattr(pipeline, "_score", lambda *_: result)
+    pipeline.report(artefact, streets, split, progress=False)
+    warned = "The network was trained on the images of the split train" in caplog.text
+    assert warned == is_warned

@@ -241,6 +241,6 @@ def test_an_export_that_fails_its_proof_is_not_written(network, camvid, tmp_path
 
 def test_another_data_set_is_refused(tmp_path, network, camvid, monkeypatch):
     monkeypatch.setattr(type(camvid), "class_names", camvid.class_names[:-1])
-    with pytest.raises(ValueError, match="tells 11 classes apart, and camvid has 10"):
+    with pytest.raises(ValueError, match="has 11 classes, but the data set camvid has 10"):
         export(network, tmp_path / "1", source=camvid)
     assert list(tmp_path.iterdir()) == []

@@ -203,10 +203,21 @@ def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
         predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
 
 
+def test_networks_whose_classes_are_in_another_order_are_not_compared(tmp_path, monkeypatch):
+    class Runner:
+        def __init__(self, *names):
+            self.metadata = {"num_classes": len(names), "class_names": list(names)}
+
+    runners = {"x": Runner("grass", "path"), "y": Runner("path", "grass")}
+    monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    with pytest.raises(ValueError, match=r"order: x has grass, path; y has path, grass\."):
+        predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+
+
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
     save(tmp_path / "a.png", random_images(32, 40))
     settings = PredictSettings(opacity=1.0)
-    with pytest.raises(ValueError, match="tells 5 classes apart, and there are 11 names"):
+    with pytest.raises(ValueError, match=r"has 5 classes \(a, .*but the data set camvid has 11"):
         predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", dataset="camvid")
     colors = [f"{red:02x}{green:02x}{blue:02x}" for red, green, blue in CamVid.palette[:5]]
     predict(

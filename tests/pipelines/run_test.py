@@ -1,9 +1,19 @@
 """Stages of a run record the same alone and in the whole road, so that both can be mixed."""
 
+import dataclasses
+import hashlib
+import shutil
+import time
+import zipfile
+
 import numpy as np
 import pytest
+from absl import logging
+from PIL import Image
 
-from keras_fasterseg.files import read_json
+from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines import run as run_module
 from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.pretrain import WEIGHTS
@@ -12,6 +22,7 @@ from keras_fasterseg.pipelines.run_all import open_run, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
+    PretrainSettings,
     RunSettings,
     SupernetSettings,
     TrainSettings,
@@ -21,12 +32,14 @@ from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.data.own_files import write_pair
 from tests.pipelines.describe_test import table_of
+from tests.pipelines.workdir_test import save_checkpoint
 
 SIZE = (64, 128)
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
-    supernet=SupernetSettings(num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0)),
+    supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
+    pretrain=PretrainSettings(downsample=1),
     teacher=TrainSettings(epochs=2),
     student=TrainSettings(epochs=3),
     seed=4,
@@ -60,7 +73,7 @@ def _jobs_without_work(monkeypatch):
             load_preset(f"fasterseg_{role}").save(folder / f"{role}.json")
 
     def train(folder, *arguments):
-        (folder / MODEL).write_text("", encoding="utf-8")
+        save_network(folder / MODEL, b"weights")
 
     def export(*arguments, **keywords):
         raise EnoughError
@@ -68,6 +81,14 @@ def _jobs_without_work(monkeypatch):
     for job in (measure, pretrain, search, train, export):
         name = "measure_latency" if job is measure else job.__name__
         monkeypatch.setattr(run_module, name, job)
+
+
+def save_network(path, weights):
+    """What a trained network's file is to those who compare its content."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", f'{{"date_saved": "{time.time_ns()}"}}')
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", weights)
 
 
 def new_run(root):
@@ -109,23 +130,41 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     assert records(tmp_path) == before
 
 
-def test_files_from_elsewhere_are_recorded_by_name(tmp_path):
+def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     run_singly(tmp_path / "first")
     table = tmp_path / "first" / "latency" / TABLE
     weights = tmp_path / "first" / "pretrain" / WEIGHTS
     teacher = tmp_path / "first" / "teacher" / MODEL
     root = tmp_path / "second"
     new_run(root).search(SETTINGS.supernet, SETTINGS.search, weights, table)
-    recorded = read_json(root / "search" / "stage.json")["settings"]
-    assert recorded["pretrained"] == str(weights)
-    assert recorded["latency_table"] == str(table)
+    recorded = read_json(root / "search" / "stage.json")["inputs"]
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    expected = {"path": str(weights), "sha256": digest, "files": 0}
+    assert recorded["the pretrained weights"] == expected
+    assert recorded["the latency table"]["path"] == str(table)
+    # Elsewhere, they are the same; a table may be calibrated later.
+    for path in (weights, table):
+        shutil.copy(path, tmp_path / path.name)
+    calibrated = LatencyTable.load(table).calibrated(Calibration(2.0, 0.0, 4))
+    calibrated.save(tmp_path / TABLE)
+    moved = (tmp_path / WEIGHTS, tmp_path / TABLE)
+    new_run(root).search(SETTINGS.supernet, SETTINGS.search, *moved)
+    (tmp_path / WEIGHTS).write_text("others", encoding="utf-8")
+    with pytest.raises(ValueError, match="finished with other inputs: the pretrained weights has"):
+        new_run(root).search(SETTINGS.supernet, SETTINGS.search, *moved)
 
     genotype = load_preset("fasterseg_student")
     other = tmp_path / "third"
     new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
-    recorded = read_json(other / "student" / "stage.json")["settings"]
-    assert recorded["teacher_network"] == str(teacher)
-    assert "supernet" not in recorded
+    recorded = read_json(other / "student" / "stage.json")
+    assert recorded["inputs"]["the teacher"]["path"] == str(teacher)
+    assert "supernet" not in recorded["settings"]
+    # Saved again it is the same network; with other weights it is not.
+    save_network(teacher, b"weights")
+    new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
+    save_network(teacher, b"others")
+    with pytest.raises(ValueError, match="finished with other inputs: the teacher has changed"):
+        new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +224,117 @@ def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
         pretrain("mean: [0.5, 0.5, 0.5]", "std: [0.5, 0.5, 0.5]")
 
 
+def write_yard(root, *names):
+    ids = np.tile(np.arange(128, dtype=np.uint8) // 64, (128, 1))
+    for name in names:
+        for split in ("train", "val"):
+            image, label = (root / kind / split / f"{name}.png" for kind in ("images", "labels"))
+            write_pair(image, label, ids)
+    (root / "dataset.yaml").write_text("classes: [ground, lane]", encoding="utf-8")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finished):
+    yard = tmp_path / "yard"
+    write_yard(yard, "a", "b")
+
+    def stop(folder, *arguments):
+        save_checkpoint(folder)
+        raise KeyboardInterrupt
+
+    def pretrain(root):
+        data = DataSettings("folder", str(root))
+        Run(tmp_path / "run", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+
+    if finished:
+        pretrain(yard)
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "pretrain", stop)
+            with pytest.raises(KeyboardInterrupt):
+                pretrain(yard)
+    state = "finished" if finished else "begun"
+    label = yard / "labels" / "train" / "a.png"
+    before = label.read_bytes()
+    Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) % 2, (128, 1))).save(label)
+    write_yard(yard, "c")
+    with pytest.raises(
+        ValueError,
+        match=f"pretrain was {state} with other inputs: the split "
+        f"'train' in {yard}: 1 changed \\(labels/train/a.png\\); 2 new "
+        r"\(images/train/c.png, labels/train/c.png\)\. Give the former ones back",
+    ):
+        pretrain(yard)
+    # What it was is accepted, wherever it lies and whenever it was written.
+    label.write_bytes(before)
+    for kind in ("images", "labels"):
+        (yard / kind / "train" / "c.png").unlink()
+    # Pretraining reads nothing of val, which still has one more image.
+    yard.rename(tmp_path / "moved")
+    pretrain(tmp_path / "moved")
+
+
+def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    path = tmp_path / "pretrain" / "stage.json"
+    record = read_json(path)
+    del record["inputs"]
+    write_json(path, record)
+    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    assert "of an earlier version, which recorded no digests" in caplog.text
+
+
+def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
+    write_yard(tmp_path / "yard", "a")
+    data = DataSettings("folder", str(tmp_path / "yard"))
+    Run(tmp_path / "first", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    Run(tmp_path / "second").measure_latency(SETTINGS.supernet, SETTINGS.latency, 2)
+    turned = Run(tmp_path / "second", dataclasses.replace(data, class_order="lane,ground"))
+    weights = tmp_path / "first" / "pretrain" / WEIGHTS
+    with pytest.raises(ValueError, match=r"has 2 classes \(ground, lane\), .*another order"):
+        turned.search(SETTINGS.supernet, SETTINGS.search, weights)
+
+
+def train_to(root, monkeypatch, epochs, stopped=False, **settings):
+    def job(folder, *arguments):
+        save_network(folder / MODEL, str(epochs).encode())
+        save_checkpoint(folder, stopped=stopped)
+
+    monkeypatch.setattr(run_module, "train", job)
+    genotype = load_preset("fasterseg_student")
+    new_run(root).train(genotype, TrainSettings(epochs=epochs, **settings))
+    return read_json(root / "student" / "stage.json")["settings"]["student"]["epochs"]
+
+
+def test_a_finished_training_is_prolonged(tmp_path, monkeypatch):
+    assert train_to(tmp_path, monkeypatch, 3) == 3
+    assert len(list((tmp_path / "student" / "checkpoints").iterdir())) == 1
+    assert train_to(tmp_path, monkeypatch, 5) == 5
+    assert (tmp_path / "student" / MODEL).read_bytes().count(b"5")
+    with pytest.raises(ValueError, match="--student_epochs was 5, is 4"):
+        train_to(tmp_path, monkeypatch, 4)
+    with pytest.raises(ValueError, match=r"--student_momentum was 0\.9, is 0\.8"):
+        train_to(tmp_path, monkeypatch, 6, momentum=0.8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "polynomial"}, "its polynomial schedule had reached a learning rate of zero"),
+        ({"stopped": True}, "ended early, as --student_patience says"),
+    ],
+)
+def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(
+    tmp_path, monkeypatch, options, message
+):
+    train_to(tmp_path, monkeypatch, 3, **options)
+    advice = f"--student_initial_weights={tmp_path / 'student' / MODEL} and another workdir"
+    with pytest.raises(ValueError, match=f"{message}.*{advice}.*Received: --student_epochs=4"):
+        train_to(tmp_path, monkeypatch, 4, **options)
+
+
 def test_nothing_more_is_recorded_of_data_sets_without_such_a_file(tmp_path):
     new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
     recorded = read_json(tmp_path / "pretrain" / "stage.json")["settings"]
-    assert set(recorded) == {"data", "supernet", "seed", "pretrain"}
+    assert set(recorded) == {"data", "classes", "supernet", "seed", "pretrain"}

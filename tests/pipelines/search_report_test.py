@@ -153,8 +153,8 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
             (87.4, 80.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: 87.4, "
             "80.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after the "
-            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight or "
-            "more --search_epochs, or lower --search_min_fps.",
+            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight "
+            "or more --search_epochs, or lower --search_min_fps.",
         ),
         (
             (200.0, 190.0),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
@@ -15,6 +16,8 @@ from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines import train as pipeline
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings
 from keras_fasterseg.pipelines.train import check_training, load_network, train
+from keras_fasterseg.pipelines.trained_networks import initialize_network
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.pipelines.event_files import images
 
 CELLS = (
@@ -186,8 +189,53 @@ def test_another_genotype_cannot_begin_with_it(tmp_path, source, trained):
 def test_a_teacher_must_know_the_classes(tmp_path, source):
     other = pipeline.FasterSegNetwork(GENOTYPE, 3, auxiliary_heads=True)
     other.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="knows 3 classes, the data set 19"):
+    with pytest.raises(ValueError, match="has 3 classes, but the data set synthetic has 19"):
         run(tmp_path, source, teacher=tmp_path / "other.keras")
+
+
+def test_a_teacher_must_have_the_classes_in_the_same_order(tmp_path, source, trained):
+    names = load_network(trained).classes.names
+    assert names == source.class_names
+    order = ",".join((*names[1:], names[0]))
+    with pytest.raises(ValueError, match=f"another order.*--class_order={','.join(names)}"):
+        run(tmp_path, in_class_order(source, order), teacher=trained)
+
+
+@pytest.mark.parametrize("new_heads", [False, True])
+def test_heads_of_as_many_but_other_classes_begin_anew_or_not_at_all(
+    tmp_path, source, trained, new_heads
+):
+    order = ",".join(f"other {name}={name}" for name in source.class_names)
+    network = FasterSegNetwork(
+        GENOTYPE,
+        source.num_classes,
+        auxiliary_heads=True,
+        classes=in_class_order(source, order).classes,
+    )
+    before = {weight.path: np.array(weight) for weight in network.weights}
+    if not new_heads:
+        with pytest.raises(ValueError, match=r"classes road, .* other road, .*_new_heads"):
+            initialize_network(network, trained)
+        for weight in network.weights:
+            np.testing.assert_array_equal(weight, before[weight.path])
+        return
+    transfer = initialize_network(network, trained, new_heads=True)
+    assert set(transfer.anew) == {"head/classifier", "auxiliary_head_16/classifier"}
+    source_weights = {weight.path: weight for weight in load_network(trained).weights}
+    for weight in network.weights:
+        kept = "classifier" in weight.path
+        expected = before[weight.path] if kept else source_weights[weight.path]
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_more_epochs_end_where_as_many_at_once_do(tmp_path, source):
+    first = dataclasses.replace(SETTINGS, epochs=1)
+    run(tmp_path / "prolonged", source, first)
+    prolonged = run(tmp_path / "prolonged", source, SETTINGS)
+    at_once = run(tmp_path / "at_once", source, SETTINGS)
+    logs = [epochs_logged(path.parent) for path in (prolonged, at_once)]
+    assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
+    assert len(logs[0]) == 2
 
 
 def test_wrong_weights_are_said_before_training(tmp_path, source):

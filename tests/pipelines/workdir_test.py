@@ -85,9 +85,9 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
     assert (folder / "result").read_text() == "2"
 
 
-def save_checkpoint(folder, minutes=1.5):
+def save_checkpoint(folder, minutes=1.5, stopped=False):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes})
+    Checkpoints(folder).save(model, 1, 0, {"minutes": minutes, "stopped": stopped})
 
 
 def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
@@ -145,7 +145,7 @@ def test_a_broken_record_is_named(tmp_path):
 def test_a_file_is_no_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match=f"workdir {path} cannot be made"):
+        with pytest.raises(OSError, match=f"workdir {path} cannot be made: {tmp_path}/file is a"):
             Workdir(path)
 
 

@@ -1,10 +1,12 @@
 """The network that a genotype describes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_fasterseg.classes import Classes
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.image_normalization import (
     IMAGENET_MEAN,
@@ -35,6 +37,9 @@ class FasterSegNetwork(keras.Model):
         mean: Mean of the three channels that its images are normalised by, of images scaled to
             [0, 1]. Nothing here computes with it: it is what a training tells an export.
         std: Standard deviation of the three channels, likewise.
+        classes: What the logits stand for, `Classes` or their JSON object; `None` if it is not
+            known. Recorded likewise.
+        trained_on: The images that it was trained on, a JSON object of the training's; likewise.
 
     Input shape:
         `(batch, height, width, 3)`, normalised; sides are multiples of 32.
@@ -55,10 +60,19 @@ class FasterSegNetwork(keras.Model):
         input_size: tuple[int, int] | None = None,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        classes: Classes | dict | None = None,
+        trained_on: dict[str, Any] | None = None,
         **kwargs,
     ):
         if isinstance(genotype, dict):
             genotype = Genotype.from_json(genotype)
+        if isinstance(classes, dict):
+            classes = Classes.from_json(classes)
+        if classes is not None and len(classes.names) != num_classes:
+            raise ValueError(
+                "`classes` must name every class. "
+                f"Received: {len(classes.names)} names for num_classes={num_classes}"
+            )
         height, width = (None, None) if input_size is None else input_size
         if input_size is not None and (height % 32 or width % 32):
             raise ValueError(
@@ -97,6 +111,8 @@ class FasterSegNetwork(keras.Model):
         self.input_size = None if input_size is None else tuple(input_size)
         self.mean = tuple(float(value) for value in mean)
         self.std = tuple(float(value) for value in std)
+        self.classes = classes
+        self.trained_on = trained_on
         self._layer_dtype = dtype
 
     def without_auxiliary_heads(self) -> keras.Model:
@@ -115,6 +131,8 @@ class FasterSegNetwork(keras.Model):
             "input_size": self.input_size,
             "mean": self.mean,
             "std": self.std,
+            "classes": None if self.classes is None else self.classes.to_json(),
+            "trained_on": self.trained_on,
             "dtype": keras.saving.serialize_keras_object(self._layer_dtype)
             if isinstance(self._layer_dtype, keras.DTypePolicy)
             else self._layer_dtype,

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_fasterseg.classes import Classes
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
@@ -151,6 +152,8 @@ def test_config():
         "input_size": (64, 96),
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
+        "classes": None,
+        "trained_on": None,
         "dtype": None,
     }
     copy = FasterSegNetwork.from_config(network.get_config())
@@ -211,3 +214,20 @@ def test_all_weights_train():
     )
     for old, weight in zip(before, network.trainable_variables, strict=True):
         assert np.any(np.array(weight) != old), weight.path
+
+
+def test_classes_and_training_images_survive_a_file(tmp_path):
+    classes = Classes(("grass", "path"), ((1, 2, 3), (4, 5, 255)), ("255", "(0, 0, 0)"))
+    trained_on = {"data_set": "yard", "splits": {"train": "abc"}}
+    network = FasterSegNetwork(
+        make_genotype([BRANCH_16], HALF), 2, classes=classes, trained_on=trained_on
+    )
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    assert loaded.classes == classes
+    assert loaded.trained_on == trained_on
+
+
+def test_classes_must_name_every_class():
+    with pytest.raises(ValueError, match="2 names for num_classes=3"):
+        FasterSegNetwork(make_genotype([BRANCH_16], HALF), 3, classes=Classes(("a", "b")))

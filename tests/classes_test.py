@@ -1,0 +1,79 @@
+import json
+import re
+
+import pytest
+
+from keras_fasterseg.classes import Classes, check_same_classes
+
+YARD = ("grass", "path", "ball")
+
+
+def test_json_and_back():
+    classes = Classes(YARD, ((0, 128, 0), (9, 9, 9), (255, 0, 0)), ("255",))
+    assert Classes.from_json(json.loads(json.dumps(classes.to_json()))) == classes
+    assert Classes.from_json({"names": ["a"], "later": 1}) == Classes(("a",))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "must be a JSON object"),
+        ({"names": []}, "1 to 255 different names"),
+        ({"names": ["a", "a"]}, "1 to 255 different names"),
+        ({"names": [str(index) for index in range(256)]}, "1 to 255 different names"),
+        ({"names": ["a", 1]}, "lists of texts"),
+        ({"names": "ab"}, "lists of texts"),
+        ({"names": ["a"], "colors": [[0, 0, 256]]}, "from 0 to 255"),
+        ({"names": ["a"], "colors": [[0, 0, True]]}, "from 0 to 255"),
+        ({"names": ["a"], "colors": [[0, 0]]}, "from 0 to 255"),
+        ({"names": ["a"], "colors": [[0, 0, 0], [1, 1, 1]]}, "2 colours for 1 names"),
+        ({"names": ["a"], "ignored": [255]}, "lists of texts"),
+    ],
+)
+def test_what_is_no_classes(value, message):
+    with pytest.raises(ValueError, match=message):
+        Classes.from_json(value)
+
+
+@pytest.mark.parametrize(
+    ("names", "count"), [(YARD, 3), (list(YARD), None), (None, 3), (None, None)]
+)
+def test_the_same_classes(names, count):
+    check_same_classes(names, count, "The network n", YARD, "yard")
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "message"),
+    [
+        (
+            ("path", "grass", "ball"),
+            3,
+            "The network n has 3 classes (path, grass, ball), but the data set yard has 3 (grass, "
+            "path, ball): the same names in another order. To read the data set in the network's "
+            "order, set --class_order=path,grass,ball",
+        ),
+        (
+            ("lawn", "path", "ball"),
+            3,
+            "The network n has 3 classes (lawn, path, ball), but the data set yard has 3 (grass, "
+            "path, ball): other names. Name the data set that it was trained on. If the names mean "
+            "the same, list the data set's classes in the network's order with --class_order; "
+            "write NEW=OLD where the network calls the class OLD of the data set NEW.",
+        ),
+        (
+            ("path", "grass"),
+            2,
+            "The network n has 2 classes (path, grass), but the data set yard has 3 (grass, path, "
+            "ball); name the data set that it was trained on.",
+        ),
+        (
+            None,
+            19,
+            "The network n has 19 classes, but the data set yard has 3 (grass, path, ball); name "
+            "the data set that it was trained on.",
+        ),
+    ],
+)
+def test_other_classes(names, count, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_same_classes(names, count, "The network n", YARD, "yard")
