@@ -19,7 +19,8 @@ def define_client(
     flags.DEFINE_string(
         "server",
         None,
-        "Host and port: TensorFlow Serving has 8501 for rest and 8500 for grpc, Triton 8000.",
+        "Host and port; without a port, the protocol's own: 8501 for rest, 8500 for grpc (both of "
+        "TensorFlow Serving), 8000 for triton.",
         required=True,
         flag_values=values,
     )

@@ -9,9 +9,23 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+from keras_fasterseg.pipelines import settings
 from keras_fasterseg.pipelines.settings import DataSettings, check_settings
 
 Settings = TypeVar("Settings")
+
+
+RUN_STAGES = {
+    "data": (settings.DataSettings, ""),
+    "supernet": (settings.SupernetSettings, ""),
+    "latency": (settings.LatencySettings, ""),
+    "pretrain": (settings.PretrainSettings, "pretrain_"),
+    "search": (settings.SearchSettings, "search_"),
+    "teacher": (settings.TrainSettings, "teacher_"),
+    "student": (settings.TrainSettings, "student_"),
+    "benchmark": (settings.BenchmarkSettings, "benchmark_"),
+}
+"""By name of a stage of a whole run, its settings and what its flags begin with."""
 
 
 class SizeParser(flags.ArgumentParser):
@@ -132,6 +146,15 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
     (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
     return flags.DEFINE_string(
         field.name, field.default, field.metadata["description"], flag_values=values
+    )
+
+
+def run_flags() -> frozenset[str]:
+    """Names of the flags that set the stages of a whole run."""
+    return frozenset(
+        prefix + field.name
+        for kind, prefix in RUN_STAGES.values()
+        for field in dataclasses.fields(kind)
     )
 
 

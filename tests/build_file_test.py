@@ -167,7 +167,7 @@ def test_tools_are_binaries(rules):
     programs = [
         path
         for path in (ROOT / "tools").rglob("*.py")
-        if path.read_text(encoding="utf-8").rstrip().endswith("command.run(main)")
+        if "\n    command.run(main" in path.read_text(encoding="utf-8")
     ]
     names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in programs}
     assert "tools/run_all" in names

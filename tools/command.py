@@ -6,20 +6,20 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from logging import WARNING, getLogger
 from typing import Any
 
-# TensorFlow greets with its compile flags at import; errors still come through.
+# Of TensorFlow, warnings and errors alone.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Said explicitly, its default value is no reason for a message.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow's own pool for the CPU grows by doubling and never shrinks.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 # A GPU that TensorFlow takes whole leaves nothing to the runtimes beside it, or to be measured.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
+
+from tools.quiet_import import quiet_import
 
 
 def _import_on_demand(name: str) -> None:
@@ -33,21 +33,29 @@ def _import_on_demand(name: str) -> None:
 
 if "keras_fasterseg" not in sys.modules:
     _import_on_demand("keras_fasterseg")
+quiet_import("tensorflow")
 
 _GOES_ON = "; the same command goes on where it was stopped"
 
-_HELP = ("-h", "--h", "help")
+_HELP = ("-h", "--h")
+_FLAGFILE = re.compile("--?flagfile=")
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 
 
-def run(main: Callable[[], Any]) -> None:
+def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None:
     """Parses the flags and calls `main`.
 
     What a user can cause (a wrong value, a missing or faulty file, a full disk) ends in one
     sentence on standard error and status 1, an interruption in status 130. `--debug` shows the
-    traceback.
+    traceback. `--help`, a typo and a missing flag end before `main` has imported anything.
+
+    Args:
+        main: Does the work; imports what the work needs.
+        left_out: Flags that a flagfile may hold although the tool has none of that name: those of
+            other stages, in a flagfile for a whole run.
     """
+    parser = _FlagParser(left_out)
 
     def guarded(arguments: list[str]) -> int:
         if len(arguments) > 1:
@@ -58,6 +66,8 @@ def run(main: Callable[[], Any]) -> None:
         logging.get_absl_handler().addFilter(_ours_or_serious)
         # It has a handler of its own, which tells every file of a SavedModel.
         getLogger("tensorflow").setLevel(WARNING)
+        parser.log()
+        _keep_to_quota()
         try:
             main()
         except KeyboardInterrupt:
@@ -70,7 +80,7 @@ def run(main: Callable[[], Any]) -> None:
             return 1
         return 0
 
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=parser.parse)
 
 
 def line() -> str:
@@ -85,21 +95,102 @@ def line() -> str:
 flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")
 
 
+def _keep_to_quota() -> None:
+    """TensorFlow, which is not imported yet, knows the cores of this process but not its quota."""
+    from keras_fasterseg.available_cores import available_cores
+
+    cores = available_cores()
+    if cores.threads < cores.logical:
+        for pool in ("INTRAOP", "INTEROP"):
+            os.environ.setdefault(f"TF_NUM_{pool}_THREADS", str(cores.threads))
+
+
 def _ours_or_serious(record) -> bool:
     # TensorFlow logs every function that it saves.
-    return record.levelno >= WARNING or "keras_fasterseg" in record.pathname
+    ours = "keras_fasterseg" in record.pathname or record.pathname == __file__
+    return ours or record.levelno >= WARNING
 
 
-def _parse(arguments: list[str]) -> list[str]:
-    program, *rest = arguments
-    try:
-        return flags.FLAGS([program, *("--help" if each in _HELP else each for each in rest)])
-    except SystemExit:
-        # absl ends with a failure after it has shown its help.
-        sys.exit(0)
-    except flags.Error as error:
-        _say(str(error).partition("\n")[0].removeprefix("ERROR:: "))
-        sys.exit(1)
+class _FlagParser:
+    """Parses the flags of a tool, of which a flagfile may have more than it.
+
+    Args:
+        known: Flags of other tools that a flagfile may hold; they are left out.
+    """
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._left_out: list[str] = []
+
+    def parse(self, arguments: list[str]) -> list[str]:
+        """The arguments that are no flags; ends the process where absl would.
+
+        Paths may begin with `~`, wherever they stand.
+        """
+        program, *rest = arguments
+        rest = ["--help" if each in _HELP else each for each in rest]
+        try:
+            positional = flags.FLAGS([program, *self._expanded(rest)])
+        except SystemExit:
+            # absl ends with a failure after it has shown its help.
+            sys.exit(0)
+        except flags.Error as error:
+            _say(_flag_sentence(error))
+            sys.exit(1)
+        expand_paths(flags.FLAGS)
+        return positional
+
+    def log(self) -> None:
+        """Says what was left out."""
+        if self._left_out:
+            logging.info(
+                "%d flags of the flagfile are for other stages and left out, from %s to %s.",
+                len(self._left_out),
+                self._left_out[0],
+                self._left_out[-1],
+            )
+
+    def _expanded(self, arguments: list[str]) -> Iterator[str]:
+        remaining = iter(arguments if self._known else ())
+        for argument in remaining:
+            if argument in ("--flagfile", "-flagfile"):
+                argument = f"{argument}={next(remaining, '')}"
+            if not _FLAGFILE.match(argument):
+                yield argument
+                continue
+            for each in flags.FLAGS.read_flags_from_files([argument]):
+                name = each.lstrip("-").partition("=")[0]
+                name = name if name in self._known else name.removeprefix("no")
+                if name in self._known and name not in flags.FLAGS:
+                    self._left_out.append(f"--{name}")
+                else:
+                    yield each
+        if not self._known:
+            yield from arguments
+
+
+def expand_paths(values: flags.FlagValues) -> None:
+    """Replaces `~` by the home folder in all flags that hold paths, or lists of them."""
+    for name in values:
+        flag = values[name]
+        if isinstance(flag.value, str) and flag.value.startswith("~"):
+            flag.value = os.path.expanduser(flag.value)
+        elif isinstance(flag.value, list):
+            flag.value = [
+                os.path.expanduser(item) if isinstance(item, str) else item for item in flag.value
+            ]
+
+
+def _flag_sentence(error: flags.Error) -> str:
+    sentence = str(error).partition("\n")[0].removeprefix("ERROR:: ")
+    if isinstance(error, flags.UnrecognizedFlagError):
+        # absl suggests what is spelt alike, not `student_epochs` for `epochs`.
+        stages = (name.partition("_")[0] for name in flags.FLAGS)
+        longer = sorted({f"{stage}_{error.flagname}" for stage in stages} & set(flags.FLAGS))
+        if longer:
+            sentence = sentence.partition(". Did you mean")[0]
+            sentence += f". Did you mean: {', '.join(longer)} ?"
+    return sentence
 
 
 def _is_failure(error: Exception) -> bool:

@@ -34,18 +34,18 @@ def main() -> None:
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",
     )
-    names_only = DATASET.value is not None and DATA_DIR.value is None
-    source, class_names = None, None
-    if names_only:
-        class_names, _ = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
+    source, class_names, palette = None, None, None
     if DATA_DIR.value is not None:
         source = registry.load_source(DATASET.value, DATA_DIR.value, CLASS_ORDER.value)
+    elif DATASET.value is not None:
+        class_names, palette = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
     proof = export.export(
         NETWORK.value,
         TARGET.value,
         settings_flags.read_settings(export_settings.ExportSettings),
         source,
         class_names=class_names,
+        palette=palette,
         train_split=TRAIN_SPLIT.value,
         val_split=VAL_SPLIT.value,
         overwrite=OVERWRITE.value,

@@ -2,21 +2,15 @@
 
 from tools import command  # isort: skip
 
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.pipelines import settings
 
-STAGES = {
-    "data": (settings.DataSettings, ""),
-    "supernet": (settings.SupernetSettings, ""),
-    "latency": (settings.LatencySettings, ""),
-    "pretrain": (settings.PretrainSettings, "pretrain_"),
-    "search": (settings.SearchSettings, "search_"),
-    "teacher": (settings.TrainSettings, "teacher_"),
-    "student": (settings.TrainSettings, "student_"),
-    "benchmark": (settings.BenchmarkSettings, "benchmark_"),
-}
+if TYPE_CHECKING:
+    from keras_fasterseg.pipelines.run import Run
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
@@ -33,18 +27,28 @@ FORCE = flags.DEFINE_bool("force", False, "Run even if the estimate says that it
 ESTIMATE_SECONDS = flags.DEFINE_float(
     "estimate_seconds", 600.0, "Longest time for the few steps of one stage.", lower_bound=1.0
 )
-for _settings, _prefix in STAGES.values():
+for _settings, _prefix in settings_flags.RUN_STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.pipelines import run_all
+
+    stages = {
+        name: settings_flags.read_settings(*stage)
+        for name, stage in settings_flags.RUN_STAGES.items()
+    }
+    options = settings.RunSettings(**stages, seed=SEED.value)
+    run = run_all.open_run(WORKDIR.value, options)
+    with run.workdir.locked():
+        _run(run, options)
+
+
+def _run(run: "Run", options: settings.RunSettings) -> None:
     from keras_fasterseg.pipelines import compare, run_all
     from keras_fasterseg.pipelines.estimation import estimate, estimate_run
 
-    stages = {name: settings_flags.read_settings(*stage) for name, stage in STAGES.items()}
-    options = settings.RunSettings(**stages, seed=SEED.value)
-    run = run_all.open_run(WORKDIR.value, options)
     if ESTIMATE.value:
         images = estimate_run.describe_images(run.source, options.data)
         seconds = ESTIMATE_SECONDS.value

@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, left_out=settings_flags.run_flags())

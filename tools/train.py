@@ -20,7 +20,7 @@ TEACHER = flags.DEFINE_string(
 SEED = settings_flags.define_seed()
 settings_flags.define_settings(settings.DataSettings)
 for _role in ("teacher", "student"):
-    # As the whole road names them, so that its presets serve here too.
+    # As a whole run names them, so that its presets serve here too.
     settings_flags.define_settings(settings.TrainSettings, f"{_role}_")
 flags.adopt_module_key_flags(settings_flags)
 
@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, left_out=settings_flags.run_flags())

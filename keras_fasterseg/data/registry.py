@@ -89,6 +89,18 @@ def load_classes(
     return names, source.palette[positions]
 
 
+def find_source(
+    name: str, root: str | pathlib.Path | None = None
+) -> SegmentationSource | type[SegmentationSource]:
+    """The data set in the folder `root`; without one what its code alone says.
+
+    Raises:
+        ValueError: There is no such data set.
+        DataError: As of `load_source`.
+    """
+    return _source_class(name) if root is None else load_source(name, root)
+
+
 def _source_class(name: str) -> type[SegmentationSource]:
     if name not in SOURCES:
         raise ValueError(f"Unknown data set {name!r}; known are {', '.join(sorted(SOURCES))}.")

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.export.manifest import check_target, described_files, manifest
+from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
 from keras_fasterseg.export.options import OUTPUTS, PRECISIONS
 from keras_fasterseg.files import PathLike, atomic_path, write_json
+from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
     LITERT,
@@ -55,7 +56,7 @@ def export_graph_file(
     *,
     format: str,
     input_size: tuple[int, int] | None,
-    batch_size: int = 1,
+    batch_size: int | None = 1,
     outputs: str = CLASS_IDS,
     precision: str = "fp32",
     calibration: CalibrationImages | None = None,
@@ -63,16 +64,17 @@ def export_graph_file(
     mean: Sequence[float],
     std: Sequence[float],
     class_names: Sequence[str] | None = None,
+    palette: Palette | None = None,
     metadata: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Exports `model` with its preprocessing, padding and argmax.
 
-    The graph has the input `images`, uint8 `(batch, height, width, 3)`, and the outputs
+    The graph has the input `images`, uint8 RGB `(batch, height, width, 3)`, and the outputs
     `class_ids`, uint8 `(batch, height, width)`, and `logits`, float32
     `(batch, height, width, num_classes)`, whatever it computes in. At multiples of 32 it neither
     pads nor crops. `manifest.json` beside it says what `assets.extra/metadata.json` of a SavedModel
-    says.
+    says; an ONNX file also says it itself, see `described`.
 
     Args:
         model: Maps normalised images to logits, see `ServingGraph`.
@@ -81,15 +83,16 @@ def export_graph_file(
             (`model.tflite`).
         input_size: Height and width of the images, each at least 32; None leaves both free, which
             LiteRT does not know and int8 cannot be calibrated for.
-        batch_size: Images a call.
+        batch_size: Images a call; None takes every number, which LiteRT does not know.
         outputs: `class_ids`, `logits` or `both`, which share one run of the network.
         precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. OpenVINO and LiteRT keep weights in
-            float16 and compute in what the device has.
+            float16 and compute in what the device has; int8 of LiteRT has integers alone.
         calibration: For `int8`, which must have the output `class_ids`.
         num_classes: Number of classes of the logits, at most 255.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
         class_names: A name for every class, in the order of the logits.
+        palette: The RGB colour of every class, for who shows the classes.
         metadata: Further facts for the manifest, such as `genotype`; fit for JSON.
         overwrite: Whether an exported network that is already at `path` is replaced.
 
@@ -106,7 +109,7 @@ def export_graph_file(
     path = pathlib.Path(path)
     _check_format(format, precision)
     _check_interface(format, input_size, batch_size, outputs)
-    _check_calibration(precision, calibration, input_size, outputs)
+    _check_calibration(format, precision, calibration, input_size, outputs)
     check_target(path, overwrite)
     graph = ServingGraph(model, mean=mean, std=std, num_classes=num_classes)
     names = OUTPUTS[outputs]
@@ -114,6 +117,7 @@ def export_graph_file(
         graph,
         num_classes=num_classes,
         class_names=class_names,
+        palette=palette,
         of_format={
             "format": format,
             "input_size": None if input_size is None else list(input_size),
@@ -121,52 +125,77 @@ def export_graph_file(
             "outputs": list(names),
         },
         metadata=metadata,
-        packages=(*_PACKAGES[format], *(["onnxruntime"] if precision == "int8" else [])),
+        packages=_packages(format, precision),
     )
     function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
     sizes = input_size or (None, None)
-    specification = tf.TensorSpec((batch_size, *sizes, 3), tf.uint8, name=INPUT_NAME)
+    # LiteRT's calibration knows ranges of floats alone; what it writes takes bytes all the same.
+    dtype = tf.float32 if (format, precision) == (LITERT, "int8") else tf.uint8
+    specification = tf.TensorSpec((batch_size, *sizes, 3), dtype, name=INPUT_NAME)
     traced = function.get_concrete_function(specification)
     with atomic_path(path) as temporary:
         temporary.mkdir()
         file = temporary / GRAPH_FILES[format]
-        facts |= _write(traced, file, format, precision, calibration)
+        facts |= _write(traced, file, facts, precision, calibration)
         write_json(
             temporary / MANIFEST, {**facts, **described_files(temporary, graph_digests(file))}
         )
     return path
 
 
+def _packages(format: str, precision: str) -> tuple[str, ...]:
+    quantizes = precision == "int8" and format != LITERT
+    return (*_PACKAGES[format], *(["onnxruntime"] if quantizes else []))
+
+
 def _write(
     function: Any,
     file: pathlib.Path,
-    format: str,
+    facts: dict[str, Any],
     precision: str,
     calibration: CalibrationImages | None,
 ) -> dict[str, Any]:
     """Writes the graph and returns what the manifest has to say of its precision."""
+    format = facts["format"]
     if format == LITERT:
-        from keras_fasterseg.runtimes.conversion.litert import litert_model
-
-        file.write_bytes(litert_model(function, half_weights=precision == "fp16"))
-        return _facts(precision)
+        return _write_litert(function, file, precision, calibration)
     if format == ONNX:
-        return _write_onnx(function, file, precision, calibration)
+        return _write_onnx(function, file, facts, precision, calibration)
     import openvino
 
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         onnx_file = pathlib.Path(folder) / GRAPH_FILES[ONNX]
         # Weights become float16 as they are written.
         source = "fp32" if precision == "fp16" else precision
-        facts = _write_onnx(function, onnx_file, source, calibration)
+        of_precision = _write_onnx(function, onnx_file, facts, source, calibration)
         model = openvino.Core().read_model(onnx_file)
         openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
-    return facts | _facts(precision)
+    return of_precision | _facts(precision)
+
+
+def _write_litert(
+    function: Any, file: pathlib.Path, precision: str, calibration: CalibrationImages | None
+) -> dict[str, Any]:
+    from keras_fasterseg.runtimes.conversion.litert import integer_litert_model, litert_model
+
+    if precision != "int8" or calibration is None:
+        file.write_bytes(litert_model(function, half_weights=precision == "fp16"))
+        return _facts(precision)
+    images = progress_bar(calibration.images, "calibrate", unit="batch", show=calibration.progress)
+    file.write_bytes(integer_litert_model(function, images))
+    # LiteRT's own way: ranges are the extremes, and no layer may stay in floats.
+    facts = {"method": "minmax", "images": sum(map(len, calibration.images)), "excluded": []}
+    return {**_facts(precision), "quantization": facts}
 
 
 def _write_onnx(
-    function: Any, file: pathlib.Path, precision: str, calibration: CalibrationImages | None
+    function: Any,
+    file: pathlib.Path,
+    facts: dict[str, Any],
+    precision: str,
+    calibration: CalibrationImages | None,
 ) -> dict[str, Any]:
+    from keras_fasterseg.export.onnx_interface import described
     from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 
     model = onnx_model(function, simplify=True)
@@ -175,22 +204,27 @@ def _write_onnx(
 
         model = half_precision(model)
     if precision != "int8" or calibration is None:
-        file.write_bytes(model.SerializeToString())
-        return _facts(precision)
+        of_precision = _facts(precision)
+        file.write_bytes(described(model, facts | of_precision).SerializeToString())
+        return of_precision
+    import onnx
+
     from keras_fasterseg.export.quantization import quantize_onnx
 
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
-        source = pathlib.Path(folder) / GRAPH_FILES[ONNX]
+        source, target = (pathlib.Path(folder) / name for name in ("float.onnx", "int8.onnx"))
         source.write_bytes(model.SerializeToString())
         quantization = quantize_onnx(
             source,
-            file,
+            target,
             calibration.images,
             method=calibration.method,
             progress=calibration.progress,
             symmetric=calibration.symmetric,
         )
-    return {**_facts(precision), "quantization": dataclasses.asdict(quantization)}
+        of_precision = {**_facts(precision), "quantization": dataclasses.asdict(quantization)}
+        file.write_bytes(described(onnx.load(target), facts | of_precision).SerializeToString())
+    return of_precision
 
 
 def _facts(precision: str) -> dict[str, Any]:
@@ -212,12 +246,17 @@ def _check_format(format: str, precision: str) -> None:
 
 
 def _check_interface(
-    format: str, input_size: tuple[int, int] | None, batch_size: int, outputs: str
+    format: str, input_size: tuple[int, int] | None, batch_size: int | None, outputs: str
 ) -> None:
     if input_size is None and format == LITERT:
         raise ValueError(
             "LiteRT needs to know the size of the images: give --input_size=HEIGHTxWIDTH "
             "(`input_size`)."
+        )
+    if batch_size is None and format == LITERT:
+        raise ValueError(
+            "LiteRT needs to know how many images a call has: give --batch_size of at least 1 "
+            "(`batch_size`)."
         )
     check_input_shape(input_size or (MINIMUM_SIZE, MINIMUM_SIZE), batch_size)
     if outputs not in OUTPUTS:
@@ -227,6 +266,7 @@ def _check_interface(
 
 
 def _check_calibration(
+    format: str,
     precision: str,
     calibration: CalibrationImages | None,
     input_size: tuple[int, int] | None,
@@ -243,4 +283,9 @@ def _check_calibration(
         raise ValueError(
             "int8 is calibrated for one size of images and judged by class ids; give --input_size "
             f"and --output=class_ids or both. Received: input_size={input_size}, output={outputs}"
+        )
+    if format == LITERT and outputs != CLASS_IDS:
+        raise ValueError(
+            "int8 of LiteRT has integers alone, and logits are floats; leave --output unset. "
+            f"Received: output={outputs}"
         )

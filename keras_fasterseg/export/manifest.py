@@ -13,11 +13,27 @@ import tensorflow as tf
 
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.runtimes.artefact_format import MANIFEST, is_artefact_folder
-from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, is_saved_model
+from keras_fasterseg.runtimes.saved_model_format import (
+    INPUT_NAME,
+    METADATA_FILE,
+    is_saved_model,
+)
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
 from keras_fasterseg.version import __version__
 
+Palette = np.ndarray | Sequence[Sequence[int]]
+"""RGB colours, `(num_classes, 3)`, from 0 to 255."""
+
 FORMAT_VERSION = 1
+
+INPUT = {
+    "name": INPUT_NAME,
+    "dtype": "uint8",
+    "channels": "RGB",
+    "layout": "NHWC",
+    "range": [0, 255],
+}
+"""What every export takes: bytes of images as files hold them, red first, not normalised."""
 
 
 def manifest(
@@ -25,6 +41,7 @@ def manifest(
     *,
     num_classes: int,
     class_names: Sequence[str] | None,
+    palette: Palette | None = None,
     of_format: Mapping[str, Any],
     metadata: Mapping[str, Any] | None,
     packages: Sequence[str] = (),
@@ -37,13 +54,14 @@ def manifest(
         graph: The network with its preprocessing.
         num_classes: Number of classes of the logits.
         class_names: A name for every class, in the order of the logits.
+        palette: The RGB colour of every class; `colors` in the manifest.
         of_format: What only this format has to say.
         metadata: What the caller adds, such as `genotype`.
         packages: Further distributions whose versions matter.
 
     Raises:
-        ValueError: Number of classes and the names disagree; `metadata` is not fit for JSON or
-            uses a name of ours.
+        ValueError: Number of classes and the names or colours disagree; `metadata` is not fit for
+            JSON or uses a name of ours.
     """
     if class_names is not None and len(class_names) != num_classes:
         raise ValueError(
@@ -52,8 +70,10 @@ def manifest(
         )
     facts = {
         "format_version": FORMAT_VERSION,
+        "input": INPUT,
         "num_classes": num_classes,
         "class_names": None if class_names is None else list(class_names),
+        "colors": None if palette is None else _colors(palette, num_classes),
         "mean": graph.mean,
         "std": graph.std,
         "precision": graph.precision,
@@ -98,6 +118,16 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"{path} exists and is not a SavedModel or another export, so it is not overwritten."
         )
+
+
+def _colors(palette: Palette, num_classes: int) -> list[list[int]]:
+    colors = np.asarray(palette)
+    if colors.shape != (num_classes, 3) or colors.min() < 0 or colors.max() > 255:
+        raise ValueError(
+            "`palette` must have three numbers from 0 to 255 for every class. Received: shape "
+            f"{colors.shape} for num_classes={num_classes}"
+        )
+    return [[int(value) for value in color] for color in colors]
 
 
 def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from keras_fasterseg.runtimes.artefact_format import (
     LITERT,
     ONNX,
     OPENVINO,
+    SAVED_MODEL,
     TENSORRT,
     TENSORRT_RTX,
 )
@@ -15,9 +16,12 @@ OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGIT
 PRECISIONS = {
     ONNX: ("fp32", "fp16", "int8"),
     OPENVINO: ("fp32", "fp16", "int8"),
-    LITERT: ("fp32", "fp16"),
+    LITERT: ("fp32", "fp16", "int8"),
 }
 """By format, in what a graph can compute."""
+
+FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
+"""Formats that can take every number of images a call."""
 
 ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 

@@ -1,20 +1,19 @@
-"""Whether an exported network answers as the Keras model does."""
+"""The proof in an export's manifest: what it says, and what it must say."""
 
 import dataclasses
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-
-from keras_fasterseg.metrics.confusion_matrix import confusion_of
-from keras_fasterseg.metrics.mean_iou import iou_from_confusion
-from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.runtimes.base import Runner, class_ids_of
-from keras_fasterseg.runtimes.signature import LOGITS
 
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
 """Share of equal labels that an export must reach; int8 is judged by its mIoU."""
+
+MAXIMUM_LOGITS_DIFFERENCE = {"fp32": 3 * 1.6e-3 / 5.5, "fp16": 16 * 2.0**-11}
+"""By how much a logit may differ, in units of the largest.
+
+fp32: three times the noise floor of float32 in the published teacher, whose largest logit is 5.5.
+fp16: 16 roundings of float16, three times the largest difference seen (2.3e-3, of a student trained
+on CamVid with its weights in float16).
+"""
 
 MAXIMUM_MIOU_DROP = 0.01
 """By how much an int8 export's mIoU may be lower than that of the Keras model."""
@@ -25,7 +24,7 @@ class Proof:
     """An exported network beside the Keras model, on the same images.
 
     Attributes:
-        images: How many.
+        images: How many different ones.
         of: Where they are from.
         by: What ran the export: a runtime, or that of a stand-in where it cannot run here.
         equal_labels: Share of the pixels that get the same class, in [0, 1].
@@ -34,6 +33,12 @@ class Proof:
         logits_size: Largest absolute logit of the Keras model.
         miou_keras: Mean IoU of the Keras model on these images, in [0, 1]; None without labels.
         miou: That of the export.
+        worst_image: Name of the image with the smallest share of equal labels.
+        worst_equal_labels: That share.
+        worst_miou_difference: By how much the mean IoU of a single image falls at most, as
+            `miou_difference`; None without labels.
+        miou_native: Mean IoU of the Keras model on the images of their own size, in [0, 1]; None
+            where they were not resized, have no labels or are too large.
     """
 
     images: int
@@ -44,6 +49,10 @@ class Proof:
     logits_size: float
     miou_keras: float | None = None
     miou: float | None = None
+    worst_image: str | None = None
+    worst_equal_labels: float | None = None
+    worst_miou_difference: float | None = None
+    miou_native: float | None = None
 
     @property
     def miou_difference(self) -> float | None:
@@ -55,6 +64,8 @@ class Proof:
     def sentence(self) -> str:
         """What was found, for people to read."""
         parts = [f"{100 * self.equal_labels:.4f} % of the labels are those of the Keras model"]
+        if self.worst_equal_labels is not None:
+            parts[0] += f" (worst image, {self.worst_image}: {100 * self.worst_equal_labels:.4f} %)"
         if self.logits_difference is not None:
             parts.append(
                 f"logits differ by {self.logits_difference:.1e} at most (largest: "
@@ -62,6 +73,10 @@ class Proof:
             )
         if self.miou is not None and self.miou_keras is not None:
             parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
+            if self.worst_miou_difference is not None:
+                parts[-1] += f" (worst image: {100 * self.worst_miou_difference:+.2f} points)"
+        if self.miou_native is not None:
+            parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
         return f"Proof on {self.images} images ({self.of}) by {self.by}: {', '.join(parts)}."
 
     def line(self) -> str:
@@ -89,67 +104,6 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
         return None
 
 
-def prove(
-    runner: Runner,
-    keras_runner: Runner,
-    samples: Iterable[tuple[np.ndarray, np.ndarray | None]],
-    *,
-    of: str,
-    by: str,
-    num_classes: int,
-    logits_runner: Runner | None = None,
-    progress: bool = True,
-) -> Proof:
-    """Runs `samples` through both.
-
-    Args:
-        runner: The exported network.
-        keras_runner: The Keras model.
-        samples: Images, uint8 `(batch, height, width, 3)`, each with labels `(batch, height,
-            width)` (255: ignored) or None.
-        of: Where they are from, for the record.
-        by: What `runner` is, for the record.
-        num_classes: Number of classes.
-        logits_runner: What logits are compared of; None takes `runner`, if it has any.
-        progress: Whether to show a progress bar.
-
-    Raises:
-        ValueError: There is no sample, or the export does not take these images.
-    """
-    if logits_runner is None and LOGITS in runner.outputs:
-        logits_runner = runner
-    confusions = {name: np.zeros((num_classes, num_classes), np.int64) for name in ("keras", "own")}
-    images_seen, equal, pixels = 0, 0, 0
-    differences, sizes = [], []
-    for images, labels in progress_bar(samples, "proof", unit="image", show=progress):
-        logits = keras_runner.logits(images)
-        expected = logits.argmax(axis=-1)
-        received = class_ids_of(runner, images)
-        if logits_runner is not None:
-            differences.append(np.abs(logits_runner.logits(images) - logits).max())
-        sizes.append(np.abs(logits).max())
-        images_seen += len(images)
-        equal += int(np.count_nonzero(received == expected))
-        pixels += received.size
-        if labels is not None:
-            confusions["keras"] += confusion_of(labels, expected, num_classes)
-            confusions["own"] += confusion_of(labels, received, num_classes)
-    if images_seen == 0:
-        raise ValueError("There is nothing to prove an export by: `samples` is empty.")
-    mious = {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
-    return Proof(
-        images=images_seen,
-        of=of,
-        by=by,
-        equal_labels=equal / pixels,
-        logits_difference=float(max(differences)) if differences else None,
-        logits_size=float(max(sizes)),
-        # Without a labelled pixel the mean of no class is NaN.
-        miou_keras=None if math.isnan(mious["keras"]) else mious["keras"],
-        miou=None if math.isnan(mious["own"]) else mious["own"],
-    )
-
-
 def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False) -> None:
     """Raises `ValueError` if `proof` is not good enough for an export of `precision`.
 
@@ -160,12 +114,28 @@ def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False)
     """
     if precision == "int8":
         _check_accuracy(proof, allow_accuracy_drop)
-    elif proof.equal_labels < MINIMUM_EQUAL_LABELS[precision]:
+        return
+    _check_logits(proof, precision)
+    if proof.equal_labels < MINIMUM_EQUAL_LABELS[precision]:
         raise ValueError(
             f"The export is not the network: {100 * proof.equal_labels:.4f} % of the labels on "
             f"{proof.images} images ({proof.of}) are those of the Keras model, at least "
             f"{100 * MINIMUM_EQUAL_LABELS[precision]:g} % must be at {precision}; nothing was "
             "written. Choose another precision or format, or train the network first."
+        )
+
+
+def _check_logits(proof: Proof, precision: str) -> None:
+    if proof.logits_difference is None:
+        return
+    most = MAXIMUM_LOGITS_DIFFERENCE[precision]
+    # NaN is no number below another.
+    if not proof.logits_difference <= most * proof.logits_size:
+        raise ValueError(
+            f"The export is not the network: on {proof.images} images ({proof.of}) a logit differs "
+            f"from that of the Keras model by {proof.logits_difference:.2g}; at {precision} it may "
+            f"differ by {most * proof.logits_size:.2g}, {100 * most:.2g} % of the largest logit. "
+            "Nothing was written. Choose another precision or format."
         )
 
 

@@ -68,7 +68,8 @@ def quantize_onnx(
     Args:
         source: An exported ONNX file in float32 with the output `class_ids`.
         target: The file to write.
-        images: Real images, uint8 `(batch, height, width, 3)` as the graph takes them, at least 2.
+        images: Real images, uint8 `(batch, height, width, 3)` as the graph takes them, at least 2
+            such batches.
         method: One of `METHODS`.
         symmetric: Whether activations are int8 around zero, as TensorRT wants; slower elsewhere.
         wanted: Share of equal labels, in [0, 1], that is enough.
@@ -111,7 +112,8 @@ def quantize_onnx(
         if best != max(equal):
             # The one that was tried last lies there.
             model.write(target, exclude=order[:best])
-    return Quantization(method, len(images) - held_back, symmetric, tuple(order[:best]), equal)
+    calibrated = sum(map(len, images[held_back:]))
+    return Quantization(method, calibrated, symmetric, tuple(order[:best]), equal)
 
 
 class _Quantizer:

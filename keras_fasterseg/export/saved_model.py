@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from keras_fasterseg.export.manifest import check_target, described_files, manifest
+from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
 from keras_fasterseg.runtimes.saved_model_format import (
@@ -18,6 +19,7 @@ from keras_fasterseg.runtimes.saved_model_format import (
     file_digests,
 )
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
+from keras_fasterseg.runtimes.signature import check_input_shape
 
 
 def export_saved_model(
@@ -27,16 +29,18 @@ def export_saved_model(
     num_classes: int,
     mean: Sequence[float],
     std: Sequence[float],
+    input_size: tuple[int, int] | None = None,
     class_names: Sequence[str] | None = None,
+    palette: Palette | None = None,
     metadata: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> pathlib.Path:
     """Exports `model` with its preprocessing, padding and argmax.
 
-    Signatures, batch and sizes free, height and width at least 32:
+    Signatures, the batch free, height and width free or fixed and at least 32:
 
-    - `serving_default`: `images` uint8 `(batch, height, width, 3)` ->
-      `class_ids` uint8 `(batch, height, width)`
+    - `serving_default`: `images` uint8 RGB `(batch, height, width, 3)`, from 0 to 255 and not
+      normalised -> `class_ids` uint8 `(batch, height, width)`
     - `logits`: `images` as above -> `logits` float32 `(batch, height, width, num_classes)`
 
     `assets.extra/metadata.json` says what the artefact is: classes, normalisation, precision,
@@ -48,7 +52,9 @@ def export_saved_model(
         num_classes: Number of classes of the logits, at most 255.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
+        input_size: Height and width of the images; None leaves both free.
         class_names: A name for every class, in the order of the logits.
+        palette: The RGB colour of every class, for who shows the classes.
         metadata: Further facts for the metadata file, such as `genotype`; fit for JSON.
         overwrite: Whether an exported network that is already at `path` is replaced.
 
@@ -58,10 +64,13 @@ def export_saved_model(
     Raises:
         FileExistsError: `path` exists and `overwrite` is off, or it is something else than an
             exported network, which is never replaced.
-        ValueError: Number of classes and the names or the logits disagree; `mean` or `std` are not
-            three numbers in [0, 1]; `metadata` is not fit for JSON or uses a name of ours.
+        ValueError: Number of classes and the names, colours or logits disagree; `mean` or `std` are
+            not three numbers in [0, 1]; a size is below 32; `metadata` is not fit for JSON or uses
+            a name of ours.
     """
     path = pathlib.Path(path)
+    if input_size is not None:
+        check_input_shape(input_size)
     check_target(path, overwrite)
     graph = ServingGraph(model, mean=mean, std=std, num_classes=num_classes)
     signatures = {
@@ -71,20 +80,28 @@ def export_saved_model(
         graph,
         num_classes=num_classes,
         class_names=class_names,
-        of_format={"format": SAVED_MODEL, "input_size": None, "signatures": signatures},
+        palette=palette,
+        of_format={
+            "format": SAVED_MODEL,
+            "input_size": None if input_size is None else list(input_size),
+            "batch_size": None,
+            "signatures": signatures,
+        },
         metadata=metadata,
     )
     with atomic_path(path) as temporary:
-        _write_graph(graph, temporary)
+        _write_graph(graph, input_size or (None, None), temporary)
         files = described_files(temporary, file_digests(temporary))
         write_json(temporary / METADATA_FILE, {**facts, **files})
     return path
 
 
-def _write_graph(graph: ServingGraph, path: pathlib.Path) -> None:
+def _write_graph(
+    graph: ServingGraph, size: tuple[int | None, int | None], path: pathlib.Path
+) -> None:
     archive = keras.export.ExportArchive()
     archive.track(graph.model)
-    signature = list(ServingGraph.input_signature)
+    signature = [tf.TensorSpec((None, *size, 3), tf.uint8, name=INPUT_NAME)]
     archive.add_endpoint(
         CLASS_IDS_SIGNATURE,
         lambda images: {OUTPUT_NAMES[CLASS_IDS_SIGNATURE]: graph.class_ids(images)},

@@ -17,6 +17,7 @@ from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
     find_artefact,
+    folder_of_part,
     suffixes,
 )
 from keras_fasterseg.runtimes.base import Runner
@@ -61,7 +62,7 @@ def open_artefact(
         ValueError: The artefact is something else, the runtime is unknown or does not run it, or
             an option is out of its range.
     """
-    if _is_network(artefact):
+    if is_network(artefact):
         chosen = check_runtime(runtime or KERAS)
         if chosen.uses_tensorflow:
             # Building the network starts TensorFlow, after which it is too late.
@@ -78,11 +79,13 @@ def open_artefact(
     return chosen.load(found.path, threads)
 
 
-def _is_network(artefact: PathLike) -> bool:
+def is_network(artefact: PathLike) -> bool:
+    """Whether `artefact` names a network or a genotype, and no export."""
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)
-    return not path.is_dir() and path.suffix not in suffixes()
+    is_export = path.is_dir() or path.suffix in suffixes() or folder_of_part(path) is not None
+    return not is_export
 
 
 def _network(artefact: PathLike, num_classes: int) -> FasterSegNetwork:
@@ -105,7 +108,13 @@ def _open_network(
     target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
     if runtime.load is None:
         model = network.without_auxiliary_heads()
-        metadata = {"num_classes": network.num_classes, **network_facts(network)}
+        classes = network.classes
+        metadata = {
+            "num_classes": network.num_classes,
+            "class_names": None if classes is None else list(classes.names),
+            "colors": None if classes is None else [list(color) for color in classes.colors],
+            **network_facts(network),
+        }
         return KerasRunner(model, network.mean, network.std, threads, metadata)
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:

@@ -28,7 +28,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: pathlib.Path):
-        self.folder = pathlib.Path(folder) / FOLDER
+        self.stage = pathlib.Path(folder)
+        self.folder = self.stage / FOLDER
 
     def save(self, trainer: keras.Model, epochs: int, steps: int, state: dict[str, Any]) -> None:
         """Writes the checkpoint after `epochs` epochs and `steps` steps of the next one.
@@ -80,6 +81,11 @@ class Checkpoints:
                 except (ValueError, AttributeError):
                     continue
         return 0.0
+
+    def newest(self) -> pathlib.Path | None:
+        """The newest one; `None` without any."""
+        paths = self._paths()
+        return paths[-1] if paths else None
 
     def exist(self) -> bool:
         """Whether there is anything to continue."""

@@ -43,7 +43,7 @@ def open_source(
         ValueError: There is no such data set, or its folder is not named.
         DataError: A folder or file is missing or faulty; the message names it.
     """
-    if settings.dataset == "synthetic" and settings.data_dir is None:
+    if is_generated(settings):
         height, width = settings.synthetic_size
         source: SegmentationSource = generate(
             workdir / "data",
@@ -54,15 +54,24 @@ def open_source(
             seed=seed,
             progress=progress,
         )
-        return (
-            source if settings.class_order is None else in_class_order(source, settings.class_order)
-        )
+        order = settings.class_order
+        return source if order is None else in_class_order(source, order)
+    check_data_dir(settings)
+    return load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
+
+
+def is_generated(settings: DataSettings) -> bool:
+    """Whether the data set is one that a run draws for itself."""
+    return settings.dataset == "synthetic" and settings.data_dir is None
+
+
+def check_data_dir(settings: DataSettings) -> None:
+    """Raises `ValueError` unless the folder of the data set is named."""
     require(
         settings.data_dir is not None,
         f"The data set {settings.dataset!r} needs its folder; set --data_dir.",
-    )
-    return load_source(
-        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
     )
 
 
@@ -121,7 +130,7 @@ def training_batches(
         f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
     )
     if samples:
-        _check_downsampled(samples[0], source, downsample)
+        check_downsample(source.read_size(samples[0]), downsample, str(samples[0].image))
     require(
         len(samples) >= batch_size,
         f"{counted(len(samples), 'image')} cannot fill a batch of {batch_size}; "
@@ -217,11 +226,12 @@ def evenly_spaced(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
     return tuple(samples[index * len(samples) // count] for index in range(count))
 
 
-def _check_downsampled(sample: Sample, source: SegmentationSource, downsample: int) -> None:
-    height, width = source.read_size(sample)
+def check_downsample(size: Size, downsample: int, image: str = "The first training image") -> None:
+    """Raises `ValueError` unless an image of `size` is at least 32 x 32 when it is made smaller."""
+    height, width = size
     require(
         min(height, width) // downsample >= SIZE_MULTIPLE,
-        f"{sample.image} is {height}x{width}, by `downsample`={downsample} smaller than "
+        f"{image} is {height}x{width}, by `downsample`={downsample} smaller than "
         f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}; set a smaller downsample or give larger images.",
     )
 

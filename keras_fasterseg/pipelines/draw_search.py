@@ -118,8 +118,8 @@ def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
     with _whole(log), open(log, newline="", encoding="utf-8") as file:
         for epoch, row in enumerate(csv.DictReader(file), start=1):
             losses.append(float(row["loss"]))
-            miou = float(row["val_miou"])
-            # Between two evaluations the last one is repeated.
+            # Epochs without an evaluation have none; earlier versions repeated the last.
+            miou = float(row["val_miou"] or math.nan)
             if not math.isnan(miou) and (not mious or mious[-1][1] != miou):
                 mious.append((epoch, miou))
     return TrainingCurve(name, losses, mious)

@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -14,14 +13,15 @@ from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import export_engine
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
-from keras_fasterseg.export.manifest import check_target, extend_manifest
-from keras_fasterseg.export.options import ENGINE_FORMATS, PRECISIONS
-from keras_fasterseg.export.proof import Proof, check_proof, prove
+from keras_fasterseg.export.manifest import Palette, check_target, extend_manifest
+from keras_fasterseg.export.options import ENGINE_FORMATS, FREE_BATCH, PRECISIONS
+from keras_fasterseg.export.proof import Proof, check_proof
+from keras_fasterseg.export.proving import prove
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt import convert_saved_model
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.pipelines.export_settings import TFTRT, ExportSettings
-from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images
+from keras_fasterseg.pipelines.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.pipelines.settings import check_settings, require
 from keras_fasterseg.pipelines.trained_networks import check_network_classes, load_network
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
@@ -32,6 +32,9 @@ from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
+FEW_CALIBRATION_IMAGES = 16
+"""Below it int8 warns: three quarters of the images give the ranges of activations."""
+
 
 def export(
     network: PathLike,
@@ -40,6 +43,7 @@ def export(
     source: SegmentationSource | None = None,
     *,
     class_names: tuple[str, ...] | None = None,
+    palette: Palette | None = None,
     train_split: str = "train",
     val_split: str = "val",
     overwrite: bool = False,
@@ -56,7 +60,9 @@ def export(
         target: For a SavedModel it had best end in a number, as TF Serving wants.
         settings: What to write and how to prove it.
         source: The data set, which names the classes and has images to prove and calibrate by.
-        class_names: A name for every class where there is no data set.
+        class_names: A name for every class where there is no data set. What the network records
+            comes first.
+        palette: The RGB colour of every class, likewise.
         train_split: Its split for calibration.
         val_split: Its split for the proof.
         overwrite: Whether an export that is there already is replaced.
@@ -79,16 +85,26 @@ def export(
     trained = load_network(pathlib.Path(network))
     if source is not None:
         check_network_classes(trained, f"The network {network}", source)
-    if class_names is not None:
+        class_names, palette = source.class_names, source.palette
+        if settings.input_size is not None:
+            _warn_of_stretch(source, val_split, settings)
+    elif class_names is not None:
         known = None if trained.classes is None else trained.classes.names
         whose = f"The network {network}"
         check_same_classes(known, trained.num_classes, whose, class_names, "that was named")
-    names = class_names if source is None else source.class_names
     calibration = None
     if settings.precision == "int8":
         calibration = _calibration(settings, source, train_split, progress)
     with atomic_path(target) as temporary:
-        export_network(trained, temporary, names, settings=settings, calibration=calibration)
+        logging.info("Converting the network to %s (%s) ...", settings.format, settings.precision)
+        export_network(
+            trained,
+            temporary,
+            class_names,
+            palette=palette,
+            settings=settings,
+            calibration=calibration,
+        )
         proof = None
         if settings.proof_images:
             proof = _proof(trained, temporary, settings, source, val_split, progress)
@@ -107,6 +123,7 @@ def export_network(
     class_names: tuple[str, ...] | None = None,
     overwrite: bool = False,
     *,
+    palette: Palette | None = None,
     settings: ExportSettings | None = None,
     calibration: CalibrationImages | None = None,
 ) -> pathlib.Path:
@@ -114,17 +131,19 @@ def export_network(
     settings = settings or ExportSettings()
     _check(settings)
     model: keras.Model = network.without_auxiliary_heads()
-    facts = network_facts(network, class_names)
+    if network.classes is not None:
+        class_names, palette = network.classes.names, network.classes.colors or palette
     common: dict[str, Any] = {
         "num_classes": network.num_classes,
         "mean": network.mean,
         "std": network.std,
-        "class_names": facts.pop("class_names"),
-        "metadata": facts,
+        "class_names": class_names,
+        "palette": palette,
+        "metadata": network_facts(network),
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
-        return export_saved_model(model, target, **common)
+        return export_saved_model(model, target, input_size=settings.input_size, **common)
     if settings.format == TFTRT:
         return _export_tftrt(model, target, settings, calibration, common)
     write = export_engine if settings.format in ENGINE_FORMATS else export_graph_file
@@ -133,7 +152,7 @@ def export_network(
         target,
         format=settings.format,
         input_size=settings.input_size,
-        batch_size=settings.batch_size,
+        batch_size=settings.batch_size or None,
         outputs=settings.output or CLASS_IDS,
         precision=settings.precision,
         calibration=calibration,
@@ -141,21 +160,11 @@ def export_network(
     )
 
 
-def network_facts(
-    network: FasterSegNetwork, class_names: Sequence[str] | None = None
-) -> dict[str, Any]:
-    """What a network records of itself, for a manifest.
-
-    Args:
-        network: The network.
-        class_names: Names of the classes of a network that records none.
-    """
-    classes = network.classes
+def network_facts(network: FasterSegNetwork) -> dict[str, Any]:
+    """What a network records of itself, for a manifest, besides names and colours of classes."""
     return {
         "genotype": network.genotype.to_json(),
-        "class_names": class_names if classes is None else list(classes.names),
-        "colors": None if classes is None else [list(color) for color in classes.colors],
-        "ignored_labels": None if classes is None else list(classes.ignored),
+        "ignored_labels": None if network.classes is None else list(network.classes.ignored),
         "trained_on": network.trained_on,
     }
 
@@ -179,7 +188,7 @@ def _export_tftrt(
             batch_size=settings.batch_size,
             calibration_images=None
             if calibration is None
-            else [image for batch in calibration.images for image in batch[:1]],
+            else [image for batch in calibration.images for image in batch],
             overwrite=common["overwrite"],
         )
     logging.info("TF-TRT: %s", report.summary())
@@ -194,19 +203,33 @@ def _check(settings: ExportSettings) -> None:
             "A SavedModel has both outputs, also by TF-TRT; leave --output unset. "
             f"Received: --output={settings.output}",
         )
+    require(
+        settings.batch_size > 0 or settings.format in FREE_BATCH,
+        f"{settings.format} is made for one number of images a call: give --batch_size of at least "
+        f"1; every number take {', '.join(FREE_BATCH)}. Received: --batch_size=0",
+    )
+    require(
+        settings.precision != "int8" or settings.input_size is not None or settings.format == TFTRT,
+        "int8 is calibrated for one size of images; give --input_size=HEIGHTxWIDTH.",
+    )
     if settings.format != SAVED_MODEL:
         return
     require(
-        (settings.input_size, settings.batch_size) == (None, 1)
-        and settings.output in (None, "both"),
-        "A SavedModel takes images of every size and has both outputs; leave --input_size, "
-        f"--batch_size and --output unset or choose one of {', '.join(PRECISIONS)}.",
+        settings.batch_size in (0, 1) and settings.output in (None, "both"),
+        "A SavedModel takes every number of images and has both outputs; leave --batch_size and "
+        f"--output unset or choose one of {', '.join(PRECISIONS)}.",
     )
     require(
         settings.precision == "fp32",
         "A SavedModel computes in fp32; for other precisions choose one of "
         f"{', '.join(PRECISIONS)}. Received: --precision={settings.precision}",
     )
+
+
+def _warn_of_stretch(source: SegmentationSource, split: str, settings: ExportSettings) -> None:
+    warning = stretch_warning(source, split, settings.input_size, settings.proof_images or 1)
+    if warning is not None:
+        logging.warning("%s", warning)
 
 
 def _calibration(
@@ -218,12 +241,28 @@ def _calibration(
             "--dataset and --data_dir."
         )
     images = [
-        _batch(image, settings.batch_size)
-        for image, _ in labelled_images(
-            source, split, settings.calibration_images, settings.input_size
-        )
+        each.image
+        for each in labelled_images(source, split, settings.calibration_images, settings.input_size)
     ]
-    return CalibrationImages(images, settings.calibration_method, progress)
+    if len(images) < FEW_CALIBRATION_IMAGES:
+        logging.warning(
+            "int8 is calibrated on %d images only, and the ranges of activations in others may be "
+            "larger; give %d or more with --calibration_images.",
+            len(images),
+            FEW_CALIBRATION_IMAGES,
+        )
+    # TF-TRT makes batches itself.
+    batch_size = 1 if settings.format == TFTRT else settings.batch_size or 1
+    require(
+        settings.format == TFTRT or len(images) >= 2 * batch_size,
+        "int8 is calibrated on one batch of images at least and judged by another: with "
+        f"--batch_size={settings.batch_size} these are {2 * batch_size} images. Received: "
+        f"{len(images)}; give more --calibration_images.",
+    )
+    # Those that do not fill a last batch are left out.
+    starts = range(0, len(images) - batch_size + 1, batch_size)
+    batches = [np.stack(images[start : start + batch_size]) for start in starts]
+    return CalibrationImages(batches, settings.calibration_method, progress)
 
 
 def _proof(
@@ -237,20 +276,23 @@ def _proof(
     model = network.without_auxiliary_heads()
     count, size = settings.proof_images, settings.input_size
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        logging.info("Converted. Preparing the proof ...")
         twin = _logits_twin(network, settings, pathlib.Path(folder) / "logits")
         if source is None:
             of, samples = "drawn street scenes", drawn_images(count, size)
         else:
             of, samples = f"{source.name} {split}", labelled_images(source, split, count, size)
+            count = min(count, len(source.samples(split)))
         runner, by = _runner(network, path, settings, pathlib.Path(folder) / "stand_in")
         return prove(
             runner,
             KerasRunner(model, network.mean, network.std),
-            _batches(samples, settings.batch_size),
+            samples,
             of=of,
             by=by,
             num_classes=network.num_classes,
             logits_runner=None if twin is None else _open(twin),
+            total=count,
             progress=progress,
         )
 
@@ -291,13 +333,3 @@ def _open(path: pathlib.Path) -> Runner:
     is_tftrt = "tftrt" in artefact.metadata
     runtime = check_runtime(TFTRT) if is_tftrt else own_runtime(artefact.format)
     return runtime.load(artefact.path, None)
-
-
-def _batches(samples: Any, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    for image, labels in samples:
-        yield _batch(image, batch_size), None if labels is None else _batch(labels, batch_size)
-
-
-def _batch(array: np.ndarray, batch_size: int) -> np.ndarray:
-    """A batch of one array so many times, which a graph of that batch size takes."""
-    return np.repeat(array[None], batch_size, axis=0)

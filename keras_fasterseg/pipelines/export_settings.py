@@ -29,12 +29,15 @@ class ExportSettings:
     )
     input_size: Size | None = setting(
         None,
-        "Height x width of the images; unset: every size, which a saved_model always takes and "
-        "onnx and openvino can.",
+        "Height x width of the images; unset: every size, which saved_model, onnx and openvino can "
+        "take.",
         limits=IMAGE_SIZE,
     )
     batch_size: int = setting(
-        1, "Images a call; a saved_model takes every number.", limits=AT_LEAST_ONE
+        1,
+        "Images a call. 0: every number, which onnx and openvino can take and a saved_model always "
+        "takes.",
+        limits=AT_LEAST_ZERO,
     )
     output: str | None = setting(
         None,

@@ -14,7 +14,7 @@ import numpy as np
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.datasets import Batches
-from keras_fasterseg.pipelines.training_callbacks import StopOnNaN
+from keras_fasterseg.pipelines.training_callbacks import WatchLoss, has_finite_weights
 
 LOG = "log.csv"
 
@@ -57,7 +57,8 @@ def fit(
         minutes_between_checkpoints: Within an epoch; the end of one always has its own.
 
     Raises:
-        FloatingPointError: The loss is NaN or infinite; no checkpoint is written then.
+        FloatingPointError: The loss is NaN or infinite, or a weight; the last good checkpoint is
+            named.
         OSError: The disk is full.
     """
     checkpoints = Checkpoints(folder)
@@ -75,9 +76,9 @@ def fit(
         # The batches are shuffled already; Keras warns if it is asked to.
         shuffle=False,
         callbacks=[
-            StopOnNaN(),
+            WatchLoss(checkpoints),
             *callbacks,
-            keras.callbacks.CSVLogger(str(folder / LOG), append=True),
+            _Log(folder / LOG, callbacks),
             keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
             _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
         ],
@@ -98,6 +99,17 @@ def fit(
             epochs=epochs,
             steps_per_epoch=batches.steps_per_epoch,
         )
+
+
+class _Log(keras.callbacks.CSVLogger):
+    """A row an epoch; empty where a callback has nothing to log in this one."""
+
+    def __init__(self, path: pathlib.Path, callbacks: Sequence[Any]):
+        super().__init__(str(path), append=True)
+        self._names = [name for each in callbacks for name in getattr(each, "log_names", ())]
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, {**dict.fromkeys(self._names, ""), **(logs or {})})
 
 
 class _SaveCheckpoint(keras.callbacks.Callback):
@@ -141,8 +153,8 @@ class _SaveCheckpoint(keras.callbacks.Callback):
 
     def _save(self, steps: int) -> None:
         means = [np.array(variable) for variable in self._metric_variables()]
-        if not all(np.isfinite(mean).all() for mean in means):
-            # What is no number any more ends the training when the epoch is over.
+        if not (all(np.isfinite(mean).all() for mean in means) and has_finite_weights(self.model)):
+            # The next step ends the training.
             return
         state = {
             "callbacks": {_name(callback): callback.get_state() for callback in self.stateful},

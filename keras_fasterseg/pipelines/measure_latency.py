@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from keras_fasterseg.available_cores import cpu_quota
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import fit_calibration
@@ -17,7 +19,12 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.pipelines.latency_tables import load_table
 from keras_fasterseg.pipelines.measure_networks import measure_networks, random_networks
-from keras_fasterseg.pipelines.settings import LatencySettings, SupernetSettings, require
+from keras_fasterseg.pipelines.settings import (
+    LatencySettings,
+    SupernetSettings,
+    check_settings,
+    require,
+)
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
@@ -27,6 +34,8 @@ TABLE = "latency_table.json"
 CALIBRATION_SEED = 1
 SECONDS_A_MINUTE = 60.0
 TEACHER_WIDTH = 1.0
+
+_SHOWN = 3
 
 
 def measure_latency(
@@ -45,35 +54,52 @@ def measure_latency(
         ValueError: The given table is for another image size or lacks operations of the space; or
             the runtime is unknown or not installed.
     """
+    check_latency(settings, supernet, num_classes)
     path = folder / TABLE
     if settings.latency_table is not None:
-        table = _given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        table = load_table(settings.latency_table, settings.latency_size)
         table.save(path)
         return table
-    require(
-        settings.latency_calibration != 1,
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2. "
-        "Received: --latency_calibration=1",
-    )
     fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
     metadata = TableMetadata("fasterseg", tuple(settings.latency_size), fingerprint)
     partial = LatencyTable.load(path) if path.exists() else None
     if partial is not None and partial.metadata != metadata:
         logging.warning("%s is of another device, runtime or size; it is measured anew.", path)
         partial = None
+    keys = measured_keys(supernet, settings.latency_size, num_classes)
+    missing = LatencyTable(partial or {}, metadata).missing(keys)
+    meter = operation_meter(settings)
+    if missing:
+        check_load(allow=True)
+        logging.info("%d operations are measured: %s", len(missing), fingerprint)
     table = profile(
-        measured_keys(supernet, settings.latency_size, num_classes),
-        operation_meter(settings),
+        keys,
+        meter,
         metadata,
         schedule=_profile_schedule(settings),
         partial=partial,
         path=path,
         progress=progress,
     )
+    _warn_of_cut_short(meter, table, settings)
     if settings.latency_calibration:
         table = _calibrated(table, supernet, settings, num_classes, progress)
         table.save(path)
     return table
+
+
+def check_latency(settings: LatencySettings, supernet: SupernetSettings, num_classes: int) -> None:
+    """Raises what `measure_latency` would, before anything is measured."""
+    check_settings(settings, "--")
+    if settings.latency_table is not None:
+        _check_given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        return
+    require(
+        settings.latency_calibration != 1,
+        "Calibration needs at least two networks; give --latency_calibration (--calibrate) of 0 or "
+        "at least 2. Received: 1",
+    )
+    runtime_version(settings.latency_runtime)
 
 
 def table_keys(
@@ -135,6 +161,7 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
         precision="float32",
         threads=_threads(threads),
         harness_version=HARNESS_VERSION,
+        cpu_quota=cpu_quota(),
     )
 
 
@@ -162,12 +189,32 @@ def calibrate(
 
 def _threads(threads: int | None) -> int:
     """One choice for every runtime, so that their tables can be compared."""
-    return threads or tensorflow_device.intra_op_threads()
+    if threads is not None:
+        return threads
+    tensorflow_device.request_threads(None)
+    return tensorflow_device.intra_op_threads()
 
 
 def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:
     minutes = settings.latency_time_budget
     return ProfileSchedule(time_budget_s=None if minutes is None else minutes * SECONDS_A_MINUTE)
+
+
+def _warn_of_cut_short(
+    meter: OperationMeter, table: LatencyTable, settings: LatencySettings
+) -> None:
+    cut = [key for key in table if key in meter.cut_short]
+    if cut:
+        shown = ", ".join(f"{key} ({table[key].repetitions} times)" for key in cut[:_SHOWN])
+        logging.warning(
+            "%d of %d operations were not measured often enough for the precision of %g, for want "
+            "of time: %s%s. A larger --latency_time_budget makes them surer.",
+            len(cut),
+            len(table),
+            settings.latency_precision,
+            shown,
+            ", …" * (len(cut) > _SHOWN),
+        )
 
 
 def _calibrated(
@@ -184,7 +231,7 @@ def _calibrated(
     return calibrate(table, genotypes, times, num_classes)
 
 
-def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTable:
+def _check_given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> None:
     path = settings.latency_table
     table = load_table(path, settings.latency_size)
     missing = table.missing(keys)
@@ -193,4 +240,3 @@ def _given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> LatencyTab
             f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
             f"{missing[0]}; is it for other base filters or widths?"
         )
-    return table

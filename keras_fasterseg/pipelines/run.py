@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from absl import logging
@@ -13,13 +14,19 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.benchmark import benchmark
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
-from keras_fasterseg.pipelines.datasets import check_crop, check_source, open_source
+from keras_fasterseg.pipelines.checks import check_data, check_images
+from keras_fasterseg.pipelines.datasets import check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.pipelines.inputs import Input, file_input, network_input, table_input
 from keras_fasterseg.pipelines.latency_tables import load_table
-from keras_fasterseg.pipelines.measure_latency import TABLE, measure_latency, table_keys
+from keras_fasterseg.pipelines.measure_latency import (
+    TABLE,
+    check_latency,
+    measure_latency,
+    table_keys,
+)
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
 from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
@@ -30,6 +37,7 @@ from keras_fasterseg.pipelines.settings import (
     SearchSettings,
     SupernetSettings,
     TrainSettings,
+    check_settings,
     require,
 )
 from keras_fasterseg.pipelines.train import MODEL, check_training, train
@@ -92,10 +100,11 @@ class Run:
             OSError: The folder cannot be written.
         """
         require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+        if self.workdir.recorded("latency") is None:
+            check_latency(settings, supernet, num_classes)
         inputs = {}
         if settings.latency_table is not None:
-            path = pathlib.Path(settings.latency_table)
-            inputs[_TABLE_INPUT] = table_input(path)
+            inputs[_TABLE_INPUT] = _if_there(table_input, settings.latency_table)
         self.workdir.stage(
             "latency",
             {"supernet": supernet, "latency": settings, "num_classes": num_classes},
@@ -112,7 +121,8 @@ class Run:
             ValueError: A setting is wrong, or the stage had another one.
             OSError: A folder is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
+        check_settings(settings, "--pretrain_")
+        check_images(settings, check_data(self.data))
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
@@ -142,8 +152,12 @@ class Run:
                 are of another supernet.
             OSError: A folder or file is missing or cannot be written.
         """
-        check_crop(settings.crop_size)
         check_search(settings)
+        if latency_table is not None:
+            load_table(latency_table)
+        if pretrained is not None and not pathlib.Path(pretrained).is_file():
+            raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
+        check_images(settings, check_data(self.data))
         source = self.source
         depends: dict[str, Any] = {
             **self._data(),
@@ -212,7 +226,10 @@ class Run:
             f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a "
             "student.",
         )
-        check_training(settings)
+        facts = check_data(self.data)
+        if self.workdir.recorded(name or role) is None:
+            check_training(settings, facts.class_names, genotype)
+        check_images(settings, facts)
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")
@@ -221,11 +238,13 @@ class Run:
         if role == STUDENT:
             depends |= self._settings_of(teacher)
         depends |= {role: settings, f"{role}_genotype": genotype.id}
-        inputs = self._splits(self.data.train_split, self.data.val_split)
+        inputs: dict[str, Input | None] = {
+            **self._splits(self.data.train_split, self.data.val_split)
+        }
         if teacher is not None:
             inputs["the teacher"] = network_input(teacher)
         if settings.initial_weights is not None:
-            inputs["the initial weights"] = network_input(pathlib.Path(settings.initial_weights))
+            inputs["the initial weights"] = _if_there(network_input, settings.initial_weights)
         self._prolong(name or role, role, depends)
         trained_on = self._trained_on()
         folder = self.workdir.stage(
@@ -386,6 +405,11 @@ class Run:
         if teacher.resolve() != self.network(TEACHER).resolve():
             return {}
         return {name: record[name] for name in ("teacher", "teacher_genotype")}
+
+
+def _if_there(read: Callable[[pathlib.Path], Input], path: str) -> Input | None:
+    """What `read` gives; a file that a finished stage has read may be gone."""
+    return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 
 def _check_pretrained(weights: pathlib.Path, source: SegmentationSource) -> None:

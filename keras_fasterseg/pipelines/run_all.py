@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import tabulate
 
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.datasets import check_crop
+from keras_fasterseg.pipelines.checks import check_run
 from keras_fasterseg.pipelines.results import SUMMARY
 from keras_fasterseg.pipelines.run import STAGES, Run
-from keras_fasterseg.pipelines.search import check_search
-from keras_fasterseg.pipelines.settings import RunSettings, Size, require
-from keras_fasterseg.pipelines.train import check_training, load_network
+from keras_fasterseg.pipelines.settings import RunSettings, Size
+from keras_fasterseg.pipelines.train import load_network
+from keras_fasterseg.pipelines.workdir import Workdir
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
-from keras_fasterseg.wording import counted
 
 
 def open_run(path: PathLike, settings: RunSettings) -> Run:
@@ -25,11 +25,14 @@ def open_run(path: PathLike, settings: RunSettings) -> Run:
 
     Raises:
         ValueError: A setting of any stage is wrong, or does not fit the data.
-        OSError: A folder is missing or cannot be written.
+        OSError: A file or folder is missing or cannot be written, or another process works there.
     """
-    _check(settings)
+    workdir = Workdir(path)
+    check_run(settings, [name for name in STAGES if workdir.recorded(name) is not None])
     run = Run(path, settings.data, settings.seed)
-    _check_batches(settings, len(run.source.samples(settings.data.train_split)))
+    with run.workdir.locked():
+        # Draws the data if they are to be drawn, and opens every file of them.
+        _ = run.source
     return run
 
 
@@ -93,7 +96,7 @@ def summary_tables(summary: dict[str, Any]) -> str:
         (
             role,
             f"{100 * each['miou']:.2f}",
-            f"{each['fps']:.1f}",
+            fps_text(each["fps"]),
             f"{each['parameters_inference']:,}",
             f"{each['macs'] / 1e9:.2f}",
             each["saved_model"],
@@ -137,34 +140,6 @@ def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]
         }
         for role in (TEACHER, STUDENT)
     }
-
-
-def _check(settings: RunSettings) -> None:
-    # What is wrong with a late stage had better be said before the early ones have run for days.
-    for each in (settings.pretrain, settings.search):
-        check_crop(each.crop_size)
-    check_search(settings.search)
-    for each in (settings.teacher, settings.student):
-        check_training(each)
-
-
-def _check_batches(settings: RunSettings, num_images: int) -> None:
-    # Likewise: a batch that cannot be filled.
-    images = counted(num_images, "training image")
-    for name in ("pretrain", TEACHER, STUDENT):
-        batch_size = getattr(settings, name).batch_size
-        require(
-            batch_size <= num_images,
-            f"{images} cannot fill a batch of {name} ({batch_size}); set --{name}_batch_size to "
-            "less, or give more images.",
-        )
-    require(
-        settings.search.batch_size <= num_images // 2,
-        f"The search takes a batch of {settings.search.batch_size} from each half of {images}; set "
-        f"--search_batch_size to at most {num_images // 2}, or give more images."
-        if num_images > 1
-        else f"The search needs two training images or more, and there is {images}.",
-    )
 
 
 def _percent(value: float | None) -> str:

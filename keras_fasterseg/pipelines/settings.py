@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from keras_fasterseg.data.source import MAX_MEGAPIXELS
+from keras_fasterseg.genotype import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
 from keras_fasterseg.pipelines.limits import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -100,9 +101,13 @@ class DataSettings(ReadingSettings):
 class SupernetSettings:
     """Which supernet."""
 
-    num_layers: int = setting(16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4))
+    num_layers: int = setting(
+        16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4, at_most=MAXIMUM_LAYERS)
+    )
     base_filters: int = setting(
-        12, "Base filters F: a node at scale s has s * F filters.", limits=AT_LEAST_ONE
+        12,
+        "Base filters F: a node at scale s has s * F filters.",
+        limits=Limits(at_least=1, at_most=MAXIMUM_BASE_FILTERS),
     )
     width_multipliers: tuple[float, ...] = setting(
         WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1.", limits=POSITIVE

@@ -11,6 +11,7 @@ from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import atomic_path, write_json
 from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
 from keras_fasterseg.pipelines.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
 from keras_fasterseg.pipelines.datasets import (
     batch_options,
@@ -23,6 +24,8 @@ from keras_fasterseg.pipelines.optimizers import check_optimizer, training_optim
 from keras_fasterseg.pipelines.sample_predictions import SamplePredictions
 from keras_fasterseg.pipelines.settings import DataSettings, TrainSettings, require
 from keras_fasterseg.pipelines.trained_networks import (
+    check_genotype,
+    check_initial_classes,
     check_network_classes,
     initialize_network,
     load_network,
@@ -70,7 +73,8 @@ def train(
             that are normalised otherwise, or the network to begin with is of another genotype or
             of other classes.
     """
-    check_training(settings)
+    check_training(settings, source.class_names, genotype)
+    loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
     keras.utils.set_random_seed(seed)
     samples = source.samples(data.train_split)
     class_weights = resolve_class_weights(settings.class_weights, source, samples)
@@ -91,7 +95,7 @@ def train(
         logging.info("%s", transfer.sentence(initial_weights))
     trainer = make_trainer(
         network,
-        None if teacher is None else _load_teacher(teacher, source),
+        loaded_teacher,
         settings,
         batches.steps_per_epoch,
         class_weights,
@@ -146,14 +150,31 @@ def make_trainer(
     return trainer
 
 
-def check_training(settings: TrainSettings) -> None:
-    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin."""
+def check_training(
+    settings: TrainSettings,
+    class_names: Sequence[str] | None = None,
+    genotype: Genotype | None = None,
+) -> None:
+    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
+
+    Args:
+        settings: How to train.
+        class_names: Classes of the data, if they are known.
+        genotype: The network to train, if it is known.
+    """
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
-        parse_weights(settings.class_weights)
-    initial = settings.initial_weights
-    if initial is not None and not pathlib.Path(initial).is_file():
+        weights = parse_weights(settings.class_weights)
+        check_class_weights(weights, len(weights if class_names is None else class_names))
+    if settings.initial_weights is None:
+        return
+    initial = pathlib.Path(settings.initial_weights)
+    if not initial.is_file():
         raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
+    trained = load_network(initial)
+    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
+    if class_names is not None and not settings.new_heads:
+        check_initial_classes(trained, class_names, initial)
 
 
 def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:

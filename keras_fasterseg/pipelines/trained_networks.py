@@ -1,15 +1,17 @@
 """Networks from files: to go on with as they are, or to begin another training with."""
 
 import dataclasses
-import json
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import keras
 from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import parse_json
+from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
@@ -71,6 +73,15 @@ class Transfer:
         return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
 
 
+def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.Path) -> None:
+    """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
+    require(
+        trained.genotype == genotype,
+        f"{path} is a network of the genotype {trained.genotype.id}, but that of {genotype.id} is "
+        "to be trained; give its own, or train that genotype.",
+    )
+
+
 def initialize_network(
     network: FasterSegNetwork, path: pathlib.Path, *, new_heads: bool = False
 ) -> Transfer:
@@ -90,13 +101,9 @@ def initialize_network(
             as many but other classes without `new_heads`; nothing has been changed then.
     """
     trained = load_network(path)
-    require(
-        trained.genotype == network.genotype,
-        f"{path} is a network of the genotype {trained.genotype.id}, but that of "
-        f"{network.genotype.id} is to be trained; give its own, or train that genotype.",
-    )
-    if not new_heads:
-        _check_classes(network, trained, path)
+    check_genotype(trained, network.genotype, path)
+    if not new_heads and network.classes is not None:
+        check_initial_classes(trained, network.classes.names, path)
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():
@@ -110,28 +117,36 @@ def initialize_network(
     return Transfer(tuple(copied), tuple(anew))
 
 
-def _check_classes(
-    network: FasterSegNetwork, trained: FasterSegNetwork, path: pathlib.Path
+def check_initial_classes(
+    trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
 ) -> None:
-    """Refuses heads that stand for as many but other classes; of another number none is copied."""
-    if trained.num_classes != network.num_classes:
+    """Refuses the heads of a network with as many but other classes; of another number warns.
+
+    Args:
+        trained: The network from the file `path`.
+        class_names: Classes of the network that is to begin with its weights.
+        path: For the message.
+
+    Raises:
+        ValueError: The classes have other names or another order.
+    """
+    if trained.num_classes != len(class_names):
         logging.warning(
             "%s has %d classes, and the network to be trained %d: the last convolutions of its "
             "heads begin at random.",
             path,
             trained.num_classes,
-            network.num_classes,
+            len(class_names),
         )
         return
-    if trained.classes is None or network.classes is None:
-        return
-    before, now = trained.classes.names, network.classes.names
+    before = None if trained.classes is None else trained.classes.names
     require(
-        before == now,
-        f"{path} has the {len(before)} classes {', '.join(before)}, and the network to be trained "
-        f"{', '.join(now)}. If they are the same ones, set --class_order to the data set's classes "
-        "in the order of the first list; if they are others, set --student_new_heads (or "
-        "--teacher_new_heads) to begin the heads' last convolutions at random.",
+        before in (None, tuple(class_names)),
+        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, and the network to "
+        f"be trained {', '.join(class_names)}. If they are the same ones, set --class_order to the "
+        "data set's classes in the order of the first list; if they are others, set "
+        "--student_new_heads (or --teacher_new_heads) to begin the heads' last convolutions at "
+        "random.",
     )
 
 
@@ -145,7 +160,7 @@ def _check_archive(path: pathlib.Path) -> None:
             raise ValueError(f"it would unpack to {unpacked:,} bytes")
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
             raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
-        config = json.loads(archive.read(_CONFIG))
+        config = parse_json(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
     if received != _REGISTERED_NAME:
         raise ValueError(f"it announces {received!r}, not {_REGISTERED_NAME!r}")

@@ -1,27 +1,77 @@
-"""What every training job shares: the optimizer and the guard against NaN."""
+"""What every training job shares: the optimizer and the guard against a loss that is none."""
 
 import math
+from typing import Any
 
 import keras
+import numpy as np
+from absl import logging
 
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.training.l2_sgd import L2SGD
 
+# Guessing costs ln(classes) a prediction: a pretraining step adds up twenty of them, about 110, and
+# weights of rare classes make it some hundreds.
+_EXPLODED = 1e4
 
-class StopOnNaN(keras.callbacks.Callback):
-    """Ends training with an error when the loss is NaN or infinite.
+
+class WatchLoss(keras.callbacks.Callback):
+    """Ends training with an error when the loss is NaN or infinite; warns when it has exploded.
 
     It stands first among the callbacks, so that none works on what is no network any more.
 
+    Args:
+        checkpoints: Of this training, for the newest to be named; all of them are of finite losses
+            and weights.
+
     Raises:
-        FloatingPointError: At the end of the epoch in which it happened.
+        FloatingPointError: After the step in which it happened, or at the end of the epoch whose
+            last step has left weights that are no numbers.
     """
 
+    def __init__(self, checkpoints: Checkpoints):
+        super().__init__()
+        self.checkpoints = checkpoints
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check(_loss(logs))
+
     def on_epoch_end(self, epoch, logs=None):
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss is {loss} after epoch {epoch + 1}; lower the learning rate."
+        loss = _loss(logs)
+        self._check(loss)
+        if not has_finite_weights(self.model):
+            self._stop("Weights are no numbers any more")
+        if abs(loss) > _EXPLODED:
+            logging.warning(
+                "The loss is %.3g after epoch %d: training has diverged. Lower the learning rate.",
+                loss,
+                epoch + 1,
             )
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            self._stop(f"The loss is {loss}")
+
+    def _stop(self, what: str) -> None:
+        newest = self.checkpoints.newest()
+        kept = "there is no checkpoint yet" if newest is None else f"the last good one is {newest}"
+        raise FloatingPointError(
+            f"{what} in epoch {self._epoch + 1}; lower the learning rate, and delete "
+            f"{self.checkpoints.stage} or choose another workdir. Of its checkpoints {kept}."
+        )
+
+
+def has_finite_weights(model: keras.Model) -> bool:
+    """Whether all trained weights are numbers."""
+    return all(np.isfinite(np.array(weight)).all() for weight in model.trainable_variables)
+
+
+def _loss(logs: dict[str, Any] | None) -> float:
+    return float((logs or {}).get("loss", 0.0))
 
 
 def decaying_sgd(

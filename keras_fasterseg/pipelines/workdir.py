@@ -1,10 +1,12 @@
 """The folder of a run: which stages are finished, and with which settings."""
 
+import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from absl import logging
@@ -12,6 +14,7 @@ from absl import logging
 from keras_fasterseg.files import PathLike, read_json, remove_partial, write_json
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.inputs import Input, InputFiles
+from keras_fasterseg.pipelines.run_lock import RunLock
 from keras_fasterseg.pipelines.settings import is_harmless, is_path
 
 RECORD = "stage.json"
@@ -22,24 +25,32 @@ class Workdir:
     """A run's folder, one subfolder a stage.
 
     Args:
-        path: The folder; made if it is missing.
+        path: The folder; made by the first that writes to it, so that a mistake elsewhere in a
+            command leaves nothing behind.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be made or written.
     """
 
     def __init__(self, path: PathLike):
         self.path = pathlib.Path(path)
+        _check_writable(self.path)
+        self._lock = RunLock(self.path)
+        self.input_files = InputFiles(self.path / "inputs")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process runs a stage here.
+
+        Raises:
+            OSError: Another process does, or the folder cannot be made.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"The workdir {self.path} cannot be made: {error}.") from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise OSError(
-                f"The workdir {self.path} cannot be written to; choose another folder or "
-                "change its rights."
-            )
-        self.input_files = InputFiles(self.path / "inputs")
+        with self._lock.held():
+            yield
 
     def stage(
         self,
@@ -47,7 +58,7 @@ class Workdir:
         settings: Mapping[str, Any],
         run: Callable[[pathlib.Path], Any],
         partial: str | None = None,
-        inputs: Mapping[str, Input] | None = None,
+        inputs: Mapping[str, Input | None] | None = None,
         keep_checkpoint: bool = False,
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
@@ -62,52 +73,60 @@ class Workdir:
             settings: Everything that its result depends on.
             run: Does the work in the folder that it is given.
             partial: A file of the stage that is continued if a stop left it, as checkpoints are.
-            inputs: What it reads, by a name for people.
+            inputs: What it reads, by a name for people; `None` where that is not there any more,
+                which is no reason to do a finished stage anew.
             keep_checkpoint: Whether the newest checkpoint stays when the stage is finished, for
                 `prolong`.
 
         Raises:
             ValueError: The stage is finished, or has what can be continued, but with other
                 settings or other inputs.
+            OSError: Another process works in the folder.
         """
         folder = self.path / name
         record = folder / RECORD
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
-        begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
+        left = folder / partial if partial is not None and (folder / partial).is_file() else None
+        begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
-            before = read_json(record)
+            before = _read_record(record)
             _check_unchanged(folder, before, settings)
             self._check_inputs(folder, before, inputs or {})
         if finished is not None:
             logging.info("%s is finished already: %s", name, folder)
             return folder
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_partial(folder)
-        facts = {"settings": settings, "inputs": _recorded_inputs(inputs or {})}
-        write_json(record, {**facts, "minutes": None})
-        logging.info("=== %s ===", name)
-        start, earlier = time.monotonic(), checkpoints.minutes()
-        run(folder)
-        minutes = earlier + (time.monotonic() - start) / 60
-        write_json(record, {**facts, "minutes": minutes})
-        checkpoints.remove(keep_newest=keep_checkpoint)
+        with self.locked():
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_partial(folder)
+            earlier = checkpoints.minutes() if left is None else _minutes_until(left, record)
+            facts = {"settings": settings, "inputs": _recorded_inputs(inputs or {})}
+            begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
+            write_json(record, begin)
+            logging.info("=== %s ===", name)
+            start = time.monotonic()
+            run(folder)
+            minutes = earlier + (time.monotonic() - start) / 60
+            write_json(record, {**facts, "minutes": minutes})
+            checkpoints.remove(keep_newest=keep_checkpoint)
         return folder
 
     def prolong(self, name: str, settings: Mapping[str, Any]) -> None:
         """Opens a finished stage whose newest checkpoint was kept, to go on with `settings`."""
         record = self.path / name / RECORD
-        write_json(record, {**read_json(record), "settings": plain(settings), "minutes": None})
+        with self.locked():
+            before = _read_record(record)
+            write_json(record, {**before, "settings": plain(settings), "minutes": None})
 
     def recorded(self, name: str) -> dict[str, Any] | None:
         """The settings that stage `name` was finished with; `None` if it is not finished."""
         path = self.path / name / RECORD
-        record = read_json(path) if path.exists() else {}
+        record = _read_record(path) if path.exists() else {}
         return record["settings"] if record.get("minutes") is not None else None
 
     def _check_inputs(
-        self, folder: pathlib.Path, record: dict[str, Any], inputs: Mapping[str, Input]
+        self, folder: pathlib.Path, record: dict[str, Any], inputs: Mapping[str, Input | None]
     ) -> None:
         before = record.get("inputs")
         if before is None:
@@ -119,10 +138,9 @@ class Workdir:
             return
         changed = [
             self.input_files.changes(name, before.get(name, {}), inputs.get(name))
-            for name in {**before, **inputs}
-            if name not in before
-            or name not in inputs
-            or before[name]["sha256"] != inputs[name].sha256
+            for name, now in {**dict.fromkeys(before), **inputs}.items()
+            if name not in inputs
+            or (now is not None and (name not in before or before[name]["sha256"] != now.sha256))
         ]
         if changed:
             raise ValueError(
@@ -134,14 +152,42 @@ class Workdir:
     def minutes(self, name: str) -> float:
         """How long the finished stage `name` took, calls that were stopped included.
 
-        Of a call that was stopped counts what its checkpoints kept.
+        Of a call that was stopped counts what its checkpoints or its partial file kept.
 
         Raises:
             FileNotFoundError: The stage is not finished.
         """
         if self.recorded(name) is None:
             raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
-        return read_json(self.path / name / RECORD)["minutes"]
+        return _read_record(self.path / name / RECORD)["minutes"]
+
+
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    record = read_json(path)
+    fine = isinstance(record, dict) and isinstance(record.get("settings"), dict)
+    if not fine or not isinstance(record.get("minutes"), int | float | None):
+        raise ValueError(
+            f"{path} is not the record of a stage; restore it, or delete its folder and run the "
+            "stage again."
+        )
+    return record
+
+
+def _check_writable(path: pathlib.Path) -> None:
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise OSError(f"The workdir {path} cannot be made: {nearest} is a file.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OSError(
+            f"The workdir {path} cannot be written to; choose another folder or change its rights."
+        )
+
+
+def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
+    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    earlier = read_json(record) if record.exists() else {}
+    last = partial.stat().st_mtime - earlier.get("begun", math.inf)
+    return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
 
 
 def plain(value: Any) -> Any:
@@ -175,11 +221,12 @@ def _state(record: dict[str, Any]) -> str:
     return "was begun" if record["minutes"] is None else "was finished"
 
 
-def _recorded_inputs(inputs: Mapping[str, Input]) -> dict[str, dict[str, Any]]:
+def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, Any]]:
     """The files of an input are listed elsewhere."""
     return {
         name: {"path": each.path, "sha256": each.sha256, "files": len(each.files)}
         for name, each in inputs.items()
+        if each is not None
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from keras_fasterseg.files import PathLike, read_json, sha256
 from keras_fasterseg.runtimes.saved_model_format import (
     artefact_digest,
+    check_manifest,
     is_saved_model,
     joined_digest,
     read_metadata,
@@ -31,6 +32,10 @@ GRAPH_FILES = {
 
 # OpenVINO keeps the weights in a file of their own.
 _WEIGHTS_SUFFIX = {".xml": ".bin"}
+
+# What lies beside a graph, or is the graph of a SavedModel, and is not opened by itself.
+_PARTS = (MANIFEST, "model.bin", "saved_model.pb", "saved_model.pbtxt", "fingerprint.pb")
+_FOLDERS_OF_PARTS = ("variables", "assets.extra")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +74,9 @@ def find_artefact(path: PathLike) -> Artefact:
     for name, graph_file in GRAPH_FILES.items():
         if path.suffix == pathlib.PurePath(graph_file).suffix:
             return Artefact(name, path, _manifest(path, name))
+    folder = folder_of_part(path)
+    if folder is not None:
+        raise ValueError(f"{path} is a part of the export {folder}: give the folder.")
     raise ValueError(
         f"{path} is not an exported network: give the folder of an export or a file that ends in "
         f"{', '.join(suffixes())}."
@@ -78,6 +86,14 @@ def find_artefact(path: PathLike) -> Artefact:
 def suffixes() -> tuple[str, ...]:
     """How the names of files with graphs end, such as `.onnx`."""
     return tuple(pathlib.PurePath(name).suffix for name in GRAPH_FILES.values())
+
+
+def folder_of_part(path: PathLike) -> pathlib.Path | None:
+    """The export's folder if the file `path` is one of its parts, such as `saved_model.pb`."""
+    path = pathlib.Path(path)
+    folder = path.parent.parent if path.parent.name in _FOLDERS_OF_PARTS else path.parent
+    is_part = folder != path.parent or path.name in _PARTS
+    return folder if is_part and path.is_file() and is_artefact_folder(folder) else None
 
 
 def is_artefact_folder(path: PathLike) -> bool:
@@ -113,4 +129,7 @@ def _manifest(graph: pathlib.Path, name: str) -> dict[str, Any]:
     if graph.name != GRAPH_FILES[name] or not file.is_file():
         return {}
     manifest = read_json(file)
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == name else {}
+    if not isinstance(manifest, dict) or manifest.get("format") != name:
+        return {}
+    check_manifest(file, manifest)
+    return manifest

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX
-from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.file_runner import FileRunner, Shape
 from keras_fasterseg.runtimes.onnx_file import check_self_contained
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError, optional_import
@@ -48,8 +48,8 @@ class OnnxRuntimeRunner(FileRunner):
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads inside an operation, the same for all of a process; None takes the number
-            of physical cores.
+        threads: Threads inside an operation, the same for all of a process; None takes one
+            for every physical core that this process may use.
         provider: `cpu`, or `cuda` or `tensorrt` where ONNX Runtime has them.
 
     Raises:
@@ -111,6 +111,13 @@ class OnnxRuntimeRunner(FileRunner):
                 f"ONNX Runtime has a {wanted}, but could not load it (it took {providers[0]}): "
                 "install the versions of CUDA, cuDNN and TensorRT that it was built for."
             )
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shapes of inputs and outputs by name, None where a size is free. Loads the file."""
+        self.load()
+        tensors = (*self._session.get_inputs(), *self._session.get_outputs())
+        return {each.name: [_size(side) for side in each.shape] for each in tensors}
 
     def synchronize(self) -> None:
         """Nothing to wait for: a run returns when its outputs are computed."""

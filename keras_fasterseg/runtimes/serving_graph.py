@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE, crop_to_size, pad_to_multiple
-from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
-
-MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MAXIMUM_CLASSES, MINIMUM_SIZE
 
 
 class ServingGraph:
@@ -56,7 +54,7 @@ class ServingGraph:
         """The most probable class of every pixel.
 
         Args:
-            images: uint8 tensor of shape `(batch, height, width, 3)`, both sizes at least 32.
+            images: uint8 RGB tensor of shape `(batch, height, width, 3)`, both sizes at least 32.
 
         Returns:
             uint8 tensor of shape `(batch, height, width)`.

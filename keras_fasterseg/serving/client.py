@@ -1,6 +1,7 @@
 """What every client offers: bytes of images to a server, class ids back."""
 
 import abc
+import urllib.parse
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ TIMEOUT_S = 30.0
 class SegmentationClient(abc.ABC):
     """Asks a server for class ids. One thread at a time may use it.
 
-    A subclass implements `_predict` and `close`.
+    A subclass names its `default_port` and implements `_predict` and `close`.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8501`.
+        server: Host and port, such as `127.0.0.1:8501`; without a port, that of the protocol.
         model: The name by which the server knows the model.
         version: Which of its versions; None leaves the choice to the server.
         timeout_s: Seconds that one attempt may take.
@@ -27,8 +28,10 @@ class SegmentationClient(abc.ABC):
 
     Raises:
         RuntimeNotInstalledError: A package of the extra `serving` is missing.
-        ValueError: `timeout_s` or `version` is out of its range.
+        ValueError: `timeout_s` or `version` is out of its range, or `server` has no such form.
     """
+
+    default_port: int
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class SegmentationClient(abc.ABC):
             raise ValueError(f"`timeout_s` must be above 0. Received: timeout_s={timeout_s}")
         if version is not None and version < 0:
             raise ValueError(f"`version` must not be negative. Received: version={version}")
-        self.server = server
+        self.server = with_port(server, self.default_port)
         self.model = model
         self.version = version
         self._timeout_s = timeout_s
@@ -99,3 +102,26 @@ class SegmentationClient(abc.ABC):
                 f"{array.shape} in place of class ids of shape {shape}: it serves another network."
             )
         return array.astype(np.uint8)
+
+
+def with_port(server: str, default: int) -> str:
+    """`server` with the port `default` if it names none; an address with `://` stays as it is.
+
+    Raises:
+        ValueError: It has no host, or its port is none.
+    """
+    if "://" in server:
+        return server
+    # An address of IPv6 has colons of its own; with a port it stands in brackets.
+    is_bare_ipv6 = server.count(":") > 1 and not server.startswith("[")
+    try:
+        parts = urllib.parse.urlsplit(f"//[{server}]" if is_bare_ipv6 else f"//{server}")
+        is_address, port = bool(parts.hostname) and parts.netloc == parts.geturl()[2:], parts.port
+    except ValueError:
+        is_address, port = False, None
+    if not is_address:
+        raise ValueError(
+            "`server` must be a host and a port, such as 127.0.0.1:8501. "
+            f"Received: server={server!r}"
+        )
+    return parts.netloc if port is not None else f"{parts.netloc.rstrip(':')}:{default}"

@@ -19,7 +19,7 @@ def connect(protocol: str, server: str, model: str, **options: Any) -> Segmentat
 
     Args:
         protocol: `rest` or `grpc` of TensorFlow Serving, or `triton`.
-        server: Host and port.
+        server: Host and port; without a port, that of the protocol.
         model: The name by which the server knows the model.
         **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
 

@@ -33,10 +33,12 @@ class GrpcClient(SegmentationClient):
         https://github.com/tensorflow/serving/blob/master/tensorflow_serving/apis/prediction_service.proto
     """
 
+    default_port = 8500
+
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
         self._grpc = optional_import("grpc", "serving", "A client for gRPC")
-        self._channel = self._grpc.insecure_channel(server, options=_OPTIONS)
+        self._channel = self._grpc.insecure_channel(self.server, options=_OPTIONS)
         self._method = self._channel.unary_unary(
             PREDICT_METHOD,
             request_serializer=lambda request: request.SerializeToString(),

@@ -15,22 +15,25 @@ from keras_fasterseg.serving.versions import next_version
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
+MOUNT = "/models"
+"""Where a container of TensorFlow Serving has the repository."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryOptions:
     """How a server is to treat a model.
 
     Attributes:
-        batching: How requests are put together; of an ONNX model only if its batch is free.
+        batching: How requests are put together, where the network takes every number of images.
         warmup_sizes: Height and width of the images of TensorFlow Serving's warm-up requests. An
             ONNX model is warmed up at its own size.
         mount: Where a server finds the repository, a container's folder; TensorFlow Serving's
-            configuration names it.
+            configuration names it. None: `/models`.
     """
 
     batching: BatchingParameters = BatchingParameters()
     warmup_sizes: tuple[tuple[int, int], ...] = ()
-    mount: str = "/models"
+    mount: str | None = None
 
 
 def add_to_repository(
@@ -99,13 +102,22 @@ def add_to_repository(
         )
     if artefact.format == SAVED_MODEL:
         add_saved_model(
-            artefact.path, target, options.batching, options.warmup_sizes, options.mount
+            artefact.path,
+            target,
+            options.batching,
+            options.warmup_sizes,
+            MOUNT if options.mount is None else options.mount,
         )
     else:
         if options.warmup_sizes:
             raise ValueError(
                 "An ONNX model is warmed up at its own size; leave the warm-up sizes out. "
                 f"Received: warmup_sizes={options.warmup_sizes}"
+            )
+        if options.mount is not None:
+            raise ValueError(
+                "Triton's configuration does not name the repository's folder; leave --mount out. "
+                f"Received: mount={options.mount!r}"
             )
         add_onnx(artefact, target, options.batching)
     return target

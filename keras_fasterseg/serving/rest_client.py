@@ -28,9 +28,11 @@ class RestClient(SegmentationClient):
         https://www.tensorflow.org/tfx/serving/api_rest
     """
 
+    default_port = 8501
+
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
-        self._connection = HttpConnection(server)
+        self._connection = HttpConnection(self.server)
         version = "" if self.version is None else f"/versions/{self.version}"
         self._path = f"/v1/models/{model}{version}:predict"
 

@@ -12,12 +12,24 @@ from keras_fasterseg.serving.versions import versions
 MODELS_CONFIG = "models.config"
 BATCHING_CONFIG = "batching.config"
 
+DEFAULTS = {"max_batch_size": 8, "timeout_ms": 2.0, "threads": 2, "max_enqueued_batches": 64}
+"""What is taken for a batching parameter that is not given."""
+
+FLAGS = {
+    "--max_batch_size": "max_batch_size",
+    "--batch_timeout_ms": "timeout_ms",
+    "--batch_threads": "threads",
+    "--max_enqueued_batches": "max_enqueued_batches",
+}
+"""The batching parameters by the flags of `tools.serving.prepare`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class BatchingParameters:
     """How a server puts waiting requests together, so that they share a run of the network.
 
-    Only images of one size go together.
+    Only images of one size go together. None takes the value in `DEFAULTS`, wherever the server
+    and the network have such a thing; a value that cannot be had is refused.
 
     Attributes:
         max_batch_size: Images a batch.
@@ -27,24 +39,32 @@ class BatchingParameters:
             of this package comes again.
     """
 
-    max_batch_size: int = 8
-    timeout_ms: float = 2.0
-    threads: int = 2
-    max_enqueued_batches: int = 64
+    max_batch_size: int | None = None
+    timeout_ms: float | None = None
+    threads: int | None = None
+    max_enqueued_batches: int | None = None
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if value < (0 if field.name == "timeout_ms" else 1):
-                raise ValueError(f"`{field.name}` is out of its range. Received: {value}")
+        for name, value in vars(self).items():
+            if value is not None and value < (0 if name == "timeout_ms" else 1):
+                raise ValueError(f"`{name}` is out of its range. Received: {value}")
+
+    def value(self, name: str) -> float:
+        """The attribute of that name, or what is taken in its place."""
+        own = getattr(self, name)
+        return DEFAULTS[name] if own is None else own
+
+    def given(self) -> list[str]:
+        """The flags of `tools.serving.prepare` for what is not None."""
+        return [flag for flag, name in FLAGS.items() if getattr(self, name) is not None]
 
     def tensorflow_serving_text(self) -> str:
         """The file for `--batching_parameters_file`."""
         return (
-            f"max_batch_size {{ value: {self.max_batch_size} }}\n"
-            f"batch_timeout_micros {{ value: {round(1e3 * self.timeout_ms)} }}\n"
-            f"num_batch_threads {{ value: {self.threads} }}\n"
-            f"max_enqueued_batches {{ value: {self.max_enqueued_batches} }}\n"
+            f"max_batch_size {{ value: {self.value('max_batch_size')} }}\n"
+            f"batch_timeout_micros {{ value: {round(1e3 * self.value('timeout_ms'))} }}\n"
+            f"num_batch_threads {{ value: {self.value('threads')} }}\n"
+            f"max_enqueued_batches {{ value: {self.value('max_enqueued_batches')} }}\n"
         )
 
 
@@ -58,15 +78,30 @@ def add_saved_model(
     """Copies the SavedModel to the version folder `target` and writes the configuration anew.
 
     Raises:
-        ValueError: The SavedModel is damaged or was not exported by this package, or a size of the
-            warm-up is below 32.
+        ValueError: The SavedModel is damaged or was not exported by this package, it takes another
+            size than that of the warm-up or a fixed number of images, which no batching can be for,
+            or a size is below 32.
     """
     # Here, since flags need the parameters above and no TensorFlow.
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
     from keras_fasterseg.serving.warmup import warmup_images, write_warmup_requests
 
     # What a server would find out when it is too late.
-    SavedModelRunner(export).load()
+    runner = SavedModelRunner(export)
+    runner.load()
+    if runner.batch_size is not None and batching.given():
+        raise ValueError(
+            f"The SavedModel takes exactly {runner.batch_size} images a call, so a server cannot "
+            f"put requests together; leave {' and '.join(batching.given())} out, or export the "
+            "network with --format=saved_model."
+        )
+    for size in warmup_sizes:
+        if runner.input_size not in (None, size):
+            height, width = runner.input_size
+            raise ValueError(
+                f"The SavedModel takes images of {height}x{width} alone. Received: "
+                f"--warmup_size={size[0]}x{size[1]}"
+            )
     batches = [warmup_images(size) for size in warmup_sizes]
     model, repository = target.parent, target.parent.parent
     with atomic_path(target) as temporary:

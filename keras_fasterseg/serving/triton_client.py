@@ -27,9 +27,11 @@ class TritonClient(SegmentationClient):
         https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
     """
 
+    default_port = 8000
+
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
-        self._connection = HttpConnection(server)
+        self._connection = HttpConnection(self.server)
         version = "" if self.version is None else f"/versions/{self.version}"
         self._path = f"/v2/models/{model}{version}/infer"
 

@@ -2,17 +2,20 @@
 
 import pathlib
 import shutil
+from collections.abc import Mapping
 
 from keras_fasterseg.files import atomic_path, write_text
 from keras_fasterseg.runtimes.artefact_format import GRAPH_FILES, MANIFEST, ONNX, Artefact
-from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.file_runner import Shape
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
-from keras_fasterseg.runtimes.signature import CLASS_IDS
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 from keras_fasterseg.serving.tensorflow_serving_repository import BatchingParameters
 from keras_fasterseg.serving.versions import versions
 
 CONFIG = "config.pbtxt"
+
+_TYPES = {INPUT_NAME: "TYPE_UINT8", CLASS_IDS: "TYPE_UINT8", LOGITS: "TYPE_FP32"}
 
 # Triton's word for a size that is free.
 _FREE = -1
@@ -25,12 +28,12 @@ def add_onnx(artefact: Artefact, target: pathlib.Path, batching: BatchingParamet
 
     Raises:
         RuntimeNotInstalledError: ONNX Runtime, which reads the sizes, is not installed.
-        ValueError: The file is damaged or was not exported by this package, or its sizes or
-            outputs are not those of the versions that are there.
+        ValueError: The file is damaged or was not exported by this package, its sizes or outputs
+            are not those of the versions that are there, or it does not go with `batching`.
     """
     runner = OnnxRuntimeRunner(artefact.path)
     model = target.parent
-    text = triton_config(runner, model.name, artefact.metadata.get("num_classes"), batching)
+    text = triton_config(runner.shapes, model.name, batching)
     config = model / CONFIG
     others = [version for version in versions(model) if str(version) != target.name]
     if others and config.is_file() and config.read_text(encoding="utf-8") != text:
@@ -46,47 +49,61 @@ def add_onnx(artefact: Artefact, target: pathlib.Path, batching: BatchingParamet
     write_text(config, text)
 
 
-def triton_config(
-    runner: Runner, name: str, num_classes: int | None, batching: BatchingParameters
-) -> str:
+def triton_config(shapes: Mapping[str, Shape], name: str, batching: BatchingParameters) -> str:
     """The config.pbtxt of a model.
 
+    Triton's backend for ONNX compares the shapes there with those that ONNX Runtime tells of the
+    graph, and loads nothing where they differ.
+
     Args:
-        runner: Tells the sizes and the outputs of the ONNX model.
+        shapes: The shapes of the input and the outputs of the graph by name, None where a size is
+            free.
         name: By which clients will ask for the model.
-        num_classes: Channels of the logits; None leaves them open.
-        batching: Is of use if the model takes every number of images, else left out.
+        batching: How requests are put together where the batch is free.
+
+    Raises:
+        ValueError: Something that `batching` asks for is not to be had of this graph in Triton.
     """
-    size = runner.input_size or (_FREE, _FREE)
-    # Triton's max_batch_size puts a free axis before the dims; with 0 they are all there is.
-    batch = [] if runner.batch_size is None else [runner.batch_size]
-    shape = [*batch, *size]
-    warmup = [*batch, *(_WARMUP_SIZE if side == _FREE else side for side in size), 3]
-    outputs = [
-        ("TYPE_UINT8", shape) if output == CLASS_IDS else ("TYPE_FP32", [*shape, num_classes or -1])
-        for output in runner.outputs
-    ]
+    # Triton puts the batch before the dims itself if the model has one.
+    is_batched = all(shape[0] is None for shape in shapes.values())
+    _check_batching(batching, shapes[INPUT_NAME][0], is_batched)
+    dims = {
+        name: [_FREE if side is None else side for side in shape[is_batched:]]
+        for name, shape in shapes.items()
+    }
+    warmup = [_WARMUP_SIZE if side == _FREE else side for side in dims[INPUT_NAME]]
+    tensors = {
+        each: f'name: "{each}" data_type: {_TYPES[each]} dims: {dims[each]}' for each in dims
+    }
     lines = [
         f'name: "{name}"',
         'backend: "onnxruntime"',
         f'default_model_filename: "{GRAPH_FILES[ONNX]}"',
-        f"max_batch_size: {0 if batch else batching.max_batch_size}",
-        f"input [ {_tensor(INPUT_NAME, 'TYPE_UINT8', [*shape, 3])} ]",
-        *(
-            f"output [ {_tensor(output, *form)} ]"
-            for output, form in zip(runner.outputs, outputs, strict=True)
-        ),
+        f"max_batch_size: {batching.value('max_batch_size') if is_batched else 0}",
+        f"input [ {{ {tensors.pop(INPUT_NAME)} }} ]",
+        *(f"output [ {{ {output} }} ]" for output in tensors.values()),
         "version_policy { latest { num_versions: 1 } }",
         'model_warmup [ { name: "first" '
-        f"batch_size: {0 if batch else 1} "
+        f"batch_size: {int(is_batched)} "
         f'inputs {{ key: "{INPUT_NAME}" value {{ data_type: TYPE_UINT8 dims: {warmup} '
         "zero_data: true } } } ]",
     ]
-    if not batch:
-        delay = round(1e3 * batching.timeout_ms)
+    if is_batched:
+        delay = round(1e3 * batching.value("timeout_ms"))
         lines.append(f"dynamic_batching {{ max_queue_delay_microseconds: {delay} }}")
     return "\n".join(lines) + "\n"
 
 
-def _tensor(name: str, data_type: str, dims: list[int]) -> str:
-    return f'{{ name: "{name}" data_type: {data_type} dims: {dims} }}'
+def _check_batching(batching: BatchingParameters, batch: int | None, is_batched: bool) -> None:
+    given = batching.given()
+    for flag in ("--batch_threads", "--max_enqueued_batches"):
+        if flag in given:
+            raise ValueError(
+                f"{flag} is a setting of TensorFlow Serving, which Triton has not; leave it out "
+                "for an ONNX model."
+            )
+    if given and not is_batched:
+        raise ValueError(
+            f"The graph takes exactly {batch} images a call, so Triton cannot put requests "
+            f"together; leave {' and '.join(given)} out, or export the network with --batch_size=0."
+        )

@@ -10,8 +10,8 @@ import keras
 class KeepBest(keras.callbacks.Callback):
     """Evaluates every few epochs and calls `save` when the mIoU has never been better.
 
-    It joins the epoch's logs as `val_miou`, so that CSV and TensorBoard show it; epochs between
-    repeat the last one. A NaN (no labelled pixel at all) counts as the least.
+    It joins the epoch's logs as `val_miou`, so that bar, CSV and TensorBoard show it; an epoch
+    without an evaluation has none. A NaN (no labelled pixel at all) counts as the least.
 
     Args:
         evaluate: Evaluates the model as it is; the result has an attribute `miou`.
@@ -22,7 +22,10 @@ class KeepBest(keras.callbacks.Callback):
     Attributes:
         best: The best mIoU; minus infinity if it was NaN, `None` before the first evaluation.
         evaluations_since_best: How many evaluations were no better than it.
+        log_names: What it adds to the logs of some epochs.
     """
+
+    log_names = ("val_miou",)
 
     def __init__(
         self,
@@ -40,7 +43,6 @@ class KeepBest(keras.callbacks.Callback):
         self.epochs = epochs
         self.best: float | None = None
         self.evaluations_since_best = 0
-        self._latest = math.nan
 
     def is_due(self, epoch: int) -> bool:
         """Whether epoch `epoch`, counted from 0, ends with an evaluation."""
@@ -50,23 +52,21 @@ class KeepBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.is_due(epoch):
             result = self.evaluate()
-            self._latest = result.miou
             score = _score(result.miou)
+            if logs is not None:
+                logs["val_miou"] = result.miou
             if self.best is None or score > self.best:
                 self.best = score
                 self.evaluations_since_best = 0
                 self.save(result)
             else:
                 self.evaluations_since_best += 1
-        if logs is not None:
-            logs["val_miou"] = self._latest
 
     def get_state(self) -> dict[str, Any]:
         """What the callback must know to go on in another process: values fit for JSON."""
         return {
             "evaluated": self.best is not None,
             "best": _finite(self.best),
-            "latest": _finite(self._latest),
             "evaluations_since_best": self.evaluations_since_best,
         }
 
@@ -76,12 +76,9 @@ class KeepBest(keras.callbacks.Callback):
         Raises:
             KeyError: `state` is not of `get_state`.
         """
-        best, latest = (
-            math.nan if state[name] is None else float(state[name]) for name in ("best", "latest")
-        )
+        best = math.nan if state["best"] is None else float(state["best"])
         since_best = int(state["evaluations_since_best"])
         self.best = _score(best) if state["evaluated"] else None
-        self._latest = latest
         self.evaluations_since_best = since_best
 
 

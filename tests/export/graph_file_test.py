@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
+from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.registry import RUNTIMES
 from tests.stand_in import (
     MEAN,
@@ -124,6 +125,111 @@ def test_sizes_can_be_free(model, tmp_path, format):
         assert_same_classes(runner(images), expected)
 
 
+@pytest.mark.parametrize("size", [(64, 96), (70, 90), None])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_free_batch_keeps_images_apart(model, tmp_path, format, precision, size):
+    path = export(
+        model,
+        tmp_path / "1",
+        format=format,
+        precision=precision,
+        input_size=size,
+        batch_size=None,
+        outputs="both",
+    )
+    assert json.loads((path / "manifest.json").read_text())["batch_size"] is None
+    pytest.importorskip("onnxruntime")
+    runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
+    assert (runner.batch_size, runner.input_size) == (None, size)
+    for count in (1, 2, 5, 3):
+        images = random_images(count, *(size or (70, 90)), seed=count)
+        # One image beside the others and alone.
+        expected = np.concatenate([expected_logits(model, image[None]) for image in images])
+        noise = {"fp32": 1e-5, "fp16": 8 * 2.0**-11 * np.abs(expected).max()}[precision]
+        np.testing.assert_allclose(runner.logits(images), expected, atol=noise)
+        assert_same_classes(runner(images), expected, noise=max(noise, 1e-4))
+
+
+def sizes_by_name(path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(path / "model.onnx").graph
+    return {
+        each.name: [side.dim_value or side.dim_param for side in each.type.tensor_type.shape.dim]
+        for each in (*graph.input, *graph.output)
+    }
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_free_sizes_have_the_same_names_in_input_and_outputs(model, tmp_path, precision):
+    options = {"precision": precision, "outputs": "both"}
+    path = export(model, tmp_path / "1", input_size=None, batch_size=None, **options)
+    assert sizes_by_name(path) == {
+        "images": ["batch", "height", "width", 3],
+        "class_ids": ["batch", "height", "width"],
+        "logits": ["batch", "height", "width", 5],
+    }
+    path = export(model, tmp_path / "2", input_size=None, batch_size=2, **options)
+    assert sizes_by_name(path)["class_ids"] == [2, "height", "width"]
+    path = export(model, tmp_path / "3", input_size=(70, 90), batch_size=None, **options)
+    assert sizes_by_name(path)["logits"] == ["batch", 70, 90, 5]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_an_onnx_file_says_itself_what_it_is(model, tmp_path, precision):
+    onnx = pytest.importorskip("onnx")
+    colors = [[index, 2, 255] for index in range(5)]
+    path = export(
+        model,
+        tmp_path / "1",
+        precision=precision,
+        batch_size=None if precision == "int8" else 1,
+        calibration=CalibrationImages([random_images(1, 32, 64)] * 2, "minmax", progress=False)
+        if precision == "int8"
+        else None,
+        class_names=("road", "\u9053", "c", "d", "e"),
+        palette=np.array(colors, np.uint8),
+        metadata={"genotype": {"id": "abc"}},
+    )
+    model = onnx.load(path / "model.onnx")
+    own = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert own["input"] == {
+        "name": "images",
+        "dtype": "uint8",
+        "channels": "RGB",
+        "layout": "NHWC",
+        "range": [0, 255],
+    }
+    assert own["class_names"][:2] == ["road", "\u9053"]
+    assert own["colors"] == colors
+    assert (own["mean"], own["std"]) == (list(MEAN), list(STD))
+    assert own["genotype"] == {"id": "abc"}
+    # All that the manifest says but what it says of the file.
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert own == {key: manifest[key] for key in manifest if key not in ("files", "bytes")}
+    assert "RGB" in model.graph.input[0].doc_string
+    onnx.checker.check_model(model)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_a_file_for_every_size_pads_small_images_as_any_other(model, tmp_path, format):
+    path = export(model, tmp_path / "1", format=format, input_size=None, outputs="logits")
+    for size in ((16, 20), (1, 1), (7, 40)):
+        images = random_images(1, *size)
+        if format == "onnx":
+            onnxruntime = pytest.importorskip("onnxruntime")
+            session = onnxruntime.InferenceSession(path / "model.onnx", session_options(None)[0])
+            (logits,) = session.run(["logits"], {"images": images})
+        else:
+            openvino = pytest.importorskip("openvino")
+            options = {"INFERENCE_PRECISION_HINT": "f32"}
+            compiled = openvino.Core().compile_model(path / "model.xml", "CPU", options)
+            logits = compiled({"images": images})["logits"]
+        np.testing.assert_allclose(logits, expected_logits(model, images), atol=1e-5)
+        with pytest.raises(ValueError, match="at least 32"):
+            RUNTIMES[_RUNTIMES[format]].load(path, None).logits(images)
+
+
 @pytest.mark.parametrize("format", _FILES)
 def test_half_precision(model, tmp_path, format):
     sizes = {}
@@ -146,14 +252,14 @@ def test_half_precision(model, tmp_path, format):
     assert_same_classes(runner(images), expected, noise=noise)
 
 
-@pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
+@pytest.mark.parametrize(("format", "images_used"), [("onnx", 3), ("openvino", 3), ("litert", 4)])
+def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format, images_used):
     pytest.importorskip("onnxruntime")
     calibration = CalibrationImages([random_images(1, 32, 64)] * 4, "minmax", progress=False)
     path = export(model, tmp_path / "1", format=format, precision="int8", calibration=calibration)
     manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["precision"] == "int8"
-    assert manifest["quantization"]["images"] == 3
+    assert manifest["quantization"]["images"] == images_used
     assert manifest["quantization"]["method"] == "minmax"
     runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
     images = random_images(1, 32, 64)
@@ -182,11 +288,27 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     ("arguments", "message"),
     [
         ({"format": "litert", "input_size": None}, "LiteRT needs to know the size"),
-        ({"format": "litert", "precision": "int8"}, "can be had in fp32, fp16"),
+        ({"format": "litert", "precision": "fp8"}, "can be had in fp32, fp16, int8"),
+        (
+            {"format": "litert", "precision": "int8"},
+            "calibrated on real images, and there are none",
+        ),
+        (
+            {
+                "format": "litert",
+                "precision": "int8",
+                "outputs": "both",
+                "calibration": CalibrationImages([random_images(1, 32, 64)]),
+            },
+            "has integers alone, and logits are floats; .* Received: output=both",
+        ),
         ({"precision": "int8"}, "calibrated on real images, and there are none"),
         ({"format": "coreml"}, "onnx, openvino, litert. Received: format='coreml'"),
         ({"input_size": (31, 64)}, r"at least 32. Received: input_size=\(31, 64\)"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"format": "litert", "batch_size": None}, "LiteRT needs to know how many images"),
+        ({"palette": [(1, 2, 3)]}, r"shape \(1, 3\) for num_classes=5"),
+        ({"palette": [(1, 2, 256)] * 5}, "three numbers from 0 to 255"),
         ({"outputs": "features"}, "class_ids, logits, both. Received: outputs='features'"),
         ({"class_names": ("a",)}, "1 names for num_classes=5"),
         ({"metadata": {"input_size": 1}}, r"\['input_size'\]"),

@@ -19,6 +19,7 @@ def test_holds_what_the_format_and_the_caller_add():
     assert facts["format"] == "onnx"
     assert facts["seed"] == 3
     assert facts["class_names"] is None
+    assert facts["colors"] is None
     assert facts["versions"]["absl-py"] == importlib.metadata.version("absl-py")
 
 

@@ -1,102 +1,20 @@
-"""What two runners of hand-made logits have to say of each other."""
+"""When a proof is good enough, and what it says."""
 
 import math
 
-import numpy as np
 import pytest
 
-from keras_fasterseg.export.proof import Proof, check_proof, prove, read_proof
-
-SHAPE = (1, 32, 40)
-
-
-class Fixed:
-    """A runner that answers the same logits, whatever it is shown."""
-
-    def __init__(self, logits, outputs=("class_ids", "logits")):
-        self.given, self.outputs = logits, outputs
-
-    def logits(self, images):
-        return self.given
-
-    def __call__(self, images):
-        return self.given.argmax(axis=-1).astype(np.uint8)
+from keras_fasterseg.export.proof import (
+    MAXIMUM_LOGITS_DIFFERENCE,
+    Proof,
+    check_proof,
+    read_proof,
+)
 
 
-@pytest.fixture
-def logits():
-    return np.random.default_rng(0).normal(size=(*SHAPE, 3)).astype(np.float32)
-
-
-def compare(received, expected, labels=None, **options):
-    images = np.zeros((*SHAPE, 3), np.uint8)
-    return prove(
-        received,
-        expected,
-        [(images, labels)],
-        of="here",
-        by="a runner",
-        num_classes=3,
-        progress=False,
-        **options,
-    )
-
-
-def test_labels_and_logits(logits):
-    changed = logits.copy()
-    changed[0, 0, :4] += [[5.0, 0.0, 0.0]]
-    changed[0, 1, 0] += 0.25
-    wrong = int((changed.argmax(axis=-1) != logits.argmax(axis=-1)).sum())
-    assert wrong > 0
-    proof = compare(Fixed(changed), Fixed(logits))
-    assert proof.equal_labels == pytest.approx(1 - wrong / (32 * 40))
-    assert proof.logits_difference == pytest.approx(5.0)
-    assert proof.logits_size == pytest.approx(np.abs(logits).max())
-    assert (proof.images, proof.of, proof.miou, proof.miou_difference) == (1, "here", None, None)
-
-
-def test_miou_is_that_of_the_labels(logits):
-    truth = logits.argmax(axis=-1)
-    labels = truth.copy()
-    labels[0, :5] = 255
-    changed = logits.copy()
-    # Half of what is labelled as class 1 becomes class 2.
-    rows, columns = np.nonzero(labels[0] == 1)
-    half = len(rows) // 2
-    changed[0, rows[:half], columns[:half]] = [0.0, 0.0, 9.0]
-    proof = compare(Fixed(changed), Fixed(logits), labels)
-    count = [int((labels == each).sum()) for each in range(3)]
-    ious = [1.0, (count[1] - half) / count[1], count[2] / (count[2] + half)]
-    assert proof.miou_keras == 1.0
-    assert proof.miou == pytest.approx(np.mean(ious))
-    assert proof.to_json()["miou_difference"] == pytest.approx(np.mean(ious) - 1.0)
-
-
-def test_an_export_without_logits_has_them_compared_of_its_twin(logits):
-    ids_alone = Fixed(logits, ("class_ids",))
-    assert compare(ids_alone, Fixed(logits)).logits_difference is None
-    twin = Fixed(logits + 0.5, ("logits",))
-    proof = compare(ids_alone, Fixed(logits), logits_runner=twin)
-    assert proof.logits_difference == pytest.approx(0.5)
-    # One that has nothing but logits is judged by their largest.
-    assert compare(Fixed(logits, ("logits",)), Fixed(logits)).equal_labels == 1.0
-
-
-def test_nothing_to_compare(logits):
-    with pytest.raises(ValueError, match="`samples` is empty"):
-        prove(
-            Fixed(logits),
-            Fixed(logits),
-            [],
-            of="here",
-            by="a runner",
-            num_classes=3,
-            progress=False,
-        )
-
-
-def make(equal=1.0, miou_keras=None, miou=None):
-    return Proof(8, "camvid val", "onnxruntime", equal, 1e-5, 9.0, miou_keras, miou)
+def make(equal=1.0, miou_keras=None, miou=None, difference=1e-5, **fields):
+    proof = (8, "camvid val", "onnxruntime", equal, difference, 9.0, miou_keras, miou)
+    return Proof(*proof, **fields)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +24,19 @@ def test_too_few_equal_labels(precision, least):
     check_proof(make(least), precision)
     with pytest.raises(ValueError, match=r"camvid val.*at least 99\.\d+ % must be at fp"):
         check_proof(make(math.nextafter(least, 0)), precision, allow_accuracy_drop=True)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 8.7e-4), ("fp16", 7.8e-3)])
+def test_logits_that_differ_too_much_for_their_size(precision, most):
+    assert MAXIMUM_LOGITS_DIFFERENCE[precision] == pytest.approx(most, rel=0.01)
+    largest = 9.0 * MAXIMUM_LOGITS_DIFFERENCE[precision]
+    check_proof(make(difference=largest), precision)
+    check_proof(make(difference=None), precision)
+    for difference in (math.nextafter(largest, 1), math.nan, math.inf):
+        message = rf"a logit differs from .* by {difference:.2g}; at {precision} it may"
+        with pytest.raises(ValueError, match=message):
+            check_proof(make(difference=difference), precision, allow_accuracy_drop=True)
+    check_proof(make(1.0, 0.5, 0.5, difference=1.0), "int8")
 
 
 def test_int8_is_judged_by_miou():
@@ -126,6 +57,13 @@ def test_a_sentence_for_people():
         "Keras model, logits differ by 1.0e-05 at most (largest: 9.0), mIoU 49.01 % "
         "against 50.00 %."
     )
+    fields = {"worst_image": "a.png", "worst_equal_labels": 0.99, "worst_miou_difference": -0.025}
+    assert make(0.99995, 0.5, 0.4901, **fields, miou_native=0.6).sentence() == (
+        "Proof on 8 images (camvid val) by onnxruntime: 99.9950 % of the labels are those of the "
+        "Keras model (worst image, a.png: 99.0000 %), logits differ by 1.0e-05 at most (largest: "
+        "9.0), mIoU 49.01 % against 50.00 % (worst image: -2.50 points), 60.00 % by Keras at the "
+        "images' own size."
+    )
 
 
 def test_a_line_for_users_of_the_export():
@@ -140,6 +78,9 @@ def test_a_proof_is_read_from_a_manifest():
     assert read_proof({"format": "onnx", "proof": proof.to_json()}) == proof
     assert read_proof({"proof": {**proof.to_json(), "of_later_versions": 1}}) == proof
     assert read_proof({"format": "onnx"}) is None
+    # One that was written before there was a worst image.
+    earlier = {key: value for key, value in proof.to_json().items() if "worst" not in key}
+    assert read_proof({"proof": earlier}) == proof
 
 
 @pytest.mark.parametrize("value", [None, "yes", {}, {"images": 8}, {"equal_labels": "all"}])

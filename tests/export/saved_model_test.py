@@ -82,6 +82,24 @@ def test_names_dtypes_and_shapes_of_the_signatures(artefact):
         }
 
 
+def test_one_size_and_every_number_of_images(model, tmp_path):
+    path = export(model, tmp_path / "1", input_size=(70, 90))
+    metadata = json.loads((path / "assets.extra" / "metadata.json").read_text())
+    assert (metadata["input_size"], metadata["batch_size"]) == ([70, 90], None)
+    signatures = tf.saved_model.load(str(path)).signatures
+    for count in (1, 3, 2):
+        images = random_images(count, 70, 90, seed=count)
+        expected = np.concatenate([expected_logits(model, image[None]) for image in images])
+        logits = signatures["logits"](images=tf.constant(images))["logits"]
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        class_ids = signatures["serving_default"](images=tf.constant(images))["class_ids"]
+        assert_same_classes(class_ids.numpy(), expected)
+    (images,) = signatures["logits"].structured_input_signature[1].values()
+    assert images.shape.as_list() == [None, 70, 90, 3]
+    with pytest.raises(ValueError, match=r"input_size=\(31, 64\)"):
+        export(model, tmp_path / "2", input_size=(31, 64))
+
+
 def test_needs_only_tensorflow(model, artefact, tmp_path):
     images = random_images(3, 37, 50)
     np.save(tmp_path / "images.npy", images)
@@ -114,6 +132,8 @@ def test_metadata_says_what_the_artefact_is(artefact):
     metadata = json.loads((artefact / "assets.extra" / "metadata.json").read_text())
     assert metadata["num_classes"] == 5
     assert metadata["class_names"] == list(NAMES)
+    assert metadata["input"]["channels"] == "RGB"
+    assert metadata["colors"] is None
     assert metadata["mean"] == list(MEAN)
     assert metadata["std"] == list(STD)
     assert metadata["precision"] == "float32"

@@ -216,13 +216,19 @@ def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, 
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ("pretrain", "4 training images cannot fill a batch of pretrain .5."),
-        ("search", "a batch of 5 from each half of the 4 .* --search_batch_size to at most 2"),
-        ("student", "4 training images cannot fill a batch of student .5."),
+        (
+            "pretrain",
+            "Stage pretrain: 4 training images cannot.* --pretrain_batch_size",
+        ),
+        ("search", "Stage search: .*each half of the 4 .* --search_batch_size to at most 2"),
+        (
+            "student",
+            "Stage student: 4 training images cannot.* --student_batch_size",
+        ),
     ],
 )
 def test_batches_are_checked_before_the_first_stage(tmp_path, stage, message):
     changed = dataclasses.replace(getattr(SETTINGS, stage), batch_size=5)
     with pytest.raises(ValueError, match=message):
         run_with(tmp_path / "run", stage, changed)
-    assert not (tmp_path / "run" / "latency").exists()
+    assert not (tmp_path / "run").exists()

@@ -62,6 +62,12 @@ def assert_same(runner, network):
     assert_same_classes(runner(images), expected, noise=2e-5 * scale)
 
 
+def test_a_part_of_an_export_leads_to_its_folder(folder):
+    part = folder / "saved_model" / "saved_model.pb"
+    with pytest.raises(ValueError, match=r"saved_model\.pb is a part of .*: give the folder\."):
+        open_artefact(part)
+
+
 @pytest.mark.parametrize("format", OWN_RUNTIMES)
 def test_an_export_runs_in_its_own_runtime(folder, network, format):
     runner = open_artefact(folder / format)

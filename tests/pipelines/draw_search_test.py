@@ -92,10 +92,13 @@ def test_a_search_that_goes_on_shows_its_newest_network(tmp_path):
     assert f"run: teacher · {teacher.id}" in texts(result.written[0])
 
 
-def test_the_last_evaluation_is_not_repeated(tmp_path):
+@pytest.mark.parametrize(
+    "rows", ["0,3,nan\n1,2,0.25\n2,1.5,0.25\n3,1,0.5\n", "0,3,\n1,2,0.25\n2,1.5,\n3,1,0.5\n"]
+)
+def test_epochs_without_an_evaluation_have_no_point(tmp_path, rows):
     log = tmp_path / "run" / "student" / "log.csv"
     log.parent.mkdir(parents=True)
-    log.write_text("epoch,loss,val_miou\n0,3,nan\n1,2,0.25\n2,1.5,0.25\n3,1,0.5\n")
+    log.write_text(f"epoch,loss,val_miou\n{rows}")
     curve = read_curve(log, "student")
     assert curve.losses == [3.0, 2.0, 1.5, 1.0]
     assert curve.mious == [(2, 0.25), (4, 0.5)]

@@ -1,5 +1,6 @@
 """Which options go with which format, and the proof; what is written is tested with the writers."""
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -10,6 +11,8 @@ import pytest
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.export import proof as proof_module
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
+from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.export_settings import FORMATS, ExportSettings
@@ -52,8 +55,12 @@ def test_the_formats():
     [
         ({"format": "coreml"}, "format must be one of saved_model, tftrt"),
         ({"precision": "fp8"}, "precision must be one of fp32, fp16, int8"),
-        ({"input_size": (64, 64)}, "takes images of every size.*leave --input_size"),
-        ({"batch_size": 2}, "takes images of every size"),
+        ({"batch_size": 2}, "takes every number of images.*leave --batch_size"),
+        ({"format": "litert", "batch_size": 0}, "litert is made for one number of images"),
+        ({"format": "tensorrt", "batch_size": 0}, "every number take saved_model, onnx, openvino"),
+        ({"format": "tftrt", "batch_size": 0}, r"Received: --batch_size=0"),
+        ({"batch_size": -1}, "batch_size must be at least 0"),
+        ({"format": "onnx", "precision": "int8"}, "int8 is calibrated for one size"),
         ({"output": "logits"}, "has both outputs"),
         ({"format": "tftrt", "output": "logits"}, "both outputs, also by TF-TRT"),
         ({"precision": "fp16"}, "SavedModel computes in fp32.*--precision=fp16"),
@@ -77,10 +84,16 @@ def test_a_network_that_is_not_there_is_named(tmp_path):
         ExportSettings(proof_images=2),
         ExportSettings("onnx", input_size=SIZE, proof_images=2),
         ExportSettings("onnx", proof_images=2),
-        ExportSettings("openvino", input_size=SIZE, batch_size=2, proof_images=2),
+        ExportSettings("openvino", input_size=SIZE, batch_size=2, proof_images=3),
         ExportSettings("litert", input_size=SIZE, output="both", proof_images=2),
+        ExportSettings(input_size=SIZE, batch_size=0, proof_images=5),
+        ExportSettings("onnx", input_size=SIZE, batch_size=0, proof_images=5),
+        ExportSettings("openvino", batch_size=0, proof_images=3),
     ],
-    ids=["saved_model", "onnx", "onnx_of_any_size", "openvino_batch", "litert_both"],
+    ids=[
+        *("saved_model", "onnx", "onnx_of_any_size", "openvino_batch", "litert_both"),
+        *("saved_model_of_one_size", "onnx_of_any_batch", "openvino_of_any_batch"),
+    ],
 )
 def test_the_proof_is_in_the_manifest(network, camvid, tmp_path, settings):
     proof = export(network, tmp_path / "1", settings, camvid, command="the command", progress=False)
@@ -89,7 +102,10 @@ def test_the_proof_is_in_the_manifest(network, camvid, tmp_path, settings):
     assert metadata["command"] == "the command"
     assert metadata["genotype"]["id"] == GENOTYPE.id
     assert metadata["class_names"] == list(camvid.class_names)
-    assert proof.images == 2 * settings.batch_size
+    assert metadata["colors"] == camvid.palette.tolist()
+    assert proof.images == settings.proof_images
+    assert proof.worst_equal_labels <= proof.equal_labels
+    assert (proof.miou_native is None) == (settings.input_size is None)
     assert proof.of == "camvid val"
     assert proof.equal_labels >= 0.9999
     # The order in which float32 products are added up.
@@ -129,7 +145,7 @@ def test_without_a_data_set_scenes_are_drawn(network, tmp_path):
     assert "proof" not in find_artefact(tmp_path / "2").metadata
 
 
-def test_int8_of_real_images(network, camvid, tmp_path):
+def test_int8_of_real_images(network, camvid, tmp_path, caplog):
     settings = ExportSettings(
         "onnx",
         "int8",
@@ -143,18 +159,55 @@ def test_int8_of_real_images(network, camvid, tmp_path):
     metadata = json.loads((tmp_path / "1" / "manifest.json").read_text())
     assert metadata["precision"] == "int8"
     assert metadata["quantization"]["images"] == 3
+    assert "calibrated on 4 images only" in caplog.text
     assert proof.logits_difference is None
     # The same by hand.
     own, reference = open_artefact(tmp_path / "1"), open_artefact(network)
     pairs = [
-        (own(image[None]), reference(image[None]))
-        for image, _ in labelled_images(camvid, "val", 2, SIZE)
+        (own(each.image[None]), reference(each.image[None]))
+        for each in labelled_images(camvid, "val", 2, SIZE)
     ]
     assert proof.equal_labels == np.mean([a == b for a, b in pairs])
     assert np.mean([a != b for a, b in pairs]) > 0, "int8 that changes nothing is float32"
     with pytest.raises(ValueError, match="calibrated on real images, and there are none"):
         export(network, tmp_path / "2", settings)
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_int8_in_batches_of_different_images(network, camvid, tmp_path):
+    settings = ExportSettings(
+        "onnx",
+        "int8",
+        SIZE,
+        batch_size=2,
+        calibration_images=7,
+        calibration_method="minmax",
+        proof_images=3,
+        allow_accuracy_drop=True,
+    )
+    proof = export(network, tmp_path / "1", settings, camvid, progress=False)
+    # Three batches, the odd image left out; one judges.
+    metadata = json.loads((tmp_path / "1" / "manifest.json").read_text())
+    assert metadata["quantization"]["images"] == 4
+    assert proof.images == 3
+    few = dataclasses.replace(settings, calibration_images=3)
+    with pytest.raises(ValueError, match=r"--batch_size=2 these are 4 images\. Received: 3"):
+        export(network, tmp_path / "2", few, camvid, progress=False)
+
+
+def test_a_stretched_size_is_warned_of_and_its_cost_is_seen(network, camvid, tmp_path, caplog):
+    swapped = ExportSettings(input_size=(128, 96), proof_images=2)
+    proof = export(network, tmp_path / "1", swapped, camvid, progress=False)
+    assert "--input_size=128x96 (height x width) makes images of camvid val" in caplog.text
+    assert proof.miou_native is not None
+    # By hand: Keras on the images as they are.
+    reference, total = open_artefact(network), np.zeros((11, 11), np.int64)
+    for each in labelled_images(camvid, "val", 2):
+        total += confusion_of(each.labels, reference(each.image[None])[0], 11)
+    assert proof.miou_native == iou_from_confusion(total).mean
+    caplog.clear()
+    export(network, tmp_path / "2", ExportSettings(input_size=SIZE, proof_images=0), camvid)
+    assert "height x width" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,24 @@ def test_a_training_that_stopped_early_stays_so(tmp_path):
 def test_no_checkpoint_of_nan(tmp_path):
     trainer = make_trainer()
     trainer.layers[0].kernel.assign([[np.nan], [0.0]])
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(FloatingPointError, match=r"epoch 1; .* there is no checkpoint yet"):
         fit(trainer, make_batches(), EPOCHS, tmp_path, minutes_between_checkpoints=0.0)
     assert not (tmp_path / "checkpoints").exists()
+
+
+class _Seldom(keras.callbacks.Callback):
+    """Has something to log in every second epoch."""
+
+    log_names = ("val_miou",)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % 2:
+            logs["val_miou"] = epoch / 10
+
+
+def test_what_was_not_measured_has_an_empty_field(tmp_path, capsys):
+    fit(make_trainer(), make_batches(), 3, tmp_path, [_Seldom()])
+    fit(make_trainer(), make_batches(), EPOCHS, tmp_path, [_Seldom()])
+    assert [row["val_miou"] for row in rows(tmp_path)] == ["", "0.1", "", "0.3"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "loss" in line]
+    assert [("val_miou" in line) for line in lines] == [False, True, False, True]

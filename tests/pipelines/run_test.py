@@ -22,7 +22,9 @@ from keras_fasterseg.pipelines.run_all import open_run, run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
+    PretrainSettings,
     RunSettings,
+    SearchSettings,
     SupernetSettings,
     TrainSettings,
 )
@@ -36,8 +38,10 @@ from tests.pipelines.workdir_test import save_checkpoint
 SIZE = (64, 128)
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
-    supernet=SupernetSettings(num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0)),
+    supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
+    pretrain=PretrainSettings(downsample=1),
+    search=SearchSettings(downsample=1),
     teacher=TrainSettings(epochs=2),
     student=TrainSettings(epochs=3),
     seed=4,
@@ -223,7 +227,7 @@ def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
 
 
 def write_yard(root, *names):
-    ids = np.tile(np.arange(32, dtype=np.uint8) // 16, (32, 1))
+    ids = np.tile(np.arange(128, dtype=np.uint8) // 64, (128, 1))
     for name in names:
         for split in ("train", "val"):
             image, label = (root / kind / split / f"{name}.png" for kind in ("images", "labels"))
@@ -254,7 +258,7 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
     state = "finished" if finished else "begun"
     label = yard / "labels" / "train" / "a.png"
     before = label.read_bytes()
-    Image.fromarray(np.tile(np.arange(32, dtype=np.uint8) % 2, (32, 1))).save(label)
+    Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) % 2, (128, 1))).save(label)
     write_yard(yard, "c")
     with pytest.raises(
         ValueError,

@@ -3,19 +3,49 @@ import math
 import keras
 import numpy as np
 import pytest
+from absl import logging
 
-from keras_fasterseg.pipelines.training_callbacks import StopOnNaN, decaying_sgd
+from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.training_callbacks import WatchLoss, decaying_sgd
+
+
+@pytest.fixture
+def watch(tmp_path):
+    """In the third epoch of a training, and its checkpoint of the second."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(), "mse")
+    checkpoints = Checkpoints(tmp_path / "student")
+    checkpoints.save(model, 2, 0, {})
+    callback = WatchLoss(checkpoints)
+    callback.set_model(model)
+    callback.on_epoch_begin(2)
+    return callback
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_training(loss):
-    with pytest.raises(FloatingPointError, match=f"loss is {loss} after epoch 3"):
-        StopOnNaN().on_epoch_end(2, {"loss": loss})
+def test_a_loss_that_is_no_number_ends_training_and_names_the_last_checkpoint(watch, loss):
+    expected = (
+        f"The loss is {loss} in epoch 3; lower the learning rate, and delete .*student or choose "
+        r"another workdir. Of its checkpoints the last good one is .*epoch_0002_step_000000\."
+    )
+    for end in (watch.on_train_batch_end, watch.on_epoch_end):
+        with pytest.raises(FloatingPointError, match=expected):
+            end(2, {"loss": loss})
 
 
-@pytest.mark.parametrize("logs", [{"loss": 1e30}, {}, None])
-def test_any_number_is_fine(logs):
-    StopOnNaN().on_epoch_end(0, logs)
+def test_weights_that_are_no_numbers_end_training(watch):
+    watch.model.layers[0].kernel.assign([[math.nan], [0.0]])
+    with pytest.raises(FloatingPointError, match="Weights are no numbers any more in epoch 3"):
+        watch.on_epoch_end(2, {"loss": 1.0})
+
+
+@pytest.mark.parametrize(("logs", "count"), [({"loss": 400.0}, 0), ({"loss": 1e17}, 1), ({}, 0)])
+def test_a_loss_that_explodes_is_warned_of(watch, logs, count, monkeypatch):
+    lines = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: lines.append(text % values))
+    watch.on_epoch_end(2, logs)
+    expected = "The loss is 1e+17 after epoch 3: training has diverged. Lower the learning rate."
+    assert lines == [expected] * count
 
 
 def test_the_rate_falls_from_epoch_to_epoch():

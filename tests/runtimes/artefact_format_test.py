@@ -1,9 +1,14 @@
 import hashlib
 import json
+import re
 
 import pytest
 
-from keras_fasterseg.runtimes.artefact_format import find_artefact, is_artefact_folder
+from keras_fasterseg.runtimes.artefact_format import (
+    find_artefact,
+    folder_of_part,
+    is_artefact_folder,
+)
 
 
 @pytest.fixture
@@ -53,6 +58,37 @@ def test_a_saved_model_is_an_artefact_too(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"another")
     assert artefact.digest() != before
     assert is_artefact_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "saved_model.pb",
+        "fingerprint.pb",
+        "variables/variables.index",
+        "assets.extra/metadata.json",
+    ],
+)
+def test_a_part_of_a_saved_model_leads_to_its_folder(tmp_path, part):
+    for name in ("saved_model.pb", part):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert folder_of_part(tmp_path / part) == tmp_path
+    message = re.escape(f"{tmp_path / part} is a part of the export {tmp_path}: give the folder.")
+    with pytest.raises(ValueError, match=message):
+        find_artefact(tmp_path / part)
+
+
+def test_what_only_lies_beside_an_export_is_no_part_of_it(folder):
+    (folder / "network.keras").write_bytes(b"")
+    assert folder_of_part(folder / "network.keras") is None
+    assert folder_of_part(folder / "model.bin") == folder
+    assert folder_of_part(folder / "manifest.json") == folder
+    (folder / "variables").mkdir()
+    (folder / "variables" / "genotype.json").write_bytes(b"")
+    (folder / "model.xml").unlink()
+    assert folder_of_part(folder / "variables" / "genotype.json") is None
+    assert folder_of_part(folder / "manifest.json") is None
 
 
 def test_what_is_none_is_refused(folder, tmp_path):

@@ -39,10 +39,13 @@ def network():
 
 
 def export(
-    format: str, outputs: str = "both", size: tuple[int, int] = SIZE, batch_size: int = 1
+    format: str,
+    outputs: str = "both",
+    size: tuple[int, int] | None = SIZE,
+    batch_size: int | None = 1,
 ) -> pathlib.Path:
-    """The folder of an export; nobody may write to it."""
-    name = f"{format}_{outputs}_{size[0]}x{size[1]}_{batch_size}"
+    """The folder of an export; nobody may write to it. A SavedModel takes every size and number."""
+    name = f"{format}_{outputs}_{size}_{batch_size}"
     path = pathlib.Path(_FOLDER.name) / name
     if path.exists():
         return path

@@ -13,6 +13,31 @@ def test_protocols_by_name(protocol):
         assert (client.server, client.model, client.version) == ("127.0.0.1:1", "student", 2)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "server", "expected"),
+    [
+        ("rest", "localhost", "localhost:8501"),
+        ("grpc", "localhost", "localhost:8500"),
+        ("triton", "localhost", "localhost:8000"),
+        ("grpc", "localhost:", "localhost:8500"),
+        ("grpc", "localhost:1", "localhost:1"),
+        ("triton", "::1", "[::1]:8000"),
+        ("triton", "[::1]", "[::1]:8000"),
+        ("triton", "[::1]:9", "[::1]:9"),
+        ("rest", "https://models.example", "https://models.example"),
+    ],
+)
+def test_a_server_without_a_port_has_that_of_the_protocol(protocol, server, expected):
+    with connect(protocol, server, "student") as client:
+        assert client.server == expected
+
+
+@pytest.mark.parametrize("server", ["", ":8501", "localhost:rest", "h:70000", "h:1/v1", "[h]:1"])
+def test_what_is_no_server(server):
+    with pytest.raises(ValueError, match="`server` must be a host and a port, such as 127"):
+        connect("rest", server, "student")
+
+
 def test_an_unknown_protocol():
     with pytest.raises(ValueError, match=r"one of rest, grpc, triton. Received: protocol='soap'"):
         connect("soap", "127.0.0.1:1", "student")

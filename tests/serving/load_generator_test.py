@@ -15,6 +15,7 @@ ZEROS = np.zeros((1, 32, 40), np.uint8)
 class FakeClient(SegmentationClient):
     """Answers zeros at once, or fails."""
 
+    default_port = 8501
     made = 0
     closed = 0
     lock = threading.Lock()

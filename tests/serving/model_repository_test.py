@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_fasterseg.export.saved_model import export_saved_model
+from keras_fasterseg.export.static_signatures import static_signatures
 from keras_fasterseg.runtimes.saved_model_format import artefact_digest
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.serving.model_repository import RepositoryOptions, add_to_repository
 from keras_fasterseg.serving.tensorflow_serving_repository import BatchingParameters
 from tests.runtimes import exports
-from tests.stand_in import random_images
+from tests.stand_in import MEAN, NUM_CLASSES, STD, random_images
 
 WARMUP = pathlib.PurePath("assets.extra/tf_serving_warmup_requests")
 
@@ -81,6 +83,37 @@ def test_warmup_requests_run_and_leave_the_digest_as_it_was(tmp_path):
     # A copy of a copy has no requests under the first one's name.
     again = add_to_repository(version, tmp_path, "other")
     assert not (again / WARMUP).exists()
+
+
+def test_a_saved_model_for_one_size(tmp_path):
+    options = {"num_classes": NUM_CLASSES, "mean": MEAN, "std": STD}
+    export_saved_model(exports.network(), tmp_path / "1", input_size=(64, 96), **options)
+    with pytest.raises(ValueError, match=r"64x96 alone\. Received: --warmup_size=96x160"):
+        add_to_repository(
+            tmp_path / "1",
+            tmp_path / "models",
+            "student",
+            options=RepositoryOptions(warmup_sizes=((64, 96), (96, 160))),
+        )
+    assert not (tmp_path / "models").exists()
+    sizes = RepositoryOptions(BatchingParameters(16), warmup_sizes=((64, 96),))
+    add_to_repository(tmp_path / "1", tmp_path / "models", "student", options=sizes)
+    assert "max_batch_size { value: 16 }" in (tmp_path / "models" / "batching.config").read_text()
+
+
+def test_a_saved_model_with_a_fixed_batch_is_not_batched(tmp_path):
+    loaded = tf.saved_model.load(str(exports.export("saved_model")))
+    signatures = static_signatures(loaded, (64, 96), 2)
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"), signatures)
+    with pytest.raises(ValueError, match=r"exactly 2 images.* leave --max_batch_size out"):
+        add_to_repository(
+            tmp_path / "1",
+            tmp_path / "models",
+            "student",
+            options=RepositoryOptions(BatchingParameters(16)),
+        )
+    assert not (tmp_path / "models").exists()
+    add_to_repository(tmp_path / "1", tmp_path / "models", "student")
 
 
 # === Triton ===

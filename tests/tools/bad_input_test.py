@@ -178,14 +178,18 @@ CASES = {
     "flag's value": (trained_on("good", "--student_epochs=three"), "flag --student_epochs=three"),
     "flagfile": (trained_on("good", "--flagfile=IN/gone.flags"), "Unable to open flagfile"),
     "negative seed": (trained_on("good", "--seed=-1"), "not an integer in the range [0, 4294967"),
-    "layers": ((*ALL, "--num_layers=3"), "--num_layers must be at least 4. Received: --num_la"),
+    "layers": (
+        (*ALL, "--num_layers=3"),
+        "--num_layers must be at least 4 and at most 1024. Received: --num_la",
+    ),
+    "filters": ((*ALL, "--base_filters=1000000000"), "--base_filters must be at least 1 and at mo"),
     "student's width": (
         (*ALL, "--student_width=5/12"),
         "--student_width must be one of --width_multipliers=0.5,1.0",
     ),
     "widths": ((*ALL, "--width_multipliers=1,1/2"), "--width_multipliers must rise and end with 1"),
     "band of frame rates": (
-        (*ALL, "--search_min_fps=50", "--search_max_fps=40"),
+        (*ALL, "--pretrain_batch_size=1", "--search_min_fps=50", "--search_max_fps=40"),
         "Received: min_fps=50.0, max_fps=40.0",
     ),
     "late stage": ((*ALL, "--benchmark_repetitions=0"), "--benchmark_repetitions must be at lea"),
@@ -278,8 +282,11 @@ def test_one_sentence_and_nothing_half_written(case, places, tmp_path):
     assert message.startswith(f"{name}.py: ")
     assert put_in(expected, places, run) in message
     assert finished.stdout == ""
-    # A stage may have said that it begins, but has no result and no temporary file.
-    left = {path.name for path in run.rglob("*") if path.is_file()}
+    # A stage may have said that it begins, and what it reads, but has no result and no temporary
+    # file.
+    left = {
+        path.name for path in run.rglob("*") if path.is_file() and path.parent != run / "inputs"
+    }
     assert left <= {"stage.json"}
 
 

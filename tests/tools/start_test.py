@@ -64,3 +64,36 @@ def test_a_missing_flag_needs_neither_keras_nor_a_runtime():
     assert finished.returncode == 1
     assert "--genotype must have a value other than None" in finished.stderr
     assert not packages & SLOW
+
+
+def test_a_flag_of_a_stage_is_found_by_its_last_words():
+    finished, _ = start("train", "--epochs=3")
+    assert finished.returncode == 1
+    assert "'epochs'. Did you mean: student_epochs, teacher_epochs ?" in finished.stderr
+
+
+def test_a_flagfile_may_hold_flags_of_other_stages_but_no_others(tmp_path):
+    preset = ROOT / "flags" / "presets" / "demo.flags"
+    given = ("--workdir", str(tmp_path / "run"), "--genotype=/gone.json")
+    finished, _ = start("train", *given, "--flagfile", str(preset))
+    *_, log, sentence, _ = filter(None, finished.stderr.splitlines())
+    expected = "21 flags of the flagfile are for other stages and left out, from --num_layers to "
+    assert f"{expected}--benchmark_input_size." in log
+    assert "'/gone.json' is neither a preset" in sentence
+    own = tmp_path / "own.flags"
+    own.write_text("--search_epochs=1\n--search_epoch=1\n")
+    finished, _ = start("train", *given, f"--flagfile={own}")
+    assert "Unknown command line flag 'search_epoch'" in finished.stderr
+    # On the command line itself it is a mistake.
+    finished, _ = start("train", *given, "--search_epochs=1")
+    assert "Unknown command line flag 'search_epochs'" in finished.stderr
+
+
+@pytest.mark.parametrize("tool", ["train", "serving/client", "benchmarks/exports"])
+def test_a_tool_runs_by_its_path_from_anywhere(tool, tmp_path):
+    program = ROOT / "tools" / f"{tool}.py"
+    finished = subprocess.run(
+        [sys.executable, program, "--help"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "flags:" in finished.stdout

@@ -7,8 +7,11 @@ import pathlib
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.serving.model_repository import RepositoryOptions, add_to_repository
-from keras_fasterseg.serving.tensorflow_serving_repository import BatchingParameters
+from keras_fasterseg.serving.model_repository import MOUNT, RepositoryOptions, add_to_repository
+from keras_fasterseg.serving.tensorflow_serving_repository import (
+    DEFAULTS,
+    BatchingParameters,
+)
 
 ARTEFACT = flags.DEFINE_string("artefact", None, "The export's folder.", required=True)
 REPOSITORY = flags.DEFINE_string("repository", None, "The server's folder.", required=True)
@@ -24,22 +27,30 @@ WARMUP_SIZE = flags.DEFINE_multi(
     [],
     "Size of an image that TensorFlow Serving tries before it lets clients in; may be repeated.",
 )
-MOUNT = flags.DEFINE_string(
-    "mount", RepositoryOptions.mount, "Where TensorFlow Serving finds the repository."
+MOUNT_FLAG = flags.DEFINE_string(
+    "mount", None, f"Where TensorFlow Serving finds the repository; unset: {MOUNT}."
 )
 MAX_BATCH_SIZE = flags.DEFINE_integer(
-    "max_batch_size", BatchingParameters.max_batch_size, "Images that share a run of the network."
+    "max_batch_size",
+    None,
+    "Images that share a run of the network, which must take every number of them; unset: "
+    f"{DEFAULTS['max_batch_size']}.",
 )
 BATCH_TIMEOUT_MS = flags.DEFINE_float(
-    "batch_timeout_ms", BatchingParameters.timeout_ms, "How long an image waits for others."
+    "batch_timeout_ms",
+    None,
+    f"How long an image waits for others, in ms; unset: {DEFAULTS['timeout_ms']:g}.",
 )
 BATCH_THREADS = flags.DEFINE_integer(
-    "batch_threads", BatchingParameters.threads, "Batches computed at once."
+    "batch_threads",
+    None,
+    f"Batches computed at once by TensorFlow Serving; unset: {DEFAULTS['threads']}.",
 )
 MAX_ENQUEUED_BATCHES = flags.DEFINE_integer(
     "max_enqueued_batches",
-    BatchingParameters.max_enqueued_batches,
-    "Batches that may wait; further requests are turned away.",
+    None,
+    "Batches that may wait in TensorFlow Serving, which turns further requests away; unset: "
+    f"{DEFAULTS['max_enqueued_batches']}.",
 )
 
 
@@ -56,7 +67,7 @@ def main() -> None:
         NAME.value,
         VERSION.value,
         overwrite=OVERWRITE.value,
-        options=RepositoryOptions(batching, tuple(WARMUP_SIZE.value), MOUNT.value),
+        options=RepositoryOptions(batching, tuple(WARMUP_SIZE.value), MOUNT_FLAG.value),
     )
     print(f"The model {NAME.value} is in {target}")
 

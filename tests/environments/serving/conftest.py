@@ -23,6 +23,8 @@ from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.shared import ROOT
 
 MODEL = "student"
+# The same network for every number and size of images.
+FREE_MODEL = "free"
 SIZE = (96, 160)
 NUM_CLASSES = 11
 CLIENTS = 8
@@ -47,11 +49,16 @@ def run_tool(name: str, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
-def street_images(seed: int = 0) -> np.ndarray:
-    """`(1, *SIZE, 3)` uint8 with areas of different colours, which a network tells apart."""
+def street_images(seed: int = 0, areas: tuple[int, int] = (6, 10)) -> np.ndarray:
+    """`(1, height, width, 3)` uint8 with areas of different colours, which a network tells apart.
+
+    The default is of `SIZE`; an area has 16 x 16 pixels.
+    """
     generator = np.random.default_rng(seed)
-    areas = generator.integers(0, 256, (1, 6, 10, 3), np.uint8)
-    noise = generator.integers(0, 30, (1, *SIZE, 3), np.uint8)
+    height, width = areas
+    noise_size = (1, 16 * height, 16 * width, 3)
+    areas = generator.integers(0, 256, (1, height, width, 3), np.uint8)
+    noise = generator.integers(0, 30, noise_size, np.uint8)
     return np.kron(areas, np.ones((1, 16, 16, 1), np.uint8)) // 2 + noise
 
 
@@ -61,6 +68,7 @@ class Exports:
 
     saved_model: pathlib.Path
     onnx: pathlib.Path
+    free_onnx: pathlib.Path
     tensorflow_serving: pathlib.Path
     triton: pathlib.Path
 
@@ -71,19 +79,23 @@ def exports(tmp_path_factory) -> Exports:
     keras.utils.set_random_seed(0)
     network = FasterSegNetwork(resolve_genotype("fasterseg_student"), NUM_CLASSES)
     _spread(network)
-    made = Exports(*(folder / name for name in ("saved_model", "onnx", "tf_serving", "triton")))
+    names = ("saved_model", "onnx", "free_onnx", "tf_serving", "triton")
+    made = Exports(*(folder / name for name in names))
     export_network(network, made.saved_model)
     settings = ExportSettings("onnx", input_size=SIZE, output="both")
     export_network(network, made.onnx, settings=settings)
-    for export, repository, more in (
-        (made.saved_model, made.tensorflow_serving, ["--warmup_size=96x160"]),
-        (made.onnx, made.triton, []),
+    export_network(network, made.free_onnx, settings=ExportSettings("onnx", batch_size=0))
+    batching = ["--max_batch_size=4", "--batch_timeout_ms=50"]
+    for export, repository, name, more in (
+        (made.saved_model, made.tensorflow_serving, MODEL, ["--warmup_size=96x160"]),
+        (made.onnx, made.triton, MODEL, []),
+        (made.free_onnx, made.triton, FREE_MODEL, batching),
     ):
         finished = run_tool(
             "serving.prepare",
             f"--artefact={export}",
             f"--repository={repository}",
-            f"--name={MODEL}",
+            f"--name={name}",
             *more,
         )
         assert finished.returncode == 0, finished.stderr

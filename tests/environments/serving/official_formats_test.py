@@ -15,7 +15,7 @@ from tritonclient.grpc import model_config_pb2
 
 from keras_fasterseg.serving import prediction_messages
 from keras_fasterseg.serving.predict_request import predict_request
-from tests.environments.serving.conftest import MODEL, NUM_CLASSES, SIZE, street_images
+from tests.environments.serving.conftest import FREE_MODEL, MODEL, NUM_CLASSES, SIZE, street_images
 
 
 def test_a_request_is_the_official_one_byte_by_byte():
@@ -76,3 +76,13 @@ def test_triton_config(exports):
         model_config_pb2.TYPE_UINT8,
         [1, *SIZE, 3],
     )
+
+
+def test_triton_config_of_a_model_for_every_number_and_size(exports):
+    text = (exports.triton / FREE_MODEL / "config.pbtxt").read_text()
+    config = text_format.Parse(text, model_config_pb2.ModelConfig())
+    assert (config.name, config.max_batch_size) == (FREE_MODEL, 4)
+    assert [list(each.dims) for each in (*config.input, *config.output)] == [[-1, -1, 3], [-1, -1]]
+    assert config.dynamic_batching.max_queue_delay_microseconds == 50_000
+    (warmup,) = config.model_warmup
+    assert (warmup.batch_size, list(warmup.inputs["images"].dims)) == (1, [256, 256, 3])

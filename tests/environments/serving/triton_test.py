@@ -4,6 +4,7 @@ Its wheel has no ONNX Runtime backend, so that the one line `backend: "onnxrunti
 is replaced, and the model runs by ONNX Runtime in the Python backend.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -19,10 +20,12 @@ import tritonclient.grpc
 import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
+from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.retries import RetryPolicy
 from keras_fasterseg.serving.triton_client import TritonClient
 from tests.environments.serving.conftest import (
+    FREE_MODEL,
     MODEL,
     SIZE,
     assert_answers_as,
@@ -46,12 +49,14 @@ def repository(exports, tmp_path_factory):
     """The prepared repository with the Python backend in place of ONNX Runtime's."""
     copy = tmp_path_factory.mktemp("triton") / "models"
     shutil.copytree(exports.triton, copy)
-    config = copy / MODEL / "config.pbtxt"
-    text = config.read_text()
-    assert text.count(BACKEND) == 1
-    text = text.replace(BACKEND, 'backend: "python"\n').replace('"model.onnx"', '"model.py"')
-    config.write_text(text)
-    shutil.copy(pathlib.Path(__file__).with_name("triton_model.py"), copy / MODEL / "1/model.py")
+    for model in (MODEL, FREE_MODEL):
+        config = copy / model / "config.pbtxt"
+        text = config.read_text()
+        assert text.count(BACKEND) == 1
+        text = text.replace(BACKEND, 'backend: "python"\n').replace('"model.onnx"', '"model.py"')
+        config.write_text(text)
+        source = pathlib.Path(__file__).with_name("triton_model.py")
+        shutil.copy(source, copy / model / "1/model.py")
     return copy
 
 
@@ -140,6 +145,34 @@ def test_versions(server, onnx_runner):
         pytest.raises(ServingError, match=r"answered 4.. .*version"),
     ):
         client(street_images())
+
+
+def test_different_images_share_a_run_and_get_their_own_answers(server, exports):
+    runner = OnnxRuntimeRunner(exports.free_onnx)
+    # Of two sizes, which Triton may not mix.
+    images = [street_images(seed, (6, 10) if seed % 3 else (5, 7)) for seed in range(9)]
+    expected = [runner(each) for each in images]
+    assert len({each.tobytes() for each in expected}) == len(images)
+
+    def ask(image):
+        with TritonClient(server, FREE_MODEL) as client:
+            return client(image)
+
+    with concurrent.futures.ThreadPoolExecutor(len(images)) as pool:
+        for _ in range(20):
+            for answer, own in zip(pool.map(ask, images), expected, strict=True):
+                np.testing.assert_array_equal(answer, own)
+            statistics = requests.get(f"http://{server}/v2/models/{FREE_MODEL}/stats", timeout=30)
+            batches = statistics.json()["model_stats"][0]["batch_stats"]
+            if max(int(each["batch_size"]) for each in batches) > 1:
+                break
+        else:
+            pytest.fail("Triton has put no requests together.")
+    with TritonClient(server, FREE_MODEL) as client:
+        batch = np.concatenate([street_images(seed) for seed in range(3)])
+        np.testing.assert_array_equal(client(batch), runner(batch))
+        with pytest.raises(ServingError, match="batch-size must be <= 4"):
+            client(np.concatenate([batch, batch]))
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])

@@ -32,6 +32,16 @@ def test_a_repository_of_triton(tmp_path):
     assert sorted(path.name for path in student.iterdir()) == ["5", "config.pbtxt"]
 
 
+def test_batches_of_triton(tmp_path):
+    export = exports.export("onnx", "class_ids", None, None)
+    finished = prepare(export, tmp_path, "--max_batch_size=16", "--batch_timeout_ms=5")
+    assert finished.status == 0, finished.stderr
+    config = (tmp_path / "models" / "student" / "config.pbtxt").read_text()
+    assert "max_batch_size: 16\n" in config
+    assert "dims: [-1, -1, 3]" in config
+    assert "max_queue_delay_microseconds: 5000" in config
+
+
 def test_what_goes_wrong_is_one_sentence(tmp_path):
     export = exports.export("onnx")
     assert "no exported network" in sentence(prepare(tmp_path / "gone", tmp_path))
@@ -39,6 +49,8 @@ def test_what_goes_wrong_is_one_sentence(tmp_path):
     assert "`name` of a model" in sentence(prepare(export, tmp_path, "--name=a/b"))
     assert "HEIGHTxWIDTH" in sentence(prepare(export, tmp_path, "--warmup_size=64"))
     assert "`max_batch_size`" in sentence(prepare(export, tmp_path, "--max_batch_size=0"))
+    assert "exactly 1 images a call" in sentence(prepare(export, tmp_path, "--max_batch_size=16"))
+    assert "--batch_threads is" in sentence(prepare(export, tmp_path, "--batch_threads=2"))
     assert not (tmp_path / "models").exists()
     prepare(export, tmp_path, "--version=1")
     assert "pass --overwrite" in sentence(prepare(export, tmp_path, "--version=1"))

@@ -1,0 +1,193 @@
+"""Runs an exported network beside the Keras model."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from keras_fasterseg.export.proof import Proof
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
+from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.progress import progress_bar
+from keras_fasterseg.runtimes.base import Runner, class_ids_of
+from keras_fasterseg.runtimes.signature import LOGITS
+
+# What an export whose batch is free is shown, again and again.
+_FREE_BATCHES = (2, 3, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProofImage:
+    """An image that an export is proven on.
+
+    Attributes:
+        name: For people.
+        image: uint8 `(height, width, 3)`, of a size that the export takes.
+        labels: uint8 `(height, width)`, 255: ignored; None where there are none.
+        native: Image and labels of their own size; None where they are that already, or where
+            they are too large.
+        is_resized: Whether `image` was resized.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray | None = None
+    native: tuple[np.ndarray, np.ndarray] | None = None
+    is_resized: bool = False
+
+
+def prove(
+    runner: Runner,
+    keras_runner: Runner,
+    samples: Iterable[ProofImage],
+    *,
+    of: str,
+    by: str,
+    num_classes: int,
+    logits_runner: Runner | None = None,
+    total: int | None = None,
+    progress: bool = True,
+) -> Proof:
+    """Runs `samples` through both, in batches of different images.
+
+    An export with a fixed batch gets such batches; what is missing in the last one is filled with
+    its last image, whose copies do not count. One with a free batch gets batches of several sizes.
+
+    Args:
+        runner: The exported network.
+        keras_runner: The Keras model.
+        samples: The images.
+        of: Where they are from, for the record.
+        by: What `runner` is, for the record.
+        num_classes: Number of classes.
+        logits_runner: What logits are compared of; None takes `runner`, if it has any.
+        total: How many samples there are, for the progress bar.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        ValueError: There is no sample, or the export does not take these images.
+    """
+    if logits_runner is None and LOGITS in runner.outputs:
+        logits_runner = runner
+    findings: list[_Finding] = []
+    bar = progress_bar(samples, "proof", unit="image", total=total, show=progress)
+    for batch in _batches(bar, runner.batch_size):
+        images = _filled([each.image for each in batch], runner.batch_size)
+        logits = keras_runner.logits(images)
+        received = class_ids_of(runner, images)
+        differences = None
+        if logits_runner is not None:
+            differences = np.abs(logits_runner.logits(images) - logits).max(axis=(1, 2, 3))
+        for index, sample in enumerate(batch):
+            findings.append(
+                _Finding.of(
+                    sample,
+                    logits[index],
+                    received[index],
+                    None if differences is None else float(differences[index]),
+                    keras_runner,
+                    num_classes,
+                )
+            )
+    if not findings:
+        raise ValueError("There is nothing to prove an export by: `samples` is empty.")
+    return _summary(findings, of, by)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finding:
+    """One image: shares, sizes and confusion matrices; a matrix is None without labels."""
+
+    name: str
+    pixels: int
+    equal: int
+    logits_difference: float | None
+    logits_size: float
+    keras: np.ndarray | None
+    own: np.ndarray | None
+    native: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls,
+        sample: ProofImage,
+        logits: np.ndarray,
+        received: np.ndarray,
+        difference: float | None,
+        keras_runner: Runner,
+        num_classes: int,
+    ) -> "_Finding":
+        expected = logits.argmax(axis=-1)
+        keras = own = native = None
+        if sample.labels is not None:
+            keras = confusion_of(sample.labels, expected, num_classes)
+            own = confusion_of(sample.labels, received, num_classes)
+        if sample.native is not None:
+            image, labels = sample.native
+            native = confusion_of(labels, keras_runner(image[None])[0], num_classes)
+        elif not sample.is_resized:
+            native = keras
+        return cls(
+            name=sample.name,
+            pixels=received.size,
+            equal=int(np.count_nonzero(received == expected)),
+            logits_difference=difference,
+            logits_size=float(np.abs(logits).max()),
+            keras=keras,
+            own=own,
+            native=native,
+        )
+
+    @property
+    def miou_difference(self) -> float | None:
+        own, keras = _miou([self.own]), _miou([self.keras])
+        return None if own is None or keras is None else own - keras
+
+
+def _summary(findings: list[_Finding], of: str, by: str) -> Proof:
+    worst = min(findings, key=lambda each: each.equal / each.pixels)
+    differences = [each.logits_difference for each in findings]
+    falls = [each.miou_difference for each in findings]
+    is_native = all(each.native is each.keras for each in findings)
+    return Proof(
+        images=len(findings),
+        of=of,
+        by=by,
+        equal_labels=sum(each.equal for each in findings) / sum(each.pixels for each in findings),
+        logits_difference=None if None in differences else float(np.max(differences)),
+        logits_size=max(each.logits_size for each in findings),
+        miou_keras=_miou([each.keras for each in findings]),
+        miou=_miou([each.own for each in findings]),
+        worst_image=worst.name,
+        worst_equal_labels=worst.equal / worst.pixels,
+        worst_miou_difference=min((fall for fall in falls if fall is not None), default=None),
+        miou_native=None if is_native else _miou([each.native for each in findings]),
+    )
+
+
+def _miou(confusions: list[np.ndarray | None]) -> float | None:
+    """Of all together; None if one is missing or no pixel is labelled."""
+    known = [each for each in confusions if each is not None]
+    if len(known) < len(confusions):
+        return None
+    mean = float(iou_from_confusion(np.sum(known, axis=0)).mean)
+    return None if math.isnan(mean) else mean
+
+
+def _batches(samples: Iterable[ProofImage], batch_size: int | None) -> Iterator[list[ProofImage]]:
+    """Neighbours of one size together, at most `batch_size`; None: as in `_FREE_BATCHES`."""
+    sizes = itertools.cycle(_FREE_BATCHES if batch_size is None else (batch_size,))
+    batch, size = [], next(sizes)
+    for sample in samples:
+        if batch and (len(batch) == size or batch[0].image.shape != sample.image.shape):
+            yield batch
+            batch, size = [], next(sizes)
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+def _filled(images: list[np.ndarray], batch_size: int | None) -> np.ndarray:
+    return np.stack(images + images[-1:] * ((batch_size or 0) - len(images)))
