@@ -27,9 +27,10 @@ def png(samples: np.ndarray, color_type: int, depth: int, palette=(), transparen
 
 
 def bmp(samples: np.ndarray, bits: int, palette) -> bytes:
-    """A BMP file of indices `(height, width)` into `palette`."""
+    """A BMP file of indices `(height, width)` into `palette`, or of 16 bits a pixel."""
     height, width = samples.shape
-    rows = (row + b"\0" * (-len(row) % 4) for row in _packed(samples[::-1], bits))
+    packed = _packed(samples.byteswap() if bits == 16 else samples, bits)[::-1]
+    rows = (row + b"\0" * (-len(row) % 4) for row in packed)
     pixels = b"".join(rows)
     colors = b"".join(bytes((blue, green, red, 0)) for red, green, blue in palette)
     start = 54 + len(colors)

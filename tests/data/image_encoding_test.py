@@ -286,6 +286,55 @@ def test_a_bmp_of_black_and_white_in_more_bits(tmp_path, ids, bits):
         read_image(path)
 
 
+def test_a_bmp_of_5_bits_a_channel(tmp_path, colors):
+    """31 of 31 is 255, and 16 of 31 is 131 (16 * 255 / 31 = 131.6, rounded down)."""
+    path = tmp_path / "a.bmp"
+    pixels = np.array([[31 << 10, 16 << 5, 31, 0]], np.uint16)
+    path.write_bytes(bmp(pixels, 16, ()))
+    expected = [[[255, 0, 0], [0, 131, 0], [0, 0, 255], [0, 0, 0]]]
+    np.testing.assert_array_equal(read_image(path), expected)
+    refused(path, colors, "is stored as 5-bit RGB BMP, which is not read; store RGB with 8 bits")
+
+
+def _tiff(path, mode):
+    image = Image.fromarray(GREY)
+    if mode == "P":
+        image.putpalette(COLORS.tobytes())
+    elif mode == "1":
+        image = Image.fromarray(IDS == 1)
+    elif mode == "RGBA":
+        image = Image.fromarray(np.concatenate([RGB, np.full((*SHAPE, 1), 255, np.uint8)], -1))
+    elif mode == "LA":
+        image = image.convert("LA")
+    image.save(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "encoding"),
+    [
+        ("1", "1-bit grey TIFF"),
+        ("L", "8-bit grey TIFF"),
+        ("P", "8-bit palette TIFF"),
+        ("LA", "8-bit grey and alpha TIFF"),
+        ("RGBA", "8-bit RGB and alpha TIFF"),
+    ],
+)
+def test_every_tiff(tmp_path, ids, colors, mode, encoding):
+    path = tmp_path / "a.tif"
+    _tiff(path, mode)
+    assert str(read_header(path)) == encoding
+    grey = np.stack([GREY * (255 if mode == "1" else 1)] * 3, axis=-1)
+    np.testing.assert_array_equal(read_image(path), RGB if mode in ("P", "RGBA") else grey)
+    if mode == "RGBA":
+        refused(path, ids, "is stored as 8-bit RGB and alpha TIFF, but those of")
+    else:
+        np.testing.assert_array_equal(read_label(path, ids), IDS)
+    if mode in ("P", "RGBA", "1"):
+        np.testing.assert_array_equal(read_label(path, colors), IDS)
+    else:
+        refused(path, colors, r"holds the colour \(1, 1, 1\), which stands for no class")
+
+
 def test_a_tiff_whose_0_is_white(tmp_path, ids):
     path = tmp_path / "a.tif"
     Image.fromarray(255 - GREY).save(path, tiffinfo={262: 0})
