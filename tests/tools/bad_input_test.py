@@ -231,7 +231,7 @@ CASES = {
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2",
+        "give --latency_calibration (--calibrate) of 0 or at least 2. Received: 1",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),
