@@ -113,6 +113,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         check_search(settings.search)
         check_images(settings.search, facts)
         images, half = counted(facts.train_images, "training image"), facts.train_images // 2
+        require(half > 0, f"Each half of the search needs a training image. Received: {images}")
         require(
             settings.search.batch_size <= half,
             f"A batch is taken from each half of {images}; set --search_batch_size to at most "
