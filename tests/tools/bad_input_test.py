@@ -123,7 +123,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "2 images are fewer than one batch of 3; set a smaller batch size or give more images",
+        "A batch has at most 2 images, all of the training split; set --student_batch_size to less",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),
@@ -228,7 +228,7 @@ CASES = {
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2",
+        "Calibration needs at least two networks; give --latency_calibration",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),
