@@ -30,6 +30,7 @@ from keras_fasterseg.pipelines.settings import (
 )
 from keras_fasterseg.pipelines.train import check_training
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.wording import counted
 
 # Images are made larger by at most this before they are cropped.
 _LARGEST_SCALE = 1.25
@@ -77,7 +78,9 @@ def check_data(settings: DataSettings) -> DataFacts:
         images = sum(counts[part] for part in _parts(settings.train_split))
         return DataFacts(names, images, settings.synthetic_size)
     check_data_dir(settings)
-    source = load_source(settings.dataset, settings.data_dir, settings.class_order)
+    source = load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
     train, _ = (source.samples(split) for split in splits)
     return DataFacts(source.class_names, len(train), source.read_size(train[0]))
 
@@ -142,10 +145,11 @@ def check_images(
     # The search takes a batch from each half of the images.
     halves = isinstance(settings, SearchSettings)
     images = facts.train_images // 2 if halves else facts.train_images
+    counted_images = counted(facts.train_images, "training image")
     require(
         settings.batch_size <= images,
-        f"A batch has at most {images} images, {'half' if halves else 'all'} of the training "
-        f"split; set --{stage}_batch_size to less, or give more images. "
+        f"{'Half of ' if halves else ''}{counted_images} cannot fill a batch; set "
+        f"--{stage}_batch_size to at most {images}, or give more images. "
         f"Received: --{stage}_batch_size={settings.batch_size}",
     )
     check_crop(settings.crop_size)

@@ -11,7 +11,7 @@ from absl import logging
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
-from keras_fasterseg.data.source import find_images
+from keras_fasterseg.data.image_listing import find_images
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.serving.errors import TransientServingError

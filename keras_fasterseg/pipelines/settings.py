@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from keras_fasterseg.data.source import MAX_MEGAPIXELS
 from keras_fasterseg.genotype import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
 from keras_fasterseg.pipelines.limits import (
     AT_LEAST_ONE,
@@ -49,8 +50,20 @@ def is_path(field: dataclasses.Field) -> bool:
     return field.metadata.get("path", False)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadingSettings:
+    """Which files are read."""
+
+    max_megapixels: int = setting(
+        MAX_MEGAPIXELS,
+        "Images and labels of more millions of pixels are refused before they are decoded.",
+        harmless=True,
+        limits=AT_LEAST_ONE,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class DataSettings:
+class DataSettings(ReadingSettings):
     """Which images and labels."""
 
     dataset: str = setting(

@@ -106,7 +106,10 @@ def test_a_faulty_image_does_not_stop_the_others(tmp_path):
     result = segment([refuses_second], tmp_path / "in", tmp_path / "out", PICTURES)
     assert [path.name for path in result.done] == ["c.png", "d.png"]
     first, second = result.failures
-    assert first == f"{tmp_path}/in/a.png is not an image that can be read; replace the file."
+    formats = "PNG, JPEG, BMP, TIFF, WEBP, PPM"
+    assert first == (
+        f"{tmp_path}/in/a.png is not an image that can be read ({formats}); replace the file."
+    )
     assert second == f"{tmp_path}/in/b.png: the server refuses it"
     assert result.left_out == 0
 

@@ -112,7 +112,10 @@ CASES = {
     "truncated image": (trained_on("cut"), "IN/cut/train/b.png is damaged or cannot be read"),
     "text as image": (trained_on("text"), "IN/text/train/b.png is not an image that can be read"),
     "label missing": (trained_on("bare"), "IN/bare/train/b.png has no label"),
-    "coloured label": (trained_on("coloured"), "Pillow's mode 'RGB', expected one of L, P"),
+    "coloured label": (
+        trained_on("coloured"),
+        "is stored as 8-bit RGB PNG, but those of camvid hold ids",
+    ),
     "no file of classes": (
         trained_on("unnamed", "--dataset=folder"),
         "There is no file IN/unnamed/dataset.yaml; write one that names the classes",
@@ -123,7 +126,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "A batch has at most 2 images, all of the training split; set --student_batch_size to less",
+        "2 training images cannot fill a batch; set --student_batch_size to at most 2",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),

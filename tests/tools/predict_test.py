@@ -47,8 +47,8 @@ def test_a_folder_of_all_that_there_is(artefact, tmp_path):
     said = [line for line in finished.stderr.splitlines() if line.startswith("predict.py: ")]
     expected = {
         "corrupt.png": "is damaged or cannot be read",
-        "deep.png": "has pixels of Pillow's mode 'I;16'",
-        "ink.jpg": "has pixels of Pillow's mode 'CMYK'",
+        "deep.png": "is stored as 16-bit grey PNG",
+        "ink.jpg": "is stored as 8-bit CMYK JPEG",
         "small.png": "Height and width of the images must be at least 32",
     }
     assert len(said) == len(expected)
