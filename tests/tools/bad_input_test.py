@@ -126,7 +126,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "2 images cannot fill a batch of 3; set a smaller batch size or give more images",
+        "2 training images cannot fill a batch; set --student_batch_size to at most 2",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),
