@@ -2,6 +2,7 @@
 
 from tools import command  # isort: skip
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -58,8 +59,10 @@ settings_flags.define_settings(benchmark_options.BenchmarkOptions)
 INPUT_SIZE = flags.DEFINE(
     _SizesParser(),
     "input_size",
-    (settings.BenchmarkSettings.input_size,),
-    "Height x width of the images; several, comma separated, are measured one after the other.",
+    None,
+    "Height x width of the images; several, comma separated, are measured one after the other. "
+    "Unset: what the artefact was exported for, "
+    f"{_SizesSerializer().serialize((settings.BenchmarkSettings.input_size,))} if it takes any.",
     serializer=_SizesSerializer(),
     allow_override=True,
 )
@@ -77,11 +80,14 @@ def main() -> None:
             )
         print(comparison.comparison_text(comparison.compare_files(*COMPARE.value)))
         return
+    contenders = _contenders()
+    options = settings_flags.read_settings(benchmark_options.BenchmarkOptions)
+    chosen, sizes = _shape(contenders, options.threads)
     measured = benchmark.benchmark_in_turns(
-        _contenders(),
-        settings_flags.read_settings(settings.BenchmarkSettings),
-        INPUT_SIZE.value,
-        settings_flags.read_settings(benchmark_options.BenchmarkOptions),
+        contenders,
+        chosen,
+        sizes,
+        options,
         command.line(),
         progress=True,
     )
@@ -89,6 +95,22 @@ def main() -> None:
     print(report.report_text(measured))
     if OUTPUT.value is not None:
         measured.save(OUTPUT.value)
+
+
+def _shape(
+    contenders: "list[benchmark.Contender]", threads: int | None
+) -> tuple[settings.BenchmarkSettings, tuple[settings.Size, ...]]:
+    """Settings and sizes as the flags say; what they leave open is as the exports need it."""
+    from keras_fasterseg.pipelines import benchmark
+
+    chosen = settings_flags.read_settings(settings.BenchmarkSettings)
+    default_batch = flags.FLAGS["batch_size"].using_default_value
+    if INPUT_SIZE.value is not None and not default_batch:
+        return chosen, INPUT_SIZE.value
+    batch_size, size = benchmark.fixed_shape(contenders, threads)
+    if default_batch and batch_size is not None:
+        chosen = dataclasses.replace(chosen, batch_size=batch_size)
+    return chosen, INPUT_SIZE.value or (size or settings.BenchmarkSettings.input_size,)
 
 
 def _contenders() -> "list[benchmark.Contender]":

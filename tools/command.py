@@ -67,6 +67,7 @@ def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None
         # It has a handler of its own, which tells every file of a SavedModel.
         getLogger("tensorflow").setLevel(WARNING)
         parser.log()
+        _keep_to_quota()
         try:
             main()
         except KeyboardInterrupt:
@@ -92,6 +93,16 @@ def line() -> str:
 
 
 flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")
+
+
+def _keep_to_quota() -> None:
+    """TensorFlow, which is not imported yet, knows the cores of this process but not its quota."""
+    from keras_fasterseg.available_cores import available_cores
+
+    cores = available_cores()
+    if cores.threads < cores.logical:
+        for pool in ("INTRAOP", "INTEROP"):
+            os.environ.setdefault(f"TF_NUM_{pool}_THREADS", str(cores.threads))
 
 
 def _ours_or_serious(record) -> bool:

@@ -45,19 +45,24 @@ def main() -> None:
     print(f"The latency table is {path}: {len(table)} operations.")
     if VERIFY.value:
         result = verify_latency(path.parent, table, supernet, NUM_CLASSES.value, VERIFY.value)
+        print(f"{VERIFY.value} random networks as measured, against what the table predicts:")
+        print(f"- by the sum of the rows: {_judged(result['sum'])}")
         if "calibration" in result:
-            table.calibrated(Calibration(**result["calibration"])).save(path)
-        for name in ("sum", "calibrated"):
-            if name in result:
-                print(f"{VERIFY.value} random networks, {name}: {_judged(result[name])}")
-        print(f"Predicted against measured: {path.parent / SCATTER}")
+            calibration = Calibration(**result["calibration"])
+            table.calibrated(calibration).save(path)
+            print(
+                f"- by {calibration.factor:.3f} x sum + {calibration.offset_ms:.3f} ms, fitted to "
+                f"{calibration.networks} other networks beside them and kept in the table: "
+                f"{_judged(result['calibrated'])}"
+            )
+        print(f"As a picture: {path.parent / SCATTER}")
 
 
 def _judged(agreement: dict[str, float]) -> str:
     return (
-        f"Spearman {agreement['spearman']:.3f}, relative error "
-        f"{100 * agreement['median_relative_error']:.1f} % (median), "
-        f"{100 * agreement['worst_relative_error']:.1f} % (worst)"
+        f"rank correlation (Spearman) {agreement['spearman']:.3f}, error "
+        f"{100 * agreement['median_relative_error']:.1f} % in the median, "
+        f"{100 * agreement['worst_relative_error']:.1f} % at most"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 
 _FIELDS = (
@@ -36,10 +37,12 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "scope": lambda row: row["scope"],
     "batch size": lambda row: row["batch_size"],
     "device": _device,
-    "threads": _threads,
     "processor": lambda row: row["environment"].get("cpu"),
     "GPU": lambda row: row["environment"].get("gpus") if _device(row) == "GPU" else None,
     "number of cores": lambda row: row["environment"].get("available_cores"),
+    "CPU quota": lambda row: row["environment"].get("cpu_quota"),
+    # After what it follows from where nobody chooses it.
+    "number of threads": _threads,
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
     "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),
@@ -144,8 +147,8 @@ def comparison_text(rows: list[ComparedRow]) -> str:
                 "x".join(map(str, row.first["input_size"])),
                 f"{row.first['times']['p50_ms']:.3f}",
                 f"{row.second['times']['p50_ms']:.3f}",
-                f"{row.first['fps']:.1f}",
-                f"{row.second['fps']:.1f}",
+                fps_text(row.first["fps"]),
+                fps_text(row.second["fps"]),
                 f"{row.speedup:.3f}",
             ]
             for row in rows

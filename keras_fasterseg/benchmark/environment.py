@@ -8,7 +8,9 @@ import platform
 
 import psutil
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.gpu import gpu_names, power_limits_watts
+from keras_fasterseg.benchmark.load import other_load
 
 # Distributions whose version can change a time; those that are not installed are left out.
 PACKAGES = (
@@ -33,19 +35,24 @@ def describe_environment() -> dict[str, object]:
 
     Returns:
         `date` (UTC, ISO 8601), `cpu`, `gpus` (names, where nvidia-ml-py tells), `physical_cores`,
-        `logical_cores`, `available_cores` (that this process may use), `memory_bytes`,
-        `load_average` (1, 5 and 15 minutes; None where the system has none), `power` (see
+        `logical_cores`, `available_cores` (that this process may use), `cpu_quota`
+        (the processor time that it may use, in cores; None without a limit), `memory_bytes`,
+        `load_average` (1, 5 and 15 minutes; None where the system has none), `other_load` (see
+        `benchmark.load.other_load`, which takes half a second), `power` (see
         `describe_power`), `operating_system`, `python` and `versions` by distribution.
     """
+    cores = available_cores()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
         "gpus": gpu_names(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
-        "available_cores": available_cores(),
+        "available_cores": cores.logical,
+        "cpu_quota": cores.quota,
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "other_load": other_load(),
         "power": describe_power(),
         "operating_system": platform.platform(),
         "python": platform.python_version(),
@@ -102,10 +109,3 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def available_cores() -> int | None:
-    """How many cores this process may use; `None` where the system does not tell."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return psutil.cpu_count()

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fasterseg.benchmark.environment import describe_environment
 from keras_fasterseg.benchmark.images import benchmark_images
+from keras_fasterseg.benchmark.load import LoadMeter
 from keras_fasterseg.benchmark.scopes import DEFAULT_SCOPE, find_scope, timed_calls
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.benchmark.timing import check_durations, measure_in_turns
@@ -18,7 +19,8 @@ from keras_fasterseg.runtimes.base import Runner
 
 # Numbers of different versions must not be compared: raise it with whatever changes a number.
 # 2: a pause between the calls of different runners; scopes.
-# 3: runners in turns are called untimed before the call that is timed.
+# 3: runners in turns are called untimed before the call that is timed. That the order of turns
+# rotates came later: after the pause and those calls it changes no number.
 HARNESS_VERSION = 3
 
 PAUSE_MS = 20.0
@@ -35,7 +37,8 @@ class BenchmarkResult:
         input_size: Height and width of the images.
         batch_size: Images a call.
         runner: What the runner says of itself.
-        environment: Machine and software, see `describe_environment`; taken before the warm-up.
+        environment: Machine and software, see `describe_environment`, taken before the warm-up;
+            and `other_load_while_timing`, the work of others from then on, see `LoadMeter`.
         scope: Name of what was timed.
         harness_version: Only results of one version compare.
         artefact: What was run, as the user named it; `None` if it has no name.
@@ -186,7 +189,9 @@ def interleaved(
     settle_ms: float = SETTLE_MS,
     progress: str | None = None,
 ) -> InterleavedResult:
-    """Measures runners in turns, A B A B, so that all of them meet the same state of the machine.
+    """Measures runners in turns, so that all of them meet the same state of the machine.
+
+    Who comes first changes from round to round: A B C, B C A, C A B.
 
     Args:
         runners: What to time, by name; the first is what the speedups refer to.
@@ -216,6 +221,7 @@ def interleaved(
     environment = describe_environment()
     for runner in runners.values():
         runner.load()
+    load = LoadMeter()
     with timed_calls(chosen, runners, images) as functions:
         for function in functions.values():
             # Some compile at their first call; that belongs to loading.
@@ -230,6 +236,7 @@ def interleaved(
             settle_seconds=1e-3 * settle_ms,
             description=progress,
         )
+    environment = {**environment, "other_load_while_timing": load.load()}
     first = np.asarray(next(iter(seconds.values())))
     quotients = {name: first / times for name, times in seconds.items()}
     settings = {
@@ -241,6 +248,7 @@ def interleaved(
         "pause_ms": pause_ms if len(runners) > 1 else 0.0,
         "settle_ms": settle_ms if len(runners) > 1 else 0.0,
         "in_turns_with": list(runners) if len(runners) > 1 else [],
+        "order": "rotated" if len(runners) > 1 else None,
     }
     return InterleavedResult(
         results={

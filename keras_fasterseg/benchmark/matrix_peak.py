@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.benchmark.environment import available_cores
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.timing import measure_callable
 from keras_fasterseg.runtimes import tensorflow_device
 
@@ -48,8 +48,8 @@ def measure_matrix_peak(
 
     Args:
         device: "CPU" or "GPU".
-        threads: Threads of a CPU's products; `None` takes all cores. A library that has another
-            number and cannot change it is left out.
+        threads: Threads of a CPU's products; `None` takes those that can run at once. A library
+            that has another number and cannot change it is left out.
         sizes: Rows and columns; `None` takes those that fill such a device.
         min_seconds: Least duration of the products of one library and size.
 
@@ -93,7 +93,8 @@ def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[
             products["tensorflow"] = lambda size: _tensorflow_product(size, "/GPU:0")
         return products
     # numpy's library chose its number of threads when it was loaded: that of the cores.
-    if threads in (None, available_cores()):
+    cores = available_cores()
+    if (threads or cores.threads) == cores.logical:
         products["numpy"] = _numpy_product
     if prepare_threads(threads):
         products["tensorflow"] = lambda size: _tensorflow_product(size, "/CPU:0")

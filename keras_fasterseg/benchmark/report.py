@@ -1,13 +1,14 @@
 """Measurements as the file and the text that people quote."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tabulate
 
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION, BenchmarkResult, InterleavedResult
 from keras_fasterseg.benchmark.scopes import find_scope
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, write_json
 
 _HEADERS = (
@@ -58,7 +59,7 @@ def report_text(report: BenchmarkReport) -> str:
     lines += dict.fromkeys(_facts("Runner", result.runner) for result in results)
     proofs = {result.artefact: result.proof for result in results if result.proof is not None}
     lines += [f"{artefact}: {proof}" for artefact, proof in proofs.items()]
-    lines.append(_facts("Environment", results[0].environment))
+    lines += _environment(results[0].environment)
     return "\n".join(lines)
 
 
@@ -85,7 +86,7 @@ def _row(name: str, result: BenchmarkResult, table: InterleavedResult) -> list[s
         f"{times.p90_ms:.3f}",
         f"{times.p99_ms:.3f}",
         f"{times.trimmed_mean_ms:.3f}",
-        f"{result.fps:.1f}",
+        fps_text(result.fps),
         _speedup(name, table),
         "" if result.macs_per_second is None else f"{result.macs_per_second / 1e9:.1f}",
         "" if result.share_of_peak is None else f"{100 * result.share_of_peak:.1f}",
@@ -119,7 +120,7 @@ def _single(result: BenchmarkResult) -> list[str]:
     lines = [
         f"p50 {times.p50_ms:.3f} ms, p90 {times.p90_ms:.3f} ms, p99 {times.p99_ms:.3f} ms, "
         f"trimmed mean {times.trimmed_mean_ms:.3f} ms",
-        f"FPS {result.fps:.1f} at the median",
+        f"FPS {fps_text(result.fps)} at the median",
     ]
     if result.macs is not None and result.macs_per_second is not None:
         work = f"{result.macs / 1e9:.3f} G an image, {result.macs_per_second / 1e9:.1f} G a second"
@@ -144,7 +145,8 @@ def _measured(result: BenchmarkResult) -> str:
     image = settings.get("image")
     turns = (
         f"; runners in turns, with a pause of {settings['pause_ms']:g} ms and "
-        f"{settings['settle_ms']:g} ms of untimed calls before each that is timed"
+        f"{settings['settle_ms']:g} ms of untimed calls before each that is timed, each round "
+        "beginning with the next runner"
         if settings.get("in_turns_with")
         else ""
     )
@@ -165,6 +167,36 @@ def _speedup(name: str, table: InterleavedResult) -> str:
 
 def _facts(title: str, facts: dict[str, object]) -> str:
     return f"{title}: {', '.join(f'{name} {value}' for name, value in facts.items())}"
+
+
+def _environment(facts: Mapping[str, Any]) -> list[str]:
+    """Machine and system in a line, packages in another; what is unknown is left out."""
+    power, load = facts.get("power") or {}, facts.get("load_average")
+    cores, logical = facts.get("available_cores"), facts.get("logical_cores")
+    quota, memory = facts.get("cpu_quota"), facts.get("memory_bytes")
+    busy = [facts.get("other_load"), facts.get("other_load_while_timing")]
+    phrases = [
+        facts.get("cpu"),
+        ", ".join(facts.get("gpus") or []),
+        cores and f"{cores} of {logical or 'all'} cores for this process",
+        quota and f"a CPU quota of {quota:g}",
+        memory and f"{memory / 2**30:.1f} GiB",
+        load and f"load average {' '.join(f'{each:.2f}' for each in load)}",
+        None not in busy
+        and "its cores {:.0%} busy with other programs before, {:.0%} while timing".format(*busy),
+        power.get("governor") and f"governor {power['governor']}",
+        power.get("on_battery") and "on battery",
+        power.get("gpu_limits_watts")
+        and f"GPU limits {', '.join(f'{each:.0f} W' for each in power['gpu_limits_watts'])}",
+        facts.get("operating_system"),
+        facts.get("python") and f"Python {facts['python']}",
+        facts.get("date"),
+    ]
+    lines = [f"Environment: {', '.join(phrase for phrase in phrases if phrase)}"]
+    if facts.get("versions"):
+        packages = (f"{name} {version}" for name, version in facts["versions"].items())
+        lines.append(f"Packages: {', '.join(packages)}")
+    return lines
 
 
 def _size(size: tuple[int, int]) -> str:

@@ -1,6 +1,7 @@
 """From single times to the few numbers that are quoted."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,3 +49,8 @@ class TimeStatistics:
             trimmed_mean_ms=float(ordered[trimmed : len(ordered) - trimmed].mean()),
             repetitions=len(ordered),
         )
+
+
+def fps_text(fps: float) -> str:
+    """A frame rate with a decimal, below one with three digits: 123.4 and 0.0476."""
+    return f"{fps:.{2 - math.floor(math.log10(fps)) if 0 < fps < 1 else 1}f}"

@@ -1,5 +1,6 @@
 """How long a call takes: warm-up, then calls until there are enough of them for long enough."""
 
+import collections
 import dataclasses
 import math
 import time
@@ -53,6 +54,8 @@ def measure_in_turns(
 ) -> dict[str, list[float]]:
     """Times several functions in rounds of one call each, so that all meet the same disturbances.
 
+    Every round begins with another function, so that none always follows the same one.
+
     Worker threads of some runtimes go on spinning for milliseconds after a call has returned and
     would take the cores from the next function, hence the pause. And what comes after another
     function and a pause finds cold caches and sleeping threads, which in steady use it would not:
@@ -65,7 +68,7 @@ def measure_in_turns(
         warmup_seconds: Least duration of the untimed calls of each function.
         min_repetitions: Least number of timed rounds.
         min_seconds: Least sum of the timed calls of each function.
-        pause_seconds: Untimed pause before a call that follows another function's.
+        pause_seconds: Untimed pause before every turn of a function.
         settle_seconds: How long a function is then called untimed, at least once; 0: not at all.
         description: What a progress bar calls the work; `None` shows none.
 
@@ -146,8 +149,10 @@ def _rounds(
         total=expected,
         show=description is not None,
     )
+    names = collections.deque(functions)
     for _ in bar:
-        for name, function in functions.items():
+        for name in names:
+            function = functions[name]
             if rounds.pause_seconds:
                 time.sleep(rounds.pause_seconds)
             if rounds.settle_seconds:
@@ -157,6 +162,7 @@ def _rounds(
             elapsed = time.perf_counter_ns() - start
             nanoseconds[name].append(elapsed)
             spent[name] += elapsed
+        names.rotate(-1)
     return {name: [1e-9 * elapsed for elapsed in times] for name, times in nanoseconds.items()}
 
 

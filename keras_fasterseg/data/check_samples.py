@@ -4,6 +4,7 @@ import concurrent.futures
 
 import numpy as np
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.progress import progress_bar
@@ -37,7 +38,7 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
 
     present = np.zeros(source.num_classes, bool)
 
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
         checks = [threads.submit(classes_of, sample) for sample in samples]
         try:
             description = f"checking {source.name} {split}"

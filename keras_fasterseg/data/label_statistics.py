@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.source import Sample, SegmentationSource
 
 
@@ -22,7 +23,7 @@ def label_histogram(samples: Sequence[Sample], source: SegmentationSource) -> np
         train_ids = source.read_label(sample).ravel()
         return np.bincount(train_ids, minlength=256)[: source.num_classes]
 
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
         return sum(threads.map(count, samples), np.zeros(source.num_classes, np.int64))
 
 

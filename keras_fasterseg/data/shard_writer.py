@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.shard_index import BYTES_AROUND, Record, Shard
 from keras_fasterseg.data.source import Sample, SegmentationSource
@@ -89,7 +90,7 @@ def _records(
         data = encode_record(image, train_ids, name, encoding)
         return Record(name, 0, len(data), zlib.crc32(data), *train_ids.shape), data
 
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
         for start in range(0, len(samples), _IMAGES_AT_A_TIME):
             yield from threads.map(encode, samples[start : start + _IMAGES_AT_A_TIME])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.check_samples import check_present
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.sample_inspection import (
@@ -154,7 +155,7 @@ def inspect_split(
         orphan_labels = source.orphan_labels(split)
     except ValueError as error:
         problem = str(error)
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
         found = threads.map(lambda pair: inspect_sample(pair, source), pairs)
         description = f"inspecting {source.name} {split}"
         samples = tuple(

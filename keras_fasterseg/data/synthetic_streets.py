@@ -1,13 +1,13 @@
 """Synthetic street scenes: a data set in Cityscapes' layout that anyone can make in a minute."""
 
 import concurrent.futures
-import os
 import pathlib
 
 import numpy as np
 from cityscapesscripts.helpers.labels import labels
 from PIL import Image
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.cityscapes import Cityscapes
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import make_label_lookup
@@ -106,7 +106,7 @@ def generate(
                 (images, annotations, (seed, number), index, height, width)
                 for index in range(count)
             ]
-            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+            with concurrent.futures.ThreadPoolExecutor(available_cores().threads) as threads:
                 done = threads.map(_write_scene, *zip(*jobs, strict=True))
                 description = f"drawing streets for {split}"
                 for _ in progress_bar(done, description, unit="image", total=count, show=progress):

@@ -102,6 +102,12 @@ class OperationMeter:
         self._clock = clock
         self._macs_per_ms = 0.0
         self._made: dict[OpKey, tuple[tuple[Call, ...], int]] = {}
+        self._cut_short: set[OpKey] = set()
+
+    @property
+    def cut_short(self) -> frozenset[OpKey]:
+        """The operations that were measured less often than their precision needs."""
+        return frozenset(self._cut_short)
 
     def __call__(
         self, keys: Iterable[OpKey], seconds: float | None = None
@@ -121,12 +127,19 @@ class OperationMeter:
         for pair, _ in graphs.values():
             for call in pair * self._schedule.warmup:
                 call()
+        self._cut_short -= set(keys)
         pending = list(graphs)
         while pending:
             for key in pending:
                 measured[key].append(self._measure(*graphs[key]))
             late = end is not None and self._clock() >= end
-            pending = [key for key in pending if not self._suffices(measured[key], late)]
+            sure = {key for key in pending if self._suffices(measured[key])}
+            if late:
+                enough = self._schedule.min_repetitions
+                cut = {key for key in pending if len(measured[key]) >= enough} - sure
+                self._cut_short |= cut
+                sure |= cut
+            pending = [key for key in pending if key not in sure]
         rows = {key: _row(milliseconds) for key, milliseconds in measured.items()}
         rates = [multiply_accumulates(key) / row.latency_ms for key, row in rows.items()]
         self._macs_per_ms = max([self._macs_per_ms, *rates])
@@ -156,10 +169,10 @@ class OperationMeter:
         call()
         return self._clock() - start
 
-    def _suffices(self, milliseconds: list[float], late: bool) -> bool:
+    def _suffices(self, milliseconds: list[float]) -> bool:
         if len(milliseconds) < self._schedule.min_repetitions:
             return False
-        if late or len(milliseconds) >= self._schedule.max_repetitions:
+        if len(milliseconds) >= self._schedule.max_repetitions:
             return True
         low, high = median_interval(milliseconds)
         median = float(np.median(milliseconds))

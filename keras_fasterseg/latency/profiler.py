@@ -117,10 +117,14 @@ def profile(
         # If the pilot alone is missing, an empty group measures it.
         while pending or pilot not in rows:
             group, pending = pending[: schedule.group], pending[schedule.group :]
+            begin = clock()
             found = measured(group)
             groups.append((group, found[pilot]))
             save(found)
             bar.update(len(group))
+            # What the first group takes is also to start the runtime.
+            if len(groups) == 2 and pending:
+                _announce((clock() - begin) / len(group), len(pending), budget)
         # Only now is it known what is usual; the first groups were compared with few others.
         for index, (group, row) in enumerate(groups):
             drift = abs(_drift(row, _usual(kept, groups)))
@@ -155,13 +159,18 @@ class _Budget:
 
     def share(self, operations: int) -> float | None:
         """Seconds for so many of the operations that are left."""
-        if self._seconds is None:
+        if self.left is None:
             return None
-        left = max(0.0, self._seconds - (self._clock() - self._start))
+        left = max(0.0, self.left)
         # A group of the pilot alone takes its share too.
         share = left * max(operations, 1) / max(self._left, operations, 1)
         self._left -= operations
         return share
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until it is spent; None: there is no end."""
+        return None if self._seconds is None else self._seconds - (self._clock() - self._start)
 
     def add(self, operations: int) -> None:
         """So many are to be measured once more."""
@@ -169,7 +178,24 @@ class _Budget:
 
     @property
     def spent(self) -> bool:
-        return self._seconds is not None and self._clock() - self._start >= self._seconds
+        return self.left is not None and self.left <= 0
+
+
+def _announce(seconds: float, operations: int, budget: _Budget) -> None:
+    """Says how long the operations that are left take, at so many seconds each."""
+    minutes = seconds * operations / 60
+    if budget.left is None or seconds * operations <= budget.left:
+        logging.info("%d operations are left: about %.1f minutes.", operations, minutes)
+        return
+    logging.warning(
+        "The time budget is too short: to make an operation's graphs and to run them as often as "
+        "they must takes %.2g s. The %d operations that are left take about %.1f minutes, and %.1f "
+        "are left; each is measured as often as it must, whatever its precision.",
+        seconds,
+        operations,
+        minutes,
+        max(0.0, budget.left) / 60,
+    )
 
 
 def _usual(

@@ -1,6 +1,7 @@
 """What a latency table says about itself: for which images, on which device, measured how."""
 
 import dataclasses
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class Fingerprint:
         precision: Arithmetic of the operations: `float32`, `float16` or `int8`.
         threads: CPU threads that the runtime was given; None where it chooses for itself.
         harness_version: Version of the measuring procedure; 0 for numbers that others measured.
+        cpu_quota: Processor time that the process might use, in cores; None without a limit.
     """
 
     device: str
@@ -26,6 +28,7 @@ class Fingerprint:
     precision: str
     threads: int | None
     harness_version: int
+    cpu_quota: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("device", "runtime", "runtime_version", "precision"):
@@ -38,6 +41,25 @@ class Fingerprint:
         if self.threads is not None:
             _require_whole("threads", self.threads, minimum=1)
         _require_whole("harness_version", self.harness_version, minimum=0)
+        quota = self.cpu_quota
+        is_number = isinstance(quota, int | float) and not isinstance(quota, bool)
+        if quota is not None and not (is_number and 0 < quota < float("inf")):
+            raise ValueError(
+                f"`cpu_quota` must be a positive number of cores or None. Received: {quota!r}"
+            )
+
+    def __str__(self) -> str:
+        threads = "threads of its own choice"
+        if self.threads is not None:
+            threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        quota = "" if self.cpu_quota is None else f", a CPU quota of {self.cpu_quota:g}"
+        harness = "measured by others"
+        if self.harness_version:
+            harness = f"harness version {self.harness_version}"
+        return (
+            f"{self.runtime} {self.runtime_version} on {self.device}, {self.precision}, "
+            f"{threads}{quota}, {harness}"
+        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,8 @@ class TableMetadata:
             ValueError: A field is missing, unknown or holds what it cannot.
         """
         require_fields("metadata", value, cls)
-        require_fields("fingerprint", value["fingerprint"], Fingerprint)
+        # Tables of earlier versions lack the quota.
+        require_fields("fingerprint", value["fingerprint"], Fingerprint, optional={"cpu_quota"})
         size = value["input_size"]
         return cls(
             space=value["space"],
@@ -99,8 +122,12 @@ class TableMetadata:
         )
 
 
-def require_fields(name: str, value: Any, fields_of: type) -> None:
+def require_fields(
+    name: str, value: Any, fields_of: type, optional: Set[str] = frozenset()
+) -> None:
     """Checks that the JSON object `value` has the fields of the dataclass `fields_of` and no other.
+
+    Those of `optional` may be absent.
 
     Raises:
         ValueError: It is no object, or a field is missing or unknown; the message names it.
@@ -108,7 +135,7 @@ def require_fields(name: str, value: Any, fields_of: type) -> None:
     if not isinstance(value, dict):
         raise ValueError(f"`{name}` must be an object. Received: {value!r}")
     expected = {field.name for field in dataclasses.fields(fields_of)}
-    missing, unknown = sorted(expected - set(value)), sorted(set(value) - expected)
+    missing, unknown = sorted(expected - optional - set(value)), sorted(set(value) - expected)
     if missing:
         raise ValueError(f"`{name}` lacks {', '.join(missing)}")
     if unknown:

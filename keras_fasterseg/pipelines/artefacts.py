@@ -62,7 +62,7 @@ def open_artefact(
         ValueError: The artefact is something else, the runtime is unknown or does not run it, or
             an option is out of its range.
     """
-    if _is_network(artefact):
+    if is_network(artefact):
         chosen = check_runtime(runtime or KERAS)
         if chosen.uses_tensorflow:
             # Building the network starts TensorFlow, after which it is too late.
@@ -79,7 +79,8 @@ def open_artefact(
     return chosen.load(found.path, threads)
 
 
-def _is_network(artefact: PathLike) -> bool:
+def is_network(artefact: PathLike) -> bool:
+    """Whether `artefact` names a network or a genotype, and no export."""
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)
@@ -107,7 +108,13 @@ def _open_network(
     target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
     if runtime.load is None:
         model = network.without_auxiliary_heads()
-        metadata = {"num_classes": network.num_classes, **network_facts(network)}
+        classes = network.classes
+        metadata = {
+            "num_classes": network.num_classes,
+            "class_names": None if classes is None else list(classes.names),
+            "colors": None if classes is None else [list(color) for color in classes.colors],
+            **network_facts(network),
+        }
         return KerasRunner(model, network.mean, network.std, threads, metadata)
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:

@@ -9,21 +9,23 @@ from absl import logging
 
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.harness import BenchmarkResult, InterleavedResult, interleaved
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.matrix_peak import best_peak, measure_matrix_peak, prepare_threads
 from keras_fasterseg.benchmark.memory import MemoryTask, measure_memory
 from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.artefacts import open_artefact
+from keras_fasterseg.pipelines.artefacts import is_network, open_artefact
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
 from keras_fasterseg.pipelines.settings import BenchmarkSettings, Size, check_settings, require
 from keras_fasterseg.runtimes.base import Runner, metadata_genotype
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.spaces.fasterseg.stages import served_macs
 
-# A run measures its networks in passing; memory takes a process and seconds of its own.
-RUN_OPTIONS = BenchmarkOptions(memory=False)
+# A run measures its networks in passing: memory takes a process and seconds of its own, and days of
+# training do not end in an error for what else the machine does.
+RUN_OPTIONS = BenchmarkOptions(memory=False, allow_load=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +76,8 @@ def benchmark_in_turns(
     Raises:
         FileNotFoundError: There is no such artefact or image.
         RuntimeNotInstalledError: A runtime is not there.
-        ValueError: An artefact is none of ours, there is no such runtime, no contender, or a
-            setting is out of its range.
+        ValueError: An artefact is none of ours, there is no such runtime, no contender, a setting
+            is out of its range, or other programs keep the machine busy.
     """
     require(bool(contenders), "There is nothing to measure; name an artefact and a runtime.")
     sizes = tuple(input_sizes) or (settings.input_size,)
@@ -85,6 +87,7 @@ def benchmark_in_turns(
     for contender in contenders:
         if contender.runtime is not None:
             check_runtime(contender.runtime)
+    check_load(options.allow_load)
     # Whoever builds or converts a network lets TensorFlow start, and it keeps the threads that it
     # has then.
     prepare_threads(options.threads)
@@ -99,6 +102,40 @@ def benchmark_in_turns(
         for size in sizes
     ]
     return BenchmarkReport(tuple(tables), command)
+
+
+def fixed_shape(
+    contenders: Sequence[Contender], threads: int | None = None
+) -> tuple[int | None, Size | None]:
+    """The batch size and the image size that exports among `contenders` are made for.
+
+    Args:
+        contenders: What takes part.
+        threads: CPU threads of every runtime, which some can be told but once.
+
+    Returns:
+        Images a call, and height and width; None where all of them take any.
+
+    Raises:
+        FileNotFoundError: There is no such artefact.
+        ValueError: An artefact is none of ours, or two are made for different sizes.
+    """
+    batches: dict[Any, Contender] = {}
+    sizes: dict[Any, Contender] = {}
+    for contender in contenders:
+        # A network is converted for the size that it is measured at.
+        if not is_network(contender.artefact):
+            runner = open_artefact(contender.artefact, contender.runtime, threads=threads)
+            batches.setdefault(runner.batch_size, contender)
+            sizes.setdefault(runner.input_size, contender)
+    for found in (batches, sizes):
+        found.pop(None, None)
+        if len(found) > 1:
+            each = " and ".join(f"{one.artefact} for {_spelled(it)}" for it, one in found.items())
+            raise ValueError(
+                f"Artefacts of different sizes take no turns: {each}; export them for one size."
+            )
+    return next(iter(batches), None), next(iter(sizes), None)
 
 
 def network_macs(metadata: Mapping[str, Any], input_size: Size) -> int | None:
@@ -171,6 +208,10 @@ def _opener(contender: Contender, settings: BenchmarkSettings, options: Benchmar
         num_classes=options.num_classes,
         outputs=find_scope(options.scope).output,
     )
+
+
+def _spelled(size: int | Size) -> str:
+    return f"batches of {size}" if isinstance(size, int) else "x".join(map(str, size))
 
 
 def _names(contenders: Sequence[Contender], runners: Sequence[Runner]) -> list[str]:

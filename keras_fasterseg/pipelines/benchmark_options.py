@@ -43,6 +43,11 @@ class BenchmarkOptions:
     peak: bool = setting(
         True, "Measure large matrix products, for the share of the machine's peak."
     )
+    allow_load: bool = setting(
+        False,
+        "Measure also where other programs keep the cores busy more than half of the time; what "
+        "they do is in the record.",
+    )
     num_classes: int = setting(
         19, "Classes of a genotype's network; exported ones have theirs.", limits=AT_LEAST_ONE
     )

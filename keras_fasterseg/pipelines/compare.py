@@ -7,6 +7,7 @@ from typing import Any
 from absl import logging
 
 from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
@@ -99,6 +100,7 @@ def _measure(folder: pathlib.Path, run: Run, settings: BenchmarkSettings) -> Non
         logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
         write_json(folder / f"{each.stage}.json", result.to_json())
         runners[each.stage] = open_runner(target)
+    check_load(allow=True)
     measured: InterleavedResult = interleaved(
         runners,
         input_size=settings.input_size,

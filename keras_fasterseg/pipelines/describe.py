@@ -6,10 +6,12 @@ from typing import Any
 
 import tabulate
 
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.genotype import SCALES, Genotype
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import multiply_accumulates, parameters
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.pipelines.genotypes import SPACE
 from keras_fasterseg.pipelines.latency_tables import check_table_size
 from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages, serving_key
@@ -17,7 +19,7 @@ from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages, servi
 IDENTITY = "identity"
 SERVING = "serving"
 
-_DEAREST = 5
+_MOST_EXPENSIVE = 5
 
 
 def describe(
@@ -32,8 +34,9 @@ def describe(
     `parameters_training` counts the auxiliary heads, all other totals are of the deployed network.
     `branches` numbers the scales as the released code does: 0 for 1/8, 1 for 1/16, 2 for 1/32.
     With a table, an operation's `latency_share` is its part of `latency_ms_sum`, the sum of the
-    rows; `latency_ms_predicted` is that sum by the table's calibration, if there is one. What
-    surrounds the network is a stage `serving` if the table was measured with it.
+    rows; `latency_ms_predicted` is that sum by the table's calibration, if there is one;
+    `latency_table` is the table's header, which says where the prediction holds. What surrounds
+    the network is a stage `serving` if the table was measured with it.
 
     Args:
         genotype: The network.
@@ -75,6 +78,7 @@ def describe(
             row["latency_share"] = row["latency_ms"] / sum_ms
         keys = [key for stage in stages if not stage.training_only for key in stage.keys]
         predicted_ms = table.predicted_ms(keys)
+        description["latency_table"] = table.metadata.to_json()
         description["latency_ms_sum"] = sum_ms
         description["latency_ms_predicted"] = predicted_ms
         description["fps_predicted"] = 1000.0 / predicted_ms
@@ -107,12 +111,14 @@ def description_tables(description: dict[str, Any]) -> str:
         ("multiply-accumulates", f"{description['macs']:,}"),
     ]
     if timed:
-        totals.append(("dearest", _dearest(description["stages"])))
+        totals.append(("most expensive", _most_expensive(description["stages"])))
+        fingerprint = Fingerprint(**description["latency_table"]["fingerprint"])
+        totals.append(("predicted for", str(fingerprint)))
         # Without a calibration both are the same number.
         if description["latency_ms_sum"] != description["latency_ms_predicted"]:
             totals.append(("sum of the rows, ms", f"{description['latency_ms_sum']:.3f}"))
         totals.append(("predicted latency, ms", f"{description['latency_ms_predicted']:.3f}"))
-        totals.append(("predicted FPS", f"{description['fps_predicted']:.1f}"))
+        totals.append(("predicted FPS", fps_text(description["fps_predicted"])))
     return f"{stages}\n\n{tabulate.tabulate(totals, tablefmt='plain', disable_numparse=True)}"
 
 
@@ -143,12 +149,12 @@ def _cost(key: OpKey) -> dict[str, Any]:
     }
 
 
-def _dearest(rows: list[dict[str, Any]]) -> str:
+def _most_expensive(rows: list[dict[str, Any]]) -> str:
     """The stages with the largest shares of the latency, in falling order."""
     shares = collections.Counter()
     for row in rows:
         shares[row["name"]] += row.get("latency_share", 0.0)
-    return ", ".join(f"{name} {share:.1%}" for name, share in shares.most_common(_DEAREST))
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares.most_common(_MOST_EXPENSIVE))
 
 
 def _readable(row: dict[str, Any]) -> dict[str, str]:

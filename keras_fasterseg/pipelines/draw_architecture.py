@@ -3,6 +3,7 @@
 import collections
 from typing import TYPE_CHECKING
 
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.describe import describe
@@ -42,7 +43,7 @@ def draw_architecture(
     if table is not None:
         fingerprint = table.metadata.fingerprint
         facts.append(
-            f"predicted {description['fps_predicted']:.1f} FPS "
+            f"predicted {fps_text(description['fps_predicted'])} FPS "
             f"({description['latency_ms_predicted']:.2f} ms) on {fingerprint.device}, "
             f"{fingerprint.runtime}"
         )

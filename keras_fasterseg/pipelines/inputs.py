@@ -8,6 +8,7 @@ import pathlib
 import zipfile
 from collections.abc import Iterable, Mapping
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import read_json, sha256, write_json
 from keras_fasterseg.progress import progress_bar
@@ -101,7 +102,7 @@ class InputFiles:
         known = self._known()
         stamps = {name: _stamp(path) for name, path in files.items()}
         new = {name: path for name, path in files.items() if stamps[name] not in known}
-        with concurrent.futures.ThreadPoolExecutor() as threads:
+        with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
             digests = progress_bar(
                 threads.map(sha256, new.values()),
                 f"reading {source.name} {split}",

@@ -1,20 +1,25 @@
-"""Reading a latency table that a user names, and whether it is of this machine."""
+"""Reading a latency table that a user names, and whether it holds here."""
 
 import sys
 
 from absl import logging
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model
+from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.pipelines.genotypes import SPACE
+from keras_fasterseg.runtimes.installed_version import installed_version
 
 
 def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> LatencyTable:
     """The table at `path`: one that `tools.measure_latency` wrote, or the released one as JSON.
 
-    Warns, once a process, of a table that another device was measured for.
+    Warns, once a process, of a table that was measured on another device or otherwise than it would
+    be measured here now.
 
     Args:
         path: The file.
@@ -44,7 +49,37 @@ def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> Lat
             table.metadata.fingerprint.device,
             foreign,
         )
+    elif unlike := differences(table.metadata.fingerprint):
+        logging.log_first_n(
+            logging.WARNING,
+            "%s holds for %s: its latencies and yours may differ; measure again with `python -m "
+            "tools.measure_latency`, or run the network as the table says.",
+            1,
+            path,
+            ", ".join(unlike),
+        )
     return table
+
+
+def differences(fingerprint: Fingerprint) -> list[str]:
+    """How this device would be measured otherwise by default now, a phrase each."""
+    cores = available_cores()
+    threads, version = fingerprint.threads, installed_version(fingerprint.runtime)
+    found = []
+    if version is not None and version != fingerprint.runtime_version:
+        found.append(f"{fingerprint.runtime} {fingerprint.runtime_version} (here {version})")
+    if threads is not None and threads != cores.threads:
+        found.append(f"--threads={threads} (here {cores.threads} unless you say otherwise)")
+    if fingerprint.cpu_quota != cores.quota:
+        here, there = (
+            "no CPU quota" if quota is None else f"a CPU quota of {quota:g}"
+            for quota in (cores.quota, fingerprint.cpu_quota)
+        )
+        found.append(f"{there} (here {here})")
+    # 0: others measured it, in a way of their own.
+    if fingerprint.harness_version not in (0, HARNESS_VERSION):
+        found.append(f"harness version {fingerprint.harness_version} (here {HARNESS_VERSION})")
+    return found
 
 
 def check_table_size(

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from keras_fasterseg.available_cores import cpu_quota
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import fit_calibration
@@ -32,6 +34,8 @@ TABLE = "latency_table.json"
 CALIBRATION_SEED = 1
 SECONDS_A_MINUTE = 60.0
 TEACHER_WIDTH = 1.0
+
+_SHOWN = 3
 
 
 def measure_latency(
@@ -62,15 +66,22 @@ def measure_latency(
     if partial is not None and partial.metadata != metadata:
         logging.warning("%s is of another device, runtime or size; it is measured anew.", path)
         partial = None
+    keys = measured_keys(supernet, settings.latency_size, num_classes)
+    missing = LatencyTable(partial or {}, metadata).missing(keys)
+    meter = operation_meter(settings)
+    if missing:
+        check_load(allow=True)
+        logging.info("%d operations are measured: %s", len(missing), fingerprint)
     table = profile(
-        measured_keys(supernet, settings.latency_size, num_classes),
-        operation_meter(settings),
+        keys,
+        meter,
         metadata,
         schedule=_profile_schedule(settings),
         partial=partial,
         path=path,
         progress=progress,
     )
+    _warn_of_cut_short(meter, table, settings)
     if settings.latency_calibration:
         table = _calibrated(table, supernet, settings, num_classes, progress)
         table.save(path)
@@ -150,6 +161,7 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
         precision="float32",
         threads=_threads(threads),
         harness_version=HARNESS_VERSION,
+        cpu_quota=cpu_quota(),
     )
 
 
@@ -177,12 +189,32 @@ def calibrate(
 
 def _threads(threads: int | None) -> int:
     """One choice for every runtime, so that their tables can be compared."""
-    return threads or tensorflow_device.intra_op_threads()
+    if threads is not None:
+        return threads
+    tensorflow_device.request_threads(None)
+    return tensorflow_device.intra_op_threads()
 
 
 def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:
     minutes = settings.latency_time_budget
     return ProfileSchedule(time_budget_s=None if minutes is None else minutes * SECONDS_A_MINUTE)
+
+
+def _warn_of_cut_short(
+    meter: OperationMeter, table: LatencyTable, settings: LatencySettings
+) -> None:
+    cut = [key for key in table if key in meter.cut_short]
+    if cut:
+        shown = ", ".join(f"{key} ({table[key].repetitions} times)" for key in cut[:_SHOWN])
+        logging.warning(
+            "%d of %d operations were not measured often enough for the precision of %g, for want "
+            "of time: %s%s. A larger --latency_time_budget makes them surer.",
+            len(cut),
+            len(table),
+            settings.latency_precision,
+            shown,
+            ", …" * (len(cut) > _SHOWN),
+        )
 
 
 def _calibrated(

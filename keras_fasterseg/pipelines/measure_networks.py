@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from keras_fasterseg.benchmark.harness import interleaved
+from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
@@ -82,6 +83,7 @@ def measure_networks(
     Returns:
         The time of one image from uint8 to class ids, for each of `genotypes`.
     """
+    check_load(allow=True)
     fingerprint = table.metadata.fingerprint
     together = max(1, PIXELS_TOGETHER // math.prod(table.metadata.input_size))
     times: dict[str, TimeStatistics] = {}

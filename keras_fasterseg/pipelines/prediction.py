@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.benchmark.statistics import TimeStatistics, fps_text
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.inference.predictor import Predictor
 
@@ -38,7 +38,7 @@ class Prediction:
         if self.count:
             done, fps = counted(self.count, self.unit), self.count / self.seconds
             lines.append(
-                f"End to end: {fps:.1f} FPS ({done} in {self.seconds:.1f} s, from reading to "
+                f"End to end: {fps_text(fps)} FPS ({done} in {self.seconds:.1f} s, from reading to "
                 "writing, first calls included and loading not)"
             )
         for name, predictor in self.networks.items():
@@ -59,8 +59,8 @@ def _speed(predictor: Predictor) -> str:
     facts = predictor.runner.describe()
     sizes = [f"{height}x{width}" for height, width in predictor.sizes]
     return (
-        f"{1000 / times.p50_ms:.1f} FPS (p50 {times.p50_ms:.1f} ms of {times.repetitions} calls, "
-        f"the first of each size left out; uint8 images of "
+        f"{fps_text(1000 / times.p50_ms)} FPS (p50 {times.p50_ms:.1f} ms of {times.repetitions} "
+        f"calls, the first of each size left out; uint8 images of "
         f"{sizes[0] if len(sizes) == 1 else f'{len(sizes)} sizes'} in host memory to class ids in "
         f"host memory, {facts['runtime']} on {facts['device']}, "
         f"{counted(int(str(facts['threads'])), 'thread')})"

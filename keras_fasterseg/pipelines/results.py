@@ -8,6 +8,7 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, atomic_path, read_json, write_text
 from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.pipelines.search_results import search_markdown
@@ -192,7 +193,7 @@ def report_markdown(report: Report) -> str:
         [
             row.name,
             _percent(row.miou),
-            "" if row.fps is None else f"{row.fps:.1f}",
+            "" if row.fps is None else fps_text(row.fps),
             f"{row.parameters:,}",
             f"{row.macs / 1e9:.2f}",
             *([_text(row.epochs)] if with_epochs else []),

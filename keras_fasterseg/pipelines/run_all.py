@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tabulate
 
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.latency.table import LatencyTable
@@ -95,7 +96,7 @@ def summary_tables(summary: dict[str, Any]) -> str:
         (
             role,
             f"{100 * each['miou']:.2f}",
-            f"{each['fps']:.1f}",
+            fps_text(each["fps"]),
             f"{each['parameters_inference']:,}",
             f"{each['macs'] / 1e9:.2f}",
             each["saved_model"],

@@ -8,6 +8,7 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.comparison import read_measurements
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.genotype import PRIMITIVES, Genotype
 from keras_fasterseg.latency.table import LatencyTable
@@ -82,7 +83,7 @@ class _Search:
             return ["", ""]
         record = self.records[index]
         predicted = record[STUDENT]["fps_predicted"].values()
-        return [", ".join(f"{fps:.1f}" for fps in predicted), f"{record['penalty_weight']:g}"]
+        return [", ".join(map(fps_text, predicted)), f"{record['penalty_weight']:g}"]
 
     def found(self, measured: Sequence[Mapping[str, Any]]) -> list[str]:
         """The student of the last epoch."""
@@ -97,8 +98,8 @@ class _Search:
             self.name,
             f"{low:g} to {high:g}",
             self.penalty,
-            f"{last[STUDENT]['fps_predicted'][prediction]:.1f}",
-            ", ".join(f"{each:.1f}" for each in fps),
+            fps_text(last[STUDENT]["fps_predicted"][prediction]),
+            ", ".join(map(fps_text, fps)),
             str(len(cells)),
             f"{sum(cell.width for cell in cells) / len(cells):.2f}",
             ", ".join(f"{name} {counts[name]}" for name in PRIMITIVES if counts[name]),

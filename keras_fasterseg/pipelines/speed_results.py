@@ -8,6 +8,7 @@ import tabulate
 
 from keras_fasterseg.benchmark.comparison import Measurement, read_measurements
 from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.measure_latency import TABLE
@@ -146,7 +147,7 @@ def _benchmark_row(row: dict[str, Any]) -> list[str]:
         row["runner"]["runtime"],
         f"{row['times']['p50_ms']:.1f}",
         f"{row['times']['p90_ms']:.1f}",
-        f"{row['fps']:.1f}",
+        fps_text(row["fps"]),
         speedup,
         _number(row.get("macs_per_second"), 1e-9, 1),
         _number(row.get("share_of_peak"), 100, 0),

@@ -64,7 +64,7 @@ def verify_latency(
     )
     require(
         expected == here,
-        f"The table is of {expected} and would be judged by networks that are measured on {here}; "
+        f"The table is of {expected}; it would be judged by networks that are measured on {here}: "
         "measure a table here, into another workdir.",
     )
     fitted = calibration_networks(supernet, table.calibration.networks if table.calibration else 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import time
@@ -87,7 +88,8 @@ class Workdir:
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
         finished = self.recorded(name)
-        begun = checkpoints.exist() or (partial is not None and (folder / partial).is_file())
+        left = folder / partial if partial is not None and (folder / partial).is_file() else None
+        begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
             before = read_json(record)
             _check_unchanged(folder, before, settings)
@@ -98,10 +100,12 @@ class Workdir:
         with self.locked():
             folder.mkdir(parents=True, exist_ok=True)
             remove_partial(folder)
+            earlier = checkpoints.minutes() if left is None else _minutes_until(left, record)
             facts = {"settings": settings, "inputs": _recorded_inputs(inputs or {})}
-            write_json(record, {**facts, "minutes": None})
+            begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
+            write_json(record, begin)
             logging.info("=== %s ===", name)
-            start, earlier = time.monotonic(), checkpoints.minutes()
+            start = time.monotonic()
             run(folder)
             minutes = earlier + (time.monotonic() - start) / 60
             write_json(record, {**facts, "minutes": minutes})
@@ -146,7 +150,7 @@ class Workdir:
     def minutes(self, name: str) -> float:
         """How long the finished stage `name` took, calls that were stopped included.
 
-        Of a call that was stopped counts what its checkpoints kept.
+        Of a call that was stopped counts what its checkpoints or its partial file kept.
 
         Raises:
             FileNotFoundError: The stage is not finished.
@@ -164,6 +168,13 @@ def _check_writable(path: pathlib.Path) -> None:
         raise OSError(
             f"The workdir {path} cannot be written to; choose another folder or change its rights."
         )
+
+
+def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
+    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    earlier = read_json(record) if record.exists() else {}
+    last = partial.stat().st_mtime - earlier.get("begun", math.inf)
+    return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
 
 
 def plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Mapping, Sequence
 
+from keras_fasterseg.available_cores import check_threads
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.base import Runner, genotype_fact
@@ -37,8 +38,7 @@ class FileRunner(Runner):
                 f"The runtime {self.runtime} runs {' and '.join(self.formats)}. Received: "
                 f"{artefact.path}, which is {artefact.format}; export the network again."
             )
-        if threads is not None and threads < 1:
-            raise ValueError(f"`threads` must be at least 1 or None. Received: threads={threads}")
+        check_threads(threads)
         self.path = artefact.path
         self._artefact = artefact
         self._metadata = artefact.metadata

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-import psutil
+from keras_fasterseg.available_cores import available_cores
 
 
 def session_options(threads: int | None) -> tuple[Any, int]:
@@ -13,15 +13,15 @@ def session_options(threads: int | None) -> tuple[Any, int]:
     every session, several networks or operations that take turns would slow one another down.
 
     Args:
-        threads: Threads inside an operation; None takes the number of physical cores, as ONNX
-            Runtime itself does.
+        threads: Threads inside an operation; None takes one for every physical core that this
+            process may use. ONNX Runtime itself would take all cores of the machine.
 
     Raises:
         ValueError: The pool exists already with another number of threads.
     """
     import onnxruntime
 
-    threads = threads or psutil.cpu_count(logical=False) or 1
+    threads = threads or available_cores().physical_threads
     _make_pool(threads)
     options = onnxruntime.SessionOptions()
     options.use_per_session_threads = False

@@ -48,8 +48,8 @@ class OnnxRuntimeRunner(FileRunner):
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads inside an operation, the same for all of a process; None takes the number
-            of physical cores.
+        threads: Threads inside an operation, the same for all of a process; None takes one
+            for every physical core that this process may use.
         provider: `cpu`, or `cuda` or `tensorrt` where ONNX Runtime has them.
 
     Raises:

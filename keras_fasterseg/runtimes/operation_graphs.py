@@ -21,6 +21,9 @@ _TAIL_KERNEL = 2
 _TAIL_STRIDE = 8
 _TAIL_FILTERS = 16
 
+# Random numbers repeat after so many: to draw millions takes longer than to measure with them.
+_BLOCK = 2**16
+
 
 @dataclasses.dataclass(frozen=True)
 class OperationGraph:
@@ -29,22 +32,27 @@ class OperationGraph:
     Attributes:
         function: A concrete function of static shapes.
         models: The owners of its weights, which a concrete function does not keep alive.
+        copies: How many copies of `function` run one after another; only runtimes that read ONNX
+            can make them, see `onnx_copies`.
     """
 
     function: Any
     models: tuple[Any, ...]
+    copies: int = 1
 
     def random_inputs(self) -> dict[str, np.ndarray]:
         """Inputs by name, from a fixed seed."""
         generator = np.random.default_rng(0)
+        specifications = self.function.structured_input_signature[0]
         inputs = {}
-        for specification in self.function.structured_input_signature[0]:
-            shape = tuple(specification.shape)
-            if specification.dtype == tf.uint8:
-                values = generator.integers(0, 256, shape, np.uint8)
-            else:
-                values = generator.standard_normal(shape, dtype=np.float32)
-            inputs[specification.name] = values
+        for index in range(self.copies):
+            for each in specifications:
+                name = f"{each.name.removesuffix('_0')}_{index}" if self.copies > 1 else each.name
+                if each.dtype == tf.uint8:
+                    values = generator.integers(0, 256, _BLOCK, np.uint8)
+                else:
+                    values = generator.standard_normal(_BLOCK, dtype=np.float32)
+                inputs[name] = np.resize(values, tuple(each.shape))
         return inputs
 
 

@@ -1,20 +1,22 @@
 """Runs graphs of single operations on one runtime, for a latency table."""
 
+import dataclasses
 import functools
-import importlib
-import importlib.metadata
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import check_threads
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
+from keras_fasterseg.runtimes.conversion.onnx_copies import onnx_copies
 from keras_fasterseg.runtimes.conversion.openvino import openvino_model
-from keras_fasterseg.runtimes.litert_runner import interpreter_class, litert_version
+from keras_fasterseg.runtimes.installed_version import installed_version
+from keras_fasterseg.runtimes.litert_runner import interpreter_class
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
+from keras_fasterseg.runtimes.openvino_runner import openvino_options
 from keras_fasterseg.runtimes.operation_graphs import (
     OperationGraph,
     copies_graph,
@@ -24,6 +26,9 @@ from keras_fasterseg.runtimes.operation_graphs import (
 from keras_fasterseg.runtimes.registry import check_runtime
 
 Call = Callable[[], object]
+
+# These make copies of a graph of one operation by themselves.
+_READ_ONNX = ("onnxruntime", "openvino")
 
 # Graphs without operations serve several operations; more than these are made anew.
 _KEPT_EMPTY_GRAPHS = 16
@@ -46,16 +51,19 @@ class OperationRunner:
                 "A latency table can be measured on "
                 f"{', '.join(OPERATION_RUNTIMES)}. Received: {runtime!r}"
             )
+        check_threads(threads)
         if runtime == "saved_model":
             # Making the first graph would start it with threads of its own choice.
             tensorflow_device.request_threads(threads)
+        self._reads_onnx = runtime in _READ_ONNX
         self._compile = functools.partial(OPERATION_RUNTIMES[runtime], threads=threads)
         self._empty = functools.lru_cache(_KEPT_EMPTY_GRAPHS)(self._make_empty)
 
     def copies(self, key: OpKey, copies: int) -> Call:
         """See `latency.operation_meter.OperationRunner`; of `serving` there is one graph."""
-        graph = serving_graph(key) if key.operation == "serving" else copies_graph(key, copies)
-        return self._compile(graph)
+        if key.operation == "serving":
+            return self._compile(serving_graph(key))
+        return self._compile(self._copied(copies_graph, key, copies))
 
     def empty(self, key: OpKey, copies: int) -> Call:
         """See `latency.operation_meter.OperationRunner`."""
@@ -63,25 +71,25 @@ class OperationRunner:
 
     def _make_empty(self, height: int, width: int, in_filters: int, copies: int) -> Call:
         # Which operation is left out makes no difference.
-        graph = empty_graph(OpKey("conv", height, width, in_filters, in_filters, 1), copies)
-        return self._compile(graph)
+        key = OpKey("conv", height, width, in_filters, in_filters, 1)
+        return self._compile(self._copied(empty_graph, key, copies))
+
+    def _copied(
+        self, make: Callable[[OpKey, int], OperationGraph], key: OpKey, copies: int
+    ) -> OperationGraph:
+        if self._reads_onnx:
+            return dataclasses.replace(make(key, 1), copies=copies)
+        return make(key, copies)
 
 
 def runtime_version(runtime: str) -> str:
-    """The installed version of one of `OPERATION_RUNTIMES`.
+    """The installed version of one of `OPERATION_RUNTIMES`, see `installed_version`.
 
     Raises:
         ValueError: It is not installed; the message says what to install.
     """
     check_runtime(runtime)
-    if runtime == "saved_model":
-        return tf.__version__
-    if runtime == "litert":
-        return litert_version()
-    if runtime == "onnxruntime":
-        # The distribution may be called onnxruntime-gpu.
-        return importlib.import_module(runtime).__version__
-    return importlib.metadata.version(runtime)
+    return installed_version(runtime) or "unknown"
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
@@ -100,8 +108,9 @@ def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
     import onnxruntime
 
     options, _ = session_options(threads)
+    model = onnx_copies(onnx_model(graph.function), graph.copies)
     session = onnxruntime.InferenceSession(
-        onnx_model(graph.function).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     binding = session.io_binding()
     for name, values in graph.random_inputs().items():
@@ -114,10 +123,8 @@ def _onnxruntime(graph: OperationGraph, threads: int | None) -> Call:
 def _openvino(graph: OperationGraph, threads: int | None) -> Call:
     import openvino
 
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
-    compiled = openvino.Core().compile_model(openvino_model(graph.function), "CPU", options)
+    model = openvino_model(graph.function, graph.copies)
+    compiled = openvino.Core().compile_model(model, "CPU", openvino_options(threads))
     request = compiled.create_infer_request()
     for name, values in graph.random_inputs().items():
         request.set_tensor(name, openvino.Tensor(values))
@@ -143,4 +150,4 @@ OPERATION_RUNTIMES: dict[str, Callable[..., Call]] = {
     "openvino": _openvino,
     "litert": _litert,
 }
-"""By runtime: how a concrete function and its inputs become a call that returns when finished."""
+"""By runtime: how a graph and its inputs become a call that returns when finished."""

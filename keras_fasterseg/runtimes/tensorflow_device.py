@@ -2,21 +2,25 @@
 
 import os
 
-import psutil
 import tensorflow as tf
+
+from keras_fasterseg.available_cores import available_cores, check_threads
 
 
 def request_threads(threads: int | None) -> None:
-    """Asks for `threads` threads inside an operation; None leaves everything as it is.
+    """Asks for `threads` threads inside an operation.
+
+    None leaves the choice to TensorFlow, which knows the cores that this process may use. Their
+    quota it does not know: where that is less, so many threads are asked for.
 
     Raises:
         ValueError: `threads` is below 1, or TensorFlow runs already with another number, which it
             cannot change any more.
     """
+    check_threads(threads)
     if threads is None:
+        _request_quota()
         return
-    if threads < 1:
-        raise ValueError(f"`threads` must be at least 1 or None. Received: threads={threads}")
     if threads == intra_op_threads():
         return
     try:
@@ -36,7 +40,7 @@ def intra_op_threads() -> int:
         return configured
     if from_environment.isdigit() and int(from_environment):
         return int(from_environment)
-    return _available_cores()
+    return available_cores().logical
 
 
 def device_name() -> str:
@@ -53,7 +57,13 @@ def synchronize() -> None:
     tf.test.experimental.sync_devices()
 
 
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return psutil.cpu_count() or 1
+def _request_quota() -> None:
+    threads = available_cores().threads
+    if intra_op_threads() != available_cores().logical or intra_op_threads() == threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        # It runs already. The warning says that these are too many.
+        check_threads(intra_op_threads())

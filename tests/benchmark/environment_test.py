@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import (
     cpu_model,
     describe_environment,
@@ -19,9 +20,12 @@ def test_facts_are_plausible_and_fit_for_json():
     facts = describe_environment()
     json.dumps(facts, allow_nan=False)
     assert 1 <= facts["available_cores"] <= facts["logical_cores"]
+    cores = available_cores()
+    assert (facts["available_cores"], facts["cpu_quota"]) == (cores.logical, cores.quota)
     assert facts["memory_bytes"] > 2**27
     assert facts["python"] == platform.python_version()
     assert len(facts["load_average"]) == 3
+    assert 0 <= facts["other_load"] <= 1
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(facts["date"])
     assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=1)
 

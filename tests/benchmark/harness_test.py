@@ -45,7 +45,7 @@ def test_runners_take_turns_and_are_compared_round_by_round(clock):
         min_seconds=0.0,
         settle_ms=0.0,
     )
-    assert [name for name, _ in log] == ["first", "second"] * 4
+    assert [name for name, _ in log] == ["first", "second", "second", "first"] * 2
     assert result.speedups == {"first": pytest.approx(1.0), "second": pytest.approx(2.0)}
     assert result.speedup_intervals == {"first": None, "second": None}
     assert result.results["first"].times.mean_ms == pytest.approx(400.0)
@@ -53,6 +53,7 @@ def test_runners_take_turns_and_are_compared_round_by_round(clock):
     saved = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert set(saved["results"]) == {"first", "second"}
     assert saved["results"]["second"]["settings"]["in_turns_with"] == ["first", "second"]
+    assert saved["results"]["second"]["settings"]["order"] == "rotated"
 
 
 def test_a_speedup_has_an_interval_of_the_rounds_quotients(clock):
@@ -138,7 +139,9 @@ def test_the_file_holds_the_result(clock, tmp_path):
     assert saved["fps"] == pytest.approx(2.0)
     assert saved["times"]["p50_ms"] == pytest.approx(500.0)
     assert saved["input_size"] == [32, 64]
-    assert {"cpu", "versions", "load_average", "date"} <= set(saved["environment"])
+    facts = {"cpu", "versions", "load_average", "date", "other_load", "other_load_while_timing"}
+    assert facts <= set(saved["environment"])
+    assert saved["settings"]["order"] is None
 
 
 def test_measures_a_real_network():

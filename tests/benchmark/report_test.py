@@ -36,7 +36,39 @@ def test_a_single_measurement_is_told_line_by_line():
         "batch 1 of 64x128; 8 calls after 3 untimed ones; images: random bytes; harness version 3"
     ) in text
     assert "Runner: runtime keras, version 1, precision float32, threads 2, device CPU" in text
-    assert "cpu Fast 9" in text
+    assert text.splitlines()[-1] == (
+        "Environment: Fast 9, 2 of all cores for this process, governor performance"
+    )
+
+
+def test_the_environment_is_for_people():
+    facts = {
+        "logical_cores": 8,
+        "cpu_quota": 1.5,
+        "gpus": ["NVIDIA H200"],
+        "memory_bytes": 24 * 2**30,
+        "load_average": [1.234, 0.5, 0.0],
+        "other_load": 0.015,
+        "other_load_while_timing": 0.25,
+        "power": {"governor": None, "on_battery": True, "gpu_limits_watts": [350.0]},
+        "operating_system": "Linux-6",
+        "python": "3.11.7",
+        "date": "2026-11-26T14:00:00+00:00",
+        "versions": {"keras": "3.15.1", "numpy": "2.3.0"},
+    }
+    lines = report_text(BenchmarkReport((single(environment=facts),))).splitlines()
+    assert lines[-2:] == [
+        "Environment: Fast 9, NVIDIA H200, 2 of 8 cores for this process, a CPU quota of 1.5, "
+        "24.0 GiB, load average 1.23 0.50 0.00, its cores 2% busy with other programs before, 25% "
+        "while timing, on battery, GPU limits 350 W, Linux-6, Python 3.11.7, "
+        "2026-11-26T14:00:00+00:00",
+        "Packages: keras 3.15.1, numpy 2.3.0",
+    ]
+
+
+def test_a_slow_network_has_a_frame_rate():
+    text = report_text(BenchmarkReport((single(p50_ms=21_000.0),)))
+    assert "FPS 0.0476 at the median" in text
 
 
 def test_what_was_not_measured_is_not_told():

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_fasterseg.benchmark.statistics import TimeStatistics
+from keras_fasterseg.benchmark.statistics import TimeStatistics, fps_text
 
 
 def test_closed_form():
@@ -29,3 +29,19 @@ def test_one_time_is_every_statistic():
 def test_no_time_is_refused():
     with pytest.raises(ValueError, match="no times"):
         TimeStatistics.from_seconds([])
+
+
+@pytest.mark.parametrize(
+    ("fps", "text"),
+    [
+        (1 / 21, "0.0476"),
+        (0.5, "0.500"),
+        (1.04, "1.0"),
+        (10.0, "10.0"),
+        (123.456, "123.5"),
+        (1e4, "10000.0"),
+        (2.3e-5, "0.0000230"),
+    ],
+)
+def test_slow_frame_rates_keep_three_digits(fps, text):
+    assert fps_text(fps) == text

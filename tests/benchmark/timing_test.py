@@ -64,8 +64,21 @@ def test_functions_take_turns(clock):
         min_repetitions=1,
         min_seconds=1.0,
     )
-    assert order == ["a", "b"] * 3  # one round to warm up, two until b has had its second
+    # One round to warm up, two until b has had its second, which begin with one and the other.
+    assert order == ["a", "b", "a", "b", "b", "a"]
     assert times == {"a": pytest.approx([1.0, 1.0]), "b": pytest.approx([0.5, 0.5])}
+
+
+def test_every_round_begins_with_the_next_function(clock):
+    order = []
+    measure_in_turns(
+        {name: functools.partial(order.append, name) for name in "abc"},
+        warmup=0,
+        warmup_seconds=0.0,
+        min_repetitions=4,
+        min_seconds=0.0,
+    )
+    assert "".join(order) == "abcbcacababc"
 
 
 def test_a_pause_comes_before_every_call_and_is_not_timed(clock):
@@ -110,7 +123,7 @@ def test_what_is_timed_is_settled(clock):
     assert warm == {"a": pytest.approx([0.25, 0.25]), "b": pytest.approx([0.25, 0.25])}
     begun.clear()
     # 1.4 s: one cold and two warm calls, then the one that counts.
-    measure_in_turns(functions, **options, settle_seconds=1.4)
+    measure_in_turns(functions, **options, pause_seconds=0.5, settle_seconds=1.4)
     assert begun == [False, True, True, True] * 4
 
 

@@ -131,6 +131,22 @@ def test_it_ends_when_the_time_is_up_but_not_below_the_least_number():
     assert row.repetitions == 8
 
 
+def test_it_says_which_operations_time_did_not_suffice_for():
+    generator = np.random.default_rng(0)
+    noisy = FakeDevice({LONG: 100.0, SHORT: 100.0}, noise=lambda: generator.exponential(50.0))
+    schedule = MeasurementSchedule(warmup=0, min_repetitions=8, max_repetitions=40)
+    meter = OperationMeter(noisy, schedule, clock=noisy.clock)
+    meter([LONG, SHORT], seconds=0.5)
+    assert meter.cut_short == {LONG, SHORT}
+    meter([LONG])
+    assert meter.cut_short == {SHORT}
+    calm = FakeDevice({LONG: 10.0})
+    meter = OperationMeter(calm, schedule, clock=calm.clock)
+    # Time is up at once, but what is measured as often as it must is sure enough.
+    meter([LONG], seconds=0.0)
+    assert meter.cut_short == frozenset()
+
+
 def test_noise_cannot_make_a_latency_negative():
     generator = np.random.default_rng(1)
     device = FakeDevice({SHORT: 0.0}, noise=lambda: generator.normal(-1, 0.1))

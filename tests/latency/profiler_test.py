@@ -196,6 +196,25 @@ def test_the_time_that_is_left_is_divided_among_the_operations_that_are_left():
     assert clock.meter.seconds == pytest.approx([70 / 3, 30.0, 50.0])
 
 
+@pytest.mark.parametrize(
+    ("budget", "level", "said"),
+    [
+        # Two operations in ten seconds; two groups of three are over.
+        (None, "INFO", "2 operations are left: about 0.2 minutes."),
+        (70.0, "INFO", "2 operations are left: about 0.2 minutes."),
+        (21.0, "WARNING", "run them as often as they must takes 5 s. The 2 operations that are "),
+        (5.0, "WARNING", "about 0.2 minutes, and 0.0 are left; each is measured as often as it"),
+    ],
+)
+def test_it_says_soon_how_long_it_takes(caplog, budget, level, said):
+    clock = Clock()
+    with caplog.at_level("INFO"):
+        run(clock.measure, schedule={"time_budget_s": budget}, clock=clock)
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert said in record.getMessage()
+
+
 def test_when_the_time_is_up_nothing_is_measured_again():
     clock = Clock()
     clock.meter = Meter(speeds=[1.0, 2.0, 2.0, 2.0])

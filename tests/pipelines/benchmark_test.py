@@ -10,7 +10,12 @@ from keras_fasterseg.benchmark.memory import MemoryUse
 from keras_fasterseg.benchmark.report import report_text
 from keras_fasterseg.export.proof import Proof
 from keras_fasterseg.pipelines import benchmark as job
-from keras_fasterseg.pipelines.benchmark import Contender, benchmark, benchmark_in_turns
+from keras_fasterseg.pipelines.benchmark import (
+    Contender,
+    benchmark,
+    benchmark_in_turns,
+    fixed_shape,
+)
 from keras_fasterseg.pipelines.benchmark_options import BenchmarkOptions
 from keras_fasterseg.pipelines.settings import BenchmarkSettings
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
@@ -33,6 +38,7 @@ class World:
         self.peaks = [1e9, 4e9, 2e9]
         self.metadata = {}
         self.memory_error = None
+        self.allowed = []
 
     def open(self, artefact, runtime=None, **options):
         self.opened.append((artefact, runtime, options))
@@ -60,6 +66,7 @@ def world(monkeypatch):
     monkeypatch.setattr(job, "open_artefact", world.open)
     monkeypatch.setattr(job, "measure_matrix_peak", world.peak)
     monkeypatch.setattr(job, "measure_memory", world.memory)
+    monkeypatch.setattr(job, "check_load", world.allowed.append)
     return world
 
 
@@ -75,6 +82,14 @@ def test_one_artefact_at_its_own_runtime(world):
     assert opened[2]["input_size"] == (32, 64)
     assert opened[2]["outputs"] == "class_ids"
     json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_a_busy_machine_is_refused_unless_it_is_allowed_or_part_of_a_run(world):
+    benchmark("network.keras", SETTINGS)
+    contenders = [Contender("network.keras")]
+    for allow in (False, True):
+        benchmark_in_turns(contenders, SETTINGS, options=BenchmarkOptions(allow_load=allow))
+    assert world.allowed == [True, False, True]
 
 
 def test_the_proof_of_an_export_is_told(world):
@@ -145,6 +160,42 @@ def test_without_memory_the_times_are_still_there(world, monkeypatch):
     assert result.memory_peak_mib is None
     assert result.fps == pytest.approx(2.0)
     assert warnings == ["The memory of keras is unknown. It was killed."]
+
+
+class TestFixedShape:
+    """Sizes that exports are made for."""
+
+    @pytest.fixture
+    def exports(self, world, monkeypatch):
+        shapes = {"free": (None, None), "a": (1, (64, 96)), "b": (None, (64, 96)), "c": (4, None)}
+        shapes["d"] = (1, (96, 96))
+
+        def open_artefact(artefact, runtime=None, **options):
+            runner = world.open(artefact, runtime, **options)
+            runner.batch_size, runner.input_size = shapes[artefact]
+            return runner
+
+        monkeypatch.setattr(job, "open_artefact", open_artefact)
+        monkeypatch.setattr(job, "is_network", lambda artefact: artefact == "network.keras")
+
+    @pytest.mark.parametrize(
+        ("artefacts", "expected"),
+        [
+            (["free"], (None, None)),
+            (["network.keras"], (None, None)),
+            (["free", "network.keras", "b"], (None, (64, 96))),
+            (["a", "b"], (1, (64, 96))),
+        ],
+    )
+    def test_is_what_all_can_take(self, exports, world, artefacts, expected):
+        assert fixed_shape([Contender(each) for each in artefacts], threads=2) == expected
+        assert all(options == {"threads": 2} for *_, options in world.opened)
+
+    def test_two_sizes_take_no_turns(self, exports):
+        with pytest.raises(ValueError, match="take no turns: a for 64x96 and d for 96x96; export"):
+            fixed_shape([Contender("a"), Contender("d")])
+        with pytest.raises(ValueError, match="a for batches of 1 and c for batches of 4; export"):
+            fixed_shape([Contender("a"), Contender("c")])
 
 
 def test_names_tell_contenders_apart(world):

@@ -172,14 +172,25 @@ def test_a_calibration_changes_the_prediction_but_no_row():
     assert "sum of the rows, ms" not in description_tables(without)
 
 
-def test_the_dearest_stages_are_named_in_falling_order():
+def test_it_says_where_the_prediction_holds():
+    size = (64, 128)
+    description = describe(small_genotype(), size, 3, serving_table(size))
+    assert description["latency_table"]["fingerprint"]["device"] == "device"
+    lines = [line.split(maxsplit=2) for line in description_tables(description).splitlines()]
+    (holds,) = (rest for *first, rest in filter(None, lines) if first == ["predicted", "for"])
+    assert holds == (
+        "tensorflow 1 on device, float32, threads of its own choice, harness version 1"
+    )
+
+
+def test_the_most_expensive_stages_are_named_in_falling_order():
     size = (64, 128)
     description = describe(small_genotype(), size, 3, serving_table(size))
     (line,) = (
-        line for line in description_tables(description).splitlines() if line.startswith("dearest")
+        line for line in description_tables(description).splitlines() if line.startswith("most exp")
     )
     # 13 rows of 1 to 13 ms make 91; the decoder's two operations are one stage of 9 + 10 ms.
-    assert line.split(maxsplit=1)[1] == (
+    assert line.split(maxsplit=2)[2] == (
         "branch_16_fusion_8 20.9%, serving 14.3%, head 13.2%, fusion 12.1%, branch_16_cell_05 8.8%"
     )
 

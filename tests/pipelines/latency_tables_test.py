@@ -1,24 +1,35 @@
 """Tests of reading a table that a user names."""
 
+import dataclasses
+import importlib.metadata
 import sys
 
 import pytest
 from absl import logging
 
+from keras_fasterseg.available_cores import AvailableCores, available_cores
 from keras_fasterseg.benchmark.environment import cpu_model
+from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines import latency_tables
 from keras_fasterseg.pipelines.latency_tables import check_table_size, foreign_device, load_table
 from keras_fasterseg.runtimes import tensorflow_device
 from tests.latency.reference_costs import reference_table
 from tests.shared import shared_path
 
 
-def table_of(device: str) -> LatencyTable:
-    metadata = TableMetadata(
-        "fasterseg", (64, 128), Fingerprint(device, "onnxruntime", "1", "float32", 1, 1)
+def table_of(device: str, **changes) -> LatencyTable:
+    """A table as it would be measured here now, but for `changes` of its fingerprint."""
+    cores, version = available_cores(), importlib.metadata.version("onnxruntime")
+    fingerprint = Fingerprint(
+        *(device, "onnxruntime", version, "float32"),
+        cores.threads,
+        HARNESS_VERSION,
+        cores.quota,
     )
+    metadata = TableMetadata("fasterseg", (64, 128), dataclasses.replace(fingerprint, **changes))
     return LatencyTable({OpKey("conv", 8, 16, 8, 8, 1): LatencyRow(1.0, 1.0, 1.0, 1)}, metadata)
 
 
@@ -51,6 +62,35 @@ def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):
     assert (level, count) == (logging.WARNING, 1)
     assert message.startswith(f"{path} was measured on another machine, but this machine runs on ")
     assert "python -m tools.measure_latency" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"harness_version": 2}, f"harness version 2 (here {HARNESS_VERSION})"),
+        ({"runtime_version": "1.0"}, "onnxruntime 1.0 (here "),
+        ({"threads": 1}, "--threads=1 (here 4 unless you say otherwise)"),
+        ({"cpu_quota": 1.5}, "a CPU quota of 1.5 (here no CPU quota)"),
+    ],
+)
+def test_a_table_that_was_measured_otherwise_is_warned_of(
+    tmp_path, warnings, monkeypatch, changes, phrase
+):
+    monkeypatch.setattr(latency_tables, "available_cores", lambda: AvailableCores(4, 4))
+    path = tmp_path / "table.json"
+    table_of(cpu_model(), **{"threads": 4, "cpu_quota": None, **changes}).save(path)
+    load_table(path)
+    ((level, count, message),) = warnings
+    assert (level, count) == (logging.WARNING, 1)
+    assert message.startswith(f"{path} holds for {phrase}")
+    assert "measure again with `python -m tools.measure_latency`" in message
+
+
+def test_numbers_that_others_measured_have_no_harness_of_ours(tmp_path, warnings):
+    path = tmp_path / "table.json"
+    table_of(cpu_model(), harness_version=0, threads=None, runtime="theirs").save(path)
+    load_table(path)
+    assert warnings == []
 
 
 def test_the_cpu_and_the_gpu_of_this_machine_are_its_own(monkeypatch):

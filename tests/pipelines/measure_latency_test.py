@@ -21,6 +21,7 @@ class CountingMeter:
 
     def __init__(self, repetitions=1):
         self.measured = []
+        self.cut_short = frozenset()
         self.repetitions = repetitions
 
     def __call__(self, keys, seconds=None):
@@ -116,6 +117,21 @@ def test_really_measures_an_operation(tmp_path):
     assert {key: table[key] for key in others} == others
 
 
+def test_operations_that_time_did_not_suffice_for_are_named(tmp_path, meter, monkeypatch):
+    said = []
+    monkeypatch.setattr(job.logging, "warning", lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(job, "check_load", lambda allow: said.append(allow))
+    table = measure(tmp_path / "a")
+    assert said == [True]
+    first, *_ = meter.cut_short = tuple(table)[:4]
+    measure(tmp_path / "b")
+    assert said[-1].startswith(
+        f"4 of {len(table)} operations were not measured often enough for the precision of 0.02, "
+        f"for want of time: {first} (1 times), "
+    )
+    assert said[-1].endswith("(1 times), …. A larger --latency_time_budget makes them surer.")
+
+
 def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch):
     calls = []
 
@@ -137,7 +153,9 @@ def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch)
 
 
 def test_one_network_makes_no_line(tmp_path, meter):
-    with pytest.raises(ValueError, match="latency_calibration=1"):
+    with pytest.raises(
+        ValueError, match=r"--latency_calibration \(--calibrate\) of 0 or at least 2. Received: 1"
+    ):
         measure(tmp_path, latency_calibration=1)
     assert meter.measured == []
 

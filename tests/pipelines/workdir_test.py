@@ -85,6 +85,25 @@ def test_an_interrupted_stage_runs_again_with_any_settings(tmp_path):
     assert (folder / "result").read_text() == "2"
 
 
+def test_minutes_add_up_over_calls_that_were_stopped(tmp_path):
+    workdir = Workdir(tmp_path)
+    table = tmp_path / "latency" / "table.json"
+
+    def stopped(folder):
+        """Killed ten minutes after the last row, which came after three."""
+        table.write_text("{}")
+        now = table.stat().st_mtime
+        os.utime(table, (now, now + 3 * 60))
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            workdir.stage("latency", {}, stopped, partial="table.json")
+    workdir.stage("latency", {}, lambda folder: None, partial="table.json")
+    assert workdir.minutes("latency") == pytest.approx(6.0, abs=0.2)
+    assert not {"begun", "earlier_minutes"} & set(read_json(tmp_path / "latency" / "stage.json"))
+
+
 def save_checkpoint(folder, minutes=1.5, stopped=False):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     Checkpoints(folder).save(model, 1, 0, {"minutes": minutes, "stopped": stopped})

@@ -1,7 +1,8 @@
 import numpy as np
-import psutil
 import pytest
 
+from keras_fasterseg.available_cores import AvailableCores, available_cores
+from keras_fasterseg.runtimes import onnxruntime_pool
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner, check_provider
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from tests.runtimes import exports
@@ -28,8 +29,17 @@ def test_infer_leaves_the_result_in_the_runtime():
 def test_describes():
     exports.assert_describes(OnnxRuntimeRunner(exports.export("onnx")), "onnxruntime")
     facts = OnnxRuntimeRunner(exports.export("onnx")).describe()
-    assert facts["threads"] == psutil.cpu_count(logical=False)
+    assert facts["threads"] == available_cores().physical_threads
     assert "CPUExecutionProvider" in facts["device"]
+
+
+def test_its_threads_keep_to_the_quota(monkeypatch):
+    pools = []
+    monkeypatch.setattr(onnxruntime_pool, "_make_pool", pools.append)
+    monkeypatch.setattr(onnxruntime_pool, "available_cores", lambda: AvailableCores(8, 4, 2.5))
+    assert onnxruntime_pool.session_options(None)[1] == 2
+    assert onnxruntime_pool.session_options(8)[1] == 8
+    assert pools == [2, 8]
 
 
 def test_a_second_number_of_threads_is_refused():

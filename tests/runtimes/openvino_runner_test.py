@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from keras_fasterseg.available_cores import AvailableCores
+from keras_fasterseg.runtimes import openvino_runner
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.openvino_runner import OpenVinoRunner
 from tests.runtimes import exports
@@ -28,6 +30,25 @@ def test_infer_leaves_the_result_in_the_runtime():
 def test_describes():
     exports.assert_describes(OpenVinoRunner(exports.export("openvino")), "openvino")
     assert OpenVinoRunner(exports.export("openvino"), threads=1).describe()["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "expected"),
+    [
+        (AvailableCores(8, 4), None, None),
+        (AvailableCores(8, 4, 2.5), None, 2),
+        (AvailableCores(2, 1), None, 1),
+        (AvailableCores(8, 4, 2.5), 3, 3),
+    ],
+)
+def test_openvino_chooses_its_threads_unless_it_may_not_use_all(
+    monkeypatch, cores, threads, expected
+):
+    monkeypatch.setattr(openvino_runner, "available_cores", lambda: cores)
+    monkeypatch.setattr(openvino_runner.psutil, "cpu_count", lambda logical: 4)
+    options = openvino_runner.openvino_options(threads)
+    assert options.get("INFERENCE_NUM_THREADS") == expected
+    assert options["INFERENCE_PRECISION_HINT"] == "f32"
 
 
 def test_the_weights_belong_to_the_artefact(tmp_path):

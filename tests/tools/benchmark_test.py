@@ -8,6 +8,7 @@ from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.pipelines.describe import describe
+from tests.runtimes import exports
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 from tests.tools.run_tool import run_tool, sentence
 
@@ -40,7 +41,8 @@ def saved_model(tmp_path_factory):
 
 
 def measure(*arguments) -> str:
-    finished = run_tool("benchmark", *arguments)
+    # Tests run beside one another.
+    finished = run_tool("benchmark", "--allow_load", *arguments)
     assert finished.status == 0, finished.stderr
     return finished.stdout
 
@@ -60,7 +62,7 @@ def test_everything_of_one_network(genotype, tmp_path):
     assert result["memory_peak_mib"] > result["memory_before_mib"] > 0
     assert f"{result['memory_peak_mib']:.0f} MiB at most" in text
     assert result["harness_version"] == 3
-    assert result["command"].startswith("python -m tools.benchmark --artefact=")
+    assert result["command"].startswith("python -m tools.benchmark --allow_load --artefact=")
     assert result["settings"]["min_repetitions"] == 6
     assert result["scope"] == "network+argmax"
     assert result["scope_description"] in text
@@ -85,10 +87,21 @@ def test_runtimes_and_sizes_in_all_combinations(genotype, tmp_path):
     for row in rows:
         assert row["scope"] == "network"
         assert row["settings"]["in_turns_with"] == ["keras", "saved_model"]
+        assert row["settings"]["order"] == "rotated"
         assert row["speedup_interval"][0] <= row["speedup"] <= row["speedup_interval"][1]
         assert f"{row['times']['p50_ms']:.3f}" in text
     assert "with a pause of 20 ms and 30 ms of untimed calls before each that is timed" in text
+    assert "each round beginning with the next runner" in text
     assert "At 64x96 saved_model is" in text
+
+
+def test_an_export_for_one_size_is_measured_at_that_size(tmp_path):
+    output = tmp_path / "speed.json"
+    onnx = exports.export("onnx", "both", (64, 96), 2)
+    measure(f"--artefact={onnx}", "--threads=1", f"--output={output}", *SHORT)
+    result = read_json(output)
+    assert (result["input_size"], result["batch_size"]) == ([64, 96], 2)
+    assert result["runner"]["threads"] == 1
 
 
 def test_files_from_end_to_end(saved_model, tmp_path):
@@ -155,6 +168,7 @@ def test_a_measurement_is_shown_even_if_it_cannot_be_written(saved_model, tmp_pa
         f"--artefact={saved_model}",
         "--input_size=32x32",
         f"--output={tmp_path}/file/speed.json",
+        "--allow_load",
         *SHORT,
     )
     assert "FPS " in finished.stdout
@@ -194,4 +208,4 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
 )
 def test_what_cannot_be_is_said_in_one_sentence(saved_model, arguments, message):
     arguments = [each.replace("=A", f"={saved_model}") for each in arguments]
-    assert message in sentence(run_tool("benchmark", *arguments))
+    assert message in sentence(run_tool("benchmark", "--allow_load", *arguments))

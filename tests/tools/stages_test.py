@@ -178,6 +178,7 @@ class TestTrainedNetwork:
         output = tmp_path / "speed.json"
         finished = succeed(
             "benchmark",
+            "--allow_load",
             f"--artefact={saved_model}",
             "--input_size=64x128",
             "--repetitions=3",

@@ -48,5 +48,6 @@ def test_missing_libraries_are_named_before_they_end_the_process():
 
 
 def test_the_benchmark_says_in_one_sentence_what_is_missing(artefact):
-    finished = run_tool("benchmark", f"--artefact={artefact}", "--runtime=tftrt")
+    arguments = (f"--artefact={artefact}", "--runtime=tftrt", "--allow_load")
+    finished = run_tool("benchmark", *arguments)
     assert "tensorflow/tensorflow:2.17.0-gpu" in sentence(finished)

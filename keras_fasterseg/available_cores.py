@@ -1,0 +1,152 @@
+"""The part of this machine's processor that this process may use: cores and time."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+
+import psutil
+from absl import logging
+
+_ROOT = pathlib.Path("/")
+
+
+@dataclasses.dataclass(frozen=True)
+class AvailableCores:
+    """What a process may use at once.
+
+    Attributes:
+        logical: Cores that it may run on (its affinity), hyperthreads counted.
+        physical: The same, hyperthreads of one core counted once.
+        quota: Most processor time a second, in cores, by its control groups, as `docker run
+            --cpus` sets it; None: no limit.
+    """
+
+    logical: int
+    physical: int
+    quota: float | None = None
+
+    @property
+    def threads(self) -> int:
+        """How many threads can run all the time: one a core, within the quota."""
+        return self._within_quota(self.logical)
+
+    @property
+    def physical_threads(self) -> int:
+        """How many threads can run all the time, each on a physical core of its own."""
+        return self._within_quota(self.physical)
+
+    @property
+    def reading_threads(self) -> int:
+        """Threads that read and decode files, some of which wait for the disk.
+
+        As many as Python's pools take by default on a machine that has just these cores.
+        """
+        return min(32, self.threads + 4)
+
+    def _within_quota(self, cores: int) -> int:
+        # A thread too many makes all of them wait for the next period when the time is spent.
+        return cores if self.quota is None else max(1, min(cores, int(self.quota)))
+
+    def __str__(self) -> str:
+        quota = "no CPU quota" if self.quota is None else f"a CPU quota of {self.quota:g}"
+        return f"{self.logical} core{'s' * (self.logical != 1)}, {quota}"
+
+
+def available_cores(root: pathlib.Path = _ROOT) -> AvailableCores:
+    """What this process may use now.
+
+    Args:
+        root: The folder that `proc` and `sys` lie in.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = os.sched_getaffinity(0)
+    else:
+        cores = set(range(psutil.cpu_count() or 1))
+    return AvailableCores(len(cores), physical_cores(cores, root), cpu_quota(root))
+
+
+def physical_cores(cores: set[int], root: pathlib.Path = _ROOT) -> int:
+    """How many physical cores the logical `cores` lie on."""
+    siblings = {_siblings(core, root) for core in cores}
+    if None not in siblings:
+        return len(siblings)
+    return min(len(cores), psutil.cpu_count(logical=False) or len(cores))
+
+
+def cpu_quota(root: pathlib.Path = _ROOT) -> float | None:
+    """The least quota of this process's control groups and those around them, in cores.
+
+    Version 1 and 2 of Linux's control groups; None where there is no limit or no such group.
+    """
+    quotas = [quota for group in _groups(root) if (quota := _group_quota(group)) is not None]
+    return min(quotas, default=None)
+
+
+def check_threads(threads: int | None) -> None:
+    """Warns, once a process, if `threads` are more than can run at once.
+
+    Raises:
+        ValueError: `threads` is below 1.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise ValueError(f"`threads` must be at least 1 or None. Received: threads={threads}")
+    available = available_cores()
+    if threads > available.threads:
+        logging.log_first_n(
+            logging.WARNING,
+            "%d threads are more than this process can run at once (%s): they wait for one "
+            "another; give --threads=%d or less.",
+            1,
+            threads,
+            available,
+            available.threads,
+        )
+
+
+def _siblings(core: int, root: pathlib.Path) -> str | None:
+    return _text(root / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+
+
+def _groups(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The folders of the control groups that can limit this process, outer ones first."""
+    paths = {}
+    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0" or "cpu" in controllers.split(","):
+            paths["cgroup2" if number == "0" else "cgroup"] = path
+    for line in (_text(root / "proc/self/mountinfo") or "").splitlines():
+        mount, _, source = line.partition(" - ")
+        kind, _, options = source.split(" ", 2)
+        if kind not in paths or (kind == "cgroup" and "cpu" not in options.split(",")):
+            continue
+        shown, point = mount.split(" ")[3:5]
+        folder = root / point.lstrip("/")
+        yield folder
+        # A container sees its own group as the top, whatever the path says.
+        inner = paths[kind].removeprefix(shown.rstrip("/"))
+        for part in pathlib.PurePosixPath(inner).parts:
+            if part not in ("/", ".."):
+                folder /= part
+                yield folder
+
+
+def _group_quota(folder: pathlib.Path) -> float | None:
+    """The quota of one group in cores; None if it has none."""
+    both = (_text(folder / "cpu.max") or "").split()
+    if not both:
+        both = [_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+    with contextlib.suppress(ValueError, TypeError, ZeroDivisionError):
+        quota, period = map(int, both)
+        return round(quota / period, 3) if quota > 0 else None
+    return None
+
+
+def _text(path: pathlib.Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
