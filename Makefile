@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving lint format bench bench-pytorch results pictures wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel build-file buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -62,6 +62,20 @@ test-serving: .venv-serving/.ready .venv-triton/.ready
 .venv-triton/.ready: $(SERVING)/requirements-triton.txt
 	test -x .venv-triton/bin/python || $(TRITON_PYTHON) -m venv .venv-triton
 	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements-triton.txt
+	touch $@
+
+# Exported ONNX files in programs that know nothing of this library: an old ONNX Runtime and OpenCV in
+# an environment of their own, and ONNX Runtime for Node, whose package needs no script to install.
+CONSUMERS := tests/environments/consumers
+test-consumers: setup .venv-consumers/.ready
+	CONSUMERS_PYTHON=.venv-consumers/bin/python CONSUMERS_NODE_MODULES=.venv-consumers/node_modules \
+		$(BIN)/python -m pytest -n 0 $(CONSUMERS)
+
+.venv-consumers/.ready: $(CONSUMERS)/requirements.txt $(CONSUMERS)/package.json
+	test -x .venv-consumers/bin/python || $(PYTHON) -m venv .venv-consumers
+	.venv-consumers/bin/python -m pip install --quiet --disable-pip-version-check -r $(CONSUMERS)/requirements.txt
+	cp $(CONSUMERS)/package.json .venv-consumers/
+	npm install --prefix .venv-consumers --ignore-scripts --no-audit --no-fund --no-package-lock
 	touch $@
 
 lint: setup

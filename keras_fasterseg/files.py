@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import pathlib
+import reprlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from typing import Any
 PathLike = str | os.PathLike[str]
 
 _SCRATCH_SUFFIX = ".partial"
+# The index of a million converted images has less.
+_LARGEST_JSON = 2**29
 
 
 @contextlib.contextmanager
@@ -73,16 +77,65 @@ def sha256(path: PathLike) -> str:
 
 
 def read_json(path: PathLike) -> Any:
-    """The value in the JSON file at `path`.
+    """The value in the JSON file at `path`, which need not be trusted: see `parse_json`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not JSON; the message names it and where it breaks.
+        ValueError: The file is not JSON, or too large; the message names it and where it breaks.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
+    size = path.stat().st_size
+    if size > _LARGEST_JSON:
+        raise ValueError(
+            f"{path} is not a JSON file of this package: it has {size} bytes, more than "
+            f"{_LARGEST_JSON}."
+        )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return parse_json(path.read_bytes())
+    except ValueError as error:
         raise ValueError(f"{path} is not a JSON file ({error}).") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text from anywhere.
+
+    Its numbers are finite, and its integers fit 64 bits: whoever takes one as a float, a size or a
+    text is safe from those that Python alone would read.
+
+    Raises:
+        ValueError: The text is not JSON, or has a number beyond these.
+    """
+    try:
+        return json.loads(
+            text, parse_int=_integer, parse_float=_finite, parse_constant=_no_constant
+        )
+    except RecursionError as error:
+        raise ValueError("its values are nested too deeply") from error
+
+
+def shown(value: Any) -> str:
+    """A value from a file for an error message, cut short where it is long."""
+    # Python prints no integer of thousands of digits.
+    if isinstance(value, int) and abs(value) >= 2**64:
+        return f"an integer of {value.bit_length()} bits"
+    return reprlib.repr(value)
+
+
+def _integer(text: str) -> int:
+    # The longest has 19 digits and a sign. Python refuses some thousands in a sentence of its own.
+    if len(text) <= 20 and -(2**63) <= (value := int(text)) < 2**64:
+        return value
+    raise ValueError(f"its integer {text[:20]}... has {len(text)} digits and does not fit 64 bits")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"its number {text[:20]} is larger than a floating-point number can be")
+    return value
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"it holds {text}, which is no number of JSON")

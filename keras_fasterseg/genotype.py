@@ -8,11 +8,15 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.files import PathLike, read_json, shown, write_json
 
 SCHEMA_VERSION = 1
 PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
 SCALES = (8, 16, 32)
+
+# Beyond the largest networks that anyone trains: a file may not ask for more than memory has.
+MAXIMUM_BASE_FILTERS = 1024
+MAXIMUM_LAYERS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +46,8 @@ class CellGenotype:
         _check_choice("primitive", self.primitive, PRIMITIVES)
         _check_choice("stride", self.stride, (1, 2))
         # The stem ends at 1/8 and a layer goes down once at most.
-        _check_integer("layer", self.layer, SCALES.index(self.scale), f" at scale {self.scale}")
+        lowest = SCALES.index(self.scale)
+        _check_integer("layer", self.layer, lowest, MAXIMUM_LAYERS, f" at scale {self.scale}")
         _check_width("width", self.width)
 
 
@@ -119,9 +124,9 @@ class Genotype:
     def __post_init__(self) -> None:
         object.__setattr__(self, "branches", tuple(self.branches))
         if not isinstance(self.space, str) or not self.space:
-            raise ValueError(f"space must name a search space. Received: space={self.space!r}")
-        _check_integer("base_filters", self.base_filters, 1)
-        _check_integer("num_layers", self.num_layers, 1)
+            raise ValueError(f"space must name a search space. Received: space={shown(self.space)}")
+        _check_integer("base_filters", self.base_filters, 1, MAXIMUM_BASE_FILTERS)
+        _check_integer("num_layers", self.num_layers, 1, MAXIMUM_LAYERS)
         _check_width("stem_width", self.stem_width)
         _check_width("head_width", self.head_width)
         if not self.branches:
@@ -203,8 +208,8 @@ class Genotype:
         """
         if isinstance(value, dict) and value.get("schema_version", 1) != SCHEMA_VERSION:
             raise ValueError(
-                f"The genotype has schema_version {value['schema_version']!r}, but this version of "
-                f"keras_fasterseg reads {SCHEMA_VERSION}; use the version that wrote it."
+                f"The genotype has schema_version {shown(value['schema_version'])}, but this "
+                f"version of keras_fasterseg reads {SCHEMA_VERSION}; use the version that wrote it."
             )
         names = [field.name for field in dataclasses.fields(cls)]
         _check_keys(value, ("schema_version", "id", *names), "the genotype")
@@ -222,8 +227,8 @@ class Genotype:
         genotype = cls(**plain, branches=tuple(branches))
         if value["id"] != genotype.id:
             raise ValueError(
-                f"The stored id {value['id']!r} is not that of the content; restore the content, "
-                f"or, if the edit is meant, set the id to {genotype.id!r}."
+                f"The stored id {shown(value['id'])} is not that of the content; restore the "
+                f"content, or, if the edit is meant, set the id to {genotype.id!r}."
             )
         return genotype
 
@@ -303,16 +308,19 @@ def shared_prefix(branches: Sequence[BranchGenotype]) -> int:
     return next((position for position, at in enumerate(groups) if at != everyone), len(groups))
 
 
-def _check_integer(name: str, value: Any, minimum: int, where: str = "") -> None:
+def _check_integer(name: str, value: Any, minimum: int, maximum: int, where: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(
-            f"{name} must be an integer of at least {minimum}{where}. Received: {name}={value!r}"
+            f"{name} must be an integer of at least {minimum}{where}. "
+            f"Received: {name}={shown(value)}"
         )
+    if value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}. Received: {name}={shown(value)}")
 
 
 def _check_width(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < float(value) <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={value!r}")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={shown(value)}")
 
 
 def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
@@ -321,21 +329,23 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     else:
         valid = value in choices
     if not valid:
-        raise ValueError(f"{name} must be one of {choices}. Received: {name}={value!r}")
+        raise ValueError(f"{name} must be one of {choices}. Received: {name}={shown(value)}")
 
 
 def _check_keys(value: Any, expected: Sequence[str], where: str) -> None:
     if not isinstance(value, dict):
-        raise ValueError(f"Expected {where} to be a JSON object. Received: {value!r}")
+        raise ValueError(f"Expected {where} to be a JSON object. Received: {shown(value)}")
     for key in expected:
         if key not in value:
             raise ValueError(f"The key {key!r} is missing in {where}.")
     for key in value:
         if key not in expected:
-            raise ValueError(f"The key {key!r} in {where} is unknown; expected {list(expected)}.")
+            raise ValueError(
+                f"The key {shown(key)} in {where} is unknown; expected {list(expected)}."
+            )
 
 
 def _items(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"Expected {where} to be a JSON list. Received: {value!r}")
+        raise ValueError(f"Expected {where} to be a JSON list. Received: {shown(value)}")
     return value

@@ -1,8 +1,10 @@
 """Files are whole or not there."""
 
+import re
+
 import pytest
 
-from keras_fasterseg.files import atomic_path, read_json, write_json
+from keras_fasterseg.files import atomic_path, parse_json, read_json, shown, write_json
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -42,3 +44,52 @@ def test_reading_says_what_is_wrong(tmp_path):
     (tmp_path / "cut.json").write_text('{"rows": ')
     with pytest.raises(ValueError, match=r"cut\.json is not a JSON file"):
         read_json(tmp_path / "cut.json")
+
+
+@pytest.mark.parametrize("value", ["0", "-9223372036854775808", "18446744073709551615", "1e308"])
+def test_numbers_that_have_room_are_read(value):
+    assert parse_json(f"[{value}]") == [float(value) if "e" in value else int(value)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("NaN", "it holds NaN, which is no number of JSON"),
+        ("[1, -Infinity]", "it holds -Infinity"),
+        ("1e400", "its number 1e400 is larger than a floating-point number can be"),
+        ("1" + 400 * "0", "its integer 10000000000000000000... has 401 digits"),
+        # Python's own limit is at 4300 digits.
+        ("-" + 5000 * "9", "has 5001 digits and does not fit 64 bits"),
+        ("18446744073709551616", "has 20 digits and does not fit 64 bits"),
+        (100_000 * "[", "nested too deeply"),
+        ("[1", "Expecting ',' delimiter"),
+        ('"\\x"', "Invalid"),
+    ],
+)
+def test_values_that_no_file_of_ours_has_are_refused(tmp_path, text, message):
+    path = tmp_path / "facts.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(str(path))) as caught:
+        read_json(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_file_is_not_read_into_memory_whatever_its_size(tmp_path):
+    path = tmp_path / "facts.json"
+    with open(path, "wb") as file:
+        file.truncate(2**29 + 1)
+    with pytest.raises(ValueError, match="has 536870913 bytes, more than"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        pytest.param(10**5000, "an integer of 16610 bits", id="huge"),
+        ("a" * 99, "'aaaaaaaaaaaa...aaaaaaaaaaaaa'"),
+    ],
+)
+def test_values_are_shown_cut_short(value, text):
+    assert shown(value) == text

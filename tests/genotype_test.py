@@ -312,3 +312,37 @@ def test_cells_from_different_layers_are_shared():
         BranchGenotype(16, (cell(1), cell(2, stride=2), cell(3, scale=16))),
     )
     assert branch_groups(branches) == (((0, 1),), ((0,), (1,)), ((1,),))
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, pytest.param(10**5000, id="huge"), -(10**400), 1e308, 2**63]
+)
+def test_numbers_from_elsewhere_are_bounded(value):
+    """Whatever reads them, and in every field: one sentence and nothing large."""
+    for name in ("base_filters", "num_layers", "stem_width", "head_width", "schema_version", "id"):
+        content = genotype().to_json() | {name: value}
+        with pytest.raises(ValueError, match=name.split("_")[0]) as caught:
+            Genotype.from_json(content)
+        assert len(str(caught.value)) < 400
+    for name in ("layer", "scale", "stride", "width", "primitive"):
+        content = genotype().to_json()
+        content["branches"][0]["cells"][0][name] = value
+        with pytest.raises(ValueError, match=name) as caught:
+            Genotype.from_json(content)
+        assert len(str(caught.value)) < 400
+
+
+def test_the_largest_network_is_bounded():
+    assert genotype(base_filters=1024, num_layers=1024).base_filters == 1024
+    with pytest.raises(ValueError, match="base_filters must be at most 1024"):
+        genotype(base_filters=10**9)
+    with pytest.raises(ValueError, match="num_layers must be at most 1024"):
+        genotype(num_layers=1025)
+
+
+def test_a_file_with_a_huge_number_is_named(tmp_path):
+    path = tmp_path / "student.json"
+    text = json.dumps(genotype().to_json()).replace('"stem_width": 0.5', f'"stem_width": {10**400}')
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"student\.json is not a JSON file .*has 401 digits"):
+        Genotype.load(path)

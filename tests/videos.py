@@ -23,21 +23,27 @@ def numbered_frames(count: int, height: int = 48, width: int = 64) -> list[np.nd
     return frames
 
 
-def write_lossless(
+def write_lossless(path: pathlib.Path, frames: list[np.ndarray], *args, **kwargs) -> pathlib.Path:
+    """`write_video` of PNGs."""
+    return write_video(path, frames, *args, **kwargs)
+
+
+def write_video(
     path: pathlib.Path,
     frames: list[np.ndarray],
     rate: Fraction | int = 25,
     timestamps: list[int] | None = None,
     format: str = "mov",
     options: dict[str, str] | None = None,
+    codec: str = "png",
 ) -> pathlib.Path:
-    """A video of PNGs, by default in QuickTime's container; `timestamps` count 1 / `rate` s."""
+    """A video, by default in QuickTime's container; `timestamps` count 1 / `rate` seconds."""
     import av
 
     with av.open(str(path), "w", format=format, options=options or {}) as container:
-        stream = container.add_stream("png", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "rgb24"
+        stream.pix_fmt = "rgb24" if codec == "png" else "yuv420p"
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = number if timestamps is None else timestamps[number]
@@ -47,19 +53,21 @@ def write_lossless(
     return path
 
 
-def turn_clockwise(path: pathlib.Path) -> None:
-    """Writes into the track's header that players turn it by a quarter, as phones do.
+def set_matrix(path: pathlib.Path, matrix: tuple[int, int, int, int]) -> None:
+    """Writes into the track's header how players turn and mirror it, as phones do.
 
-    The matrix maps (x, y) to (-y, x), with y downwards, in fixed point numbers (ISO 14496-12).
+    The matrix (a, b, c, d) maps (x, y) to (a x + c y, b x + d y), with y downwards, in fixed point
+    numbers (ISO 14496-12).
     """
     content = bytearray(path.read_bytes())
     header = content.index(b"tkhd")
     # After the name: version, times, track, duration, reserved, layer, group, volume.
-    matrix = header + 4 + 4 + 20 + 8 + 8
+    start = header + 4 + 4 + 20 + 8 + 8
     unit, one = 1 << 30, 1 << 16
     identity = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, unit)
-    assert content[matrix : matrix + 36] == identity
-    content[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, unit)
+    assert content[start : start + 36] == identity
+    a, b, c, d = (one * value for value in matrix)
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, unit)
     path.write_bytes(content)
 
 

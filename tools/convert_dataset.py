@@ -7,6 +7,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.pipelines import conversion_settings, settings
+from keras_fasterseg.wording import counted
 
 DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
@@ -14,6 +15,7 @@ OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=
 VERIFY = flags.DEFINE_bool(
     "verify", False, "Convert nothing, but compare the digests of the shards in --output."
 )
+settings_flags.define_settings(settings.ReadingSettings)
 settings_flags.define_settings(conversion_settings.ConversionSettings)
 flags.adopt_module_key_flags(settings_flags)
 
@@ -30,8 +32,9 @@ def main() -> None:
         DATASET.value is not None and DATA_DIR.value is not None,
         "Set --dataset and --data_dir to what is to be converted, or --verify.",
     )
+    reading = settings_flags.read_settings(settings.ReadingSettings)
     converted = convert_dataset.convert_dataset(
-        registry.load_source(DATASET.value, DATA_DIR.value),
+        registry.load_source(DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels),
         DATASET.value,
         OUTPUT.value,
         settings_flags.read_settings(conversion_settings.ConversionSettings),
@@ -39,7 +42,7 @@ def main() -> None:
     for split, shards in converted.index.splits.items():
         images = sum(len(shard.records) for shard in shards)
         size = sum(shard.size for shard in shards) / 1e6
-        print(f"{split}: {images} images, {size:.1f} MB, shards: {len(shards)}")
+        print(f"{split}: {counted(images, 'image')}, {size:.1f} MB, shards: {len(shards)}")
     print(f"Use it with --dataset={DATASET.value} --data_dir={OUTPUT.value}")
 
 

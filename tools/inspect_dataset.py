@@ -6,8 +6,10 @@ import sys
 
 from absl import flags
 
+from flags import settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines import settings
 
 DATASET = flags.DEFINE_enum(
     "dataset", None, sorted(registry.SOURCES), "Which data set lies there.", required=True
@@ -21,6 +23,8 @@ SHEET = flags.DEFINE_string("sheet", None, "PNG file to write images and their l
 SHEET_IMAGES = flags.DEFINE_integer(
     "sheet_images", 12, "Images of each split on the sheet.", lower_bound=1
 )
+settings_flags.define_settings(settings.ReadingSettings)
+flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
@@ -31,7 +35,10 @@ def main() -> None:
 
     if SHEET.value is not None:
         check_sheet_path(SHEET.value)
-    source = registry.load_source(DATASET.value, DATA_DIR.value)
+    reading = settings_flags.read_settings(settings.ReadingSettings)
+    source = registry.load_source(
+        DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels
+    )
     inspection = inspect_dataset(source, SPLITS.value)
     # First of all: it has taken long, and the disk may be full.
     print(inspection_report(inspection), flush=True)

@@ -19,7 +19,8 @@ ARTEFACT = flags.DEFINE_string(
 IMAGES = flags.DEFINE_string(
     "images",
     None,
-    "An image, a folder of them, a pattern such as 'a/*.jpg', a video file, or camera:0.",
+    "An image, a folder of them, a pattern such as 'a/*.jpg', a video file, an address such as "
+    "rtsp://HOST/STREAM, or camera:0.",
     required=True,
 )
 OUTPUT = flags.DEFINE_string(

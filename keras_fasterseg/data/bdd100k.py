@@ -4,19 +4,19 @@ import pathlib
 
 from keras_fasterseg.data.cityscapes import Cityscapes
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_listing import find_images, labels_by_stem, look_alikes_below
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
     SegmentationSource,
-    find_images,
     make_label_lookup,
 )
 
 _SPLITS = ("train", "val", "test")
-# Folders of images and of labels, and the ending of a label's name.
+# Folders of images and of labels, and what a label's name has behind that of its image.
 _LAYOUTS = (
-    ("images/10k", "labels/sem_seg/masks", ".png"),
-    ("seg/images", "seg/labels", "_train_id.png"),
+    ("images/10k", "labels/sem_seg/masks", ""),
+    ("seg/images", "seg/labels", "_train_id"),
 )
 
 
@@ -66,7 +66,13 @@ class BDD100K(SegmentationSource):
 
     def _find_samples(self, split: str) -> list[Sample]:
         labels = self._labels / split
+        found = labels_by_stem(labels)
         return [
-            Sample(image, labels / f"{image.stem}{self._ending}")
+            Sample(image, found.get(stem, labels / f"{stem}.png"))
             for image in find_images(self._images / split)
+            for stem in (f"{image.stem}{self._ending}",)
         ]
+
+    def _find_passed_over(self, split: str) -> list[pathlib.Path]:
+        folders = (self._images / split, self._labels / split)
+        return [path for folder in folders for path in look_alikes_below(folder)]

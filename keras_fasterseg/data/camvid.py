@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_listing import find_images, labels_by_stem, look_alikes_below
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
     SegmentationSource,
-    find_images,
     make_label_lookup,
 )
 from keras_fasterseg.data.split_list import listed_images
@@ -135,17 +135,27 @@ class CamVid(SegmentationSource):
 
     def _find_samples(self, split: str) -> list[Sample]:
         if self._is_original:
-            return [
-                Sample(image, self.root / _LABELS / f"{image.stem}_L.png")
-                for image in self._original_images(split)
-            ]
-        labels = self.root / f"{split}annot"
+            images = self._original_images(split)
+        else:
+            images = find_images(self.root / split)
+        labels, ending = self._label_folder(split), "_L" if self._is_original else ""
+        found = labels_by_stem(labels)
+        stems = [f"{image.stem}{ending}" for image in images]
         return [
-            Sample(image, labels / f"{image.stem}.png") for image in find_images(self.root / split)
+            Sample(image, found.get(stem, labels / f"{stem}.png"))
+            for image, stem in zip(images, stems, strict=True)
         ]
 
+    def _find_passed_over(self, split: str) -> list[pathlib.Path]:
+        images = self.root / (_IMAGES if self._is_original else split)
+        folders = (images, self._label_folder(split))
+        return [path for folder in folders for path in look_alikes_below(folder)]
+
+    def _label_folder(self, split: str) -> pathlib.Path:
+        return self.root / (_LABELS if self._is_original else f"{split}annot")
+
     def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
-        folder = self.root / (_LABELS if self._is_original else f"{split}annot")
+        folder = self._label_folder(split)
         # A list names images, so that a label without one is in no split.
         if not folder.is_dir() or (self._is_original and self._has_lists):
             return []

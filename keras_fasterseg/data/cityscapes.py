@@ -6,6 +6,12 @@ import numpy as np
 from cityscapesscripts.helpers.labels import labels, trainId2label
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_listing import (
+    by_stem,
+    find_images,
+    labels_by_stem,
+    look_alikes_below,
+)
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
@@ -13,9 +19,9 @@ from keras_fasterseg.data.source import (
     make_label_lookup,
 )
 
-_IMAGE_ENDING = "_leftImg8bit.png"
-_TRAIN_ID_ENDING = "_labelTrainIds.png"
-_RAW_ID_ENDING = "_labelIds.png"
+_IMAGE_ENDING = "_leftImg8bit"
+_TRAIN_ID_ENDING = "_labelTrainIds"
+_RAW_ID_ENDING = "_labelIds"
 _CLASSES = tuple(trainId2label[train_id] for train_id in range(19))
 
 
@@ -66,27 +72,33 @@ class Cityscapes(SegmentationSource):
 
     def _find_label_ending(self) -> str:
         """The kind that more images have, train ids of equals: one lookup serves all splits."""
-        images = [image for split in self._split_names for image in self._images(split)]
 
         def count(ending: str) -> int:
-            return sum(self._label_of(image, ending).is_file() for image in images)
+            return sum(
+                sample.label.is_file()
+                for split in self._split_names
+                for sample in self._pairs(split, ending)
+            )
 
         return max((_TRAIN_ID_ENDING, _RAW_ID_ENDING), key=count)
 
-    def _images(self, split: str) -> list[pathlib.Path]:
-        return list((self.root / "leftImg8bit").glob(f"{split}/*/*{_IMAGE_ENDING}"))
-
-    def _label_of(self, image: pathlib.Path, ending: str) -> pathlib.Path:
-        stem = image.name.removesuffix(_IMAGE_ENDING)
-        split, city = image.parts[-3:-1]
-        name = f"{stem}_{self._annotation}{ending}"
-        return self.root / self._annotation / split / city / name
+    def _pairs(self, split: str, ending: str) -> list[Sample]:
+        samples = []
+        for city in filter(pathlib.Path.is_dir, (self.root / "leftImg8bit" / split).iterdir()):
+            labels = self.root / self._annotation / split / city.name
+            found = labels_by_stem(labels)
+            for stem, image in by_stem(find_images(city), city).items():
+                if stem.endswith(_IMAGE_ENDING):
+                    name = f"{stem.removesuffix(_IMAGE_ENDING)}_{self._annotation}{ending}"
+                    samples.append(Sample(image, found.get(name, labels / f"{name}.png")))
+        return samples
 
     def _find_samples(self, split: str) -> list[Sample]:
-        return [
-            Sample(image, self._label_of(image, self._label_ending))
-            for image in self._images(split)
-        ]
+        return self._pairs(split, self._label_ending)
+
+    def _find_passed_over(self, split: str) -> list[pathlib.Path]:
+        folders = (self.root / name / split for name in ("leftImg8bit", self._annotation))
+        return [path for folder in folders for path in look_alikes_below(folder)]
 
 
 class CityscapesCoarse(Cityscapes):

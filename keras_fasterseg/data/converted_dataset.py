@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import pathlib
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_files import downsampled
+from keras_fasterseg.data.image_files import check_megapixels, downsampled
 from keras_fasterseg.data.record_format import decode_label, decode_record
 from keras_fasterseg.data.shard_index import (
     BYTES_BEFORE,
@@ -22,9 +22,16 @@ from keras_fasterseg.data.shard_index import (
     is_index,
     read_index,
 )
-from keras_fasterseg.data.source import Sample, SegmentationSource, make_label_lookup
+from keras_fasterseg.data.source import (
+    NOT_ALLOWED,
+    Sample,
+    SegmentationSource,
+    make_label_lookup,
+)
 from keras_fasterseg.files import sha256
 from keras_fasterseg.progress import progress_bar
+
+Item = TypeVar("Item")
 
 REMEDY = "convert the data set again, which keeps what is whole"
 
@@ -107,13 +114,39 @@ class ConvertedDataset(SegmentationSource):
         return len(shards)
 
     def read(self, sample: StoredSample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        image, train_ids = decode_record(_read(sample))
+        image, stored = self._decode(sample, decode_record)
+        train_ids = self._train_ids(sample, stored)
         if downsample == 1:
             return image, train_ids
         return downsampled(Image.fromarray(image), train_ids, downsample, sample.image)
 
     def read_label(self, sample: StoredSample) -> np.ndarray:
-        return decode_label(_read(sample))
+        return self._train_ids(sample, self._decode(sample, decode_label))
+
+    def _decode(self, sample: StoredSample, decode: Callable[[bytes, int, int], Item]) -> Item:
+        record = sample.record
+        check_megapixels(sample.image, record.height, record.width, self.max_megapixels)
+        try:
+            return decode(_read(sample), record.height, record.width)
+        except ValueError as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(
+                f"The shard {sample.shard} is not what its index says: of the record "
+                f"{record.name}, {error}; {REMEDY}."
+            ) from error
+
+    def _train_ids(self, sample: StoredSample, stored: np.ndarray) -> np.ndarray:
+        """Those that were stored, unless the classes were put in another order since."""
+        train_ids = np.take(self.label_lookup, stored)
+        unknown = train_ids == NOT_ALLOWED
+        if np.any(unknown):
+            raise DataError(
+                f"The shard {sample.shard} is not what its index says: the label of the record "
+                f"{sample.record.name} holds the id {stored[unknown][0]}, and there are "
+                f"{self.num_classes} classes; {REMEDY}."
+            )
+        return train_ids
 
     def read_size(self, sample: StoredSample) -> tuple[int, int]:
         return sample.record.height, sample.record.width

@@ -6,7 +6,8 @@ import pathlib
 
 from keras_fasterseg.data.described_source import DescribedSource
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import IMAGE_SUFFIXES, Sample
+from keras_fasterseg.data.image_listing import IMAGE_SUFFIXES, LABEL_SUFFIXES
+from keras_fasterseg.data.source import Sample
 
 _HEADER = ["image", "label"]
 
@@ -14,7 +15,8 @@ _HEADER = ["image", "label"]
 class CsvList(DescribedSource):
     """Images and labels that `SPLIT.csv` names, wherever they lie below `root`.
 
-    The first row is `image,label`; the others name two files each, by their paths from `root`.
+    The first row is `image,label`; the others name two files each, by their paths from `root` or
+    by absolute ones that lead into it.
 
     Raises:
         DataError: `root` is no folder, has no table, or its `dataset.yaml` is missing or wrong.
@@ -43,7 +45,7 @@ class CsvList(DescribedSource):
                 )
             image = self._below_root(place, "image", row[0], IMAGE_SUFFIXES)
             # Stored with loss, ids would be others.
-            label = self._below_root(place, "label", row[1], (".png",))
+            label = self._below_root(place, "label", row[1], LABEL_SUFFIXES)
             if image in samples:
                 raise DataError(f"{place}: the image {row[0]} is listed already; list it once.")
             samples[image] = Sample(image, label)
@@ -53,10 +55,14 @@ class CsvList(DescribedSource):
         self, place: str, column: str, value: str, suffixes: tuple[str, ...]
     ) -> pathlib.Path:
         path = os.path.normpath(value)
-        if os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
+        if os.path.isabs(path):
+            # The folder may have been given by another name than the table has.
+            roots = (os.path.abspath(self.root), os.path.realpath(self.root))
+            inside = [root for root in roots if path.startswith(os.path.join(root, ""))]
+            path = os.path.relpath(path, inside[0]) if inside else os.pardir
+        if path.split(os.sep)[0] == os.pardir:
             raise DataError(
-                f"{place}: the {column} {value} lies outside {self.root}; name files below it, by "
-                "their paths from there."
+                f"{place}: the {column} {value} lies outside {self.root}; name files below it."
             )
         if not path.lower().endswith(suffixes):
             raise DataError(

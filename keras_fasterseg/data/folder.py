@@ -4,20 +4,26 @@ import pathlib
 
 from keras_fasterseg.data.described_source import DescribedSource
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import Sample, find_images_below
+from keras_fasterseg.data.image_listing import (
+    find_images,
+    find_images_below,
+    labels_by_stem,
+    look_alikes_below,
+)
+from keras_fasterseg.data.source import Sample
 from keras_fasterseg.data.split_list import listed_images
 
 
 class Folder(DescribedSource):
     """Images and labels in folders; which of two layouts `root` has is found out.
 
-    A folder a split: images are `images/SPLIT/NAME.{png,jpg,jpeg}`, and labels
-    `labels/SPLIT/NAME.png`.
+    A folder a split: images are `images/SPLIT/NAME.png` and labels `labels/SPLIT/NAME.png`.
 
-    A list a split, where there is a folder `splits`: images are `images/NAME.{png,jpg,jpeg}`,
-    labels `labels/NAME.png`, and `splits/SPLIT.txt` lists the NAMEs, one a line.
+    A list a split, where there is a folder `splits`: images are `images/NAME.png`, labels
+    `labels/NAME.png`, and `splits/SPLIT.txt` lists the NAMEs, one a line.
 
-    NAME may have folders before it in both: `labels/` has the same ones.
+    Images may have any of `IMAGE_SUFFIXES` and labels any of `LABEL_SUFFIXES`, in any case. NAME
+    may have folders before it in both: `labels/` has the same ones.
 
     Raises:
         DataError: `root` is no folder, has neither layout, or its `dataset.yaml` is missing or
@@ -53,7 +59,20 @@ class Folder(DescribedSource):
         images = _images_by_stem(folder)
         if self._has_lists:
             images = listed_images(self._lists / f"{on_disk}.txt", images, folder)
-        return [Sample(image, labels / f"{stem}.png") for stem, image in images.items()]
+        found = labels_by_stem(labels, below=True)
+        return [
+            Sample(image, found.get(stem, labels / f"{stem}.png")) for stem, image in images.items()
+        ]
+
+    def _find_passed_over(self, split: str) -> list[pathlib.Path]:
+        below = "." if self._has_lists else self._on_disk[split]
+        found = [
+            path
+            for folder in (self._images, self._labels)
+            for path in look_alikes_below(folder / below)
+        ]
+        # What lies beside the folders of the splits is in none of them.
+        return found if self._has_lists else [*found, *find_images(self._images)]
 
     def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
         folder = self._labels / self._on_disk[split]

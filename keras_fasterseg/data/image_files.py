@@ -5,18 +5,49 @@ reads palette PNGs as the ids they hold, and it releases the interpreter lock wh
 that several threads of a `tf.data` pipeline do run at once.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import struct
+import threading
+from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import NOT_ALLOWED, Sample, SegmentationSource
+from keras_fasterseg.data.image_encoding import (
+    FORMATS,
+    GREY,
+    KINDS,
+    PALETTE,
+    RGB,
+    RGB_ALPHA,
+    SIGNED_GREY,
+    ImageEncoding,
+    has_transparent_pixels,
+    orientation,
+    read_encoding,
+)
+from keras_fasterseg.data.label_decoding import decode_label
+from keras_fasterseg.data.source import MAX_MEGAPIXELS, Sample, SegmentationSource
 
-_IMAGE_MODES = ("RGB", "RGBA", "L", "LA", "P")
-_ID_MODES = ("L", "P")
+_PIXELS_IN_MEGAPIXEL = 1_000_000
+_LIMIT_OF_PILLOW = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredImage:
+    """A decoded image file.
+
+    Attributes:
+        pixels: The image, in the mode in which Pillow loads it.
+        encoding: How the file stores it.
+    """
+
+    pixels: Image.Image
+    encoding: ImageEncoding
 
 
 def read_sample(
@@ -38,13 +69,12 @@ def read_sample(
             holds an id or a colour that the data set does not have, or the image is stored turned.
         ValueError: `downsample` is below 1 or above the size of the image.
     """
-    image = load_image(sample.image)
+    image = load_image(sample.image, source)
     check_upright(image, sample.image)
-    image = image.convert("RGB")
     label = load_label(sample.label, source)
     check_equal_sizes(sample, image, label)
     train_ids = _train_ids(label, sample.label, source)
-    return downsampled(image, train_ids, downsample, sample.image)
+    return downsampled(image.pixels.convert("RGB"), train_ids, downsample, sample.image)
 
 
 def downsampled(
@@ -68,18 +98,23 @@ def downsampled(
     return np.asarray(image), np.asarray(label)
 
 
-def read_image(path: pathlib.Path) -> np.ndarray:
+def read_image(path: pathlib.Path, max_megapixels: int = MAX_MEGAPIXELS) -> np.ndarray:
     """The RGB image `(height, width, 3)` uint8 in the file `path`, upright as viewers show it.
 
     Grey becomes three equal channels, a palette its colours, and transparency is dropped: what
     counts is the colour that lies below it.
 
+    Args:
+        path: The file, of one of `FORMATS`.
+        max_megapixels: Larger images are refused before they are decoded.
+
     Raises:
-        DataError: The file is missing, unreadable or truncated, or has other pixels than 8 bits of
-            grey or RGB.
+        DataError: The file is missing, unreadable, truncated or too large, or has other pixels
+            than grey, RGB or a palette of at most 8 bits.
     """
-    image = _load(path, _IMAGE_MODES)
-    if _is_turned(image):
+    image = _load_image(path, max_megapixels).pixels
+    # Of TIFF files Pillow has turned the pixels already, and the orientation is 1 again.
+    if orientation(image) != 1:
         # Pillow would also write the EXIF anew, which it cannot do with that of every camera.
         image.info.clear()
         image = ImageOps.exif_transpose(image)
@@ -97,155 +132,170 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
     Raises:
         DataError: The file is missing or no image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as (image, _):
+        return image.height, image.width
 
 
-def load_image(path: pathlib.Path) -> Image.Image:
-    """The decoded image of a sample in the file `path`, in the mode in which it is stored.
+def read_header(path: pathlib.Path) -> ImageEncoding:
+    """How the image at `path` is stored, without decoding it; errors as `read_size`."""
+    with _opened(path) as (_, encoding):
+        return encoding
+
+
+def load_image(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
+    """The decoded image of a sample in the file `path`.
 
     Raises:
-        DataError: The file is missing, unreadable or truncated, or its mode is none of an image.
+        DataError: The file is missing, unreadable, truncated or too large, or is stored in a way
+            that may mean several things.
     """
-    return _load(path, _IMAGE_MODES)
+    return _load_image(path, source.max_megapixels)
 
 
-def load_label(path: pathlib.Path, source: SegmentationSource) -> Image.Image:
+def _load_image(path: pathlib.Path, max_megapixels: int) -> StoredImage:
+    image = _load(path, max_megapixels)
+    encoding = image.encoding
+    # Transparency is dropped, and Pillow would warn of it.
+    image.pixels.info.pop("transparency", None)
+    if encoding.kind in KINDS and encoding.bits > 8:
+        raise DataError(
+            f"{path} is stored as {encoding}, which does not say which value is white (a 12-bit "
+            "camera uses a sixteenth of the range); convert all images to 8 bits in the same way."
+        )
+    if encoding.kind not in KINDS:
+        raise DataError(
+            f"{path} is stored as {encoding}, which is not read; convert it to grey or RGB with "
+            "8 bits."
+        )
+    return image
+
+
+def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
     """The decoded label of a sample in the file `path`: ids, or colours where `source` has such.
 
     Raises:
-        DataError: The file is missing, unreadable or truncated, or its mode is none of a label.
+        DataError: The file is missing, unreadable, truncated or too large, or is stored in a way
+            that loses values or may mean several things.
     """
-    return _load(path, _ID_MODES if source.label_colors is None else _IMAGE_MODES)
+    label = _load(path, source.max_megapixels)
+    encoding = label.encoding
+    has_ids = source.label_colors is None
+    stored = f"The label {path} is stored as {encoding}"
+    if not encoding.is_lossless:
+        raise DataError(
+            f"{stored}, which does not keep every value; store labels without loss, as PNG."
+        )
+    if has_ids and encoding.kind in (RGB, RGB_ALPHA):
+        raise DataError(
+            f"{stored}, but those of {source.name} hold ids; store ids in one channel of 8 bits, "
+            "or describe the colours in a dataset.yaml with `labels: colors`."
+        )
+    bits = (8, 1, 2, 4) if encoding.kind in (GREY, PALETTE) else (8,)
+    is_read = encoding.kind in KINDS and encoding.bits in bits
+    has_long_ids = encoding.kind in (GREY, SIGNED_GREY) and encoding.bits in (16, 32)
+    if not is_read and not (has_ids and has_long_ids):
+        expected = "ids in one channel" if has_ids else "RGB"
+        raise DataError(f"{stored}, which is not read; store {expected} with 8 bits, as PNG.")
+    if encoding.is_inverted and has_ids:
+        raise DataError(
+            f"{stored} with 0 as white, so that an id may be the value or its complement; store "
+            "labels as PNG."
+        )
+    if encoding.orientation != 1:
+        raise DataError(
+            f"{stored} and turned (its EXIF orientation is {encoding.orientation}); store the "
+            "pixels as the image shows them, without that tag."
+        )
+    if has_transparent_pixels(label.pixels, encoding):
+        raise DataError(
+            f"{stored} and has transparent pixels, which may or may not be meant as ignored; store "
+            "it without transparency, and mark ignored pixels by an id or a colour."
+        )
+    label.pixels.info.pop("transparency", None)
+    return label
 
 
-def check_upright(image: Image.Image, path: pathlib.Path) -> None:
+def check_megapixels(path: pathlib.Path, height: int, width: int, limit: int) -> None:
+    """Raises `DataError` if an image has more than `limit` millions of pixels."""
+    megapixels = height * width / _PIXELS_IN_MEGAPIXEL
+    if megapixels > limit:
+        raise DataError(
+            f"{path} is {height} x {width}, {megapixels:,.1f} megapixels, and the limit is "
+            f"{limit:,}; cut it into tiles, or raise max_megapixels if memory allows."
+        )
+
+
+def check_upright(image: StoredImage, path: pathlib.Path) -> None:
     """Raises `DataError` if viewers turn or mirror the image of a sample, by its EXIF."""
     # Labelling tools differ: some show the image turned, some as it is stored.
-    if _is_turned(image):
+    if image.encoding.orientation != 1:
         raise DataError(
             f"{path} is stored turned (its EXIF orientation is not 1), and whether its label is "
             "turned too is not known; store the pixels as the label shows them, without that tag."
         )
 
 
-def check_equal_sizes(sample: Sample, image: Image.Image, label: Image.Image) -> None:
+def check_equal_sizes(sample: Sample, image: StoredImage, label: StoredImage) -> None:
     """Raises `DataError` unless an image and its label are of one size."""
-    if image.size != label.size:
+    if image.pixels.size != label.pixels.size:
         raise DataError(
-            f"The label {sample.label} is {_size(label)} (height x width), but its image "
-            f"{sample.image} is {_size(image)}."
+            f"The label {sample.label} is {_size(label.pixels)} (height x width), but its image "
+            f"{sample.image} is {_size(image.pixels)}."
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class DecodedLabel:
-    """What a label file says.
-
-    Attributes:
-        train_ids: `(height, width)` uint8; `NOT_ALLOWED` where the data set has no such id or
-            colour.
-        unknown: What the file holds at these pixels, in their order: ids `(pixels,)`, or RGB
-            colours `(pixels, 3)`, uint8.
-    """
-
-    train_ids: np.ndarray
-    unknown: np.ndarray
-
-    def check(self, path: pathlib.Path, source: SegmentationSource) -> None:
-        """Raises `DataError` if there is an unknown value; the message names the first."""
-        if not len(self.unknown):
-            return
-        first = self.unknown[0]
-        if first.ndim:
+def _load(path: pathlib.Path, max_megapixels: int) -> StoredImage:
+    with _opened(path) as (image, encoding):
+        check_megapixels(path, image.height, image.width, max_megapixels)
+        if not encoding.is_alone:
             raise DataError(
-                f"The label {path} holds the colour {tuple(first.tolist())}, which stands for no "
-                "class of this data set; labels must be stored without loss."
+                f"{path} holds several images, pages or frames; store the one that counts alone."
             )
-        allowed = np.flatnonzero(source.label_lookup != NOT_ALLOWED)
-        raise DataError(
-            f"The label {path} holds the id {first}, which {source.name} does not have (its ids: "
-            f"{_ranges(allowed)})."
-        )
+        image.load()
+    # Pillow has turned a TIFF file's pixels by now, and forgotten how they were.
+    if encoding.format != "TIFF":
+        encoding = dataclasses.replace(encoding, orientation=orientation(image))
+    return StoredImage(image, encoding)
 
 
-def decode_label(label: Image.Image, source: SegmentationSource) -> DecodedLabel:
-    """The train ids of a label, and which of its values `source` does not know."""
-    if source.label_colors is None:
-        values = np.asarray(label)
-        train_ids = np.take(source.label_lookup, values)
-    else:
-        values = np.asarray(label.convert("RGB"))
-        rows, is_known = _rows_of_colors(values, source.label_colors)
-        train_ids = np.where(is_known, source.label_lookup[rows], np.uint8(NOT_ALLOWED))
-    return DecodedLabel(train_ids, values[train_ids == NOT_ALLOWED])
-
-
-def _load(path: pathlib.Path, modes: tuple[str, ...]) -> Image.Image:
+@contextlib.contextmanager
+def _opened(path: pathlib.Path) -> Iterator[tuple[Image.Image, ImageEncoding]]:
+    """An image file by its header, not yet decoded; what breaks until then is a `DataError`."""
     try:
-        with Image.open(path) as image:
-            image.load()
+        with open(path, "rb") as file, _open(file) as image:
+            yield image, read_encoding(image, file)
+    except DataError:
+        raise
     # Pillow raises SyntaxError for broken PNG chunks and ValueError for some broken headers.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
-    if image.mode not in modes:
-        kind = "RGB" if "RGB" in modes else "one channel"
-        raise DataError(
-            f"{path} has pixels of Pillow's mode {image.mode!r}, expected one of "
-            f"{', '.join(modes)}; convert it to an image of {kind} with 8 bits."
-        )
-    return image
 
 
-def _is_turned(image: Image.Image) -> bool:
-    """Whether viewers turn or mirror the image, by its EXIF orientation."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
-        # Viewers show an image whose EXIF is damaged as it is stored.
-        return False
-    return orientation in range(2, 9)
+def _open(file: IO[bytes]) -> Image.Image:
+    # Pillow has one limit for the whole process, at which it writes a warning to the terminal, and
+    # counts pixels as it opens a file. Here they are counted by the limit of the data set.
+    with _LIMIT_OF_PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _unreadable(path: pathlib.Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"There is no file {path}.")
     if isinstance(error, UnidentifiedImageError):
-        return DataError(f"{path} is not an image that can be read; replace the file.")
+        return DataError(
+            f"{path} is not an image that can be read ({', '.join(FORMATS)}); replace the file."
+        )
     return DataError(f"{path} is damaged or cannot be read ({error}); replace the file.")
 
 
-def _train_ids(label: Image.Image, path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
-    decoded = decode_label(label, source)
+def _train_ids(label: StoredImage, path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
+    decoded = decode_label(label.pixels, label.encoding, path, source)
     decoded.check(path, source)
     return decoded.train_ids
-
-
-def _rows_of_colors(pixels: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For `pixels` `(height, width, 3)`: the rows of `colors` that they are, and whether they are.
-
-    The row of a colour that is not there is any.
-    """
-    codes, known = _color_codes(pixels), _color_codes(colors)
-    order = np.argsort(known)
-    position = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)
-    rows = order[position]
-    return rows, known[rows] == codes
-
-
-def _color_codes(colors: np.ndarray) -> np.ndarray:
-    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
-    return (red << 16) | (green << 8) | blue
-
-
-def _ranges(values: np.ndarray) -> str:
-    """`[0, 1, 2, 5]` as `0-2, 5`."""
-    breaks = np.flatnonzero(np.diff(values) != 1) + 1
-    runs = np.split(values, breaks)
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def _size(image: Image.Image) -> str:

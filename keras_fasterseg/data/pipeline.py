@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
+from keras_fasterseg.wording import counted
 
 
 def make_dataset(
@@ -249,8 +250,8 @@ def _check_arguments(
         )
     if drop_remainder and not repeat and num_samples < batch_size:
         raise ValueError(
-            f"{num_samples} samples do not fill one batch of batch_size={batch_size}; use a "
-            "smaller one or drop_remainder=False."
+            f"{counted(num_samples, 'sample')} cannot fill a batch of batch_size={batch_size}; use "
+            "a smaller one or drop_remainder=False."
         )
     if skip_batches and not repeat:
         raise ValueError(f"skip_batches={skip_batches} needs repeat=True.")

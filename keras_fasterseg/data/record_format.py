@@ -6,12 +6,18 @@ with `raw` they are the pixels row by row.
 """
 
 import io
+import struct
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import message
 from PIL import Image
 
 from keras_fasterseg.data.shard_index import PNG, RAW
+
+# Where a PNG file has its width and height, and its depth and colour type (PNG, section 11.2.1).
+_PNG_SIZE, _PNG_KIND = slice(16, 24), slice(24, 26)
+_PNG_KINDS = {"L": b"\x08\x00", "RGB": b"\x08\x02"}
 
 
 def encode_record(image: np.ndarray, train_ids: np.ndarray, name: str, encoding: str) -> bytes:
@@ -36,19 +42,26 @@ def encode_record(image: np.ndarray, train_ids: np.ndarray, name: str, encoding:
     return example.SerializeToString(deterministic=True)
 
 
-def decode_record(record: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """The image `(height, width, 3)` and the train ids `(height, width)` of a record, uint8."""
+def decode_record(record: bytes, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The image `(height, width, 3)` and the train ids `(height, width)` of a record, uint8.
+
+    Raises:
+        ValueError: The record is none of ours, or its image or label is of another size or kind.
+    """
     features = _features(record)
-    return _decoded(features, "image", 3), _decoded(features, "label")
+    return _decoded(features, "image", height, width, 3), _decoded(features, "label", height, width)
 
 
-def decode_label(record: bytes) -> np.ndarray:
-    """The train ids `(height, width)` uint8 of a record, whose image is not decoded."""
-    return _decoded(_features(record), "label")
+def decode_label(record: bytes, height: int, width: int) -> np.ndarray:
+    """The train ids of a record, whose image is not decoded; errors as `decode_record`."""
+    return _decoded(_features(record), "label", height, width)
 
 
 def _features(record: bytes):
-    return tf.train.Example.FromString(record).features.feature
+    try:
+        return tf.train.Example.FromString(record).features.feature
+    except message.DecodeError as error:
+        raise ValueError("it is no tf.train.Example") from error
 
 
 def _encoded(pixels: np.ndarray, encoding: str) -> bytes:
@@ -59,12 +72,38 @@ def _encoded(pixels: np.ndarray, encoding: str) -> bytes:
     return file.getvalue()
 
 
-def _decoded(features, key: str, *channels: int) -> np.ndarray:
-    data = features[key].bytes_list.value[0]
-    if features["encoding"].bytes_list.value[0] == PNG.encode():
-        return np.asarray(Image.open(io.BytesIO(data)))
-    height, width = (features[side].int64_list.value[0] for side in ("height", "width"))
+def _decoded(features, key: str, height: int, width: int, *channels: int) -> np.ndarray:
+    data, encoding = (_value(features, name) for name in (key, "encoding"))
+    if encoding == PNG.encode():
+        return _decoded_png(data, key, height, width, "RGB" if channels else "L")
+    expected = height * width * (channels or (1,))[0]
+    if encoding != RAW.encode() or len(data) != expected:
+        raise ValueError(
+            f"its {key} must be a PNG file or {expected} bytes as raw pixels, received "
+            f"{len(data)} bytes with the encoding {encoding[:20]!r}"
+        )
     return np.frombuffer(data, np.uint8).reshape(height, width, *channels)
+
+
+def _decoded_png(data: bytes, key: str, height: int, width: int, mode: str) -> np.ndarray:
+    # Sizes before pixels: a few bytes of PNG can stand for more than memory holds.
+    size, kind = data[_PNG_SIZE], data[_PNG_KIND]
+    if size != struct.pack(">II", width, height) or kind != _PNG_KINDS[mode]:
+        raise ValueError(
+            f"its {key} is no 8-bit {mode} PNG of {height} x {width}, as the index has"
+        )
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            return np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"its {key} is damaged ({error})") from error
+
+
+def _value(features, key: str) -> bytes:
+    # Asked first, since asking for a feature that is not there adds it.
+    if key not in features or len(features[key].bytes_list.value) != 1:
+        raise ValueError(f"it has no {key}")
+    return features[key].bytes_list.value[0]
 
 
 def _bytes_feature(value: bytes):

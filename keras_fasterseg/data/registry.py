@@ -13,7 +13,7 @@ from keras_fasterseg.data.csv_list import CsvList
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.shard_index import INDEX, UNFINISHED, is_index
-from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.data.source import MAX_MEGAPIXELS, SegmentationSource
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 
 SOURCES: dict[str, type[SegmentationSource]] = {
@@ -26,7 +26,10 @@ SOURCES: dict[str, type[SegmentationSource]] = {
 
 
 def load_source(
-    name: str, root: str | pathlib.Path, class_order: str | None = None
+    name: str,
+    root: str | pathlib.Path,
+    class_order: str | None = None,
+    max_megapixels: int = MAX_MEGAPIXELS,
 ) -> SegmentationSource:
     """The data set called `name` in the folder `root`, be it its files or converted shards.
 
@@ -34,6 +37,7 @@ def load_source(
         name: A name of `SOURCES`.
         root: Its folder.
         class_order: See `reordered`; `None` leaves the classes in the data set's own order.
+        max_megapixels: Its `max_megapixels`.
 
     Raises:
         ValueError: There is no such data set, or `class_order` does not fit it.
@@ -41,6 +45,7 @@ def load_source(
             one, converted.
     """
     source = _load_source(name, pathlib.Path(root))
+    source.max_megapixels = max_megapixels
     return source if class_order is None else in_class_order(source, class_order)
 
 
@@ -82,6 +87,18 @@ def load_classes(
         return source.class_names, source.palette
     names, positions = reordered(source.class_names, class_order)
     return names, source.palette[positions]
+
+
+def find_source(
+    name: str, root: str | pathlib.Path | None = None
+) -> SegmentationSource | type[SegmentationSource]:
+    """The data set in the folder `root`; without one what its code alone says.
+
+    Raises:
+        ValueError: There is no such data set.
+        DataError: As of `load_source`.
+    """
+    return _source_class(name) if root is None else load_source(name, root)
 
 
 def _source_class(name: str) -> type[SegmentationSource]:

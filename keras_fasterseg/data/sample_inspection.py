@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,10 +14,10 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import (
     check_equal_sizes,
     check_upright,
-    decode_label,
     load_image,
     load_label,
 )
+from keras_fasterseg.data.label_decoding import decode_label
 from keras_fasterseg.data.source import NOT_ALLOWED, Sample, SegmentationSource
 
 MISSING_IMAGE = "missing image"
@@ -40,11 +42,13 @@ class Fault:
         kind: One of the constants of this module.
         file: The faulty file.
         message: The sentence with which reading it would end.
+        cause: The sentence without names and numbers: equal for files with the same fault.
     """
 
     kind: str
     file: pathlib.Path
     message: str
+    cause: str
 
     def to_json(self) -> dict[str, str]:
         """The fault as plain values."""
@@ -78,40 +82,50 @@ class SampleInspection:
     unknown_pixels: int
     unknown: dict[LabelValue, int]
 
+    @property
+    def ignored_share(self) -> float | None:
+        """The share of the label's pixels that are ignored; `None` if it cannot be read."""
+        pixels = int(np.sum(self.class_pixels)) + self.ignored_pixels + self.unknown_pixels
+        return self.ignored_pixels / pixels if pixels else None
+
 
 def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspection:
     """Decodes an image and its label once; whatever `check_samples` would raise is a fault."""
-    faults, image, label, size = [], None, None, None
+    faults, image, label, size, decoded = [], None, None, None, None
     pixels, unknown = np.zeros(256, np.int64), {}
 
     kind = UNREADABLE_IMAGE if sample.image.is_file() else MISSING_IMAGE
-    with _noting(faults, kind, sample.image):
-        image = load_image(sample.image)
+    noting = functools.partial(_noting, faults, sample)
+    with noting(kind, sample.image):
+        image = load_image(sample.image, source)
     kind = UNREADABLE_LABEL if sample.label.is_file() else MISSING_LABEL
-    with _noting(faults, kind, sample.label):
+    with noting(kind, sample.label):
         sample.check_label()
         label = load_label(sample.label, source)
     if image is not None:
-        size = (image.height, image.width)
-        with _noting(faults, TURNED, sample.image):
+        size = (image.pixels.height, image.pixels.width)
+        with noting(TURNED, sample.image):
             check_upright(image, sample.image)
-        with _noting(faults, TOO_SMALL, sample.image):
+        with noting(TOO_SMALL, sample.image):
             check_smallest(sample, *size)
     if label is not None:
-        decoded = decode_label(label, source)
+        with noting(UNREADABLE_LABEL, sample.label):
+            decoded = decode_label(label.pixels, label.encoding, sample.label, source)
+    if decoded is not None:
         pixels = np.bincount(decoded.train_ids.ravel(), minlength=256)
         unknown = _count(decoded.unknown)
-        with _noting(faults, UNKNOWN_VALUES, sample.label):
+        with noting(UNKNOWN_VALUES, sample.label):
             decoded.check(sample.label, source)
     if image is not None and label is not None:
-        with _noting(faults, SIZE_MISMATCH, sample.label):
+        with noting(SIZE_MISMATCH, sample.label):
             check_equal_sizes(sample, image, label)
     return SampleInspection(
         sample=sample,
         faults=tuple(faults),
         size=size,
-        image_mode=image and image.mode,
-        label_mode=label and label.mode,
+        image_mode=image and image.pixels.mode,
+        # Of a label whose ids cannot be told, nothing is known.
+        label_mode=label.pixels.mode if label is not None and decoded is not None else None,
         class_pixels=pixels[: source.num_classes],
         ignored_pixels=int(pixels[source.ignore_label]),
         unknown_pixels=int(pixels[NOT_ALLOWED]),
@@ -120,11 +134,14 @@ def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspecti
 
 
 @contextlib.contextmanager
-def _noting(faults: list[Fault], kind: str, file: pathlib.Path) -> Iterator[None]:
+def _noting(faults: list[Fault], sample: Sample, kind: str, file: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        faults.append(Fault(kind, file, str(error)))
+        cause = str(error)
+        for path in (sample.image, sample.label):
+            cause = cause.replace(str(path), "FILE")
+        faults.append(Fault(kind, file, str(error), re.sub(r"\d+", "0", cause)))
 
 
 def _count(values: np.ndarray) -> dict[LabelValue, int]:

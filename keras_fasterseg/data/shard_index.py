@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import reprlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,6 +24,10 @@ BYTES_AROUND = 16
 
 # Raised whenever an index or a record is read differently.
 _VERSION = 1
+
+# No file is larger, and no PNG image has longer sides.
+_HIGHEST = 2**63 - 1
+_LONGEST_SIDE = 2**31 - 1
 
 Item = TypeVar("Item")
 
@@ -151,7 +156,7 @@ def _index(value: dict[str, Any]) -> ShardIndex:
         )
     splits = _get(value, "splits")
     if not isinstance(splits, dict):
-        raise ValueError(f"`splits` must name the splits, received {splits!r}")
+        raise ValueError(f"`splits` must name the splits, received {reprlib.repr(splits)}")
     return ShardIndex(
         dataset=_text(_get(value, "dataset")),
         name=_text(_get(value, "name")),
@@ -192,7 +197,15 @@ def _shard(value: Any) -> Shard:
 
 def _record(value: Any) -> Record:
     numbers = ("offset", "size", "crc32", "height", "width")
-    return Record(_path(_get(value, "name")), **{key: _count(_get(value, key)) for key in numbers})
+    record = Record(
+        _path(_get(value, "name")), **{key: _count(_get(value, key)) for key in numbers}
+    )
+    if not (0 < record.height <= _LONGEST_SIDE and 0 < record.width <= _LONGEST_SIDE):
+        raise ValueError(
+            f"the record {record.name!r} must be of 1 to {_LONGEST_SIDE} pixels a side, received "
+            f"{record.height} x {record.width}"
+        )
+    return record
 
 
 def _get(value: Any, key: str) -> Any:
@@ -204,13 +217,13 @@ def _get(value: Any, key: str) -> Any:
 def _items(value: Any, key: str, read: Callable[[Any], Item]) -> tuple[Item, ...]:
     items = _get(value, key)
     if not isinstance(items, list):
-        raise ValueError(f"{key!r} must be a list, received {items!r}")
+        raise ValueError(f"{key!r} must be a list, received {reprlib.repr(items)}")
     return tuple(read(item) for item in items)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"expected a text, received {value!r}")
+        raise ValueError(f"expected a text, received {reprlib.repr(value)}")
     return value
 
 
@@ -222,18 +235,22 @@ def _path(value: Any) -> str:
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"expected a whole number from 0 up, received {value!r}")
+    if type(value) is not int or not 0 <= value <= _HIGHEST:
+        raise ValueError(
+            f"expected a whole number from 0 to {_HIGHEST}, received {reprlib.repr(value)}"
+        )
     return value
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise ValueError(f"expected a number, received {value!r}")
+    if type(value) not in (int, float) or not abs(value) <= _HIGHEST:
+        raise ValueError(f"expected a number of at most {_HIGHEST}, received {reprlib.repr(value)}")
     return value
 
 
 def _color(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) != 3 or max(map(_count, value)) > 255:
-        raise ValueError(f"a colour must be three numbers from 0 to 255, received {value!r}")
+        raise ValueError(
+            f"a colour must be three numbers from 0 to 255, received {reprlib.repr(value)}"
+        )
     return tuple(value)

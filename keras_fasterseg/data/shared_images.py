@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from keras_fasterseg.files import sha256
 
+_MIDDLE_BYTES = 4096
+
 FilesBySplit = Mapping[str, Sequence[pathlib.Path]]
 
 
@@ -21,14 +23,21 @@ def shared_images(splits: FilesBySplit) -> list[FilesBySplit]:
     Raises:
         OSError: A file cannot be read.
     """
-    # Equal bytes are of equal length, so that most files need not be read.
-    alike = _alike(splits, lambda path: path.stat().st_size)
-    return [group for candidates in alike for group in _alike(candidates, sha256)]
+    # Equal bytes are of equal length, so that most files need not be read, and images of a format
+    # without compression, which are all of one length, differ in their middle.
+    groups = [splits]
+    for key in (lambda path: path.stat().st_size, _middle, sha256):
+        groups = [alike for group in groups for alike in _alike(group, key)]
+    return groups
 
 
-def _alike(
-    splits: FilesBySplit, key: Callable[[pathlib.Path], Hashable]
-) -> list[dict[str, list[pathlib.Path]]]:
+def _middle(path: pathlib.Path) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(path.stat().st_size // 2)
+        return file.read(_MIDDLE_BYTES)
+
+
+def _alike(splits: FilesBySplit, key: Callable[[pathlib.Path], Hashable]) -> list[FilesBySplit]:
     """The files of equal `key`, where more than one split has such."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for split, paths in splits.items():

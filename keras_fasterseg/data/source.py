@@ -3,7 +3,6 @@
 import abc
 import collections
 import dataclasses
-import os
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +16,8 @@ from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 IGNORE_LABEL = 255
 # Marks the ids that a label file must not hold. Train ids end below it, 255 is "ignore".
 NOT_ALLOWED = 254
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+# An RGB image of as many takes 750 MB.
+MAX_MEGAPIXELS = 250
 TRAIN_AND_VAL = "train+val"
 
 
@@ -55,6 +55,7 @@ class SegmentationSource(abc.ABC):
         mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
         std: Standard deviation of the three channels, likewise.
         has_files: Whether every image and label is a file of its own.
+        max_megapixels: Larger images and labels are refused before they are decoded.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SegmentationSource(abc.ABC):
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     has_files: bool = True
+    max_megapixels: int = MAX_MEGAPIXELS
 
     def __init__(self, root: str | pathlib.Path) -> None:
         self.root = pathlib.Path(root)
@@ -146,7 +148,9 @@ class SegmentationSource(abc.ABC):
         for part in self.parts(split):
             found = list(self._find_samples(part))
             if not found:
-                raise DataError(f"{self.root} has no images in its split {part!r}.")
+                others = list(self._find_passed_over(part))
+                rest = f", but files that are not read, such as {others[0]}" if others else ""
+                raise DataError(f"{self.root} has no images in its split {part!r}{rest}.")
             pairs += found
         return tuple(sorted(pairs, key=lambda sample: (sample.image.name, sample.image)))
 
@@ -200,6 +204,18 @@ class SegmentationSource(abc.ABC):
             sorted(path for part in self.parts(split) for path in self._find_orphan_labels(part))
         )
 
+    def passed_over(self, split: str) -> tuple[pathlib.Path, ...]:
+        """Files of `split` that look like images or labels, but are not taken, sorted.
+
+        Their format is not read, or they lie beside the folders of the splits.
+        """
+        found = {path for part in self.parts(split) for path in self._find_passed_over(part)}
+        return tuple(sorted(found))
+
+    def _find_passed_over(self, split: str) -> Iterable[pathlib.Path]:
+        """Files of one of `split_names`, or of none, that look like data and are not taken."""
+        return ()
+
     def _find_orphan_labels(self, split: str) -> Iterable[pathlib.Path]:
         """Label files that belong to one of `split_names`, but to none of its images."""
         return ()
@@ -211,34 +227,3 @@ def make_label_lookup(train_ids: Mapping[int, int]) -> np.ndarray:
     for raw_id, train_id in train_ids.items():
         lookup[raw_id] = train_id
     return lookup
-
-
-def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The image files directly in `folder`, sorted; hidden files are passed over.
-
-    Raises:
-        DataError: There is no such folder.
-    """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    return sorted(path for path in folder.iterdir() if _is_image(path))
-
-
-def find_images_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The image files in `folder` and in the folders below it, sorted; hidden ones are passed over.
-
-    Raises:
-        DataError: There is no such folder.
-    """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    images: list[pathlib.Path] = []
-    # Parts of a data set are often links to another disk, which pathlib's `**` does not follow.
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        images += filter(_is_image, (pathlib.Path(parent) / name for name in files))
-    return sorted(images)
-
-
-def _is_image(path: pathlib.Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class SplitInspection:
         class_names: Names of the classes, by train id.
         samples: Its images and labels, missing labels included.
         orphan_labels: Labels without an image.
+        passed_over: Files that look like images or labels and are not taken.
         problem: Why it is of no use as a whole, in a sentence: it is not there, is empty, or its
             labels show less than two classes; else `None`.
     """
@@ -38,6 +40,7 @@ class SplitInspection:
     class_names: tuple[str, ...]
     samples: tuple[SampleInspection, ...]
     orphan_labels: tuple[pathlib.Path, ...]
+    passed_over: tuple[pathlib.Path, ...]
     problem: str | None
 
     @property
@@ -90,6 +93,28 @@ class SplitInspection:
         return ignored / max(ignored + int(np.sum(self.class_pixels)), 1)
 
     @property
+    def void_labels(self) -> tuple[pathlib.Path, ...]:
+        """The labels whose every pixel is ignored, which nothing can be learned from."""
+        return self._ignoring(lambda share: share == 1)
+
+    @property
+    def mostly_ignored_labels(self) -> tuple[pathlib.Path, ...]:
+        """The labels that ignore half of their pixels or more, but not all."""
+        return self._ignoring(lambda share: 0.5 <= share < 1)
+
+    @property
+    def wholly_labelled(self) -> tuple[pathlib.Path, ...]:
+        """The labels that ignore no pixel."""
+        return self._ignoring(lambda share: share == 0)
+
+    def _ignoring(self, is_such: Callable[[float], bool]) -> tuple[pathlib.Path, ...]:
+        return tuple(
+            each.sample.label
+            for each in self.samples
+            if each.ignored_share is not None and is_such(each.ignored_share)
+        )
+
+    @property
     def unknown_pixels(self) -> int:
         """How many pixels hold what labels must not hold."""
         return sum(each.unknown_pixels for each in self.samples)
@@ -136,6 +161,9 @@ class SplitInspection:
             ],
             "faults": [fault.to_json() for fault in self.faults],
             "labels_without_image": [str(path) for path in self.orphan_labels],
+            "not_taken": [str(path) for path in self.passed_over],
+            "void_labels": [str(path) for path in self.void_labels],
+            "mostly_ignored_labels": [str(path) for path in self.mostly_ignored_labels],
         }
 
 
@@ -149,8 +177,9 @@ def inspect_split(
         split: Name of the split; one that is not there is a problem of it and not an error.
         progress: Whether to show a progress bar.
     """
-    pairs, orphan_labels, problem = (), (), None
+    pairs, orphan_labels, passed_over, problem = (), (), (), None
     try:
+        passed_over = source.passed_over(split)
         pairs = source.pairs(split)
         orphan_labels = source.orphan_labels(split)
     except ValueError as error:
@@ -161,7 +190,9 @@ def inspect_split(
         samples = tuple(
             progress_bar(found, description, unit="image", total=len(pairs), show=progress)
         )
-    inspection = SplitInspection(split, source.class_names, samples, orphan_labels, problem)
+    inspection = SplitInspection(
+        split, source.class_names, samples, orphan_labels, passed_over, problem
+    )
     # Where no label could be read, that is the fault, and not what the labels show.
     if inspection.label_modes:
         try:

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import IMAGE_SUFFIXES
+from keras_fasterseg.data.image_listing import IMAGE_SUFFIXES
 
 
 def listed_images(

@@ -10,6 +10,7 @@ import yaml
 RGB = tuple[int, int, int]
 Fields = dict[str, Any]
 _LONGEST_VALUE = 200
+_LONGEST_INTEGER = 64
 
 
 def read_yaml(path: pathlib.Path) -> Any:
@@ -25,6 +26,8 @@ def read_yaml(path: pathlib.Path) -> Any:
             return yaml.load(file, _Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"this is no YAML that can be read: {_problem(error)}") from error
+    except RecursionError as error:
+        raise ValueError("this is no YAML that can be read: it is nested too deeply") from error
 
 
 def wrong(place: str, expected: str, received: Any) -> ValueError:
@@ -102,6 +105,17 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int:
+        """Python reads and prints no integer of thousands of digits."""
+        if len(node.value) > _LONGEST_INTEGER:
+            raise yaml.MarkedYAMLError(
+                problem=f"an integer of {len(node.value)} digits", problem_mark=node.start_mark
+            )
+        return self.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 
 
 def _problem(error: yaml.YAMLError) -> str:

@@ -16,6 +16,7 @@ from absl import logging
 from cityscapesscripts.helpers.labels import category2labels, labels
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.wording import counted
 
 _LABEL_IDS = "labelIds"
 _INSTANCE_IDS = "instanceIds"
@@ -94,8 +95,8 @@ def check_ground_truth(ground_truth: Sequence[pathlib.Path]) -> None:
     missing = [path for path in ground_truth if not path.is_file()]
     if missing:
         raise DataError(
-            f"Cityscapes' own evaluation reads label ids, and {len(missing)} of "
-            f"{len(ground_truth)} images have none: there is no file {missing[0]}. They come with "
+            f"Cityscapes' own evaluation reads label ids, and there are none for {len(missing)} of "
+            f"{counted(len(ground_truth), 'image')}: there is no file {missing[0]}. They come with "
             "gtFine_trainvaltest.zip."
         )
 
@@ -160,8 +161,8 @@ def _missing_instances(ground_truth: Sequence[pathlib.Path]) -> str:
     if not missing:
         return ""
     return (
-        f"No iIoU: {len(missing)} of {len(files)} images have no instance ids, the first of them "
-        f"{missing[0].name}."
+        f"No iIoU: there are no instance ids for {len(missing)} of "
+        f"{counted(len(files), 'image')}, the first of them {missing[0].name}."
     )
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
 from keras_fasterseg.export.options import OUTPUTS, PRECISIONS
 from keras_fasterseg.files import PathLike, atomic_path, write_json
+from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
     LITERT,
@@ -85,7 +86,7 @@ def export_graph_file(
         batch_size: Images a call; None takes every number, which LiteRT does not know.
         outputs: `class_ids`, `logits` or `both`, which share one run of the network.
         precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. OpenVINO and LiteRT keep weights in
-            float16 and compute in what the device has.
+            float16 and compute in what the device has; int8 of LiteRT has integers alone.
         calibration: For `int8`, which must have the output `class_ids`.
         num_classes: Number of classes of the logits, at most 255.
         mean: Mean of the three channels, of images scaled to [0, 1].
@@ -108,7 +109,7 @@ def export_graph_file(
     path = pathlib.Path(path)
     _check_format(format, precision)
     _check_interface(format, input_size, batch_size, outputs)
-    _check_calibration(precision, calibration, input_size, outputs)
+    _check_calibration(format, precision, calibration, input_size, outputs)
     check_target(path, overwrite)
     graph = ServingGraph(model, mean=mean, std=std, num_classes=num_classes)
     names = OUTPUTS[outputs]
@@ -124,11 +125,13 @@ def export_graph_file(
             "outputs": list(names),
         },
         metadata=metadata,
-        packages=(*_PACKAGES[format], *(["onnxruntime"] if precision == "int8" else [])),
+        packages=_packages(format, precision),
     )
     function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
     sizes = input_size or (None, None)
-    specification = tf.TensorSpec((batch_size, *sizes, 3), tf.uint8, name=INPUT_NAME)
+    # LiteRT's calibration knows ranges of floats alone; what it writes takes bytes all the same.
+    dtype = tf.float32 if (format, precision) == (LITERT, "int8") else tf.uint8
+    specification = tf.TensorSpec((batch_size, *sizes, 3), dtype, name=INPUT_NAME)
     traced = function.get_concrete_function(specification)
     with atomic_path(path) as temporary:
         temporary.mkdir()
@@ -138,6 +141,11 @@ def export_graph_file(
             temporary / MANIFEST, {**facts, **described_files(temporary, graph_digests(file))}
         )
     return path
+
+
+def _packages(format: str, precision: str) -> tuple[str, ...]:
+    quantizes = precision == "int8" and format != LITERT
+    return (*_PACKAGES[format], *(["onnxruntime"] if quantizes else []))
 
 
 def _write(
@@ -150,10 +158,7 @@ def _write(
     """Writes the graph and returns what the manifest has to say of its precision."""
     format = facts["format"]
     if format == LITERT:
-        from keras_fasterseg.runtimes.conversion.litert import litert_model
-
-        file.write_bytes(litert_model(function, half_weights=precision == "fp16"))
-        return _facts(precision)
+        return _write_litert(function, file, precision, calibration)
     if format == ONNX:
         return _write_onnx(function, file, facts, precision, calibration)
     import openvino
@@ -166,6 +171,21 @@ def _write(
         model = openvino.Core().read_model(onnx_file)
         openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
     return of_precision | _facts(precision)
+
+
+def _write_litert(
+    function: Any, file: pathlib.Path, precision: str, calibration: CalibrationImages | None
+) -> dict[str, Any]:
+    from keras_fasterseg.runtimes.conversion.litert import integer_litert_model, litert_model
+
+    if precision != "int8" or calibration is None:
+        file.write_bytes(litert_model(function, half_weights=precision == "fp16"))
+        return _facts(precision)
+    images = progress_bar(calibration.images, "calibrate", unit="batch", show=calibration.progress)
+    file.write_bytes(integer_litert_model(function, images))
+    # LiteRT's own way: ranges are the extremes, and no layer may stay in floats.
+    facts = {"method": "minmax", "images": sum(map(len, calibration.images)), "excluded": []}
+    return {**_facts(precision), "quantization": facts}
 
 
 def _write_onnx(
@@ -246,6 +266,7 @@ def _check_interface(
 
 
 def _check_calibration(
+    format: str,
     precision: str,
     calibration: CalibrationImages | None,
     input_size: tuple[int, int] | None,
@@ -262,4 +283,9 @@ def _check_calibration(
         raise ValueError(
             "int8 is calibrated for one size of images and judged by class ids; give --input_size "
             f"and --output=class_ids or both. Received: input_size={input_size}, output={outputs}"
+        )
+    if format == LITERT and outputs != CLASS_IDS:
+        raise ValueError(
+            "int8 of LiteRT has integers alone, and logits are floats; leave --output unset. "
+            f"Received: output={outputs}"
         )

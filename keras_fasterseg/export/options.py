@@ -16,7 +16,7 @@ OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGIT
 PRECISIONS = {
     ONNX: ("fp32", "fp16", "int8"),
     OPENVINO: ("fp32", "fp16", "int8"),
-    LITERT: ("fp32", "fp16"),
+    LITERT: ("fp32", "fp16", "int8"),
 }
 """By format, in what a graph can compute."""
 

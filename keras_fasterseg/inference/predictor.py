@@ -7,21 +7,32 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from keras_fasterseg.image_normalization import IMAGENET_MEAN
 from keras_fasterseg.runtimes.base import Runner, class_ids_of
+
+# Of the proportions, below which an image is resized without padding.
+_LEAST_CHANGE = 1.1
 
 
 class Predictor:
     """Calls a runner for one image after the other, and keeps the time that it takes.
 
     A network that was exported for one size gets the image resized to it, bilinearly, and its class
-    ids are resized back by the nearest. A network for batches gets the same image so many times.
+    ids are resized back by the nearest. Where that would change the proportions by more than 10 %,
+    the image is resized as far as they allow, and padded below or to the right with the mean
+    colour, as the exported graph itself pads: a network knows the edge of an image from training,
+    and stretched cars it does not. A network for batches gets the same image so many times.
 
     Args:
         runner: The network.
+        stretch: Whether images are resized to the whole size at any proportions, for a network
+            that was trained on such images.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, *, stretch: bool = False) -> None:
         self.runner = runner
+        self._stretch = stretch
+        self._told: set[tuple[int, ...]] = set()
         self._shapes: set[tuple[int, ...]] = set()
         self._seconds: list[float] = []
 
@@ -44,8 +55,8 @@ class Predictor:
         size, batch_size = self.runner.input_size, self.runner.batch_size
         if size is not None:
             logging.info(
-                "The network was exported for images of %dx%d: others are resized to that, and "
-                "their class ids back.",
+                "The network was exported for images of %dx%d: others are resized, and their class "
+                "ids back.",
                 *size,
             )
         if batch_size not in (None, 1):
@@ -70,8 +81,10 @@ class Predictor:
             raise ValueError(f"Predict one image at a time. Received: shape {np.shape(images)}")
         original = images.shape[1:3]
         size = self.runner.input_size or original
+        inner = self._fitted(original, size)
         if size != original and images.dtype == np.uint8:
-            images = _resized(images[0], size, Image.Resampling.BILINEAR)[np.newaxis]
+            image = _resized(images[0], inner, Image.Resampling.BILINEAR)
+            images = self._padded(image, size)[np.newaxis]
         images = np.repeat(images, self.runner.batch_size or 1, axis=0)
         started = time.perf_counter()
         class_ids = class_ids_of(self.runner, images)
@@ -80,8 +93,41 @@ class Predictor:
             self._seconds.append(seconds)
         self._shapes.add(images.shape)
         if size != original:
-            return _resized(class_ids[0], original, Image.Resampling.NEAREST)[np.newaxis]
+            class_ids = class_ids[0, : inner[0], : inner[1]]
+            return _resized(class_ids, original, Image.Resampling.NEAREST)[np.newaxis]
         return class_ids[:1]
+
+    def _fitted(self, original: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+        """The size that an image is resized to, inside the `size` that the network takes."""
+        factors = [side / own for side, own in zip(size, original, strict=True)]
+        change = max(factors) / min(factors)
+        if change <= _LEAST_CHANGE:
+            return size
+        inner = tuple(max(1, round(min(factors) * side)) for side in original)
+        if self._stretch:
+            inner = size
+        if original not in self._told:
+            self._told.add(original)
+            logging.warning(
+                "Images of %dx%d have other proportions than the %dx%d that the network was "
+                "exported for, by %.0f %%: they are %s.",
+                *original,
+                *size,
+                100 * (change - 1),
+                "stretched, as --stretch asks"
+                if self._stretch
+                else f"resized to {inner[0]}x{inner[1]} and padded; export for their proportions",
+            )
+        return inner
+
+    def _padded(self, image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        if image.shape[:2] == size:
+            return image
+        mean = self.runner.metadata.get("mean") or IMAGENET_MEAN
+        padded = np.empty((*size, 3), np.uint8)
+        padded[:] = np.rint(255 * np.asarray(mean))
+        padded[: image.shape[0], : image.shape[1]] = image
+        return padded
 
 
 def _resized(array: np.ndarray, size: tuple[int, ...], resampling: Image.Resampling) -> np.ndarray:

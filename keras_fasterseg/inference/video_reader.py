@@ -1,4 +1,4 @@
-"""Frames of a video file or of a camera, upright and with the time at which each is shown."""
+"""Frames of a video, a stream or a camera, upright and with the time at which each is shown."""
 
 import dataclasses
 import fractions
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.inference.frame_clock import FrameClock
 from keras_fasterseg.runtimes.optional_import import optional_import
 
 VIDEO_SUFFIXES = (
@@ -18,17 +20,32 @@ VIDEO_SUFFIXES = (
 )
 
 _DEVICES = pathlib.Path("/dev")
+_PROTOCOLS = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
+_TIMEOUT_SECONDS = 10
 _FALLBACK_RATE = fractions.Fraction(25)
 # Shares of frames and seconds below which the end of a file is missing.
 _WHOLE = 0.9
 
 
+def is_video(source: str) -> bool:
+    """Whether `VideoReader` takes `source`: a camera, an address, or a video by its suffix.
+
+    Raises:
+        ValueError: What follows `camera:` is no number, or an address has another protocol.
+    """
+    suffix = pathlib.Path(source).suffix.lower()
+    return camera_number(source) is not None or is_address(source) or suffix in VIDEO_SUFFIXES
+
+
 def camera_number(source: str) -> int | None:
-    """The number in `camera:0`; None if `source` names no camera.
+    """The number in `camera:0` or `/dev/video0`; None if `source` names no camera.
 
     Raises:
         ValueError: What follows `camera:` is no number.
     """
+    device = re.fullmatch(r"/dev/video([0-9]+)", source)
+    if device:
+        return int(device[1])
     if not source.startswith("camera:"):
         return None
     number = source.removeprefix("camera:")
@@ -37,6 +54,23 @@ def camera_number(source: str) -> int | None:
             f"A camera is named by its number, such as camera:0 for /dev/video0. Received: {source}"
         )
     return int(number)
+
+
+def is_address(source: str) -> bool:
+    """Whether `source` is an address in a network, such as `rtsp://host/stream`.
+
+    Raises:
+        ValueError: It has a protocol that is not read.
+    """
+    protocol, separator, _ = source.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", protocol):
+        return False
+    if protocol.lower() not in _PROTOCOLS:
+        raise ValueError(
+            f"Addresses of videos begin with {', '.join(f'{each}://' for each in _PROTOCOLS)}; "
+            f"files are named by their path. Received: {source}"
+        )
+    return True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,39 +89,46 @@ class Frame:
 class VideoReader:
     """Decodes one frame after the other; only those that are being decoded are held.
 
-    Frames are turned as the file says that players shall turn them. Packets that are damaged are
-    passed over and told of in `faults`.
+    Frames are turned and mirrored as the file says that players shall do. Packets that are damaged
+    are passed over and counted in `faults`. Where time stamps jump, see `FrameClock`, there is a
+    warning.
 
     Args:
-        source: A video file, or `camera:N` for Linux's N-th camera, `/dev/videoN`.
+        source: A video file, an address such as `rtsp://host/stream`, or `camera:N` for Linux's
+            N-th camera, `/dev/videoN`.
 
     Attributes:
-        name: `source`.
-        is_camera: Whether frames come as they are taken, without end.
+        name: `source`, without the name and the password of a user.
+        is_live: Whether frames come as they are taken, without end.
         frame_rate: Frames a second, on average.
         time_base: Seconds of a unit of the timestamps.
         frame_count: How many frames the file says or lets suppose it has; None if it does not.
 
     Raises:
-        DataError: There is no such file or camera, or none that can be read.
+        DataError: There is no such file, address or camera, or none that can be read.
         RuntimeNotInstalledError: PyAV is not installed.
-        ValueError: What follows `camera:` is no number.
+        ValueError: What follows `camera:` is no number, or an address has another protocol.
     """
 
     def __init__(self, source: str) -> None:
         self._av: Any = optional_import("av", "video", "Reading a video")
-        self.name = source
+        self.name = re.sub(r"//[^/]*@", "//", source) if is_address(source) else source
         number = camera_number(source)
-        self.is_camera = number is not None
-        self._container = self._open_file() if number is None else self._open_camera(number)
+        if number is not None:
+            self._container = self._open_camera(number)
+        elif is_address(source):
+            self._container = self._open_address(source)
+        else:
+            self._container = self._open_file()
         if not self._container.streams.video:
             self._container.close()
-            raise DataError(f"{source} holds no video; give a file that does.")
+            raise DataError(f"{self.name} holds no video; give one that does.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.frame_rate = _rate(self._stream)
         self.time_base: fractions.Fraction = self._stream.time_base
-        self.frame_count = None if self.is_camera else self._expected_frames()
+        self.frame_count = self._expected_frames() if number is None else None
+        self.is_live = self.frame_count is None and (number is not None or is_address(source))
         self._damaged = 0
         self._broken_off: str | None = None
         self._missing: str | None = None
@@ -105,18 +146,22 @@ class VideoReader:
         return tuple(faults)
 
     def __iter__(self) -> Iterator[Frame]:
-        step = 1 / (self.frame_rate * self.time_base)
-        first, last, count = None, -1, 0
-        for index, frame in enumerate(self._frames()):
-            if frame.pts is None:
-                timestamp = round(index * step)
-            else:
-                first = frame.pts if first is None else first
-                timestamp = frame.pts - first
-            # Encoders take no two frames of one time.
-            last, count = max(timestamp, last + 1), index + 1
-            yield Frame(_upright(frame), last)
-        self._check_length(count, (last + step) * self.time_base)
+        may_jump = bool(self._container.format.flags & self._av.format.Flags.ts_discont.value)
+        clock = FrameClock(self.frame_rate, self.time_base, may_jump)
+        count, is_told = 0, False
+        for frame in self._frames():
+            timestamp = clock.time(frame.pts)
+            if clock.jumps and not is_told:
+                is_told = True
+                logging.warning(
+                    "The time stamps of %s jump at frame %d, as those of joined streams do; its "
+                    "frames are shown one after the other.",
+                    self.name,
+                    count,
+                )
+            count += 1
+            yield Frame(_upright(frame), timestamp)
+        self._check_length(count, clock.end * self.time_base)
 
     def close(self) -> None:
         """Closes the file or the camera."""
@@ -151,6 +196,16 @@ class VideoReader:
         except self._av.error.FFmpegError as error:
             raise DataError(
                 f"{self.name} is not a video that can be read ({error.strerror}); replace the file."
+            ) from error
+
+    def _open_address(self, source: str) -> Any:
+        try:
+            return self._av.open(source, timeout=_TIMEOUT_SECONDS)
+        except (self._av.error.FFmpegError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(
+                f"{self.name} cannot be read ({reason}); see that its host is reached and that "
+                "another player shows it. A camera of this machine is camera:0."
             ) from error
 
     def _open_camera(self, number: int) -> Any:
@@ -195,6 +250,21 @@ def _rate(stream: Any) -> fractions.Fraction:
 
 def _upright(frame: Any) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24")
-    # Degrees, counterclockwise.
-    quarters = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+    # The angle is that to which the upper edge is turned, in degrees and counterclockwise.
+    quarters, is_mirrored = round(frame.rotation / 90) % 4, _is_mirrored(frame)
+    if not quarters and not is_mirrored:
+        return pixels
+    return np.ascontiguousarray(np.rot90(pixels[::-1] if is_mirrored else pixels, quarters))
+
+
+def _is_mirrored(frame: Any) -> bool:
+    try:
+        facts = {fact.type.name: fact for fact in frame.side_data}
+    except ValueError:
+        # FFmpeg knows more kinds of facts than PyAV.
+        return False
+    if "DISPLAYMATRIX" not in facts:
+        return False
+    # In fixed point numbers, whose product needs 64 bits.
+    a, b, _, c, d = np.frombuffer(bytes(facts["DISPLAYMATRIX"]), np.int32)[:5].tolist()
+    return a * d < b * c

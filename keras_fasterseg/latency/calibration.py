@@ -1,7 +1,7 @@
 """From sums of a table's rows to the latency of whole networks."""
 
 import dataclasses
-import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -72,4 +72,6 @@ def fit_calibration(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> C
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Compared, since an integer may be beyond all floats.
+    return is_number and abs(value) <= sys.float_info.max

@@ -1,6 +1,7 @@
 """The name under which the latency of one operation is stored."""
 
 import re
+import reprlib
 from dataclasses import dataclass
 
 OPERATIONS: tuple[str, ...] = (
@@ -16,7 +17,7 @@ OPERATIONS: tuple[str, ...] = (
     "serving",
 )
 
-_TEXT = re.compile(r"(\w+):(\d+)x(\d+):(\d+)->(\d+)/(\d+)", flags=re.ASCII)
+_TEXT = re.compile(r"(\w+):(\d{1,7})x(\d{1,7}):(\d{1,7})->(\d{1,7})/(\d)", flags=re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -88,7 +89,7 @@ class OpKey:
         if match is None:
             raise ValueError(
                 "A key of a latency table has the form operation:HEIGHTxWIDTH:IN->OUT/STRIDE, "
-                f"as in conv_2x:128x256:32->64/2. Received: {text!r}"
+                f"as in conv_2x:128x256:32->64/2. Received: {reprlib.repr(text)}"
             )
         operation, *numbers = match.groups()
         return cls(operation, *(int(number) for number in numbers))

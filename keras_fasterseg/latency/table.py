@@ -1,15 +1,17 @@
 """The latencies of a device: one row an operation."""
 
 import dataclasses
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.files import PathLike, read_json, shown, write_json
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields
+from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields, require_whole
+
+# Eleven days: sums of rows stay numbers.
+LARGEST_MS = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class LatencyRow:
         for name in ("latency_ms", "p10_ms", "p90_ms"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not _is_finite(value):
+            # Neither NaN nor infinity nor an integer beyond all floats is between the two.
+            if not is_number or not -LARGEST_MS <= value <= LARGEST_MS:
                 raise ValueError(
-                    f"`{name}` must be a finite number of milliseconds. Received: {name}={value!r}"
+                    f"`{name}` must be a finite number of milliseconds, at most {LARGEST_MS:g}. "
+                    f"Received: {name}={shown(value)}"
                 )
         if self.latency_ms <= 0:
             raise ValueError(
@@ -53,10 +57,7 @@ class LatencyRow:
                 f"p10_ms={self.p10_ms}, latency_ms={self.latency_ms}, p90_ms={self.p90_ms}"
             )
         count = self.repetitions
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise ValueError(
-                f"`repetitions` must be a whole number of at least 0. Received: {count!r}"
-            )
+        require_whole("repetitions", count, minimum=0)
 
 
 class LatencyTable(Mapping[OpKey, LatencyRow]):
@@ -183,13 +184,6 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
             require_fields(text, row, LatencyRow)
             rows[OpKey.parse(text)] = LatencyRow(**row)
         return cls(rows, metadata, calibration)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
 
 
 def _missing_message(key: OpKey, metadata: TableMetadata) -> str:

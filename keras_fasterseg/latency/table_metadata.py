@@ -5,7 +5,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
+from keras_fasterseg.files import shown
+
 SCHEMA_VERSION = 2
+# Of an image, in pixels.
+LARGEST_SIDE = 2**16
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,11 @@ class Fingerprint:
             if not isinstance(value, str) or not value:
                 raise ValueError(
                     f"`{name}` of a fingerprint must be a text that is not empty. "
-                    f"Received: {name}={value!r}"
+                    f"Received: {name}={shown(value)}"
                 )
         if self.threads is not None:
-            _require_whole("threads", self.threads, minimum=1)
-        _require_whole("harness_version", self.harness_version, minimum=0)
+            require_whole("threads", self.threads, minimum=1)
+        require_whole("harness_version", self.harness_version, minimum=0)
         quota = self.cpu_quota
         is_number = isinstance(quota, int | float) and not isinstance(quota, bool)
         if quota is not None and not (is_number and 0 < quota < float("inf")):
@@ -82,17 +86,20 @@ class TableMetadata:
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(
                 f"This version reads latency tables of schema {SCHEMA_VERSION}; measure again or "
-                f"use the version that wrote it. Received: schema_version={self.schema_version!r}"
+                "use the version that wrote it. "
+                f"Received: schema_version={shown(self.schema_version)}"
             )
         if not isinstance(self.space, str) or not self.space:
-            raise ValueError(f"`space` must name a search space. Received: space={self.space!r}")
+            raise ValueError(
+                f"`space` must name a search space. Received: space={shown(self.space)}"
+            )
         if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
             raise ValueError(
                 "`input_size` must be a tuple of height and width. "
-                f"Received: input_size={self.input_size!r}"
+                f"Received: input_size={shown(self.input_size)}"
             )
         for side in self.input_size:
-            _require_whole("input_size", side, minimum=1)
+            require_whole("input_size", side, 1, LARGEST_SIDE)
 
     def to_json(self) -> dict[str, Any]:
         """The header as JSON values; `from_json` reads it back."""
@@ -133,7 +140,7 @@ def require_fields(
         ValueError: It is no object, or a field is missing or unknown; the message names it.
     """
     if not isinstance(value, dict):
-        raise ValueError(f"`{name}` must be an object. Received: {value!r}")
+        raise ValueError(f"`{name}` must be an object. Received: {shown(value)}")
     expected = {field.name for field in dataclasses.fields(fields_of)}
     missing, unknown = sorted(expected - optional - set(value)), sorted(set(value) - expected)
     if missing:
@@ -142,8 +149,10 @@ def require_fields(
         raise ValueError(f"`{name}` has unknown fields {', '.join(unknown)}")
 
 
-def _require_whole(name: str, value: Any, minimum: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+def require_whole(name: str, value: Any, minimum: int, maximum: int = 2**31 - 1) -> None:
+    """Raises `ValueError` unless `value` is a whole number within both limits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise ValueError(
-            f"`{name}` must be a whole number of at least {minimum}. Received: {name}={value!r}"
+            f"`{name}` must be a whole number from {minimum} to {maximum}. "
+            f"Received: {name}={shown(value)}"
         )

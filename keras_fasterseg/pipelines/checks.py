@@ -30,6 +30,7 @@ from keras_fasterseg.pipelines.settings import (
 )
 from keras_fasterseg.pipelines.train import check_training
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.wording import counted
 
 # Images are made larger by at most this before they are cropped.
 _LARGEST_SCALE = 1.25
@@ -71,13 +72,15 @@ def check_data(settings: DataSettings) -> DataFacts:
                     part in counts,
                     f"The generated data set has no split {part!r}; it has {', '.join(counts)}.",
                 )
-        images = sum(counts[part] for part in _parts(settings.train_split))
         names = SyntheticStreets.class_names
         if settings.class_order is not None:
             names, _ = reordered(names, settings.class_order)
+        images = sum(counts[part] for part in _parts(settings.train_split))
         return DataFacts(names, images, settings.synthetic_size)
     check_data_dir(settings)
-    source = load_source(settings.dataset, settings.data_dir, settings.class_order)
+    source = load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
     train, _ = (source.samples(split) for split in splits)
     return DataFacts(source.class_names, len(train), source.read_size(train[0]))
 
@@ -109,11 +112,11 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
     def search() -> None:
         check_search(settings.search)
         check_images(settings.search, facts)
-        half = facts.train_images // 2
+        images, half = counted(facts.train_images, "training image"), facts.train_images // 2
         require(
             settings.search.batch_size <= half,
-            f"A batch is taken from each half of the {facts.train_images} training images; set "
-            f"--search_batch_size to at most {half}, or give more images. "
+            f"A batch is taken from each half of {images}; set --search_batch_size to at most "
+            f"{half}, or give more images. "
             f"Received: --search_batch_size={settings.search.batch_size}",
         )
 
@@ -175,8 +178,9 @@ def _parts(split: str) -> list[str]:
 
 
 def _check_batch(name: str, settings: PretrainSettings | TrainSettings, facts: DataFacts) -> None:
+    images = counted(facts.train_images, "training image")
     require(
         settings.batch_size <= facts.train_images,
-        f"A batch has at most the {facts.train_images} training images; set --{name}_batch_size to "
-        f"less, or give more images. Received: --{name}_batch_size={settings.batch_size}",
+        f"{images} cannot fill a batch; set --{name}_batch_size to less, or give more images. "
+        f"Received: --{name}_batch_size={settings.batch_size}",
     )

@@ -10,6 +10,7 @@ from absl import logging
 
 from keras_fasterseg.data.converted_dataset import ConvertedDataset, check_size
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.shard_index import (
     INDEX,
     UNFINISHED,
@@ -21,6 +22,7 @@ from keras_fasterseg.data.shard_writer import inputs_digest, write_shards
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.files import PathLike, is_partial, remove_partial, sha256
 from keras_fasterseg.pipelines.conversion_settings import ConversionSettings
+from keras_fasterseg.pipelines.dataset_warnings import warn_of_files
 from keras_fasterseg.pipelines.settings import require
 
 _BYTES_IN_MB = 1e6
@@ -67,6 +69,8 @@ def convert_dataset(
         f"A split is converted once. Received: splits={settings.splits}",
     )
     samples = {split: source.samples(split) for split in splits}
+    check_label_encodings(source, itertools.chain.from_iterable(samples.values()))
+    warn_of_files(source, splits)
     plan = _plan(source, dataset, splits, settings)
     shard_size = settings.shard_mb * _BYTES_IN_MB
     target = pathlib.Path(target)

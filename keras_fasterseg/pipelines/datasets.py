@@ -10,12 +10,14 @@ import tensorflow as tf
 
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.class_order import in_class_order
+from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.data.split_halves import split_halves
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
+from keras_fasterseg.pipelines.dataset_warnings import warn_of_files
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     PretrainSettings,
@@ -24,6 +26,7 @@ from keras_fasterseg.pipelines.settings import (
     TrainSettings,
     require,
 )
+from keras_fasterseg.wording import counted
 
 LabelledImage = tuple[np.ndarray, np.ndarray]
 """uint8 image `(height, width, 3)` and class ids `(height, width)`, 255 where ignored."""
@@ -54,7 +57,9 @@ def open_source(
         order = settings.class_order
         return source if order is None else in_class_order(source, order)
     check_data_dir(settings)
-    return load_source(settings.dataset, settings.data_dir, settings.class_order)
+    return load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
 
 
 def is_generated(settings: DataSettings) -> bool:
@@ -71,13 +76,16 @@ def check_data_dir(settings: DataSettings) -> None:
 
 
 def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:
-    """Opens every file of both splits once.
+    """Opens every file of both splits once, and warns of what may spoil the result.
 
     Raises:
-        DataError: A file is missing or faulty; the message names it.
+        DataError: A file is missing or faulty, or labels do not go together; the message names it.
     """
-    for split in dict.fromkeys((settings.train_split, settings.val_split)):
+    splits = tuple(dict.fromkeys((settings.train_split, settings.val_split)))
+    for split in splits:
         check_samples(source, split, progress=progress)
+    check_label_encodings(source, (each for split in splits for each in source.samples(split)))
+    warn_of_files(source, splits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +133,7 @@ def training_batches(
         check_downsample(source.read_size(samples[0]), downsample, str(samples[0].image))
     require(
         len(samples) >= batch_size,
-        f"{len(samples)} images are fewer than one batch of {batch_size}; "
+        f"{counted(len(samples), 'image')} cannot fill a batch of {batch_size}; "
         "set a smaller batch size or give more images.",
     )
 
@@ -178,6 +186,7 @@ def bilevel_batches(
 def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:
     """Whole uint8 images and labels of a split, one by one, as a `Runner` takes them."""
     samples = source.samples(split)
+    check_label_encodings(source, samples)
     return make_dataset(samples, source=source, batch_size=1, training=False, normalize=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 from cityscapesscripts.helpers.labels import name2label
 
-from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.classes import check_same_classes, recorded_names
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.cityscapes_scores import (
     CityscapesScores,
@@ -22,7 +22,7 @@ from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import recorded_names
+from keras_fasterseg.pipelines.dataset_warnings import warn_of_files
 from keras_fasterseg.pipelines.datasets import evaluation_images
 from keras_fasterseg.pipelines.evaluation_report import EvaluationReport
 from keras_fasterseg.pipelines.inputs import InputFiles
@@ -87,6 +87,7 @@ def report(
         DataError: A file of the data set is missing or faulty.
     """
     if not official and submission is None:
+        _warn(source, split)
         runner = open_runner(artefact, passes)
         check_classes(runner, artefact, source)
         warn_if_trained_on(runner, source, split)
@@ -95,6 +96,7 @@ def report(
             split, result.num_images, result.runner, result, proof=read_proof(runner.metadata)
         )
     check_cityscapes(source)
+    _warn(source, split)
     samples = source.samples(split) if official else source.pairs(split)
     ground_truth = [label_ids_file(sample.label) for sample in samples] if official else []
     # Before the label maps, which take long.
@@ -156,6 +158,11 @@ def warn_if_trained_on(runner: Runner, source: SegmentationSource, split: str) -
                 "about images that it has not seen.",
                 part,
             )
+
+
+def _warn(source: SegmentationSource, split: str) -> None:
+    is_apart = "train" in source.split_names and "train" not in source.parts(split)
+    warn_of_files(source, ("train", split) if is_apart else (split,))
 
 
 def _score(

@@ -8,6 +8,7 @@ from typing import Any
 from keras_fasterseg.evaluation.cityscapes_scores import CityscapesScores
 from keras_fasterseg.evaluation.evaluator import EvaluationResult
 from keras_fasterseg.export.proof import Proof
+from keras_fasterseg.wording import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +55,14 @@ class EvaluationReport:
             parts.append(self.result.table())
         last = []
         if self.result is not None:
-            last.append(f"{_mean(self.result.miou)}, {self.num_images} images of {self.split}")
+            images = counted(self.num_images, "image")
+            last.append(f"{_mean(self.result.miou)}, {images} of {self.split}")
         if self.submission is not None:
-            last.append(f"{self.num_images} label maps of {self.split} lie in {self.submission}")
+            maps, verb = (
+                counted(self.num_images, "label map"),
+                "lies" if self.num_images == 1 else "lie",
+            )
+            last.append(f"{maps} of {self.split} {verb} in {self.submission}")
         if self.proof is not None:
             last.append(self.proof.line())
         return "\n\n".join([*parts, "\n".join(last)])

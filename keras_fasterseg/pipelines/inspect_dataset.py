@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.shared_images import FilesBySplit, shared_images
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.data.split_inspection import SplitInspection, inspect_split
 from keras_fasterseg.pipelines.class_weights import HISTOGRAM
+from keras_fasterseg.pipelines.dataset_warnings import (
+    passed_over_sentences,
+    shared_image_sentences,
+)
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.pipelines.suggested_settings import SuggestedSettings, suggest_settings
+from keras_fasterseg.wording import counted, few
 
-# How many files a sentence for people names; JSON names all.
-FEW = 3
 # How many times as frequent another class may be before the rarest is warned of.
 _IMBALANCE = 100
 
@@ -29,12 +34,14 @@ class DatasetInspection:
         root: Its folder.
         splits: The splits that were looked at; the first is the one to train on.
         shared_images: Images that more than one split has, byte for byte.
+        label_problem: Why the labels do not go together, in a sentence; else `None`.
     """
 
     dataset: str
     root: pathlib.Path
     splits: tuple[SplitInspection, ...]
     shared_images: list[FilesBySplit]
+    label_problem: str | None = None
 
     @property
     def faulty_files(self) -> tuple[pathlib.Path, ...]:
@@ -45,7 +52,8 @@ class DatasetInspection:
     @property
     def is_trainable(self) -> bool:
         """Whether there is no fault that would stop a run before its first step."""
-        return not self.faulty_files and all(split.problem is None for split in self.splits)
+        problems = (self.label_problem, *(split.problem for split in self.splits))
+        return not self.faulty_files and not any(problems)
 
     def verdict(self) -> str:
         """One sentence: whether the data set can be trained on, and if not what is against it."""
@@ -55,13 +63,17 @@ class DatasetInspection:
         reasons += [
             f"the split {split.name} is of no use" for split in self.splits if split.problem
         ]
+        if self.label_problem:
+            reasons.append("its labels do not go together")
         return f"{self.root} cannot be trained on: {'; '.join(reasons)}."
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences on what does not stop a run, but may spoil its result."""
         return (
+            *self._passed_over(),
             *self._orphan_labels(),
-            *self._shared_images(),
+            *shared_image_sentences(self.shared_images),
+            *self._ignored(),
             *self._missing_classes(),
             *self._imbalance(),
         )
@@ -85,9 +97,14 @@ class DatasetInspection:
                 {split: [str(path) for path in paths] for split, paths in group.items()}
                 for group in self.shared_images
             ],
+            "label_problem": self.label_problem,
             "warnings": list(self.warnings()),
             "suggestions": suggestions and suggestions.to_json(),
         }
+
+    def _passed_over(self) -> Iterator[str]:
+        for split in self.splits:
+            yield from passed_over_sentences(split.name, split.passed_over)
 
     def _orphan_labels(self) -> Iterator[str]:
         for split in self.splits:
@@ -95,17 +112,22 @@ class DatasetInspection:
                 labels = counted(len(split.orphan_labels), "label")
                 yield f"{labels} of {split.name} without an image: {few(split.orphan_labels)}."
 
-    def _shared_images(self) -> Iterator[str]:
-        if self.shared_images:
-            images = counted(len(self.shared_images), "image")
-            groups = [
-                " = ".join(str(path) for paths in group.values() for path in paths[:1])
-                for group in self.shared_images
-            ]
-            yield (
-                f"{images} in more than one split, byte for byte, so that scores are of what was "
-                f"trained on: {few(groups)}."
-            )
+    def _ignored(self) -> Iterator[str]:
+        for split in self.splits:
+            void, mostly = split.void_labels, split.mostly_ignored_labels
+            if void:
+                labels = counted(len(void), "label")
+                yield (
+                    f"{labels} of {split.name} with every pixel ignored, nothing to learn from: "
+                    f"{few(void)}."
+                )
+            if mostly and split.wholly_labelled:
+                labels, others = counted(len(mostly), "label"), len(split.wholly_labelled)
+                yield (
+                    f"{labels} of {split.name} with half of the pixels ignored or more, beside "
+                    f"{others:,} with none: {few(mostly)}. If those pixels show a class, they are "
+                    "lost to training and not scored."
+                )
 
     def _missing_classes(self) -> Iterator[str]:
         for split in self.splits:
@@ -155,15 +177,11 @@ def inspect_dataset(
         each.name: [sample.sample.image for sample in each.samples if sample.size is not None]
         for each in inspections
     }
-    return DatasetInspection(source.name, source.root, inspections, shared_images(readable))
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 image`, `2 images`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def few(names: Sequence[object]) -> str:
-    """The first names, and how many there are besides."""
-    rest = len(names) - FEW
-    return ", ".join(map(str, names[:FEW])) + (f" and {rest:,} more" if rest > 0 else "")
+    pairs = [sample.sample for each in inspections for sample in each.samples]
+    label_problem = None
+    try:
+        check_label_encodings(source, pairs)
+    except DataError as error:
+        label_problem = str(error)
+    shared = shared_images(readable)
+    return DatasetInspection(source.name, source.root, inspections, shared, label_problem)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import tabulate
 
+from keras_fasterseg.data.sample_inspection import Fault
 from keras_fasterseg.data.split_inspection import SplitInspection
-from keras_fasterseg.pipelines.inspect_dataset import FEW, DatasetInspection, counted, few
+from keras_fasterseg.pipelines.inspect_dataset import DatasetInspection
+from keras_fasterseg.wording import FEW, counted, few
 
 _MANY = 10
 
@@ -23,6 +25,8 @@ def inspection_report(inspection: DatasetInspection) -> str:
             parts.append(f"The split {split.name} is of no use. {split.problem}")
         parts += _faults(split)
         parts += _unknown_values(split)
+    if inspection.label_problem:
+        parts.append(inspection.label_problem)
     parts += _list("Warnings", inspection.warnings())
     suggestions = inspection.suggestions()
     if suggestions is not None:
@@ -64,14 +68,28 @@ def _classes(inspection: DatasetInspection) -> str:
 
 
 def _faults(split: SplitInspection) -> list[str]:
-    messages: dict[str, list[str]] = {}
+    kinds: dict[str, dict[str, list[Fault]]] = {}
     for fault in split.faults:
-        messages.setdefault(fault.kind, []).append(fault.message)
+        kinds.setdefault(fault.kind, {}).setdefault(fault.cause, []).append(fault)
     return [
         part
-        for kind, lines in messages.items()
-        for part in _list(f"{split.name}, {kind}: {counted(len(lines), 'file')}", lines)
+        for kind, causes in kinds.items()
+        for part in _list(
+            f"{split.name}, {kind}: {counted(sum(map(len, causes.values())), 'file')}",
+            [_sentence(faults) for faults in causes.values()],
+        )
     ]
+
+
+def _sentence(faults: Sequence[Fault]) -> str:
+    """What is wrong with the first file, and which others have the same cause."""
+    first, *others = faults
+    if not others:
+        return first.message
+    likewise = [str(fault.file) for fault in others[: FEW - 1]]
+    rest = len(others) - len(likewise)
+    more = f" and {rest:,} more" if rest else ""
+    return f"{first.message} Likewise {', '.join(likewise)}{more}."
 
 
 def _unknown_values(split: SplitInspection) -> list[str]:

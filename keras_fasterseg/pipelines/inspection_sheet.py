@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from keras_fasterseg.data.image_files import decode_label, load_image, load_label
+from keras_fasterseg.data.image_files import load_image, load_label
+from keras_fasterseg.data.label_decoding import decode_label
 from keras_fasterseg.data.sample_inspection import SampleInspection
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.pipelines.inspect_dataset import DatasetInspection, counted
+from keras_fasterseg.pipelines.inspect_dataset import DatasetInspection
 from keras_fasterseg.visualization.sample_sheet import (
     SheetSample,
     SheetSection,
     save_sample_sheet,
 )
+from keras_fasterseg.wording import counted
 
 
 def save_inspection_sheet(
@@ -64,8 +66,10 @@ def _read(inspection: SampleInspection, source: SegmentationSource) -> SheetSamp
     sample, image, class_ids = inspection.sample, None, None
     # What could not be read when it was inspected is not tried again.
     if inspection.image_mode is not None:
-        image = np.asarray(load_image(sample.image).convert("RGB"))
+        image = np.asarray(load_image(sample.image, source).pixels.convert("RGB"))
     if inspection.label_mode is not None:
-        class_ids = decode_label(load_label(sample.label, source), source).train_ids
+        label = load_label(sample.label, source)
+        decoded = decode_label(label.pixels, label.encoding, sample.label, source)
+        class_ids = decoded.train_ids
     fault = ", ".join(fault.kind for fault in inspection.faults)
     return SheetSample(sample.image.name, image, class_ids, fault)

@@ -10,6 +10,7 @@ class Limits:
 
     Attributes:
         at_least: The least value.
+        at_most: The largest value.
         above: What every value lies above.
         below: What every value lies below.
         multiple_of: What every value is a multiple of.
@@ -17,6 +18,7 @@ class Limits:
     """
 
     at_least: float | None = None
+    at_most: float | None = None
     above: float | None = None
     below: float | None = None
     multiple_of: int | None = None
@@ -30,6 +32,7 @@ class Limits:
             return all(self.allow(item) for item in value)
         return (
             (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
             and (self.multiple_of is None or value % self.multiple_of == 0)
@@ -42,6 +45,7 @@ class Limits:
             f"{words} {limit}"
             for words, limit in (
                 ("at least", self.at_least),
+                ("at most", self.at_most),
                 ("above", self.above),
                 ("below", self.below),
                 ("among the multiples of", self.multiple_of),

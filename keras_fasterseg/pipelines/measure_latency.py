@@ -96,8 +96,8 @@ def check_latency(settings: LatencySettings, supernet: SupernetSettings, num_cla
         return
     require(
         settings.latency_calibration != 1,
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2. "
-        "Received: --latency_calibration=1",
+        "Calibration needs at least two networks; give --latency_calibration (--calibrate) of 0 or "
+        "at least 2. Received: 1",
     )
     runtime_version(settings.latency_runtime)
 

@@ -3,16 +3,29 @@
 import contextlib
 import pathlib
 import time
+import urllib.parse
 from collections.abc import Sequence
 
+import numpy as np
+
+from keras_fasterseg.classes import recorded_names
+from keras_fasterseg.data.class_order import reordered
+from keras_fasterseg.data.label_values import label_values
+from keras_fasterseg.data.registry import find_source
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.inference.predictor import Predictor
-from keras_fasterseg.inference.video_reader import VIDEO_SUFFIXES, VideoReader, camera_number
+from keras_fasterseg.inference.video_reader import (
+    VIDEO_SUFFIXES,
+    VideoReader,
+    camera_number,
+    is_address,
+    is_video,
+)
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import class_styles, recorded_names
-from keras_fasterseg.pipelines.predict_settings import PredictSettings
-from keras_fasterseg.pipelines.prediction import Prediction, counted
-from keras_fasterseg.pipelines.segment_files import Segment, segment_files
+from keras_fasterseg.pipelines.class_styles import class_styles
+from keras_fasterseg.pipelines.predict_settings import DATASET, PredictSettings
+from keras_fasterseg.pipelines.prediction import Prediction
+from keras_fasterseg.pipelines.segment_files import Segment, find_image_files, segment_files
 from keras_fasterseg.pipelines.segment_video import SegmentedVideo, segment_video
 from keras_fasterseg.pipelines.settings import check_settings, require
 from keras_fasterseg.visualization.segmentation_pictures import (
@@ -21,6 +34,7 @@ from keras_fasterseg.visualization.segmentation_pictures import (
     SIDE_BY_SIDE,
     SegmentationPictures,
 )
+from keras_fasterseg.wording import counted
 
 
 def predict(
@@ -43,7 +57,7 @@ def predict(
 
     Args:
         artefact: What `open_artefact` takes.
-        images: An image, a folder, a pattern, a video file or `camera:N`.
+        images: An image, a folder, a pattern, a video file or its address, or `camera:N`.
         output: The folder for the pictures; of a video also the mp4 itself.
         settings: What runs the network, and which pictures are made.
         dataset: See `class_styles`, as for the next four.
@@ -55,21 +69,31 @@ def predict(
 
     Raises:
         FileNotFoundError: There is no such artefact.
-        DataError: There is nothing to predict.
+        DataError: There is nothing to predict, which is seen before the networks are loaded.
         RuntimeNotInstalledError: The runtime, or PyAV for a video, is not installed.
         ValueError: An option or the artefact is not as it must be.
         OSError: The output cannot be written.
     """
     settings = settings or PredictSettings()
-    is_video = camera_number(images) is not None or _suffix(images) in VIDEO_SUFFIXES
-    _check(settings, images, output, is_video)
+    of_video = is_video(images)
+    _check(settings, images, output, of_video)
     require(
         settings.side_by_side != artefact,
         f"There is nothing to compare {artefact} with; give --side_by_side another artefact.",
     )
     with contextlib.ExitStack() as stack:
         # Before the networks, which take seconds to load.
-        reader = stack.enter_context(VideoReader(images)) if is_video else None
+        kinds = (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE)
+        reader = stack.enter_context(VideoReader(images)) if of_video else None
+        files = None if of_video else find_image_files(images, output, kinds)
+        values = None
+        if settings.ids == DATASET:
+            require(
+                dataset is not None and not class_names,
+                "--ids=dataset writes the ids of a data set's label files; name it with --dataset, "
+                "and leave out --class_names.",
+            )
+            values = _label_values(str(dataset), data_dir, class_order)
         names = [artefact] if settings.side_by_side is None else [artefact, settings.side_by_side]
         networks = {name: _open(name, settings) for name in names}
         first = _first_of_like(networks)
@@ -83,18 +107,18 @@ def predict(
         )
         pictures = SegmentationPictures(
             styles.palette,
-            (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE),
+            kinds,
             styles.names,
             settings.opacity,
             settings.legend,
             titles=(names[0], names[-1]),
+            label_values=values,
         )
         segments = tuple(networks.values())
         started = time.perf_counter()
-        if reader is None:
-            target = pathlib.Path(output)
-            files = segment_files(segments, images, target, pictures, progress=progress)
-            count, failures = len(files.done), files.failures
+        if files is not None:
+            made = segment_files(segments, files, pictures, progress=progress)
+            count, failures = len(made.done), made.failures
             what = f"Wrote the pictures of {counted(count, 'image')} to {output}"
         else:
             target = _video_target(images, output)
@@ -102,8 +126,17 @@ def predict(
             count, failures = video.frames, video.failures
             what = f"Wrote {counted(count, 'frame')} to {video.path}"
         seconds = time.perf_counter() - started
-    unit = "frame" if is_video else "image"
+    unit = "frame" if of_video else "image"
     return Prediction(what, failures, count, unit, seconds, networks)
+
+
+def _label_values(dataset: str, data_dir: PathLike | None, class_order: str | None) -> np.ndarray:
+    source = find_source(dataset, None if data_dir is None else pathlib.Path(data_dir))
+    values = label_values(source)
+    if class_order is None:
+        return values
+    _, positions = reordered(source.class_names, class_order)
+    return values[positions]
 
 
 def _of_video(
@@ -131,13 +164,18 @@ def _of_video(
     )
 
 
-def _check(settings: PredictSettings, images: str, output: str, is_video: bool) -> None:
+def _check(settings: PredictSettings, images: str, output: str, of_video: bool) -> None:
     check_settings(settings)
     require(
         settings.opacity <= 1,
         f"--opacity must be at most 1. Received: --opacity={settings.opacity}",
     )
-    if not is_video:
+    require(
+        settings.ids != DATASET or (settings.label_maps if of_video else not settings.overlay_only),
+        "--ids=dataset is for label maps; "
+        + ("add --label_maps." if of_video else "leave out --overlay_only."),
+    )
+    if not of_video:
         require(
             _suffix(output) not in VIDEO_SUFFIXES,
             f"Pictures of images are written to a folder. Received: --output={output}",
@@ -167,8 +205,13 @@ def _video_target(images: str, output: str) -> pathlib.Path:
     path = pathlib.Path(output)
     if _suffix(output) == ".mp4" and not path.is_dir():
         return path
-    number = camera_number(images)
-    return path / f"{pathlib.Path(images).stem if number is None else f'camera_{number}'}.mp4"
+    number, name = camera_number(images), pathlib.Path(images).stem
+    if number is not None:
+        name = f"camera_{number}"
+    elif is_address(images):
+        address = urllib.parse.urlsplit(images)
+        name = pathlib.PurePosixPath(address.path).stem or address.hostname or "stream"
+    return path / f"{name}.mp4"
 
 
 def _suffix(path: str) -> str:
@@ -183,7 +226,7 @@ def _open(artefact: str, settings: PredictSettings) -> Predictor:
         input_size=settings.input_size,
         outputs="class_ids",
     )
-    predictor = Predictor(runner)
+    predictor = Predictor(runner, stretch=settings.stretch)
     predictor.load()
     return predictor
 

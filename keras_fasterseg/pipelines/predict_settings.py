@@ -5,6 +5,9 @@ import dataclasses
 from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, IMAGE_SIZE, Limits
 from keras_fasterseg.pipelines.settings import Size, setting
 
+CLASSES, DATASET = "classes", "dataset"
+"""Whose ids label maps hold."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PredictSettings:
@@ -21,6 +24,11 @@ class PredictSettings:
         "Height x width that a network.keras is converted for, in runtimes that must know it.",
         limits=IMAGE_SIZE,
     )
+    stretch: bool = setting(
+        False,
+        "Resize images to the one size of an export even if that changes their proportions by more "
+        "than 10 %, for a network trained on such images; unset: they are padded.",
+    )
     opacity: float = setting(
         0.5,
         "How much the colours hide of the image, above 0; 1 shows colours alone.",
@@ -35,6 +43,12 @@ class PredictSettings:
     )
     overlay_only: bool = setting(
         False, "Of images, write overlays only, without label maps and side by side."
+    )
+    ids: str = setting(
+        CLASSES,
+        "What the pixels of label maps hold: classes, numbered from 0 as the network has them, or "
+        "dataset, the ids or colours in label files of --dataset.",
+        limits=Limits(choices=(CLASSES, DATASET)),
     )
     label_maps: bool = setting(False, "Of a video, write the label map of every frame as well.")
     max_frames: int | None = setting(

@@ -5,6 +5,7 @@ import dataclasses
 from keras_fasterseg.benchmark.statistics import TimeStatistics, fps_text
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.inference.predictor import Predictor
+from keras_fasterseg.wording import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +46,6 @@ class Prediction:
             label = f"Network alone, {name}" if len(self.networks) > 1 else "Network alone"
             lines.append(f"{label}: {_speed(predictor)}")
         return "\n".join(lines)
-
-
-def counted(count: int, unit: str) -> str:
-    """As in `1 image` and `2 images`."""
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _speed(predictor: Predictor) -> str:

@@ -1,16 +1,17 @@
 """Job: label maps and overlays of image files, made by whoever gives class ids."""
 
-import collections
 import dataclasses
 import glob
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from absl import logging
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
-from keras_fasterseg.data.source import find_images
+from keras_fasterseg.data.image_listing import find_images
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.serving.errors import TransientServingError
@@ -19,6 +20,63 @@ from keras_fasterseg.visualization.segmentation_pictures import SegmentationPict
 Segment = Callable[[np.ndarray], np.ndarray]
 """Maps uint8 images `(1, height, width, 3)` to uint8 class ids `(1, height, width)`, such as a
 client or a `Predictor`."""
+
+_NAMED_FILES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFiles:
+    """Images and where their pictures go.
+
+    Attributes:
+        paths: The images.
+        target: The folder for their pictures.
+        failures: A sentence for every image that has to be left out.
+    """
+
+    paths: tuple[pathlib.Path, ...]
+    target: pathlib.Path
+    failures: tuple[str, ...]
+
+    def written(self, image: pathlib.Path, kind: str) -> pathlib.Path:
+        """The file for one kind of picture of an image."""
+        return _written(image, self.target, kind)
+
+
+def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -> ImageFiles:
+    """The images that `images` names, before anything that takes long.
+
+    A folder's files that are no images by their names are counted in a warning. Of two images that
+    would have their pictures in one file, the second is left out.
+
+    Args:
+        images: An image file, a folder of them, or a pattern such as `photos/*.jpg`.
+        target: The folder to write to.
+        kinds: Which pictures of every image there are.
+
+    Raises:
+        DataError: There is no such file or folder, or no image in it.
+        ValueError: An image would be overwritten by its own pictures.
+    """
+    target, paths, failures = pathlib.Path(target), [], []
+    owners: dict[pathlib.Path, pathlib.Path] = {}
+    for path in _image_paths(images):
+        files = [_written(path, target, kind) for kind in kinds]
+        taken = next((file for file in files if file in owners), None)
+        if taken is not None:
+            failures.append(
+                f"{path} is left out: {taken} is written of {owners[taken]}; rename one of them."
+            )
+            continue
+        owners |= dict.fromkeys(files, path)
+        paths.append(path)
+    lost = {path.resolve() for path in paths} & {path.resolve() for path in owners}
+    if lost:
+        raise ValueError(
+            f"{sorted(lost)[0]} would be overwritten by what is made of it; write to another "
+            "folder."
+        )
+    return ImageFiles(tuple(paths), target, tuple(failures))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +96,7 @@ class SegmentedFiles:
 
 def segment_files(
     segments: Sequence[Segment],
-    images: PathLike,
-    target: pathlib.Path,
+    images: ImageFiles,
     pictures: SegmentationPictures,
     *,
     progress: bool = False,
@@ -50,21 +107,15 @@ def segment_files(
 
     Args:
         segments: What gives the class ids: one, or two whose overlays are compared.
-        images: An image file, a folder of them, or a pattern such as `photos/*.jpg`.
-        target: The folder to write to. What is there is overwritten.
+        images: The images, and the folder to write to. What is there is overwritten.
         pictures: Which pictures there are.
         progress: Whether there is a progress bar.
 
     Raises:
-        DataError: There is no such file or folder, or no image in it.
-        ValueError: Two images would have their pictures in one file, or an image would be
-            overwritten by its own.
         OSError: The folder cannot be written.
     """
-    paths = _image_paths(images)
-    _check_names(paths, target, pictures.kinds)
     done, failures = [], []
-    for path in progress_bar(paths, "Segmenting", unit="image", show=progress):
+    for path in progress_bar(images.paths, "Segmenting", unit="image", show=progress):
         try:
             pixels = read_image(path)
             maps = [segment(pixels[np.newaxis])[0] for segment in segments]
@@ -77,21 +128,19 @@ def segment_files(
             failures.append(sentence if str(path) in sentence else f"{path}: {sentence}")
             continue
         for kind, picture in pictures.draw(pixels, *maps).items():
-            with atomic_path(_written(path, target, kind)) as temporary:
+            with atomic_path(images.written(path, kind)) as temporary:
                 picture.save(temporary)
         done.append(path)
-    return SegmentedFiles(tuple(done), tuple(failures), len(paths) - len(done) - len(failures))
+    left_out = len(images.paths) - len(done) - len(failures)
+    return SegmentedFiles(tuple(done), (*images.failures, *failures), left_out)
 
 
 def _image_paths(images: PathLike) -> list[pathlib.Path]:
     path = pathlib.Path(images)
     if path.is_dir():
-        paths = find_images(path)
-        if not paths:
-            raise DataError(f"{path} has no images.")
-        return paths
-    if path.exists() or not glob.has_magic(str(images)):
-        return [path]
+        return _images_of_folder(path)
+    if not glob.has_magic(str(images)) or path.exists():
+        return [_image_file(path)]
     paths = sorted(pathlib.Path(name) for name in glob.glob(str(images), recursive=True))
     paths = [path for path in paths if path.is_file()]
     if not paths:
@@ -99,17 +148,35 @@ def _image_paths(images: PathLike) -> list[pathlib.Path]:
     return paths
 
 
-def _check_names(paths: Sequence[pathlib.Path], target: pathlib.Path, kinds: Sequence[str]) -> None:
-    written = collections.Counter(_written(path, target, kind) for path in paths for kind in kinds)
-    twice = [path for path, count in written.items() if count > 1]
-    if twice:
-        raise ValueError(f"Two images would be written to {twice[0]}; rename one of them.")
-    lost = {path.resolve() for path in paths} & {path.resolve() for path in written}
-    if lost:
-        raise ValueError(
-            f"{sorted(lost)[0]} would be overwritten by what is made of it; write to another "
-            "folder."
+def _images_of_folder(folder: pathlib.Path) -> list[pathlib.Path]:
+    paths = find_images(folder)
+    others = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and not path.name.startswith(".") and path not in set(paths)
+    )
+    named, more = ", ".join(others[:_NAMED_FILES]), len(others) - _NAMED_FILES
+    named += f" and {more} more" if more > 0 else ""
+    count = f"{len(others)} file" if len(others) == 1 else f"{len(others)} files"
+    if not paths:
+        raise DataError(
+            f"{folder} has no images."
+            + (f" It has {count} of other formats: {named}." if others else "")
         )
+    if others:
+        logging.warning("%s has %s of other formats, not taken: %s.", folder, count, named)
+    return paths
+
+
+def _image_file(path: pathlib.Path) -> pathlib.Path:
+    if path.is_file():
+        return path
+    if path.exists():
+        raise DataError(f"{path} is no file; give an image, a folder, a video, or camera:0.")
+    hint = (
+        f" The camera of that number is camera:{path}." if re.fullmatch("[0-9]+", str(path)) else ""
+    )
+    raise DataError(f"There is no file {path}.{hint}")
 
 
 def _written(image: pathlib.Path, target: pathlib.Path, kind: str) -> pathlib.Path:

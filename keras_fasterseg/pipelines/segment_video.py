@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from absl import logging
+from PIL import Image, ImageOps
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.files import atomic_path
@@ -18,6 +19,11 @@ from keras_fasterseg.pipelines.segment_files import Segment
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.visualization.panels import below
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
+
+_OTHER_SIZE = (
+    "Frame %d of %s has another size than the first; it is shown in the size of the first, between "
+    "black margins."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +53,7 @@ def segment_video(
 ) -> SegmentedVideo:
     """Writes the overlays of all frames to `target`, each shown when the source shows its own.
 
+    A frame of another size than the first, as joined streams have, is fitted into that size.
     Interrupted, it leaves what a camera has given until then, and nothing of a file.
 
     Args:
@@ -72,7 +79,7 @@ def segment_video(
     legend = functools.cache(
         lambda width: pictures.legend_of(range(len(pictures.class_names or ())), width)
     )
-    count = 0
+    count, size, is_told = 0, None, False
     with contextlib.ExitStack() as stack:
         folder = None
         if label_maps is not None:
@@ -91,6 +98,13 @@ def segment_video(
             for frame in frames:
                 maps = [segment(frame.pixels[np.newaxis])[0] for segment in segments]
                 picture = _overlays(frame, maps, pictures)
+                if size is None:
+                    size = picture.size
+                elif picture.size != size:
+                    if not is_told:
+                        is_told = True
+                        logging.warning(_OTHER_SIZE, count, reader.name)
+                    picture = ImageOps.pad(picture, size)
                 if pictures.legend:
                     picture = below(picture, legend(picture.width))
                 writer.write(np.asarray(picture), frame.timestamp)
@@ -99,12 +113,12 @@ def segment_video(
                 count += 1
         except KeyboardInterrupt:
             # A camera has no other end.
-            if not reader.is_camera or not count:
+            if not reader.is_live or not count:
                 raise
         if not count:
             raise DataError(
                 f"{reader.name} has no frame that can be read; "
-                + ("see that the camera is on." if reader.is_camera else "replace the file.")
+                + ("see that the camera is on." if reader.is_live else "replace the file.")
             )
     return SegmentedVideo(target, count, reader.faults)
 

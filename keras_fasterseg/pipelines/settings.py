@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from keras_fasterseg.data.source import MAX_MEGAPIXELS
+from keras_fasterseg.genotype import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
 from keras_fasterseg.pipelines.limits import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -48,8 +50,20 @@ def is_path(field: dataclasses.Field) -> bool:
     return field.metadata.get("path", False)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadingSettings:
+    """Which files are read."""
+
+    max_megapixels: int = setting(
+        MAX_MEGAPIXELS,
+        "Images and labels of more millions of pixels are refused before they are decoded.",
+        harmless=True,
+        limits=AT_LEAST_ONE,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class DataSettings:
+class DataSettings(ReadingSettings):
     """Which images and labels."""
 
     dataset: str = setting(
@@ -87,9 +101,13 @@ class DataSettings:
 class SupernetSettings:
     """Which supernet."""
 
-    num_layers: int = setting(16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4))
+    num_layers: int = setting(
+        16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4, at_most=MAXIMUM_LAYERS)
+    )
     base_filters: int = setting(
-        12, "Base filters F: a node at scale s has s * F filters.", limits=AT_LEAST_ONE
+        12,
+        "Base filters F: a node at scale s has s * F filters.",
+        limits=Limits(at_least=1, at_most=MAXIMUM_BASE_FILTERS),
     )
     width_multipliers: tuple[float, ...] = setting(
         WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1.", limits=POSITIVE

@@ -1,7 +1,6 @@
 """Networks from files: to go on with as they are, or to begin another training with."""
 
 import dataclasses
-import json
 import pathlib
 import zipfile
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import parse_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
@@ -160,7 +160,7 @@ def _check_archive(path: pathlib.Path) -> None:
             raise ValueError(f"it would unpack to {unpacked:,} bytes")
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
             raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
-        config = json.loads(archive.read(_CONFIG))
+        config = parse_json(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
     if received != _REGISTERED_NAME:
         raise ValueError(f"it announces {received!r}, not {_REGISTERED_NAME!r}")

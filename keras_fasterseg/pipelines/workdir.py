@@ -91,7 +91,7 @@ class Workdir:
         left = folder / partial if partial is not None and (folder / partial).is_file() else None
         begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
-            before = read_json(record)
+            before = _read_record(record)
             _check_unchanged(folder, before, settings)
             self._check_inputs(folder, before, inputs or {})
         if finished is not None:
@@ -115,12 +115,14 @@ class Workdir:
     def prolong(self, name: str, settings: Mapping[str, Any]) -> None:
         """Opens a finished stage whose newest checkpoint was kept, to go on with `settings`."""
         record = self.path / name / RECORD
-        write_json(record, {**read_json(record), "settings": plain(settings), "minutes": None})
+        with self.locked():
+            before = _read_record(record)
+            write_json(record, {**before, "settings": plain(settings), "minutes": None})
 
     def recorded(self, name: str) -> dict[str, Any] | None:
         """The settings that stage `name` was finished with; `None` if it is not finished."""
         path = self.path / name / RECORD
-        record = read_json(path) if path.exists() else {}
+        record = _read_record(path) if path.exists() else {}
         return record["settings"] if record.get("minutes") is not None else None
 
     def _check_inputs(
@@ -157,7 +159,18 @@ class Workdir:
         """
         if self.recorded(name) is None:
             raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
-        return read_json(self.path / name / RECORD)["minutes"]
+        return _read_record(self.path / name / RECORD)["minutes"]
+
+
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    record = read_json(path)
+    fine = isinstance(record, dict) and isinstance(record.get("settings"), dict)
+    if not fine or not isinstance(record.get("minutes"), int | float | None):
+        raise ValueError(
+            f"{path} is not the record of a stage; restore it, or delete its folder and run the "
+            "stage again."
+        )
+    return record
 
 
 def _check_writable(path: pathlib.Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from keras_fasterseg.files import PathLike, read_json, sha256
 from keras_fasterseg.runtimes.saved_model_format import (
     artefact_digest,
+    check_manifest,
     is_saved_model,
     joined_digest,
     read_metadata,
@@ -128,4 +129,7 @@ def _manifest(graph: pathlib.Path, name: str) -> dict[str, Any]:
     if graph.name != GRAPH_FILES[name] or not file.is_file():
         return {}
     manifest = read_json(file)
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == name else {}
+    if not isinstance(manifest, dict) or manifest.get("format") != name:
+        return {}
+    check_manifest(file, manifest)
+    return manifest

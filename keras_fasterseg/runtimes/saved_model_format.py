@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json, sha256
-from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
+from keras_fasterseg.files import PathLike, read_json, sha256, shown
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LARGEST_SIDE, LOGITS, MAXIMUM_CLASSES
 
 CLASS_IDS_SIGNATURE = "serving_default"
 LOGITS_SIGNATURE = "logits"
@@ -61,4 +61,52 @@ def read_metadata(path: PathLike) -> dict[str, Any]:
     metadata = read_json(file) if file.is_file() else {}
     if not isinstance(metadata, dict):
         raise ValueError(f"{file} must hold a JSON object; export the network again.")
+    check_manifest(file, metadata)
     return metadata
+
+
+def check_manifest(file: pathlib.Path, manifest: Mapping[str, Any]) -> None:
+    """Checks what others count on in a manifest, which may come from anywhere.
+
+    Raises:
+        ValueError: A field holds what no export of this package has.
+    """
+    count = manifest.get("num_classes")
+    names = manifest.get("class_names")
+    numbers = {name: manifest.get(name) for name in ("mean", "std")}
+    sides = {"input_size": manifest.get("input_size"), "batch_size": manifest.get("batch_size")}
+    wrong = [
+        *(["num_classes"] if not (count is None or _is_whole(count, MAXIMUM_CLASSES)) else []),
+        *(["class_names"] if not (names is None or _is_text_list(names, count)) else []),
+        *(name for name, value in numbers.items() if not (value is None or _is_triple(value))),
+        *(name for name, value in sides.items() if not _are_sides(value)),
+    ]
+    if wrong:
+        raise ValueError(
+            f"{file} is not the manifest of an export of this package: its {wrong[0]} is "
+            f"{shown(manifest[wrong[0]])}; export the network again."
+        )
+
+
+def _is_whole(value: Any, largest: int) -> bool:
+    return type(value) is int and 1 <= value <= largest
+
+
+def _is_text_list(value: Any, count: int | None) -> bool:
+    fine = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return fine and count in (None, len(value))
+
+
+def _is_triple(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(item) in (int, float) and abs(item) <= 1 for item in value)
+    )
+
+
+def _are_sides(value: Any) -> bool:
+    listed = value if isinstance(value, list) else [value]
+    return len(listed) <= 2 and all(
+        each is None or (type(each) is int and -1 <= each <= LARGEST_SIDE) for each in listed
+    )

@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE, crop_to_size, pad_to_multiple
-from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
-
-MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
+from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MAXIMUM_CLASSES, MINIMUM_SIZE
 
 
 class ServingGraph:

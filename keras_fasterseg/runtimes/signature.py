@@ -5,6 +5,10 @@ LOGITS = "logits"
 
 # Smaller images are refused: they would be mostly padding.
 MINIMUM_SIZE = 32
+# Of an image or a batch that a file may ask for.
+LARGEST_SIDE = 2**16
+
+MAXIMUM_CLASSES = 255  # class ids are uint8 and 255 means "no label" to every metric
 
 
 def check_input_shape(input_size: tuple[int, int], batch_size: int | None = 1) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.visualization.text import font_paths, font_runs, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,6 +108,7 @@ def save_figure(figure: "Figure", path: PathLike) -> None:
         OSError: The file cannot be written.
     """
     check_suffix(path)
+    _give_fonts(figure)
     from matplotlib import rc_context
 
     # Neither a date, nor the version of what drew it, nor random names of parts.
@@ -127,7 +129,29 @@ def check_suffix(path: PathLike) -> None:
 
 def figure_pixels(figure: "Figure") -> np.ndarray:
     """The figure as it is shown on white, uint8 of shape `(height, width, 3)`."""
+    _give_fonts(figure)
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba()).astype(np.float32)
     opacity = pixels[..., 3:] / 255
     return np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+
+
+def _give_fonts(figure: "Figure") -> None:
+    """Text that the usual font lacks letters of falls back on the others, letter by letter."""
+    from matplotlib.font_manager import FontProperties, fontManager
+    from matplotlib.text import Text
+
+    paths = font_paths()
+    others = [each for each in figure.findobj(Text) if _needs_others(each.get_text())]
+    for each in others:
+        each.set_text(shown(each.get_text()))
+        families = [FontProperties(fname=str(path)).get_name() for path in paths]
+        known = {entry.name for entry in fontManager.ttflist}
+        for path, family in zip(paths, families, strict=True):
+            if family not in known:
+                fontManager.addfont(path)
+        each.set_fontfamily(families)
+
+
+def _needs_others(text: str) -> bool:
+    return shown(text) != text or any(number for number, _ in font_runs(text))

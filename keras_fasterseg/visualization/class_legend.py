@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from keras_fasterseg.visualization.text import draw_lines, line_height, load_font, wrapped
+from keras_fasterseg.visualization.text import Font, draw_lines, line_height, wrapped
 
 _EDGE = "#999999"
 _GAP = 24
@@ -28,7 +28,7 @@ def class_legend(
     Raises:
         ModuleNotFoundError: matplotlib, whose font it is, is not installed.
     """
-    font = load_font(text_size)
+    font = Font(text_size)
     line = line_height(font)
     indent = 2 * text_size + text_size // 2
     inner = width - 2 * margin

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from keras_fasterseg.visualization.text import (
+    Font,
     draw_lines,
     line_height,
-    load_font,
     text_size_for,
     wrapped,
 )
@@ -43,7 +43,7 @@ def below(top: Image.Image, bottom: Image.Image) -> Image.Image:
 
 def _titles(titles: Sequence[str], width: int) -> list[Image.Image]:
     """A strip a title, all of one height."""
-    font = load_font(text_size_for(width))
+    font = Font(text_size_for(width))
     margin = text_size_for(width) // 2
     texts = [wrapped(title, font, width - 2 * margin) for title in titles]
     height = 2 * margin + line_height(font) * max(map(len, texts))

@@ -13,9 +13,10 @@ from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import overlay_image
 from keras_fasterseg.visualization.text import (
     INK,
+    Font,
     draw_lines,
+    drawn_names,
     line_height,
-    load_font,
     shortened,
     wrapped,
 )
@@ -86,7 +87,7 @@ def save_sample_sheet(
     width = _COLUMNS * _tile_width() + (_COLUMNS - 1) * _GAP
     colors = [tuple(color) for color in palette.tolist()]
     others = [("ignored", None), ("unknown", UNKNOWN_COLOR)]
-    entries = [*zip(class_names, colors, strict=True), *others]
+    entries = [*zip(drawn_names(tuple(class_names)), colors, strict=True), *others]
     blocks = [_text(title, width, text_size=28), class_legend(entries, width, text_size=20)]
     for section in sections:
         tiles = [_tile(sample, palette) for sample in section.samples]
@@ -113,7 +114,7 @@ def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
     if sample.class_ids is not None:
         pictures[1] = _overlay(image, sample.class_ids, palette)
 
-    font = load_font(16)
+    font = Font(16)
     lines = [(sample.name, INK)] + [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
     width = _tile_width()
     tile = Image.new("RGB", (width, size[1] + 2 * _FRAME + len(lines) * line_height(font)), "white")
@@ -155,8 +156,9 @@ def _picture_size(sample: SheetSample) -> tuple[int, int]:
 
 def _missing(size: tuple[int, int], text: str) -> Image.Image:
     picture = Image.new("RGB", size, _NOTHING)
-    middle = (size[0] / 2, size[1] / 2)
-    ImageDraw.Draw(picture).text(middle, text, fill="#777777", font=load_font(16), anchor="mm")
+    font = Font(16)
+    place = ((size[0] - font.getlength(text)) / 2, size[1] / 2)
+    font.draw(ImageDraw.Draw(picture), place, text, "#777777")
     return picture
 
 
@@ -172,7 +174,7 @@ def _row(tiles: Sequence[Image.Image], width: int) -> Image.Image:
 
 
 def _text(text: str, width: int, text_size: int) -> Image.Image:
-    font = load_font(text_size)
+    font = Font(text_size)
     lines = wrapped(text, font, width)
     picture = Image.new("RGB", (width, len(lines) * line_height(font)), "white")
     draw_lines(ImageDraw.Draw(picture), (0, 0), lines, font)

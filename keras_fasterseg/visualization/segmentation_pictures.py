@@ -9,7 +9,7 @@ from PIL import Image
 from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
 from keras_fasterseg.visualization.panels import below, side_by_side
-from keras_fasterseg.visualization.text import text_size_for
+from keras_fasterseg.visualization.text import drawn_names, text_size_for
 
 LABEL_MAP = ""
 OVERLAY = "_overlay"
@@ -27,6 +27,8 @@ class SegmentationPictures:
         opacity: How much the colours hide of the image, in [0, 1].
         legend: Whether the names of the classes stand below overlays.
         titles: What stands above two networks' overlays.
+        label_values: What label maps hold for each class, uint8: ids `(classes,)` or RGB colours
+            `(classes, 3)`; None: class ids.
     """
 
     palette: np.ndarray
@@ -35,6 +37,7 @@ class SegmentationPictures:
     opacity: float = 0.5
     legend: bool = False
     titles: tuple[str, str] | None = None
+    label_values: np.ndarray | None = None
 
     def draw(
         self, image: np.ndarray, class_ids: np.ndarray, other: np.ndarray | None = None
@@ -57,8 +60,24 @@ class SegmentationPictures:
         return {kind: makers[kind]() for kind in self.kinds}
 
     def label_map(self, class_ids: np.ndarray) -> Image.Image:
-        """A palette image of the class ids."""
-        return label_map_image(class_ids, self.palette)
+        """A palette image of the class ids, or of what stands for them; of colours an RGB image.
+
+        Raises:
+            ValueError: A class has no label value.
+        """
+        if self.label_values is None:
+            return label_map_image(class_ids, self.palette)
+        if class_ids.max() >= len(self.label_values):
+            raise ValueError(
+                f"The network finds the class {class_ids.max()}, and the data set has "
+                f"{len(self.label_values)}; name the data set that it was trained on."
+            )
+        values = self.label_values[class_ids]
+        if values.ndim == 3:
+            return Image.fromarray(values)
+        palette = np.zeros((256, 3), np.uint8)
+        palette[self.label_values] = self.palette[: len(self.label_values)]
+        return label_map_image(values, palette)
 
     def overlay(self, image: np.ndarray, class_ids: np.ndarray) -> Image.Image:
         """The image with the colours of its classes over it."""
@@ -86,7 +105,7 @@ class SegmentationPictures:
         return below(picture, self.legend_of(occurring.tolist(), picture.width))
 
     def _name(self, class_id: int) -> str:
-        names = self.class_names or ()
+        names = drawn_names(tuple(self.class_names or ()))
         return names[class_id] if class_id < len(names) else str(class_id)
 
     def _color(self, class_id: int) -> np.ndarray:

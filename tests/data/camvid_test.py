@@ -167,3 +167,16 @@ def test_unknown_name_without_lists_is_named():
 def test_neither_layout(tmp_path):
     with pytest.raises(DataError, match=f"{tmp_path} holds no CamVid: expected the folders train"):
         CamVid(tmp_path)
+
+
+def test_other_formats_and_cases(tmp_path):
+    for name in ("train/a.bmp", "trainannot/a.PNG", "train/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / name)
+    (tmp_path / "train" / "c.heic").write_bytes(b"")
+    source = CamVid(tmp_path)
+    assert [(pair.image.name, pair.label.name) for pair in source.pairs("train")] == [
+        ("a.bmp", "a.PNG"),
+        ("b.jpg", "b.png"),
+    ]
+    assert source.passed_over("train") == (tmp_path / "train" / "c.heic",)

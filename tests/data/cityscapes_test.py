@@ -105,3 +105,23 @@ def test_coarse_labels(tmp_path):
 def test_other_layout(tmp_path, kind):
     with pytest.raises(DataError, match=r"is not in Cityscapes' layout: .*train, .* or .*leftImg8"):
         kind(tmp_path)
+
+
+def test_other_formats_and_cases(tmp_path):
+    _write(tmp_path, "train", "ulm", "labelIds", RAW_IDS)
+    for path in list(tmp_path.rglob("*.png")):
+        path.rename(path.with_suffix(".PNG" if "gtFine" in path.name else ".tif"))
+    source = Cityscapes(tmp_path)
+    (sample,) = source.samples("train")
+    assert sample.image.name == "ulm_000000_000019_leftImg8bit.tif"
+    assert sample.label.name == "ulm_000000_000019_gtFine_labelIds.PNG"
+    (sample.label.with_suffix(".npy")).write_bytes(b"")
+    assert source.passed_over("train") == (sample.label.with_suffix(".npy"),)
+
+
+def test_one_image_of_several_formats(tmp_path):
+    _write(tmp_path, "train", "ulm", "labelIds", RAW_IDS)
+    (image,) = (tmp_path / "leftImg8bit").rglob("*.png")
+    for name in ("ulm_000000_000019_leftImg8bit.jpg", "._ulm_000000_000019_leftImg8bit.png"):
+        image.with_name(name).write_bytes(image.read_bytes())
+    assert [sample.image for sample in Cityscapes(tmp_path).samples("train")] == [image]

@@ -1,5 +1,6 @@
 import itertools
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.converted_dataset import ConvertedDataset
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.label_statistics import label_histogram
 from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.convert_dataset import ConversionSettings, convert_dataset
@@ -106,6 +109,15 @@ def test_images_of_different_sizes_and_kinds(make_camvid, tmp_path_factory):
         batches(converted, batch_size=2, training=False)
 
 
+def test_classes_in_another_order(source, converted):
+    order = ",".join(reversed(source.class_names))
+    files, shards = (in_class_order(each, order) for each in (source, converted))
+    pairs = zip(files.samples("train"), shards.samples("train"), strict=True)
+    for sample, stored in pairs:
+        np.testing.assert_array_equal(shards.read(stored)[1], files.read(sample)[1])
+        np.testing.assert_array_equal(shards.read_label(stored), files.read_label(sample))
+
+
 def test_nothing_but_its_folder_is_needed(source, converted):
     for path in list(source.root.rglob("*.png")):
         path.unlink()
@@ -165,6 +177,47 @@ def test_a_changed_byte_is_found(converted, position):
     # As `tools.command` shows it.
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: The shard .* is damaged"):
         batches(opened, training=False, batch_size=1)
+
+
+def forged(root, image, label):
+    """The first record of a converted data set replaced, and the index made to agree with it."""
+    path = root / "index.json"
+    value = json.loads(path.read_text(encoding="utf-8"))
+    (shard, *_), value["splits"]["train"] = value["splits"]["train"], value["splits"]["train"][:1]
+    data = encode_record(image, label, "a.png", value["encoding"])
+    with tf.io.TFRecordWriter(str(root / shard["file"])) as writer:
+        writer.write(data)
+    record = {**shard["records"][0], "size": len(data), "crc32": zlib.crc32(data)}
+    shard.update(size=len(data) + 16, records=[record])
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return load_source("camvid", root)
+
+
+@pytest.mark.parametrize("encoding", ["png", "raw"])
+def test_a_record_that_is_not_what_the_index_says(source, tmp_path, encoding):
+    image, label = pair()
+    root = convert(source, tmp_path / "shards", encoding=encoding).root
+    for pixels, train_ids, words in (
+        (
+            image,
+            np.maximum(label, 11),
+            "holds the id 11, and there are 11 classes; convert",
+        ),
+        (image[:, 1:], label[:, 1:] % 11, r"its image (is no 8-bit RGB PNG|must be a PNG file)"),
+        (image, label[1:] % 11, r"its label (is no 8-bit L PNG of 36 x 52|must be a PNG file)"),
+    ):
+        converted = forged(root, pixels, train_ids)
+        (sample,) = converted.samples("train")
+        with pytest.raises(DataError, match=rf"The shard .* is not what its index says: .*{words}"):
+            converted.read(sample)
+    converted = forged(root, image, label % 11)
+    np.testing.assert_array_equal(converted.read(converted.samples("train")[0])[1], label % 11)
+
+
+def test_a_record_of_more_pixels_than_the_limit(converted):
+    converted.max_megapixels = 0.001
+    with pytest.raises(DataError, match=r"000\.png is 36 x 52, 0\.0 megapixels, and the limit is"):
+        converted.read(converted.samples("train")[0])
 
 
 def test_a_shard_that_has_gone_since(converted):

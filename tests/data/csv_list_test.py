@@ -73,7 +73,10 @@ def test_files_that_are_not_there(make, tmp_path):
         ("image,label,weight\n", "the first row must be image,label"),
         ("image,label\na.png\n", r"line 2: expected two columns.* Received: \['a.png'\]"),
         ("image,label\n\na.png,b.png,c\n", "line 3: expected two columns"),
-        ("image,label\na.png,\n", "line 2: the label must be a file that ends in .png. .* ''"),
+        (
+            "image,label\na.png,\n",
+            r"line 2: the label must be a file that ends in \.png or \.bmp .* ''",
+        ),
         ("image,label\na.png,b.jpg\n", "line 2: the label must be a file that ends in .png"),
         (
             "image,label\na.gif,b.png\n",
@@ -81,7 +84,7 @@ def test_files_that_are_not_there(make, tmp_path):
         ),
         ("image,label\n../a.png,b.png\n", r"line 2: the image \.\./a\.png lies outside"),
         ("image,label\na.png,x/../../b.png\n", r"the label x/\.\./\.\./b\.png lies outside"),
-        ("image,label\n/a.png,b.png\n", "the image /a.png lies outside"),
+        ("image,label\n/a.png,b.png\n", "the image /a.png lies outside .*; name files below it"),
         ("image,label\na.png,b.png\n./a.png,c.png\n", r"line 3: the image \./a\.png is listed"),
         ('image,label\n"a.png,b.png\n', "is no table in UTF-8 with commas .*unexpected end"),
         (b"image,label\n\xff.png,b.png\n", r"train\.csv is no table in UTF-8"),
@@ -90,6 +93,21 @@ def test_files_that_are_not_there(make, tmp_path):
 def test_wrong_tables(make, table, message):
     source = make(table)
     with pytest.raises(DataError, match=message):
+        source.pairs("train")
+
+
+def test_absolute_paths_into_the_folder(make, tmp_path):
+    """Whatever name the folder was given by: a link to it, or the folder itself."""
+    link = tmp_path.with_name(f"{tmp_path.name}_link")
+    link.symlink_to(tmp_path)
+    make(f"image,label\n{tmp_path}/x/../a.png,{tmp_path}/a_ids.png\n")
+    for root in (tmp_path, link):
+        (pair,) = CsvList(root).pairs("train")
+        assert (pair.image, pair.label) == (root / "a.png", root / "a_ids.png")
+    source = make(f"image,label\n{tmp_path}_other/a.png,a.png\n")
+    with pytest.raises(
+        DataError, match=rf"the image {tmp_path}_other/a\.png lies outside {tmp_path};"
+    ):
         source.pairs("train")
 
 

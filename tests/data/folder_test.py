@@ -181,3 +181,52 @@ def test_labels_without_an_image(root):
         root / "labels/train/ulm/b.png",
         root / "labels/val/c.png",
     )
+
+
+def test_other_formats_and_cases(root):
+    for image, label in (("a.BMP", "a.PNG"), ("b.tif", "b.TIFF"), ("c.WebP", "c.bmp")):
+        write_pair(root / "images" / "train" / image, root / "labels" / "train" / label)
+    source = Folder(root)
+    assert names(source.samples("train"), root) == [
+        ("images/train/a.BMP", "labels/train/a.PNG"),
+        ("images/train/b.tif", "labels/train/b.TIFF"),
+        ("images/train/c.WebP", "labels/train/c.bmp"),
+    ]
+    for sample in source.samples("train"):
+        np.testing.assert_array_equal(read_sample(sample, source)[1], [[0, 1], [1, 0]])
+
+
+def test_the_png_is_the_label_where_a_preview_lies_beside(root):
+    write_pair(root / "images" / "train" / "a.jpg", root / "labels" / "train" / "a.png")
+    write_pair(root / "labels" / "train" / "a.jpg", None)
+    (sample,) = Folder(root).samples("train")
+    assert sample.label == root / "labels" / "train" / "a.png"
+
+
+def test_a_label_with_loss_is_named_as_such(root):
+    write_pair(root / "images" / "train" / "a.jpg", root / "labels" / "train" / "a.jpeg")
+    source = Folder(root)
+    with pytest.raises(
+        DataError, match=r"a\.jpeg is stored as 8-bit grey JPEG, which does not keep"
+    ):
+        read_sample(source.samples("train")[0], source)
+
+
+def test_files_that_are_not_taken(root):
+    write_pair(root / "images" / "train" / "a.png", root / "labels" / "train" / "a.png")
+    write_pair(root / "images" / "b.png", None)
+    (root / "images" / "val").mkdir()
+    for name in (
+        "images/train/c.avif",
+        "labels/train/c.npy",
+        "images/val/d.heic",
+        "images/train/e",
+    ):
+        (root / name).write_bytes(b"")
+    source = Folder(root)
+    found = ["images/b.png", "images/train/c.avif", "labels/train/c.npy"]
+    assert [path.relative_to(root).as_posix() for path in source.passed_over("train")] == found
+    with pytest.raises(
+        DataError, match=r"no images in its split 'val', but files that are not read"
+    ):
+        source.pairs("val")

@@ -231,7 +231,7 @@ def test_images_are_normalised_by_the_numbers_of_their_source(source):
     ("options", "words"),
     [
         ({"batch_size": 0}, "batch_size=0"),
-        ({"batch_size": 11}, "10 samples do not fill one batch of batch_size=11"),
+        ({"batch_size": 11}, "10 samples cannot fill a batch of batch_size=11"),
         ({"downsample": 0}, "downsample=0"),
         ({"scales": ()}, "scales must be positive"),
         ({"scales": (1.0, -1.0)}, r"received \(1.0, -1.0\)"),

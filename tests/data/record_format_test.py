@@ -16,12 +16,12 @@ LABEL = RNG.integers(0, 256, (5, 7), np.uint8)
 def test_pixels_come_back(encoding):
     record = encode_record(IMAGE, LABEL, "a/b.png", encoding)
 
-    image, label = decode_record(record)
+    image, label = decode_record(record, 5, 7)
 
     assert image.dtype == label.dtype == np.uint8
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(label, LABEL)
-    np.testing.assert_array_equal(decode_label(record), LABEL)
+    np.testing.assert_array_equal(decode_label(record, 5, 7), LABEL)
     assert encode_record(IMAGE, LABEL, "a/b.png", encoding) == record
 
 
@@ -40,3 +40,43 @@ def test_tensorflow_reads_what_others_need():
     assert raw["label"].numpy() == LABEL.tobytes()
     np.testing.assert_array_equal(tf.io.decode_png(png["image"]), IMAGE)
     np.testing.assert_array_equal(Image.open(io.BytesIO(png["label"].numpy())), LABEL)
+
+
+def changed(stored="png", **features):
+    """A record with other features; `None` takes one away."""
+    example = tf.train.Example.FromString(encode_record(IMAGE, LABEL, "a", stored))
+    for key, value in features.items():
+        del example.features.feature[key]
+        if value is not None:
+            example.features.feature[key].bytes_list.value.append(value)
+    return example.SerializeToString()
+
+
+def stored_png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (b"no protocol buffer", r"it is no tf\.train\.Example"),
+        (changed(image=None), "it has no image"),
+        (changed(encoding=None), "it has no encoding"),
+        (changed(encoding=b"jpeg"), "its image must be a PNG file or 105 bytes as raw .* b'jpeg'"),
+        (
+            changed("raw", label=b"12345"),
+            "its label must be .* or 35 bytes as raw pixels, received 5",
+        ),
+        (changed(label=stored_png(LABEL.T.copy())), "its label is no 8-bit L PNG of 5 x 7, as the"),
+        (changed(label=stored_png(IMAGE)), "its label is no 8-bit L PNG"),
+        (changed(image=stored_png(LABEL)), "its image is no 8-bit RGB PNG of 5 x 7"),
+        (changed(image=b""), "its image is no 8-bit RGB PNG of 5 x 7"),
+        (changed(image=stored_png(IMAGE)[:50]), "its image is damaged"),
+    ],
+)
+def test_what_is_wrong_is_said(record, words):
+    with pytest.raises(ValueError, match=words) as failure:
+        decode_record(record, 5, 7)
+    assert "\n" not in str(failure.value)

@@ -5,9 +5,12 @@ from PIL import ExifTags, Image
 from keras_fasterseg.data import sample_inspection
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.sample_inspection import inspect_sample
 from keras_fasterseg.data.source import Sample
+from tests.data.encoded_files import png
+from tests.data.own_files import write_pair as write_own_pair
 from tests.faulty_camvid import LABEL, truncate, write_faulty, write_good, write_pair
 
 # By the stem of the pair: what is wrong, and with which of its files.
@@ -128,7 +131,7 @@ def test_a_label_of_another_mode(tmp_path):
     write_pair(tmp_path, "train", "a", label=np.stack([LABEL] * 3, axis=-1))
     (fault,) = inspected(CamVid(tmp_path), "a").faults
     assert fault.kind == "unreadable label"
-    assert "mode 'RGB', expected one of L, P" in fault.message
+    assert "is stored as 8-bit RGB PNG, but those of camvid hold ids" in fault.message
 
 
 def test_an_image_that_is_stored_turned_is_a_fault(tmp_path):
@@ -141,3 +144,31 @@ def test_an_image_that_is_stored_turned_is_a_fault(tmp_path):
     found = inspect_sample(Sample(turned, tmp_path / "trainannot" / "a.png"), CamVid(tmp_path))
     assert [(fault.kind, fault.file) for fault in found.faults] == [("turned image", turned)]
     assert "EXIF orientation" in found.faults[0].message
+
+
+def test_labels_of_16_bits_with_ids_that_are_not_there(tmp_path):
+    write_pair(tmp_path, "train", "a", label=LABEL.astype(np.uint16) * 300)
+    found = inspected(CamVid(tmp_path), "a")
+    assert found.unknown == {11 * 300: 48, 3 * 300: 11 * 48}
+    assert [fault.kind for fault in found.faults] == ["unknown values"]
+
+
+def test_ids_that_cannot_be_told(tmp_path):
+    """Of Cityscapes' ids, 1 of 4 bits is one, and 17 as well."""
+    (tmp_path / "dataset.yaml").write_text("classes: [{name: a, ids: [0, 1]}, {name: b, ids: 17}]")
+    image, label = tmp_path / "images" / "train" / "a.png", tmp_path / "labels" / "train" / "a.png"
+    write_own_pair(image, label, np.zeros((32, 32), np.uint8))
+    label.write_bytes(png(np.eye(32, dtype=int), 0, 4))
+    source = Folder(tmp_path)
+    found = inspect_sample(source.samples("train")[0], source)
+    assert [fault.kind for fault in found.faults] == ["unreadable label"]
+    assert (found.label_mode, found.ignored_share) == (None, None)
+
+
+def test_the_cause_is_the_message_without_names_and_numbers(tmp_path):
+    for stem, value in (("a", 50), ("b", 250)):
+        write_pair(tmp_path, "train", stem, label=np.where(LABEL == 3, value, LABEL))
+    (first,), (second,) = (inspected(CamVid(tmp_path), stem).faults for stem in "ab")
+    assert first.message != second.message
+    words = "holds the id 0, which camvid does not have (its ids: 0-0)."
+    assert first.cause == second.cause == f"The label FILE {words}"

@@ -3,7 +3,7 @@ import pytest
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import NOT_ALLOWED, find_images_below, make_label_lookup
+from keras_fasterseg.data.source import NOT_ALLOWED, make_label_lookup
 
 BLACK = np.zeros((4, 6, 3), np.uint8)
 LABEL = np.zeros((4, 6), np.uint8)
@@ -88,17 +88,6 @@ def test_a_part_without_images_is_named(three_splits):
 def test_trainval_needs_both(make_camvid):
     with pytest.raises(ValueError, match="no split 'val'; it has train"):
         make_camvid([(BLACK, LABEL)]).samples("trainval")
-
-
-def test_images_below_a_folder(tmp_path):
-    for name in ("b.png", "x/a.JPG", "x/y/c.jpeg", ".x/d.png", "x/.e.png", "x/f.txt"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-    names = [path.relative_to(tmp_path).as_posix() for path in find_images_below(tmp_path)]
-    assert names == ["b.png", "x/a.JPG", "x/y/c.jpeg"]
-    with pytest.raises(DataError, match=r"There is no folder .*gone"):
-        find_images_below(tmp_path / "gone")
 
 
 def test_lookup_marks_what_it_was_not_given():

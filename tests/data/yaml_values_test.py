@@ -104,3 +104,18 @@ def test_what_are_no_channels(value):
 def test_not_a_number_is_no_channel():
     with pytest.raises(ValueError, match="three numbers from 0 to 1"):
         yaml_values.channels("x", [float("nan"), 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: " + 5000 * "1", "an integer of 5000 digits, in line 1, column 4"),
+        ("a: 0x" + 5000 * "f", "an integer of 5002 digits"),
+        (5000 * "[", "nested too deeply"),
+    ],
+)
+def test_what_python_itself_cannot_take_is_refused(tmp_path, text, message):
+    path = tmp_path / "dataset.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        yaml_values.read_yaml(path)

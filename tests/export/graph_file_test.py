@@ -252,14 +252,14 @@ def test_half_precision(model, tmp_path, format):
     assert_same_classes(runner(images), expected, noise=noise)
 
 
-@pytest.mark.parametrize("format", ["onnx", "openvino"])
-def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format):
+@pytest.mark.parametrize(("format", "images_used"), [("onnx", 3), ("openvino", 3), ("litert", 4)])
+def test_int8_runs_and_says_how_it_was_made(model, tmp_path, format, images_used):
     pytest.importorskip("onnxruntime")
     calibration = CalibrationImages([random_images(1, 32, 64)] * 4, "minmax", progress=False)
     path = export(model, tmp_path / "1", format=format, precision="int8", calibration=calibration)
     manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["precision"] == "int8"
-    assert manifest["quantization"]["images"] == 3
+    assert manifest["quantization"]["images"] == images_used
     assert manifest["quantization"]["method"] == "minmax"
     runner = RUNTIMES[_RUNTIMES[format]].load(path, None)
     images = random_images(1, 32, 64)
@@ -288,7 +288,20 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     ("arguments", "message"),
     [
         ({"format": "litert", "input_size": None}, "LiteRT needs to know the size"),
-        ({"format": "litert", "precision": "int8"}, "can be had in fp32, fp16"),
+        ({"format": "litert", "precision": "fp8"}, "can be had in fp32, fp16, int8"),
+        (
+            {"format": "litert", "precision": "int8"},
+            "calibrated on real images, and there are none",
+        ),
+        (
+            {
+                "format": "litert",
+                "precision": "int8",
+                "outputs": "both",
+                "calibration": CalibrationImages([random_images(1, 32, 64)]),
+            },
+            "has integers alone, and logits are floats; .* Received: output=both",
+        ),
         ({"precision": "int8"}, "calibrated on real images, and there are none"),
         ({"format": "coreml"}, "onnx, openvino, litert. Received: format='coreml'"),
         ({"input_size": (31, 64)}, r"at least 32. Received: input_size=\(31, 64\)"),

@@ -1,4 +1,9 @@
+import contextlib
+import functools
+import http.server
+import logging
 import sys
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -6,9 +11,14 @@ import pytest
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.inference import video_reader
-from keras_fasterseg.inference.video_reader import VideoReader, camera_number
+from keras_fasterseg.inference.video_reader import (
+    VideoReader,
+    camera_number,
+    is_address,
+    is_video,
+)
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
-from tests.videos import numbered_frames, turn_clockwise, write_lossless
+from tests.videos import FLAT_ATOL, numbered_frames, set_matrix, write_lossless, write_video
 
 
 @pytest.fixture
@@ -28,7 +38,7 @@ def test_frames_come_in_order_and_in_time(tmp_path, av, rate):
     reader, frames = read(write_lossless(tmp_path / "a.mov", expected, rate))
     assert reader.frame_rate == rate
     assert reader.frame_count == 7
-    assert not reader.is_camera
+    assert not reader.is_live
     assert reader.faults == ()
     assert len(frames) == 7
     for number, (frame, pixels) in enumerate(zip(frames, expected, strict=True)):
@@ -49,7 +59,7 @@ def test_frames_without_times_have_those_of_the_frame_rate(tmp_path, av):
     path = write_lossless(tmp_path / "a.mov", expected, 25)
 
     class Timeless:
-        pts, rotation = None, 0
+        pts, rotation, side_data = None, 0, ()
 
         def to_ndarray(self, format):
             return expected[0]
@@ -60,17 +70,65 @@ def test_frames_without_times_have_those_of_the_frame_rate(tmp_path, av):
     assert received == [Fraction(number, 25) for number in range(4)]
 
 
-def test_a_video_that_is_turned_is_read_upright(tmp_path, av):
-    """A quarter clockwise: what was the left column becomes the top row."""
-    (frame,) = numbered_frames(1)
-    frame[:, :5, 1] = 200
-    path = write_lossless(tmp_path / "a.mov", [frame])
-    turn_clockwise(path)
-    _, (received,) = read(path)
-    assert received.pixels.shape == (64, 48, 3)
-    assert received.pixels.flags.c_contiguous
-    np.testing.assert_array_equal(received.pixels, np.flip(frame.transpose(1, 0, 2), axis=1))
-    assert (received.pixels[:5, :, 1] == 200).all()
+# The matrix (a, b, c, d) shows the pixel (x, y) at (a x + c y, b x + d y), with y downwards.
+ORIENTATIONS = {
+    "upright": ((1, 0, 0, 1), lambda pixels: pixels),
+    "a quarter clockwise": ((0, 1, -1, 0), lambda pixels: np.rot90(pixels, -1)),
+    "upside down": ((-1, 0, 0, -1), lambda pixels: np.rot90(pixels, 2)),
+    "a quarter counterclockwise": ((0, -1, 1, 0), lambda pixels: np.rot90(pixels)),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "flipped": ((1, 0, 0, -1), np.flipud),
+    "mirrored at the diagonal": ((0, 1, 1, 0), lambda pixels: pixels.transpose(1, 0, 2)),
+    "mirrored at the other diagonal": (
+        (0, -1, -1, 0),
+        lambda pixels: np.rot90(pixels, 2).transpose(1, 0, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+@pytest.mark.parametrize(("codec", "atol"), [("png", 0), ("libx264", FLAT_ATOL)])
+def test_a_video_that_is_turned_is_read_upright(tmp_path, av, name, codec, atol):
+    """Four quarters of different colours, as phones store them with a matrix for players."""
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:24, :32, 0] = frame[24:, 32:, 1] = frame[24:, :32, 2] = 200
+    path = write_video(tmp_path / "a.mov", [frame] * 3, codec=codec)
+    matrix, shown = ORIENTATIONS[name]
+    set_matrix(path, matrix)
+    _, frames = read(path)
+    expected = shown(frame)
+    assert len(frames) == 3
+    for received in frames:
+        assert received.pixels.shape == expected.shape
+        assert received.pixels.flags.c_contiguous
+        # The middle of each quarter: at their edges the encoder blurs.
+        middles = np.ix_(*(np.array([1, 3]) * side // 4 for side in expected.shape[:2]))
+        difference = received.pixels[middles].astype(int) - expected[middles]
+        np.testing.assert_allclose(difference, 0, atol=atol)
+
+
+def test_joined_streams_lose_no_frame(tmp_path, av, caplog):
+    """`cat first.ts second.ts`: the time stamps begin anew, and the first one's are not 0."""
+    frames = numbered_frames(50)[::5]
+    parts = [
+        write_video(tmp_path / f"{number}.ts", part, codec="libx264", format="mpegts")
+        for number, part in enumerate((frames[:6], frames[6:], frames[:3]))
+    ]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with caplog.at_level(logging.WARNING, "absl"):
+        reader, received = read(path)
+    expected = [*frames, *frames[:3]]
+    assert len(received) == len(expected)
+    for number, (frame, pixels) in enumerate(zip(received, expected, strict=True)):
+        assert frame.timestamp * reader.time_base == Fraction(number, 25)
+        difference = frame.pixels[8:16].astype(int) - pixels[8:16]
+        np.testing.assert_allclose(difference, 0, atol=FLAT_ATOL)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"The time stamps of {path} jump at frame 6, as those of joined streams do; its frames are "
+        "shown one after the other."
+    )
 
 
 def test_damaged_packets_are_passed_over_and_told(tmp_path, av):
@@ -134,10 +192,58 @@ def test_sound_without_pictures(tmp_path, av):
 def test_names_of_cameras():
     assert camera_number("camera:0") == 0
     assert camera_number("camera:12") == 12
+    assert camera_number("/dev/video3") == 3
     assert camera_number("camera.mp4") is None
+    assert camera_number("0") is None
     for wrong in ("camera:", "camera:-1", "camera:front"):
         with pytest.raises(ValueError, match=f"Received: {wrong}"):
             camera_number(wrong)
+
+
+def test_names_of_addresses():
+    assert is_address("rtsp://user:password@camera.local:554/stream1")
+    assert is_address("HTTP://127.0.0.1/a.mp4")
+    assert not is_address("C:/videos/a.mp4")
+    assert not is_address("camera:0")
+    with pytest.raises(ValueError, match=r"begin with http://, .*Received: ftp://host/a\.mp4"):
+        is_address("ftp://host/a.mp4")
+    names = ("camera:0", "/dev/video0", "a.MP4", "rtsp://host/x", "0", "a.png", "/dev/null")
+    assert [is_video(name) for name in names] == [True] * 4 + [False] * 3
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Host and port of a server of the files in `folder`."""
+    handler = functools.partial(QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def test_an_address_is_read_as_a_file(tmp_path, av):
+    write_lossless(tmp_path / "a.mov", numbered_frames(7))
+    with serving(tmp_path) as host:
+        reader, frames = read(f"http://name:secret@{host}/a.mov")
+        with pytest.raises(DataError) as caught:
+            VideoReader(f"http://name:secret@{host}/gone.mov")
+    for frame, pixels in zip(frames, numbered_frames(7), strict=True):
+        np.testing.assert_array_equal(frame.pixels, pixels)
+    assert (reader.name, reader.is_live, reader.frame_count) == (f"http://{host}/a.mov", False, 7)
+    assert str(caught.value) == (
+        f"http://{host}/gone.mov cannot be read (Server returned 404 Not Found); see that its host "
+        "is reached and that another player shows it. A camera of this machine is camera:0."
+    )
+    # Nobody listens there any more.
+    with pytest.raises(DataError, match=rf"rtsp://{host}/live cannot be read \(Connection refused"):
+        VideoReader(f"rtsp://name:secret@{host}/live")
 
 
 def test_a_camera_that_is_not_there(tmp_path, av, monkeypatch):

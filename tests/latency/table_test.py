@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -163,3 +164,34 @@ def test_a_foreign_file_is_refused_with_its_fault(tmp_path, value, message):
 def test_impossible_rows_are_refused(row, message):
     with pytest.raises(ValueError, match=message):
         LatencyRow(*row)
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, pytest.param(10**5000, id="huge"), math.nan, math.inf, 1e10, "1", True, None]
+)
+@pytest.mark.parametrize("field", ["latency_ms", "p10_ms", "p90_ms"])
+def test_latencies_are_numbers_that_sums_have_room_for(field, value):
+    row = {"latency_ms": 1.0, "p10_ms": 1.0, "p90_ms": 1.0, "repetitions": 1} | {field: value}
+    with pytest.raises(ValueError, match=f"`{field}` must be a finite number of milliseconds"):
+        LatencyRow(**row)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1.25", "NaN", "it holds NaN"),
+        ("1.25", "1" + 400 * "0", "has 401 digits"),
+        ("0.75", "1e400", "its number 1e400"),
+        ("50", str(10**15), "`repetitions` must be a whole number from 0 to 2147483647"),
+        ("1024", str(10**15), "`input_size` must be a whole number from 1 to 65536"),
+        ("64x128", "1" * 400 + "x128", "A key of a latency table has the form"),
+    ],
+)
+def test_a_hostile_file_is_named_in_a_sentence(tmp_path, old, new, message):
+    path = tmp_path / "table.json"
+    LatencyTable(ROWS, METADATA, CALIBRATION).save(path)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=r"table\.json cannot be read as a latency") as caught:
+        LatencyTable.load(path)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 500

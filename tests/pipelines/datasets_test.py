@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from absl import logging
 from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
@@ -23,6 +24,8 @@ from keras_fasterseg.pipelines.datasets import (
     training_batches,
 )
 from keras_fasterseg.pipelines.settings import DataSettings
+from tests.data.encoded_files import png
+from tests.faulty_camvid import LABEL, write_good
 
 SETTINGS = DataSettings(synthetic_train_images=6, synthetic_val_images=2, synthetic_size=(80, 96))
 OPTIONS = {
@@ -80,6 +83,33 @@ def test_check_source_names_a_broken_file(tmp_path):
         check_source(source, SETTINGS, progress=False)
 
 
+def test_check_source_warns_of_images_in_both_splits(tmp_path, monkeypatch):
+    write_good(tmp_path)
+    (tmp_path / "val" / "d.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    check_source(CamVid(tmp_path), SETTINGS, progress=False)
+    assert [sentence[:32] for sentence in said] == ["1 image in more than one split, "]
+
+
+def test_labels_that_do_not_go_together_are_neither_trained_nor_scored_on(tmp_path):
+    write_good(tmp_path)
+    ids = np.where(LABEL == 11, 0, LABEL)
+    for stem, colors in (("d", [9, 8, 7]), ("e", [7, 8, 9])):
+        path = tmp_path / "valannot" / f"{stem}.png"
+        path.write_bytes(png(ids, 3, 8, np.outer(range(4), colors)))
+    source = CamVid(tmp_path)
+    with pytest.raises(DataError, match="palettes of labels differ"):
+        check_source(source, SETTINGS, progress=False)
+    with pytest.raises(DataError, match="palettes of labels differ"):
+        evaluation_images(source, "val")
+
+
+def test_the_limit_of_megapixels_is_the_sources(source, tmp_path):
+    given = dataclasses.replace(SETTINGS, data_dir=str(source.root), max_megapixels=7)
+    assert open_source(given, tmp_path, seed=0).max_megapixels == 7
+
+
 def test_training_batches_have_no_end(source):
     samples = source.samples("train")
     batches = training_batches(source, samples, **OPTIONS)
@@ -91,7 +121,7 @@ def test_training_batches_have_no_end(source):
 
 
 def test_fewer_images_than_a_batch(source):
-    with pytest.raises(ValueError, match="6 images are fewer than one batch of 7"):
+    with pytest.raises(ValueError, match="6 images cannot fill a batch of 7"):
         training_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 7})
 
 
@@ -119,7 +149,9 @@ def test_bilevel_halves_are_disjoint(tmp_path):
 
 
 def test_a_half_must_fill_a_batch(source):
-    with pytest.raises(ValueError, match="3 images are fewer than one batch of 4"):
+    with pytest.raises(ValueError, match="1 image cannot fill a batch of 2"):
+        training_batches(source, source.samples("train")[:1], **OPTIONS)
+    with pytest.raises(ValueError, match="3 images cannot fill a batch of 4"):
         bilevel_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 4})
 
 

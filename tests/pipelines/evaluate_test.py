@@ -109,7 +109,7 @@ def test_a_split_without_labels_is_submitted_and_not_scored(streets, runner, art
 def test_label_ids_are_asked_for_before_anything_is_computed(streets, runner, artefact):
     for label in (streets.root / "gtFine" / "val").rglob("*_labelIds.png"):
         label.unlink()
-    with pytest.raises(DataError, match=r"3 of 3 images have none.*gtFine_trainvaltest.zip"):
+    with pytest.raises(DataError, match=r"none for 3 of 3 images.*gtFine_trainvaltest.zip"):
         pipeline.report(artefact, streets, "val", official=True, progress=False)
     assert runner.calls == 0
 
@@ -131,6 +131,22 @@ def test_a_split_whose_labels_the_server_keeps(streets, runner, artefact):
         expected = "No mIoU, because no pixel is labelled with a class, 3 images of val"
         assert expected in report.text().splitlines()
         assert report.to_json()["miou"] is None
+
+
+def test_images_of_the_training_split_are_warned_of(streets, runner, artefact, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    runner._metadata = {"class_names": list(streets.class_names)}
+    pipeline.report(artefact, streets, "val", progress=False)
+    assert said == []
+    (trained, *_), (scored, *_) = (streets.samples(split) for split in ("train", "val"))
+    trained.image.write_bytes(scored.image.read_bytes())
+    pipeline.report(artefact, streets, "val", progress=False)
+    pipeline.report(artefact, streets, "train+val", progress=False)
+    assert said == [
+        "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
+        f"{trained.image} = {scored.image}."
+    ]
 
 
 def test_a_data_set_whose_classes_were_put_in_another_order_is_refused(tmp_path, streets):

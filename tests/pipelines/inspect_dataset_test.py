@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.data.camvid import CamVid
-from keras_fasterseg.pipelines.inspect_dataset import counted, few, inspect_dataset
+from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
+from keras_fasterseg.pipelines.inspection_report import inspection_report
+from tests.data.encoded_files import png
 from tests.faulty_camvid import LABEL, SIZE, write_faulty, write_good, write_pair
 
 
@@ -121,8 +123,55 @@ def test_a_split_is_looked_at_once(tmp_path):
     assert [split.name for split in found.splits] == ["train"]
 
 
-def test_words():
-    assert (counted(0, "file"), counted(1, "file")) == ("0 files", "1 file")
-    assert counted(12345, "file") == "12,345 files"
-    assert few("abc") == "a, b, c"
-    assert few("abcde") == "a, b, c and 2 more"
+def test_ignored_pixels_are_told(tmp_path):
+    write_good(tmp_path)
+    half = LABEL.copy()
+    half[:16] = 11
+    write_pair(tmp_path, "train", "half", label=half)
+    assert not any("ignored" in warning for warning in inspected(tmp_path).warnings())
+    whole = np.where(LABEL == 11, 0, LABEL)
+    write_pair(tmp_path, "train", "whole", label=whole)
+    for number in range(4):
+        write_pair(tmp_path, "train", f"void{number}", label=np.full_like(LABEL, 11))
+
+    void, mostly, *_ = inspected(tmp_path).warnings()
+
+    labels = tmp_path / "trainannot"
+    assert void == (
+        f"4 labels of train with every pixel ignored, nothing to learn from: {labels}/void0.png, "
+        f"{labels}/void1.png, {labels}/void2.png and 1 more."
+    )
+    assert mostly == (
+        "1 label of train with half of the pixels ignored or more, beside 1 with none: "
+        f"{labels}/half.png. If those pixels show a class, they are lost to training and not "
+        "scored."
+    )
+    value = inspected(tmp_path).to_json()["splits"]["train"]
+    assert len(value["void_labels"]) == 4
+    assert value["mostly_ignored_labels"] == [str(labels / "half.png")]
+
+
+def test_files_that_are_not_taken_are_told(tmp_path):
+    write_good(tmp_path)
+    for name in ("f.AVIF", "g.avif", "h.npy", "i.txt"):
+        (tmp_path / "train" / name).write_bytes(b"")
+    found = inspected(tmp_path)
+    assert found.is_trainable
+    assert found.warnings()[0].startswith(
+        f"Not taken for train: 3 files (.avif: 2, .npy: 1), {tmp_path}/train/f.AVIF, "
+    )
+    assert len(found.to_json()["splits"]["train"]["not_taken"]) == 3
+
+
+def test_palettes_that_differ_between_splits(tmp_path):
+    write_good(tmp_path)
+    ids = np.where(LABEL == 11, 0, LABEL)
+    for path, colors in (("trainannot/a.png", [9, 8, 7]), ("valannot/d.png", [7, 8, 9])):
+        (tmp_path / path).write_bytes(png(ids, 3, 8, np.outer(range(4), colors)))
+    found = inspected(tmp_path)
+    assert not found.is_trainable
+    assert found.verdict().endswith("cannot be trained on: its labels do not go together.")
+    assert found.label_problem.startswith("The palettes of labels differ: the index 3 is (27, 24, ")
+    assert found.to_json()["label_problem"] == found.label_problem
+    assert found.label_problem in inspection_report(found)
+    assert inspected(tmp_path, "train").is_trainable

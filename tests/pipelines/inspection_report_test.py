@@ -4,7 +4,7 @@ import pytest
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
 from keras_fasterseg.pipelines.inspection_report import inspection_report
-from tests.faulty_camvid import LABEL, write_faulty, write_good, write_pair
+from tests.faulty_camvid import LABEL, truncate, write_faulty, write_good, write_pair
 
 
 def report_of(root, *splits):
@@ -59,9 +59,14 @@ def test_long_lists_are_cut(tmp_path):
 
     report = report_of(tmp_path)
 
-    unknown = report.partition("train, unknown values: 12 files\n")[2].splitlines()
-    assert [f"{number:02d}.png" in line for number, line in enumerate(unknown[:10])] == [True] * 10
-    assert unknown[10] == "  and 2 more, which --json tells"
+    lines = report.splitlines()
+    labels = [tmp_path / "trainannot" / f"{number:02d}.png" for number in range(3)]
+    (line,) = (line for line in lines if "holds the id 50" in line)
+    assert lines[lines.index(line) - 1] == "train, unknown values: 12 files"
+    assert line == (
+        f"  The label {labels[0]} holds the id 50, which camvid does not have (its ids: 0-11). "
+        f"Likewise {labels[1]}, {labels[2]} and 9 more."
+    )
     paths = ", ".join(str(tmp_path / "trainannot" / f"{number:02d}.png") for number in range(3))
     assert f"  id 50: 6,336 pixels in 12 labels, {paths} and 9 more" in report
     assert "32x48 (2), 40x40 (1), 41x40 (1) and 10 others" in report
@@ -73,3 +78,21 @@ def test_a_split_without_images(tmp_path):
     assert message in report
     assert row_of(report, "test")[:2] == ["test", "0"]
     assert report.endswith("cannot be trained on: the split test is of no use.")
+
+
+def test_every_cause_is_one_sentence(tmp_path):
+    """Files that end early at other places have one cause, and those of another size too."""
+    write_good(tmp_path)
+    for number in range(20):
+        write_pair(tmp_path, "train", f"cut{number:02d}")
+        truncate(tmp_path / "train" / f"cut{number:02d}.png", 100 + 7 * number)
+        write_pair(tmp_path, "train", f"size{number:02d}", label=LABEL[:, : 20 + number])
+    write_pair(tmp_path, "train", "mode", np.zeros((*LABEL.shape,), np.uint16))
+
+    report = report_of(tmp_path)
+
+    for title, count in (("unreadable image", 2), ("size mismatch", 1)):
+        part = report.partition(f"train, {title}: 2")[2].partition("\n\n")[0].splitlines()
+        assert len(part) == 1 + count
+        assert part[1].endswith(" and 17 more.")
+    assert "mode.png is stored as 16-bit grey PNG, which does not say which value is" in report

@@ -75,13 +75,14 @@ def test_images_of_all_sizes_through_a_saved_model(saved_model, tmp_path):
     assert "ms of 1 calls, the first of each size left out; uint8 images of 2 sizes" in network
 
 
-def test_a_network_of_one_size_takes_all(tmp_path):
+def test_a_network_of_one_size_takes_all(tmp_path, caplog):
     pytest.importorskip("onnxruntime")
     path = exports.export("onnx", "class_ids")
     flat = np.full((50, 70, 3), 90, np.uint8)
     save(tmp_path / "a.png", flat)
-    settings = PredictSettings(overlay_only=True, opacity=1.0)
+    settings = PredictSettings(overlay_only=True, opacity=1.0, stretch=True)
     predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
+    assert "they are stretched, as --stretch asks." in caplog.messages[-1]
     (overlay,) = (tmp_path / "out").iterdir()
     assert overlay.name == "a_overlay.png"
     # What is flat stays flat when it is resized.
@@ -154,6 +155,8 @@ def test_what_is_said_of_a_trained_network(tmp_path):
         "ms of 2 calls, the first of each size left out; uint8 images of 32x40 in host memory to "
         "class ids in host memory, keras on CPU, 2 threads)"
     )
+    slow = Prediction("", (), 1, "image", 21.0, {}).text()
+    assert "End to end: 0.0476 FPS (1 image in 21.0 s" in slow
     assert "1 image in" in Prediction("", (), 1, "image", 2.0, {}).text()
     assert Prediction("Wrote it", (), 0, "image", 2.0, {}).text() == "Wrote it"
 
@@ -166,6 +169,7 @@ def test_what_is_said_of_a_trained_network(tmp_path):
         ("in", "out.mp4", {}, "written to a folder. Received: --output=.*out.mp4"),
         ("in", "out", {"max_frames": 3}, "for videos and cameras. Received: --images=.*in"),
         ("in", "out", {"label_maps": True}, "for videos and cameras"),
+        ("a.mp4", "out", {"ids": "dataset"}, "--ids=dataset is for label maps; add --label_maps"),
         ("in", "out", {"side_by_side": "x", "overlay_only": True}, "leaves that out"),
         ("in", "out", {"side_by_side": "gone"}, "nothing to compare gone with"),
         ("a.mp4", "out.avi", {}, "written as an .mp4 file, or to a folder"),
@@ -192,6 +196,37 @@ def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
         predict("x", f"{tmp_path}/a.mov", f"{tmp_path}/b.mp4", PredictSettings(legend=True))
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ("0", r"There is no file 0\. The camera of that number is camera:0\."),
+        ("gone.png", r"There is no file gone\.png\."),
+        ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine is camera:0\."),
+        ("/dev/video97", r"There is no camera 97: no device /dev/video97"),
+        ("file:///a.mp4", r"Addresses of videos begin with http://"),
+    ],
+)
+def test_what_is_not_there_is_said_before_a_network_is_loaded(
+    tmp_path, monkeypatch, images, message
+):
+    pytest.importorskip("av")
+    monkeypatch.setattr(predict_module, "_open", lambda *_: pytest.fail("loaded in vain"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        predict("gone", images, "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_of_an_address_or_a_camera_has_its_name():
+    names = {
+        "rtsp://host:554/stream1?a=b": "stream1",
+        "rtsp://host/": "host",
+        "camera:2": "camera_2",
+    }
+    for images, name in names.items():
+        assert predict_module._video_target(images, "out").as_posix() == f"out/{name}.mp4"
+
+
 def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
     class Runner:
         def __init__(self, count):
@@ -199,8 +234,75 @@ def test_networks_of_other_classes_are_not_compared(tmp_path, monkeypatch):
 
     runners = {"x": Runner(11), "y": Runner(19)}
     monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    image = save(tmp_path / "a.png", random_images(32, 40))
     with pytest.raises(ValueError, match=r"the same classes: x has 11, y has 19\."):
-        predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+        predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+
+
+def described(folder, *lines):
+    for part in ("images", "labels"):
+        (folder / part / "train").mkdir(parents=True)
+    (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("order", [None, "a,b,c,d,e"])
+@pytest.mark.parametrize("kind", ["ids", "colors"])
+def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, order):
+    """Also where the data set has its classes in another order than the network."""
+    ids, colors = (7, 3, 200, 0, 11), [[index, 10, 255 - index] for index in range(5)]
+    classes = [
+        f"  - {{name: {name}, color: {color}" + (f", ids: {own}}}" if kind == "ids" else "}")
+        for name, own, color in zip("abcde", ids, colors, strict=True)
+    ]
+    if order is not None:
+        classes.reverse()
+    data = described(tmp_path / "data", f"labels: {kind}", "classes:", *classes)
+    save(tmp_path / "a.png", random_images(64, 96))
+    options = {"dataset": "folder", "data_dir": data, "class_order": order}
+    maps = {}
+    for chosen in ("classes", "dataset"):
+        target = tmp_path / chosen
+        settings = PredictSettings(ids=chosen)
+        predict(str(saved_model), f"{tmp_path}/a.png", str(target), settings, **options)
+        maps[chosen] = Image.open(target / "a.png")
+    class_ids = np.asarray(maps["classes"])
+    assert len(np.unique(class_ids)) > 1
+    own = np.asarray(maps["dataset"])
+    np.testing.assert_array_equal(own, np.array(ids if kind == "ids" else colors)[class_ids])
+    # Viewers show the colours of the classes either way.
+    shown = [np.asarray(each.convert("RGB")) for each in maps.values()]
+    np.testing.assert_array_equal(*shown)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ({}, {}, "name it with --dataset"),
+        (
+            {"overlay_only": True},
+            {"dataset": "camvid"},
+            "is for label maps; leave out --ov",
+        ),
+        ({}, {"dataset": "camvid"}, "'camvid' are described in its folder; set --data_dir"),
+        (
+            {},
+            {"dataset": "bdd100k"},
+            r"has 5 classes \(a, b, c, d, e\), but the data set bdd100k",
+        ),
+        ({}, {"dataset": "folder"}, r"has 5 \(b, a, c, d, e\): the same names in another order"),
+        ({}, {"dataset": "folder", "class_names": "abcde"}, "and leave out --class_names"),
+    ],
+)
+def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, options, message):
+    data = described(tmp_path / "data", "classes: [b, a, c, d, e]")
+    save(tmp_path / "a.png", random_images(64, 96))
+    if options.get("dataset") == "folder":
+        options = {**options, "data_dir": data}
+    settings = PredictSettings(ids="dataset", **settings)
+    with pytest.raises(ValueError, match=message):
+        predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", settings, **options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_networks_whose_classes_are_in_another_order_are_not_compared(tmp_path, monkeypatch):
@@ -210,8 +312,9 @@ def test_networks_whose_classes_are_in_another_order_are_not_compared(tmp_path, 
 
     runners = {"x": Runner("grass", "path"), "y": Runner("path", "grass")}
     monkeypatch.setattr(predict_module, "_open", lambda name, _: Predictor(runners[name]))
+    image = save(tmp_path / "a.png", random_images(32, 40))
     with pytest.raises(ValueError, match=r"order: x has grass, path; y has path, grass\."):
-        predict("x", "a.png", f"{tmp_path}/out", PredictSettings(side_by_side="y"))
+        predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
 
 
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):

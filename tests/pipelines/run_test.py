@@ -24,6 +24,7 @@ from keras_fasterseg.pipelines.settings import (
     LatencySettings,
     PretrainSettings,
     RunSettings,
+    SearchSettings,
     SupernetSettings,
     TrainSettings,
 )
@@ -40,6 +41,7 @@ SETTINGS = RunSettings(
     supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
     pretrain=PretrainSettings(downsample=1),
+    search=SearchSettings(downsample=1),
     teacher=TrainSettings(epochs=2),
     student=TrainSettings(epochs=3),
     seed=4,

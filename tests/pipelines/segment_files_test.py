@@ -1,8 +1,11 @@
+import logging
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.pipelines.segment_files import segment_files
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.pipelines.segment_files import find_image_files, segment_files
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
 from keras_fasterseg.visualization.segmentation_pictures import (
     LABEL_MAP,
@@ -32,10 +35,14 @@ def make_images(folder, *names):
     return pixels
 
 
+def segment(segments, images, target, pictures):
+    return segment_files(segments, find_image_files(images, target, pictures.kinds), pictures)
+
+
 def test_a_folder(tmp_path):
     pixels = make_images(tmp_path / "in", "a.png", "b.png")
     (tmp_path / "in" / "notes.txt").touch()
-    result = segment_files([bright], tmp_path / "in", tmp_path / "out", COLORS)
+    result = segment([bright], tmp_path / "in", tmp_path / "out", COLORS)
     assert result.done == (tmp_path / "in" / "a.png", tmp_path / "in" / "b.png")
     assert not result.failures
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -52,7 +59,7 @@ def test_a_folder(tmp_path):
 def test_a_file_without_overlay(tmp_path):
     make_images(tmp_path, "a.jpg")
     pictures = SegmentationPictures(PALETTE, (LABEL_MAP,))
-    result = segment_files([bright], tmp_path / "a.jpg", tmp_path / "out", pictures)
+    result = segment([bright], tmp_path / "a.jpg", tmp_path / "out", pictures)
     assert result.done == (tmp_path / "a.jpg",)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
@@ -62,13 +69,13 @@ def test_a_pattern_finds_files_in_several_folders(tmp_path):
     make_images(tmp_path / "y", "c.png")
     (tmp_path / "d.png").mkdir()
     pictures = SegmentationPictures(PALETTE, (OVERLAY,))
-    result = segment_files([bright], tmp_path / "**" / "*.png", tmp_path / "out", pictures)
+    result = segment([bright], tmp_path / "**" / "*.png", tmp_path / "out", pictures)
     assert result.done == (tmp_path / "x" / "a.png", tmp_path / "y" / "c.png")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["a_overlay.png", "c_overlay.png"]
     # A file that is called like a pattern is a file.
     make_images(tmp_path, "e[1].png")
-    result = segment_files([bright], tmp_path / "e[1].png", tmp_path / "out", pictures)
+    result = segment([bright], tmp_path / "e[1].png", tmp_path / "out", pictures)
     assert result.done == (tmp_path / "e[1].png",)
 
 
@@ -78,7 +85,7 @@ def test_two_networks_are_compared(tmp_path):
         PALETTE, (LABEL_MAP, SIDE_BY_SIDE), opacity=1.0, titles=("one", "other")
     )
     networks = [bright, lambda images: 1 - bright(images)]
-    segment_files(networks, tmp_path / "a.png", tmp_path / "out", pictures)
+    segment(networks, tmp_path / "a.png", tmp_path / "out", pictures)
     class_ids = bright(pixels[np.newaxis])[0]
     written = np.asarray(Image.open(tmp_path / "out" / "a.png"))
     np.testing.assert_array_equal(written, class_ids)
@@ -96,10 +103,13 @@ def test_a_faulty_image_does_not_stop_the_others(tmp_path):
             raise ServingError("the server refuses it")
         return bright(images)
 
-    result = segment_files([refuses_second], tmp_path / "in", tmp_path / "out", PICTURES)
+    result = segment([refuses_second], tmp_path / "in", tmp_path / "out", PICTURES)
     assert [path.name for path in result.done] == ["c.png", "d.png"]
     first, second = result.failures
-    assert first == f"{tmp_path}/in/a.png is not an image that can be read; replace the file."
+    formats = "PNG, JPEG, BMP, TIFF, WEBP, PPM"
+    assert first == (
+        f"{tmp_path}/in/a.png is not an image that can be read ({formats}); replace the file."
+    )
     assert second == f"{tmp_path}/in/b.png: the server refuses it"
     assert result.left_out == 0
 
@@ -114,7 +124,7 @@ def test_a_server_that_has_gone_ends_it(tmp_path):
             raise TransientServingError("gone")
         return bright(images)
 
-    result = segment_files([goes], tmp_path / "in", tmp_path / "out", PICTURES)
+    result = segment([goes], tmp_path / "in", tmp_path / "out", PICTURES)
     assert len(asked) == 2
     assert [path.name for path in result.done] == ["a.png"]
     assert result.failures == (f"{tmp_path}/in/b.png: gone",)
@@ -125,23 +135,56 @@ def refuse(_):
     pytest.fail("asked in vain")
 
 
+def test_of_two_images_of_one_name_the_second_is_left_out(tmp_path):
+    pixels = make_images(tmp_path / "in", "a.jpg", "a.png", "b.png", "b_overlay.png", "c.png")
+    result = segment([bright], tmp_path / "in", tmp_path / "out", PICTURES)
+    assert [path.name for path in result.done] == ["a.jpg", "b.png", "c.png"]
+    assert result.failures == (
+        f"{tmp_path}/in/a.png is left out: {tmp_path}/out/a.png is written of {tmp_path}/in/a.jpg; "
+        "rename one of them.",
+        f"{tmp_path}/in/b_overlay.png is left out: {tmp_path}/out/b_overlay.png is written of "
+        f"{tmp_path}/in/b.png; rename one of them.",
+    )
+    assert result.left_out == 0
+    written = np.asarray(Image.open(tmp_path / "out" / "b.png"))
+    np.testing.assert_array_equal(written, bright(pixels["b.png"][np.newaxis])[0])
+
+
 def test_files_that_would_be_lost(tmp_path):
-    make_images(tmp_path / "in", "a.png", "a.jpg")
-    with pytest.raises(ValueError, match=r"Two images would be written to .*out/a\.png"):
-        segment_files([refuse], tmp_path / "in", tmp_path / "out", PICTURES)
-    make_images(tmp_path / "two", "a.png", "a_overlay.png")
-    with pytest.raises(ValueError, match=r"Two images would be written to .*out/a_overlay\.png"):
-        segment_files([refuse], tmp_path / "two", tmp_path / "out", PICTURES)
     make_images(tmp_path / "one", "a.png")
     with pytest.raises(ValueError, match=r"one/a\.png would be overwritten by what is made of it"):
-        segment_files([refuse], tmp_path / "one", tmp_path / "one", PICTURES)
+        find_image_files(tmp_path / "one", tmp_path / "one", PICTURES.kinds)
 
 
-def test_nothing_to_segment(tmp_path):
+def test_files_of_other_formats_are_named(tmp_path, caplog):
+    make_images(tmp_path / "in", "a.png", "B.JPG")
+    for name in ("notes.txt", "b.heic", "d.pdf", "c.mp4", ".hidden"):
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in" / "folder").mkdir()
+    with caplog.at_level(logging.WARNING, "absl"):
+        files = find_image_files(tmp_path / "in", tmp_path / "out", PICTURES.kinds)
+    assert [path.name for path in files.paths] == ["B.JPG", "a.png"]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{tmp_path}/in has 4 files of other formats, not taken: b.heic, c.mp4, d.pdf and 1 more."
+    )
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "notes.txt").touch()
+    with pytest.raises(
+        DataError, match=r"text has no images\. It has 1 file of other .*: notes\.t"
+    ):
+        find_image_files(tmp_path / "text", tmp_path / "out", PICTURES.kinds)
+
+
+def test_nothing_to_segment(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty has no images"):
-        segment_files([refuse], tmp_path / "empty", tmp_path / "out", PICTURES)
-    with pytest.raises(ValueError, match=r"No file matches .*/\*\.jpg\."):
-        segment_files([refuse], tmp_path / "*.jpg", tmp_path / "out", PICTURES)
-    result = segment_files([refuse], tmp_path / "missing.png", tmp_path / "out", PICTURES)
-    assert result.failures == (f"There is no file {tmp_path}/missing.png.",)
+    monkeypatch.chdir(tmp_path)
+    for images, message in {
+        "empty": r"^empty has no images\.$",
+        "*.jpg": r"^No file matches \*\.jpg\.$",
+        "missing.png": r"^There is no file missing\.png\.$",
+        "0": r"^There is no file 0\. The camera of that number is camera:0\.$",
+        "/dev/null": r"^/dev/null is no file; give an image, a folder, a video, or camera:0\.$",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            find_image_files(images, tmp_path / "out", PICTURES.kinds)

@@ -10,7 +10,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.inference.video_reader import Frame, VideoReader
 from keras_fasterseg.pipelines.segment_video import segment_video
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
-from tests.videos import FLAT_ATOL, decoded, numbered_frames, write_lossless
+from tests.videos import FLAT_ATOL, decoded, numbered_frames, write_lossless, write_video
 
 PALETTE = np.array([[0, 0, 200], [200, 0, 0]], np.uint8)
 COLORS = SegmentationPictures(PALETTE, opacity=1.0, class_names=("dark", "bright"))
@@ -32,7 +32,7 @@ def dark(images):
 class Camera:
     """Frames without end, until someone has had enough."""
 
-    name, is_camera, frame_count, faults = "camera:0", True, None, ()
+    name, is_live, frame_count, faults = "camera:0", True, None, ()
     frame_rate, time_base = Fraction(25), Fraction(1, 25)
 
     def __init__(self, interrupted_after=None):
@@ -61,6 +61,31 @@ def test_a_video_of_overlays_is_as_long_as_its_source(tmp_path):
         np.testing.assert_allclose(pixels[4:16].astype(int) - upper, 0, atol=FLAT_ATOL)
         np.testing.assert_allclose(pixels[32:44].astype(int) - PALETTE[1], 0, atol=FLAT_ATOL)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
+
+
+def test_joined_streams_are_as_long_as_their_parts(tmp_path):
+    """The second part begins at its own time, and has another size: 64x32, shown as 48x24."""
+    parts = [
+        write_video(tmp_path / "1.ts", numbered_frames(10), codec="libx264", format="mpegts"),
+        write_video(
+            tmp_path / "2.ts", numbered_frames(10, 64, 32), codec="libx264", format="mpegts"
+        ),
+    ]
+    source = tmp_path / "a.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with VideoReader(str(source)) as reader:
+        result = segment_video([bright], reader, tmp_path / "a.mp4", COLORS)
+    assert (result.frames, result.failures) == (20, ())
+    received, times, facts = decoded(result.path)
+    assert times == [Fraction(number, 25) for number in range(20)]
+    assert facts["seconds"] == Fraction(20, 25)
+    for number, pixels in enumerate(received):
+        assert pixels.shape == (48, 64, 3)
+        upper, lower, margin = (pixels[8, 32], pixels[40, 32], pixels[24, 8])
+        expected = [*PALETTE, np.zeros(3) if number >= 10 else None]
+        for value, color in zip((upper, lower, margin), expected, strict=True):
+            if color is not None:
+                np.testing.assert_allclose(value.astype(int) - color, 0, atol=FLAT_ATOL)
 
 
 def test_label_maps_of_frames_are_written_if_asked_for(tmp_path):

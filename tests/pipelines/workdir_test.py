@@ -161,6 +161,16 @@ def test_a_broken_record_is_named(tmp_path):
         Workdir(tmp_path).stage("train", {}, Work())
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", '{"settings": [], "minutes": 1}', '{"settings": {}, "minutes": "long"}']
+)
+def test_a_record_of_something_else_is_named(tmp_path, text):
+    folder = Workdir(tmp_path).stage("train", {}, Work())
+    (folder / "stage.json").write_text(text)
+    with pytest.raises(ValueError, match=r"stage\.json is not the record of a stage"):
+        Workdir(tmp_path).stage("train", {}, Work())
+
+
 def test_a_file_is_no_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):

@@ -2,7 +2,9 @@ import hashlib
 
 import pytest
 
+from keras_fasterseg.files import write_json
 from keras_fasterseg.runtimes.saved_model_format import (
+    METADATA_FILE,
     artefact_digest,
     file_digests,
     is_saved_model,
@@ -50,3 +52,33 @@ def test_a_saved_model_is_known_by_its_graph(folder):
     assert is_saved_model(folder)
     assert not is_saved_model(folder / "variables")
     assert not is_saved_model(folder / "missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_classes", 10**15),
+        ("num_classes", "three"),
+        ("class_names", ["a", 1]),
+        ("class_names", ["only one"]),
+        ("mean", [0.5, 0.5, 1e300]),
+        ("std", "abc"),
+        ("input_size", [10**15, 64]),
+        ("batch_size", 1e3),
+        ("batch_size", [1, 2, 3]),
+    ],
+)
+def test_a_manifest_from_elsewhere_is_checked(tmp_path, name, value):
+    facts = {
+        "num_classes": 3,
+        "class_names": ["a", "b", "c"],
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.2, 0.2, 0.2],
+        "input_size": [64, 128],
+        "batch_size": None,
+    }
+    write_json(tmp_path / METADATA_FILE, facts)
+    assert read_metadata(tmp_path) == facts
+    write_json(tmp_path / METADATA_FILE, facts | {name: value})
+    with pytest.raises(ValueError, match=f"is not the manifest of an export .*: its {name} is "):
+        read_metadata(tmp_path)

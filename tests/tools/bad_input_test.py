@@ -112,7 +112,10 @@ CASES = {
     "truncated image": (trained_on("cut"), "IN/cut/train/b.png is damaged or cannot be read"),
     "text as image": (trained_on("text"), "IN/text/train/b.png is not an image that can be read"),
     "label missing": (trained_on("bare"), "IN/bare/train/b.png has no label"),
-    "coloured label": (trained_on("coloured"), "Pillow's mode 'RGB', expected one of L, P"),
+    "coloured label": (
+        trained_on("coloured"),
+        "is stored as 8-bit RGB PNG, but those of camvid hold ids",
+    ),
     "no file of classes": (
         trained_on("unnamed", "--dataset=folder"),
         "There is no file IN/unnamed/dataset.yaml; write one that names the classes",
@@ -123,7 +126,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "2 images are fewer than one batch of 3; set a smaller batch size or give more images",
+        "2 images cannot fill a batch of 3; set a smaller batch size or give more images",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),
@@ -175,7 +178,11 @@ CASES = {
     "flag's value": (trained_on("good", "--student_epochs=three"), "flag --student_epochs=three"),
     "flagfile": (trained_on("good", "--flagfile=IN/gone.flags"), "Unable to open flagfile"),
     "negative seed": (trained_on("good", "--seed=-1"), "not an integer in the range [0, 4294967"),
-    "layers": ((*ALL, "--num_layers=3"), "--num_layers must be at least 4. Received: --num_la"),
+    "layers": (
+        (*ALL, "--num_layers=3"),
+        "--num_layers must be at least 4 and at most 1024. Received: --num_la",
+    ),
+    "filters": ((*ALL, "--base_filters=1000000000"), "--base_filters must be at least 1 and at mo"),
     "student's width": (
         (*ALL, "--student_width=5/12"),
         "--student_width must be one of --width_multipliers=0.5,1.0",

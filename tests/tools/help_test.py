@@ -69,7 +69,10 @@ TOOLS = {
         ],
         [SUPERNET],
     ),
-    "inspect_dataset": (["dataset", "data_dir", "splits", "json", "sheet", "sheet_images"], []),
+    "inspect_dataset": (
+        ["dataset", "data_dir", "splits", "json", "sheet", "sheet_images"],
+        [(settings.ReadingSettings, "")],
+    ),
     "draw_architecture": (
         ["genotype", "output", "latency_table", "input_size", "num_classes", "name"],
         [],
@@ -78,7 +81,7 @@ TOOLS = {
     "build_file": (["root"], []),
     "convert_dataset": (
         ["dataset", "data_dir", "output", "verify"],
-        [(convert_dataset.ConversionSettings, "")],
+        [(convert_dataset.ConversionSettings, ""), (settings.ReadingSettings, "")],
     ),
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (

@@ -50,6 +50,21 @@ def test_a_faulty_data_set(tmp_path):
         assert image.height > 3 * 176
 
 
+def test_large_images_and_the_limit(tmp_path):
+    """Without a word of Pillow in the progress bar, which warns from 89 megapixels on."""
+    write_good(tmp_path)
+    for path, mode in (("train/b.png", "RGB"), ("trainannot/b.png", "L")):
+        Image.new(mode, (9500, 9500)).save(tmp_path / path, compress_level=1)
+    arguments = ("--dataset=camvid", f"--data_dir={tmp_path}", "--splits=train")
+    finished = run_tool("inspect_dataset", *arguments)
+    assert finished.status == 0
+    assert "Bomb" not in finished.stderr
+    lines = inspect(tmp_path, "--splits=train", "--max_megapixels=90", status=1)
+    assert lines[-1] == f"{tmp_path} cannot be trained on: 2 faulty files."
+    words = "is 9500 x 9500, 90.2 megapixels, and the limit is 90; cut it into tiles, or raise"
+    assert sum(words in line for line in lines) == 2
+
+
 @pytest.mark.parametrize(("splits", "status"), [("train", 1), ("val", 0), ("val,test", 1)])
 def test_the_status_is_of_the_splits_asked_for(tmp_path, splits, status):
     inspect(write_faulty(tmp_path), f"--splits={splits}", status=status)

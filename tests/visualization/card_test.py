@@ -54,6 +54,17 @@ def test_text_of_an_svg_is_text_without_a_date(tmp_path):
     assert "Matplotlib v" not in content
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_titles_in_every_script_have_no_empty_boxes(tmp_path, suffix, recwarn):
+    """matplotlib warns of every letter that no font of a text has."""
+    figure = chart_card(120, "道路 дорога طريق सड़क", width=300)
+    save_figure(figure, tmp_path / f"card{suffix}")
+    figure_pixels(figure)
+    assert not [each for each in recwarn if "missing from" in str(each.message)]
+    if suffix == ".svg":
+        assert "道路 дорога طريق ????" in texts(tmp_path / "card.svg")
+
+
 def test_other_suffixes_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a \.svg or a \.png file\. Received: .*card\.gif"):
         save_figure(card(10), tmp_path / "card.gif")

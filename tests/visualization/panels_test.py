@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.visualization.panels import GAP, below, side_by_side
-from keras_fasterseg.visualization.text import load_font
+from keras_fasterseg.visualization.text import Font
 from tests.stand_in import random_images
 
 FIRST, SECOND = random_images(2, 40, 60)
@@ -32,7 +32,7 @@ def test_titles_are_not_cut(other):
     # As many lines of 18 pixels as its letters need at 12 pixels a letter, and two margins of 6.
     lines = (strip.shape[0] - 12) / 18
     assert lines == int(lines)
-    assert lines >= load_font(12).getlength(other) / 48
+    assert lines >= Font(12).getlength(other) / 48
 
 
 def test_one_above_the_other():

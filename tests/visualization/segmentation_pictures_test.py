@@ -59,3 +59,27 @@ def test_a_class_without_a_name_or_colour_is_called_by_its_number():
     pictures = SegmentationPictures(PALETTE[:1], (OVERLAY,), ("red",), legend=True)
     drawn = np.asarray(pictures.draw(IMAGE, OTHER)[OVERLAY])
     assert (drawn[40:] == 0).all(axis=-1).any()
+
+
+def test_a_legend_has_names_in_every_script_and_numbers_for_what_no_font_has():
+    def legend(*names):
+        pictures = SegmentationPictures(PALETTE, class_names=names)
+        return np.asarray(pictures.legend_of(range(2), 400))
+
+    chinese = legend("道路", "天空")
+    assert not np.array_equal(chinese, legend("道路", "道路"))
+    assert not np.array_equal(chinese, legend("??", "??"))
+    np.testing.assert_array_equal(legend("सड़क", "天空"), legend("class 0", "天空"))
+
+
+def test_label_maps_with_other_values():
+    class_ids = np.array([[0, 1], [1, 0]], np.uint8)
+    own = SegmentationPictures(PALETTE, label_values=np.array([7, 200], np.uint8))
+    written = own.label_map(class_ids)
+    np.testing.assert_array_equal(written, [[7, 200], [200, 7]])
+    np.testing.assert_array_equal(np.asarray(written.convert("RGB")), PALETTE[class_ids])
+    colors = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    written = SegmentationPictures(PALETTE, label_values=colors).label_map(class_ids)
+    np.testing.assert_array_equal(np.asarray(written), colors[class_ids])
+    with pytest.raises(ValueError, match="finds the class 2, and the data set has 2"):
+        own.label_map(class_ids + 1)

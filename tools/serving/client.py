@@ -2,7 +2,6 @@
 
 from tools import command  # isort: skip
 
-import pathlib
 import sys
 
 from absl import flags
@@ -40,7 +39,7 @@ flags.adopt_module_key_flags(serving_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines.segment_files import segment_files
+    from keras_fasterseg.pipelines.segment_files import find_image_files, segment_files
 
     settings.require(
         DATA_DIR.value is None or DATASET.value is not None,
@@ -51,10 +50,9 @@ def main() -> None:
         _, palette = registry.load_classes(DATASET.value, DATA_DIR.value)
     kinds = (LABEL_MAP, OVERLAY) if OPACITY.value else (LABEL_MAP,)
     pictures = SegmentationPictures(palette, kinds, opacity=OPACITY.value)
+    images = find_image_files(IMAGES.value, OUTPUT.value, kinds)
     with serving_flags.read_client() as client:
-        result = segment_files(
-            [client], IMAGES.value, pathlib.Path(OUTPUT.value), pictures, progress=True
-        )
+        result = segment_files([client], images, pictures, progress=True)
     print(f"Wrote {len(result.done)} label maps to {OUTPUT.value}")
     for failure in result.failures:
         print(f"client.py: {failure}", file=sys.stderr)

@@ -1,0 +1,102 @@
+"""Which files of a folder are images and labels, and which only look like some."""
+
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+from keras_fasterseg.data.errors import DataError
+
+# Of the formats in `image_encoding.FORMATS`, in any case.
+LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", *LABEL_SUFFIXES[1:])
+# What people keep images and labels in besides, raw camera files and arrays included.
+_OTHERS = (
+    "apng arw avi avif cr2 cr3 dcm dds dib dng exr gif h5 hdf5 hdr heic heif hif j2c j2k jp2 jpf "
+    "jpx jxl jxr mat mkv mov mp4 nef nii npy npz orf pam pcx pfm psd raf ras raw rw2 sgi svg tga"
+)
+_OTHER_SUFFIXES = frozenset(f".{name}" for name in _OTHERS.split())
+# PNG, JPEG, TIFF, WebP and GIF.
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"RIFF", b"GIF8")
+
+
+def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The image files directly in `folder`, sorted; hidden files are passed over.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    _check_folder(folder)
+    return sorted(path for path in folder.iterdir() if _is_image(path))
+
+
+def find_images_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The image files in `folder` and in the folders below it, sorted; hidden ones are passed over.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    _check_folder(folder)
+    return sorted(filter(_is_image, _files_below(folder)))
+
+
+def look_alikes_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Files in and below `folder` that look like images or labels, but whose suffix is not read.
+
+    Sorted, without hidden ones; none if there is no such folder.
+    """
+    return sorted(filter(_is_look_alike, _files_below(folder)))
+
+
+def by_stem(paths: Iterable[pathlib.Path], folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Files by their path from `folder` without the suffix; of several, the likeliest label.
+
+    That is one that ends in `.png`, then one of another format without loss, then the first.
+    """
+    found: dict[str, pathlib.Path] = {}
+    for path in sorted(paths, key=_likelihood):
+        found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+    return found
+
+
+def labels_by_stem(folder: pathlib.Path, *, below: bool = False) -> dict[str, pathlib.Path]:
+    """The label files in `folder`, as `by_stem`; none if there is no such folder.
+
+    Args:
+        folder: Where labels lie.
+        below: Whether those in the folders below it belong to them.
+    """
+    if not folder.is_dir():
+        return {}
+    return by_stem(find_images_below(folder) if below else find_images(folder), folder)
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.")
+
+
+def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    # Parts of a data set are often links to another disk, which pathlib's `**` does not follow.
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (pathlib.Path(parent) / name for name in files)
+
+
+def _is_image(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _is_look_alike(path: pathlib.Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    if path.suffix:
+        return path.suffix.lower() in _OTHER_SUFFIXES
+    try:
+        with open(path, "rb") as file:
+            return file.read(4).startswith(_SIGNATURES)
+    except OSError:
+        return False
+
+
+def _likelihood(path: pathlib.Path) -> tuple[bool, bool, pathlib.Path]:
+    return path.suffix != ".png", path.suffix.lower() not in LABEL_SUFFIXES, path
