@@ -45,7 +45,7 @@ def test_the_released_student_answers_as_released(tmp_path):
     images = load_fixture("input_256x512")["x_nhwc"]
     logits = np.asarray(network.without_auxiliary_heads()(images, training=False))
     expected = load_fixture("net_student")["eval/pred8_post_sub_nhwc"]
-    # Three times the released network's own noise, float32 against float64.
+    # Twice what was seen; the released network itself is off by 4.6e-4, float32 against float64.
     np.testing.assert_allclose(logits[:, ::7, ::5], expected, atol=2 * 2.8e-4)
 
 

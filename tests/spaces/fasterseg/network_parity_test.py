@@ -16,8 +16,8 @@ from keras_fasterseg.spaces.fasterseg.reference import (
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_state
 
-# Twice the largest difference that was seen (AVX-512, oneDNN). The released network itself is off by
-# 4.6e-4 (student) and 1.6e-3 (teacher), float32 against float64.
+# Twice the largest difference that was seen (AVX-512, oneDNN). The released network itself is off
+# by 4.6e-4 (student) and 1.6e-3 (teacher), float32 against float64.
 EVAL = {"student": 2 * 2.8e-4, "teacher": 2 * 9.1e-4}
 TRAIN = {
     "student": {8: 2 * 2.3e-4, 16: 2 * 1.1e-4, 32: 2 * 9.6e-5},
