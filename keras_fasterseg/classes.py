@@ -65,6 +65,12 @@ class Classes:
         return cls(tuple(names), tuple(tuple(color) for color in colors), tuple(ignored))
 
 
+def recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The class names in an artefact's manifest; `None` if it has none."""
+    names = metadata.get("class_names")
+    return tuple(names) if isinstance(names, list) and _are_texts(names) else None
+
+
 def check_same_classes(
     names: Sequence[str] | None, count: int | None, whose: str, expected: Sequence[str], data: str
 ) -> None:

@@ -108,13 +108,7 @@ def _open_network(
     target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
     if runtime.load is None:
         model = network.without_auxiliary_heads()
-        classes = network.classes
-        metadata = {
-            "num_classes": network.num_classes,
-            "class_names": None if classes is None else list(classes.names),
-            "colors": None if classes is None else [list(color) for color in classes.colors],
-            **network_facts(network),
-        }
+        metadata = {"num_classes": network.num_classes, **network_facts(network)}
         return KerasRunner(model, network.mean, network.std, threads, metadata)
     settings = ExportSettings(target_format)
     if target_format != SAVED_MODEL:

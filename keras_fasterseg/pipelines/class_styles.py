@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.classes import Classes, check_same_classes, recorded_names
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.data.registry import SOURCES, load_classes
 from keras_fasterseg.files import PathLike
@@ -40,7 +40,7 @@ def class_styles(
 
     Names are `names`, else those of `dataset`, else those in the manifest; without any, the number
     of classes in the manifest gives numbers. Colours are `colors`, else those of `dataset`, else
-    those of the data set that has just these names, else PASCAL VOC's.
+    those in the manifest, else those of the data set that has just these names, else PASCAL VOC's.
 
     Args:
         metadata: The artefact's manifest.
@@ -76,20 +76,15 @@ def class_styles(
         palette = np.array([_color(each) for each in colors], np.uint8)
         _check_count("colours", len(palette), count or (found and len(found)))
     elif palette is None:
-        palette = _palette_of(found)
+        palette = _palette_of(found, metadata)
     return ClassStyles(found, palette)
 
 
-def recorded_names(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The class names in an artefact's manifest; None if it has none."""
-    names = metadata.get("class_names")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
-
-
-def _palette_of(names: tuple[str, ...] | None) -> np.ndarray:
-    """The colours of the data set with just these classes, or those of PASCAL VOC."""
+def _palette_of(names: tuple[str, ...] | None, metadata: Mapping[str, Any]) -> np.ndarray:
+    """The recorded colours of these classes, those of the data set with them, or PASCAL VOC's."""
+    if names is not None and names == recorded_names(metadata) and metadata.get("colors"):
+        recorded = Classes.from_json({"names": names, "colors": metadata["colors"]})
+        return np.array(recorded.colors, np.uint8)
     for source in SOURCES.values():
         if source.class_names == names:
             return source.palette

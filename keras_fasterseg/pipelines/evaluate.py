@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 from cityscapesscripts.helpers.labels import name2label
 
-from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.classes import check_same_classes, recorded_names
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.cityscapes_scores import (
     CityscapesScores,
@@ -22,7 +22,6 @@ from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import sha256
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import recorded_names
 from keras_fasterseg.pipelines.dataset_warnings import warn_of_files
 from keras_fasterseg.pipelines.datasets import evaluation_images
 from keras_fasterseg.pipelines.evaluation_report import EvaluationReport

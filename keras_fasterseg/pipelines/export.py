@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -85,13 +86,16 @@ def export(
     trained = load_network(pathlib.Path(network))
     if source is not None:
         check_network_classes(trained, f"The network {network}", source)
-        class_names, palette = source.class_names, source.palette
-        if settings.input_size is not None:
-            _warn_of_stretch(source, val_split, settings)
-    elif class_names is not None:
+    if class_names is not None:
         known = None if trained.classes is None else trained.classes.names
         whose = f"The network {network}"
         check_same_classes(known, trained.num_classes, whose, class_names, "that was named")
+    if source is not None:
+        class_names, palette = source.class_names, source.palette
+        # Without a proof the split need not be there.
+        is_read = settings.proof_images > 0 or val_split in source.split_names
+        if settings.input_size is not None and is_read:
+            _warn_of_stretch(source, val_split, settings)
     calibration = None
     if settings.precision == "int8":
         calibration = _calibration(settings, source, train_split, progress)
@@ -131,15 +135,14 @@ def export_network(
     settings = settings or ExportSettings()
     _check(settings)
     model: keras.Model = network.without_auxiliary_heads()
-    if network.classes is not None:
-        class_names, palette = network.classes.names, network.classes.colors or palette
+    facts = network_facts(network, class_names, palette)
     common: dict[str, Any] = {
         "num_classes": network.num_classes,
         "mean": network.mean,
         "std": network.std,
-        "class_names": class_names,
-        "palette": palette,
-        "metadata": network_facts(network),
+        "class_names": facts.pop("class_names"),
+        "palette": facts.pop("colors"),
+        "metadata": facts,
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
@@ -160,11 +163,26 @@ def export_network(
     )
 
 
-def network_facts(network: FasterSegNetwork) -> dict[str, Any]:
-    """What a network records of itself, for a manifest, besides names and colours of classes."""
+def network_facts(
+    network: FasterSegNetwork,
+    class_names: Sequence[str] | None = None,
+    palette: Palette | None = None,
+) -> dict[str, Any]:
+    """What a network records of itself, for a manifest.
+
+    Args:
+        network: The network.
+        class_names: Names of the classes of a network that records none.
+        palette: Their RGB colours, likewise.
+    """
+    classes = network.classes
+    if classes is not None and classes.colors:
+        palette = classes.colors
     return {
         "genotype": network.genotype.to_json(),
-        "ignored_labels": None if network.classes is None else list(network.classes.ignored),
+        "class_names": class_names if classes is None else list(classes.names),
+        "colors": None if palette is None else [[*map(int, color)] for color in palette],
+        "ignored_labels": None if classes is None else list(classes.ignored),
         "trained_on": network.trained_on,
     }
 

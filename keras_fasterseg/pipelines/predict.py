@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_fasterseg.classes import recorded_names
 from keras_fasterseg.data.class_order import reordered
 from keras_fasterseg.data.label_values import label_values
 from keras_fasterseg.data.registry import find_source
@@ -21,7 +22,7 @@ from keras_fasterseg.inference.video_reader import (
     is_video,
 )
 from keras_fasterseg.pipelines.artefacts import open_artefact
-from keras_fasterseg.pipelines.class_styles import class_styles, recorded_names
+from keras_fasterseg.pipelines.class_styles import class_styles
 from keras_fasterseg.pipelines.predict_settings import DATASET, PredictSettings
 from keras_fasterseg.pipelines.prediction import Prediction
 from keras_fasterseg.pipelines.segment_files import Segment, find_image_files, segment_files

@@ -4,14 +4,15 @@ import dataclasses
 import pathlib
 import re
 
+from keras_fasterseg.classes import recorded_names
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
+from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, Artefact, find_artefact
 from keras_fasterseg.serving.tensorflow_serving_repository import (
     BatchingParameters,
     add_saved_model,
 )
 from keras_fasterseg.serving.triton_repository import add_onnx
-from keras_fasterseg.serving.versions import next_version
+from keras_fasterseg.serving.versions import next_version, versions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -29,11 +30,13 @@ class RepositoryOptions:
             ONNX model is warmed up at its own size.
         mount: Where a server finds the repository, a container's folder; TensorFlow Serving's
             configuration names it. None: `/models`.
+        other_classes: Whether a version may have other classes than the one before.
     """
 
     batching: BatchingParameters = BatchingParameters()
     warmup_sizes: tuple[tuple[int, int], ...] = ()
     mount: str | None = None
+    other_classes: bool = False
 
 
 def add_to_repository(
@@ -76,7 +79,8 @@ def add_to_repository(
         RuntimeNotInstalledError: The export is ONNX and ONNX Runtime, which reads its sizes, is
             not installed.
         ValueError: The export is of another format or of another program, a name or a number is
-            out of its range, or an ONNX model has other sizes than its other versions.
+            out of its range, a model has other classes than its newest other version, or an ONNX
+            model has other sizes than its other versions.
     """
     artefact = find_artefact(export)
     if artefact.format not in (SAVED_MODEL, ONNX):
@@ -100,6 +104,8 @@ def add_to_repository(
         raise FileExistsError(
             f"{target} exists; leave --version out for the next one, or pass --overwrite."
         )
+    if not options.other_classes:
+        _check_classes(artefact, model, version)
     if artefact.format == SAVED_MODEL:
         add_saved_model(
             artefact.path,
@@ -121,3 +127,18 @@ def add_to_repository(
             )
         add_onnx(artefact, target, options.batching)
     return target
+
+
+def _check_classes(artefact: Artefact, model: pathlib.Path, version: int) -> None:
+    """Refuses classes that clients of the model do not expect."""
+    others = [number for number in versions(model) if number != version]
+    if not others:
+        return
+    other = find_artefact(model / str(others[-1]))
+    names, before = (recorded_names(each.metadata) for each in (artefact, other))
+    if names is not None and before is not None and names != before:
+        raise ValueError(
+            f"{artefact.path} has the classes {', '.join(names)}, and version {others[-1]} of "
+            f"{model.name} has {', '.join(before)}; choose another name, or pass --other_classes "
+            "if all clients know."
+        )

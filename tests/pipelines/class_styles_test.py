@@ -44,6 +44,17 @@ def test_a_data_set_must_have_the_recorded_classes_in_their_order():
         class_styles(MINE, "camvid")
 
 
+def test_colours_of_the_manifest():
+    recorded = {**MINE, "colors": [[1, 2, 3], [4, 5, 255]]}
+    np.testing.assert_array_equal(class_styles(recorded).palette, [[1, 2, 3], [4, 5, 255]])
+    # They belong to the recorded names.
+    np.testing.assert_array_equal(
+        class_styles(recorded, names=("a", "b")).palette, default_palette()
+    )
+    with pytest.raises(ValueError, match="from 0 to 255"):
+        class_styles({**MINE, "colors": [[1, 2, 3], [4, 5, 256]]})
+
+
 def test_what_is_said_overrides_what_is_recorded():
     styles = class_styles(MINE, names=("a", "b"), colors=("#ff8000", "0010Ff"))
     assert styles.names == ("a", "b")

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.export import proof as proof_module
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
@@ -135,6 +136,27 @@ def test_the_normalisation_of_the_network_is_in_the_export(tmp_path, settings):
     for artefact in (tmp_path / "1", tmp_path / "network.keras"):
         logits = open_artefact(artefact).logits(images)
         np.testing.assert_allclose(logits, expected, atol=1e-5 * scale)
+
+
+def test_the_classes_of_the_network_are_in_an_onnx_file(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    classes = Classes(("grass", "path", "ball"), ((0, 128, 0), (9, 9, 9), (255, 0, 0)))
+    FasterSegNetwork(GENOTYPE, 3, classes=classes).save(tmp_path / "network.keras")
+    settings = ExportSettings("onnx", batch_size=0, proof_images=0)
+    export(tmp_path / "network.keras", tmp_path / "1", settings, progress=False)
+    properties = onnx.load(tmp_path / "1" / "model.onnx").metadata_props
+    own = {entry.key: json.loads(entry.value) for entry in properties}
+    assert own["class_names"] == ["grass", "path", "ball"]
+    assert own["colors"] == [[0, 128, 0], [9, 9, 9], [255, 0, 0]]
+    assert own["genotype"] == GENOTYPE.to_json()
+    assert find_artefact(tmp_path / "1").metadata["colors"] == own["colors"]
+
+
+def test_without_a_split_to_prove_it_on(network, camvid, tmp_path):
+    settings = ExportSettings(input_size=SIZE, proof_images=0)
+    export(network, tmp_path / "1", settings, camvid, val_split="gone", progress=False)
+    with pytest.raises(ValueError, match="has no split 'gone'"):
+        export(network, tmp_path / "2", val_split="gone", source=camvid, progress=False)
 
 
 def test_without_a_data_set_scenes_are_drawn(network, tmp_path):

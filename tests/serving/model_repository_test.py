@@ -1,4 +1,5 @@
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import tensorflow as tf
 
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.static_signatures import static_signatures
+from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.runtimes.saved_model_format import artefact_digest
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.serving.model_repository import RepositoryOptions, add_to_repository
@@ -54,6 +56,26 @@ def test_saved_models_by_name_and_version(tmp_path):
     np.testing.assert_array_equal(
         SavedModelRunner(version)(images), SavedModelRunner(export)(images)
     )
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "onnx"])
+def test_a_version_of_other_classes_is_refused(tmp_path, kind):
+    export = tmp_path / "export"
+    shutil.copytree(exports.export(kind), export)
+    classes = [f"class {index}" for index in range(NUM_CLASSES)]
+    (manifest,) = (path for path in export.rglob("*.json") if "class_names" in path.read_text())
+    facts = read_json(manifest)
+    for version, names in ((1, classes), (2, [*classes[1:], classes[0]])):
+        write_json(manifest, {**facts, "class_names": names})
+        if version == 2:
+            with pytest.raises(
+                ValueError, match=r"has the classes class 1, .*version 1 of b has c"
+            ):
+                add_to_repository(export, tmp_path / "models", "b")
+            assert not (tmp_path / "models" / "b" / "2").exists()
+        options = RepositoryOptions(other_classes=version == 2)
+        target = add_to_repository(export, tmp_path / "models", "b", options=options)
+        assert target.name == str(version)
 
 
 def test_folders_that_are_no_models_are_not_configured(tmp_path):

@@ -19,6 +19,9 @@ NAME = flags.DEFINE_string("name", None, "By which clients ask for the model.", 
 VERSION = flags.DEFINE_integer(
     "version", None, "Its version; unset: the one after those that are there.", lower_bound=1
 )
+OTHER_CLASSES = flags.DEFINE_bool(
+    "other_classes", False, "The version may have other classes than the one before."
+)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a version that is there already.")
 WARMUP_SIZE = flags.DEFINE_multi(
     settings_flags.SizeParser(),
@@ -67,7 +70,9 @@ def main() -> None:
         NAME.value,
         VERSION.value,
         overwrite=OVERWRITE.value,
-        options=RepositoryOptions(batching, tuple(WARMUP_SIZE.value), MOUNT_FLAG.value),
+        options=RepositoryOptions(
+            batching, tuple(WARMUP_SIZE.value), MOUNT_FLAG.value, OTHER_CLASSES.value
+        ),
     )
     print(f"The model {NAME.value} is in {target}")
 
