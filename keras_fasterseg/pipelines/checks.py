@@ -109,26 +109,17 @@ def check_run(settings: RunSettings, finished: Collection[str] = ()) -> None:
 def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], None]]:
     """By stage, what raises if it could not begin."""
 
+    def pretrain() -> None:
+        check_settings(settings.pretrain, "--pretrain_")
+        check_images("pretrain", settings.pretrain, facts)
+
     def search() -> None:
         check_search(settings.search)
-        check_images(settings.search, facts)
-        images, half = counted(facts.train_images, "training image"), facts.train_images // 2
-        require(
-            settings.search.batch_size <= half,
-            f"A batch is taken from each half of {images}; set --search_batch_size to at most "
-            f"{half}, or give more images. "
-            f"Received: --search_batch_size={settings.search.batch_size}",
-        )
+        check_images("search", settings.search, facts)
 
     def training(role: str, stage: TrainSettings) -> None:
         check_training(stage, facts.class_names)
-        check_images(stage, facts)
-        _check_batch(role, stage, facts)
-
-    def pretrain() -> None:
-        check_settings(settings.pretrain, "--pretrain_")
-        check_images(settings.pretrain, facts)
-        _check_batch("pretrain", settings.pretrain, facts)
+        check_images(role, stage, facts)
 
     return {
         "latency": lambda: check_latency(
@@ -143,13 +134,25 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
 
 
 def check_images(
-    settings: PretrainSettings | SearchSettings | TrainSettings, facts: DataFacts
+    stage: str, settings: PretrainSettings | SearchSettings | TrainSettings, facts: DataFacts
 ) -> None:
-    """Checks the size of crops and of images; warns where crops are larger than images ever are.
+    """Checks what a stage takes of the images; warns where crops are larger than they ever are.
 
     Raises:
-        ValueError: A crop is not of multiples of 32, or a smaller image is below 32 x 32.
+        ValueError: A crop is not of multiples of 32, a smaller image is below 32 x 32, or there are
+            fewer images than a batch has.
     """
+    # The search takes a batch from each half of the images.
+    halves = isinstance(settings, SearchSettings)
+    images = facts.train_images // 2 if halves else facts.train_images
+    counted_images = counted(facts.train_images, "training image")
+    require(images > 0, f"Each half of a search needs a training image. Received: {counted_images}")
+    require(
+        settings.batch_size <= images,
+        f"{'Half of ' if halves else ''}{counted_images} cannot fill a batch; set "
+        f"--{stage}_batch_size to at most {images}, or give more images. "
+        f"Received: --{stage}_batch_size={settings.batch_size}",
+    )
     check_crop(settings.crop_size)
     check_downsample(facts.size, settings.downsample)
     largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
@@ -175,12 +178,3 @@ def _of_stage(name: str) -> Iterator[None]:
 
 def _parts(split: str) -> list[str]:
     return (TRAIN_AND_VAL if split == "trainval" else split).split("+")
-
-
-def _check_batch(name: str, settings: PretrainSettings | TrainSettings, facts: DataFacts) -> None:
-    images = counted(facts.train_images, "training image")
-    require(
-        settings.batch_size <= facts.train_images,
-        f"{images} cannot fill a batch; set --{name}_batch_size to less, or give more images. "
-        f"Received: --{name}_batch_size={settings.batch_size}",
-    )

@@ -50,7 +50,7 @@ class ExportSettings:
     )
     calibration_method: str = setting(
         "percentile",
-        f"How int8 finds the ranges of activations: {', '.join(METHODS)}.",
+        f"How int8 finds the ranges of activations: {', '.join(METHODS)}; LiteRT: always minmax.",
         limits=Limits(choices=METHODS),
     )
     proof_images: int = setting(

@@ -64,7 +64,14 @@ def measure_latency(
     metadata = TableMetadata("fasterseg", tuple(settings.latency_size), fingerprint)
     partial = LatencyTable.load(path) if path.exists() else None
     if partial is not None and partial.metadata != metadata:
-        logging.warning("%s is of another device, runtime or size; it is measured anew.", path)
+        logging.warning(
+            "%s is measured anew: it holds for images of %s and %s, not for %s and %s.",
+            path,
+            "x".join(map(str, partial.metadata.input_size)),
+            partial.metadata.fingerprint,
+            "x".join(map(str, metadata.input_size)),
+            fingerprint,
+        )
         partial = None
     keys = measured_keys(supernet, settings.latency_size, num_classes)
     missing = LatencyTable(partial or {}, metadata).missing(keys)

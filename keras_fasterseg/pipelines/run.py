@@ -122,7 +122,7 @@ class Run:
             OSError: A folder is missing or cannot be written.
         """
         check_settings(settings, "--pretrain_")
-        check_images(settings, check_data(self.data))
+        check_images("pretrain", settings, check_data(self.data))
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
@@ -157,7 +157,7 @@ class Run:
             load_table(latency_table)
         if pretrained is not None and not pathlib.Path(pretrained).is_file():
             raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
-        check_images(settings, check_data(self.data))
+        check_images("search", settings, check_data(self.data))
         source = self.source
         depends: dict[str, Any] = {
             **self._data(),
@@ -229,7 +229,7 @@ class Run:
         facts = check_data(self.data)
         if self.workdir.recorded(name or role) is None:
             check_training(settings, facts.class_names, genotype)
-        check_images(settings, facts)
+        check_images(role, settings, facts)
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")

@@ -216,15 +216,9 @@ def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, 
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        (
-            "pretrain",
-            "Stage pretrain: 4 training images cannot.* --pretrain_batch_size",
-        ),
-        ("search", "Stage search: .*each half of the 4 .* --search_batch_size to at most 2"),
-        (
-            "student",
-            "Stage student: 4 training images cannot.* --student_batch_size",
-        ),
+        ("pretrain", "Stage pretrain: 4 training images cannot.* --pretrain_batch_size"),
+        ("search", "Stage search: Half of 4 training .* --search_batch_size to at most 2"),
+        ("student", "Stage student: 4 training images cannot.* --student_batch_size"),
     ],
 )
 def test_batches_are_checked_before_the_first_stage(tmp_path, stage, message):

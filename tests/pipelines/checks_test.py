@@ -53,7 +53,11 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("pretrain", {"downsample": 4}, "Stage pretrain: .* 64x128, by `downsample`=4 smaller"),
         ("pretrain", {"batch_size": 9}, "8 training images cannot fill a batch"),
         ("search", {"min_fps": 50.0, "max_fps": 40.0}, "Stage search: .*min_fps=50.0"),
-        ("search", {"batch_size": 5}, "set --search_batch_size to at most 4"),
+        (
+            "search",
+            {"batch_size": 5},
+            "Half of 8 .* --search_batch_size to at most 4",
+        ),
         ("teacher", {"class_weights": "1,2,3"}, "Stage teacher: .* each of the 19 classes"),
         ("student", {"class_weights": ",".join(["-1"] * 19)}, "Stage student: .*not negative"),
         ("student", {"class_weights": "a"}, "Stage student: .*must be numbers separated"),
@@ -101,9 +105,9 @@ def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     facts = DataFacts(("a", "b"), 8, (64, 128))
     with caplog.at_level(python_logging.WARNING):
-        checks.check_images(dataclasses.replace(RUN.student, crop_size=(96, 128)), facts)
+        checks.check_images("student", dataclasses.replace(RUN.student, crop_size=(96, 128)), facts)
         assert caplog.messages == []
-        checks.check_images(dataclasses.replace(RUN.student, crop_size=(96, 192)), facts)
+        checks.check_images("student", dataclasses.replace(RUN.student, crop_size=(96, 192)), facts)
     assert "Crops of 96x192 are larger than the images of 64x128" in caplog.messages[0]
 
 

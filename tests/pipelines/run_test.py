@@ -40,8 +40,8 @@ SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
     supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
-    pretrain=PretrainSettings(downsample=1),
-    search=SearchSettings(downsample=1),
+    pretrain=PretrainSettings(downsample=1, batch_size=1),
+    search=SearchSettings(downsample=1, batch_size=1),
     teacher=TrainSettings(epochs=2),
     student=TrainSettings(epochs=3),
     seed=4,
@@ -288,7 +288,7 @@ def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog,
 
 
 def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
-    write_yard(tmp_path / "yard", "a")
+    write_yard(tmp_path / "yard", "a", "b")
     data = DataSettings("folder", str(tmp_path / "yard"))
     Run(tmp_path / "first", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
     Run(tmp_path / "second").measure_latency(SETTINGS.supernet, SETTINGS.latency, 2)

@@ -126,7 +126,7 @@ CASES = {
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
-        "2 images cannot fill a batch of 3; set a smaller batch size or give more images",
+        "2 training images cannot fill a batch; set --student_batch_size to at most 2",
     ),
     "no such split": (
         trained_on("good", "--train_split=test"),
@@ -231,7 +231,7 @@ CASES = {
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
-        "A line is not fitted to one network; give --latency_calibration=0 or at least 2",
+        "give --latency_calibration (--calibrate) of 0 or at least 2. Received: 1",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),

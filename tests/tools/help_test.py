@@ -37,7 +37,10 @@ TOOLS = {
         [DATA, (pass_settings.PassSettings, "")],
     ),
     "export": (
-        ["network", "target", "overwrite", "dataset", "data_dir", "train_split", "val_split"],
+        [
+            *("network", "target", "overwrite", "dataset", "data_dir", "class_order"),
+            *("train_split", "val_split"),
+        ],
         [(export_settings.ExportSettings, "")],
     ),
     "benchmark": (
@@ -45,7 +48,10 @@ TOOLS = {
         [(settings.BenchmarkSettings, ""), (benchmark_options.BenchmarkOptions, "")],
     ),
     "predict": (
-        ["artefact", "images", "output", "dataset", "data_dir", "class_names", "class_colors"],
+        [
+            *("artefact", "images", "output", "dataset", "data_dir", "class_order"),
+            *("class_names", "class_colors"),
+        ],
         [(predict_settings.PredictSettings, "")],
     ),
     "describe": (
@@ -86,7 +92,8 @@ TOOLS = {
     "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
     "serving.prepare": (
         [
-            *("artefact", "repository", "name", "version", "overwrite", "warmup_size", "mount"),
+            *("artefact", "repository", "name", "version", "overwrite", "other_classes"),
+            *("warmup_size", "mount"),
             *("max_batch_size", "batch_timeout_ms", "batch_threads", "max_enqueued_batches"),
         ],
         [],

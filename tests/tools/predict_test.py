@@ -96,7 +96,7 @@ def test_a_video(artefact, tmp_path):
         ("text.mp4", "out", (), "IN/text.mp4 is not a video that can be read"),
         ("../a.png", "out", ("--runtime=tvm",), "There is no runtime 'tvm'"),
         ("../a.png", "out", ("--artefact=IN/gone",), "IN/gone"),
-        ("../a.png", "out", ("--dataset=camvid",), "tells 5 classes apart, and there are 11 names"),
+        ("../a.png", "out", ("--dataset=camvid",), "has 5 classes, but the data set camvid has 11"),
         ("../a.png", "out", ("--class_colors=red",), "Received: --class_colors=red"),
         ("../a.png", "out", ("--opacity=2",), "--opacity must be at most 1"),
         ("../a.png", "out", ("--threads=0",), "--threads must be at least 1"),

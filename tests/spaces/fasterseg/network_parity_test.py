@@ -16,12 +16,16 @@ from keras_fasterseg.spaces.fasterseg.reference import (
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_state
 
-# Three times the noise of the released network itself, float32 against float64.
-EVAL = {"student": 3 * 4.6e-4, "teacher": 3 * 1.6e-3}
+# Twice the largest difference that was seen (AVX-512, oneDNN). The released network itself is off by
+# 4.6e-4 (student) and 1.6e-3 (teacher), float32 against float64.
+EVAL = {"student": 2 * 2.8e-4, "teacher": 2 * 9.1e-4}
 TRAIN = {
-    "student": {8: 3 * 2.4e-4, 16: 3 * 1.0e-4, 32: 3 * 1.2e-4},
-    "teacher": {8: 3 * 1.1e-3, 16: 3 * 5.0e-4, 32: 3 * 7.7e-4},
+    "student": {8: 2 * 2.3e-4, 16: 2 * 1.1e-4, 32: 2 * 9.6e-5},
+    "teacher": {8: 2 * 1.1e-3, 16: 2 * 4.8e-4, 32: 2 * 7.6e-4},
 }
+# Likewise: 1.1e-5 was seen of the stem, 4e-5 (relative) of the activations' moments, 4.7e-6
+# (relative) of the running statistics.
+STEM, MOMENTS, STATISTICS = 2e-5, 1e-4, 1e-5
 
 
 class Run:
@@ -93,7 +97,7 @@ def test_labels_differ_only_where_two_classes_tie(run):
 
 
 def test_activations_in_inference(run):
-    assert_close(run.evaluated["stem"], run.fixture["eval/stem_nhwc"], EVAL[run.role])
+    assert_close(run.evaluated["stem"], run.fixture["eval/stem_nhwc"], STEM)
     names = {"stem": "stem", "fusion": "ffm"}
     for cell in run.network.plan.cells:
         for branch in cell.branches:
@@ -104,7 +108,7 @@ def test_activations_in_inference(run):
         assert activation.shape == (batch, height, width, channels), theirs
         moments = (activation.mean(), activation.std(), np.abs(activation).max())
         expected = run.fixture[f"eval/act/{theirs}/mean_std_absmax"]
-        np.testing.assert_allclose(moments, expected, rtol=1e-3, err_msg=theirs)
+        np.testing.assert_allclose(moments, expected, rtol=MOMENTS, err_msg=theirs)
     recorded = {key.split("/")[2] for key in run.fixture if key.startswith("eval/act/")}
     assert recorded == set(names.values())
 
@@ -156,7 +160,6 @@ def test_running_statistics_after_a_training_pass(run):
     """Means agree; Keras adds the biased variance of the batch where the released code does not."""
     counts = pixels_by_variance(run.network, *run.images.shape[1:3])
     assignments = {a.name: a.weight for a in network_assignments(run.network)}
-    tolerance = TRAIN[run.role][8]
     recorded = 0
     for key, expected in run.fixture.items():
         if not key.startswith("train/bn_after/"):
@@ -171,5 +174,5 @@ def test_running_statistics_after_a_training_pass(run):
             kept = 0.9 * run.before[name]
             expected = kept + (expected - kept) * (count - 1) / count
         size = max(1.0, np.abs(expected).max())
-        assert_close(run.after[name], expected, tolerance * size)
+        assert_close(run.after[name], expected, STATISTICS * size)
     assert recorded == len(run.after)
