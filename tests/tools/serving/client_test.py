@@ -85,7 +85,8 @@ def test_every_failure_is_a_sentence_and_the_others_are_done(images):
     assert failures[0].startswith(f"client.py: {images}/a.png: http://{server.address}/v1/models/")
     assert failures[0].endswith("answered 400 Bad Request: too large")
     assert failures[1] == (
-        f"client.py: {images}/b.png is not an image that can be read; replace the file."
+        f"client.py: {images}/b.png is not an image that can be read "
+        "(PNG, JPEG, BMP, TIFF, WEBP, PPM); replace the file."
     )
     assert [path.name for path in (images.parent / "out").iterdir()] == ["c.png"]
 
