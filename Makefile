@@ -118,7 +118,7 @@ SPACE := $(subst ,, )
 results: setup
 	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
 		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json \
-		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model \
+		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
 

@@ -202,11 +202,12 @@ def report_markdown(report: Report) -> str:
     ]
     constant = ["constant predictor", _percent(report.constant_predictor_miou)]
     networks.append(constant + [""] * (len(networks[0]) - 2))
-    headers = ["network", "mIoU %", f"FPS at {height}x{width}", "parameters", "GMACs"]
+    headers = ["network", "mIoU % at own size", f"FPS at {height}x{width}", "parameters", "GMACs"]
     parts = [
         f"### {report.title}",
         _table(networks, [*headers, *(["epochs"] if with_epochs else [])]),
-        f"mIoU on `{report.split}` of {report.dataset}. {report.device}",
+        f"mIoU on `{report.split}` of {report.dataset}, every image at its own size, which the network "
+        f"pads to multiples of 32. {report.device}",
     ]
     if report.command:
         parts.append(f"Command: `{report.command}`")

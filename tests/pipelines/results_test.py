@@ -96,7 +96,7 @@ def test_summary_as_markdown(tmp_path):
     markdown = results.report_markdown(report)
     networks, classes = markdown.split("<details>")
     assert table_rows(networks) == {
-        "network": ["mIoU %", "FPS at 64x128", "parameters", "GMACs"],
+        "network": ["mIoU % at own size", "FPS at 64x128", "parameters", "GMACs"],
         ":-------------------": table_rows(networks)[":-------------------"],
         "teacher": ["50.00", "12.3", "1,234,567", "2.50"],
         "student": ["12.35", "100.0", "1,000", "0.01"],
@@ -105,7 +105,7 @@ def test_summary_as_markdown(tmp_path):
     assert table_rows(classes)["road"] == ["75.00", "24.69"]
     assert table_rows(classes)["car"] == ["25.00", "absent"]
     assert "Minutes: search 1.2, teacher 2.5; 3.8 in all." in markdown
-    assert "mIoU on `val` of toy." in markdown
+    assert "mIoU on `val` of toy, every image at its own size, which the network pads" in markdown
     assert "Entropy" not in markdown
 
 
