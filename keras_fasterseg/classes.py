@@ -1,6 +1,9 @@
 """The classes that a data set labels and a network tells apart."""
 
+import csv
 import dataclasses
+import io
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,13 +99,20 @@ def check_same_classes(
     if set(names) == set(expected):
         raise ValueError(
             f"{whose} has {known}, but {received}: the same names in another order. To read the "
-            f"data set in the network's order, set --class_order={','.join(names)}"
+            f"data set in the network's order, set --class_order={_order(names)}"
         )
     raise ValueError(
         f"{whose} has {known}, but {received}: other names. Name the data set that it was trained "
         "on. If the names mean the same, list the data set's classes in the network's order with "
         "--class_order; write NEW=OLD where the network calls the class OLD of the data set NEW."
     )
+
+
+def _order(names: Sequence[str]) -> str:
+    """The value of `--class_order`, as a shell takes it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return shlex.quote(text.getvalue())
 
 
 def _are_texts(value: Any) -> bool:

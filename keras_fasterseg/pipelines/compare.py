@@ -70,6 +70,7 @@ def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict
         "comparison",
         {"benchmark": settings.benchmark, "networks": depends},
         lambda folder: _measure(folder, run, settings.benchmark),
+        inputs=run.scored_inputs(each.stage for each in CONTESTANTS),
     )
     measured = read_json(folder / "benchmark.json")["results"]
     first = measured[TEACHER]

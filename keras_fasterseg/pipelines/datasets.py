@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.class_order import in_class_order
@@ -85,6 +86,13 @@ def check_source(source: SegmentationSource, settings: DataSettings, progress: b
     for split in splits:
         check_samples(source, split, progress=progress)
     check_label_encodings(source, (each for split in splits for each in source.samples(split)))
+    shared = set(source.parts(settings.train_split)) & set(source.parts(settings.val_split))
+    if shared:
+        logging.warning(
+            "The split %s is both trained and scored on: the score says nothing about images that "
+            "a network has not seen.",
+            ", ".join(sorted(shared)),
+        )
     warn_of_files(source, splits)
 
 

@@ -103,6 +103,8 @@ def report(
     check_ground_truth(ground_truth)
     runner = open_runner(artefact, passes)
     check_classes(runner, artefact, source)
+    if official:
+        warn_if_trained_on(runner, source, split)
     description = runner.describe()
     with _folder(submission) as folder:
         files = write_submission(
@@ -115,6 +117,7 @@ def report(
                 **description,
                 "images": str(source.root.resolve()),
                 "split": split,
+                "classes": list(source.class_names),
             },
             overwrite=overwrite,
             progress=progress,

@@ -123,7 +123,7 @@ class InputFiles:
     def changes(self, name: str, before: Mapping[str, object], now: Input | None) -> str:
         """What has become of an input, for people."""
         if now is None:
-            return f"{name} is no longer read"
+            return f"{name} {'is no longer read' if before else 'is not there'}"
         listing = None if self.folder is None else self.folder / f"{before.get('sha256')}.json"
         if not now.files or listing is None or not listing.is_file():
             return f"{name} has changed ({now.path})"

@@ -206,8 +206,8 @@ def report_markdown(report: Report) -> str:
     parts = [
         f"### {report.title}",
         _table(networks, [*headers, *(["epochs"] if with_epochs else [])]),
-        f"mIoU on `{report.split}` of {report.dataset}, every image at its own size, which the network "
-        f"pads to multiples of 32. {report.device}",
+        f"mIoU on `{report.split}` of {report.dataset}, every image at its own size, which the "
+        f"network pads to multiples of 32. {report.device}",
     ]
     if report.command:
         parts.append(f"Command: `{report.command}`")

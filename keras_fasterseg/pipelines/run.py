@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from absl import logging
@@ -13,7 +13,6 @@ from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.benchmark import benchmark
-from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.checks import check_data, check_images
 from keras_fasterseg.pipelines.datasets import check_source, open_source
 from keras_fasterseg.pipelines.evaluate import evaluate
@@ -28,6 +27,7 @@ from keras_fasterseg.pipelines.measure_latency import (
     table_keys,
 )
 from keras_fasterseg.pipelines.pretrain import WEIGHTS, pretrain
+from keras_fasterseg.pipelines.prolonging import check_prolonging, more_epochs
 from keras_fasterseg.pipelines.search import check_search, search
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
@@ -72,7 +72,6 @@ class Run:
         self.path = self.workdir.path
         self.data = data or DataSettings()
         self.seed = seed
-        self._read_splits: dict[str, Input] = {}
 
     @functools.cached_property
     def source(self) -> SegmentationSource:
@@ -122,7 +121,8 @@ class Run:
             OSError: A folder is missing or cannot be written.
         """
         check_settings(settings, "--pretrain_")
-        check_images("pretrain", settings, check_data(self.data))
+        if self.workdir.recorded("pretrain") is None:
+            check_images("pretrain", settings, check_data(self.data))
         source = self.source
         folder = self.workdir.stage(
             "pretrain",
@@ -157,7 +157,8 @@ class Run:
             load_table(latency_table)
         if pretrained is not None and not pathlib.Path(pretrained).is_file():
             raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
-        check_images("search", settings, check_data(self.data))
+        if self.workdir.recorded("search") is None:
+            check_images("search", settings, check_data(self.data))
         source = self.source
         depends: dict[str, Any] = {
             **self._data(),
@@ -226,13 +227,16 @@ class Run:
             f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a "
             "student.",
         )
-        facts = check_data(self.data)
-        if self.workdir.recorded(name or role) is None:
-            check_training(settings, facts.class_names, genotype)
-        check_images(role, settings, facts)
+        name = name or role
         teacher = None if teacher is None else pathlib.Path(teacher)
         if teacher is not None and not teacher.is_file():
             raise FileNotFoundError(f"There is no trained teacher {teacher}.")
+        recorded = self.workdir.recorded(name)
+        grows = recorded is not None and recorded.get(role, {}).get("epochs", 0) < settings.epochs
+        if recorded is None or grows:
+            facts = check_data(self.data)
+            check_training(settings, facts.class_names, genotype)
+            check_images(role, settings, facts)
         source = self.source
         depends = {**self._data(), **self._supernet_of(role, genotype), "seed": self.seed}
         if role == STUDENT:
@@ -245,16 +249,19 @@ class Run:
             inputs["the teacher"] = network_input(teacher)
         if settings.initial_weights is not None:
             inputs["the initial weights"] = _if_there(network_input, settings.initial_weights)
-        self._prolong(name or role, role, depends)
+        prolong = more_epochs(recorded, plain(depends), role) > 0
+        if prolong:
+            check_prolonging(self.workdir, name, role, plain(settings))
         trained_on = self._trained_on()
         folder = self.workdir.stage(
-            name or role,
+            name,
             depends,
             lambda folder: train(
                 folder, source, self.data, genotype, settings, teacher, self.seed, trained_on
             ),
             inputs=inputs,
             keep_checkpoint=True,
+            prolong=prolong,
         )
         return folder / MODEL
 
@@ -282,9 +289,15 @@ class Run:
                 logging.info("%s: mIoU %.4f by the SavedModel", role, result.miou)
                 write_json(folder / f"{role}.json", result.to_json())
 
-        networks = {f"the {role}": network_input(self.network(role)) for role in (TEACHER, STUDENT)}
-        inputs = {**self._splits(self.data.val_split), **networks}
+        inputs = self.scored_inputs((TEACHER, STUDENT))
         return self.workdir.stage("export", depends, run, inputs=inputs)
+
+    def scored_inputs(self, stages: Iterable[str]) -> dict[str, Input]:
+        """What a stage reads that scores the networks of `stages` on the validation split."""
+        return {**self._splits(self.data.val_split), **self._networks(stages)}
+
+    def _networks(self, stages: Iterable[str]) -> dict[str, Input]:
+        return {f"the network of {name}": network_input(self.network(name)) for name in stages}
 
     def export_proven(self, network: pathlib.Path, target: pathlib.Path) -> None:
         """Exports a trained network as a SavedModel, proven on a few images of the run's data."""
@@ -313,48 +326,20 @@ class Run:
             for role in (TEACHER, STUDENT):
                 benchmark(self.path / "export" / role / "1", settings).save(folder / f"{role}.json")
 
-        networks = {f"the {role}": network_input(self.network(role)) for role in (TEACHER, STUDENT)}
         return self.workdir.stage(
-            "benchmark", {"benchmark": settings, "genotypes": ids}, run, inputs=networks
+            "benchmark",
+            {"benchmark": settings, "genotypes": ids},
+            run,
+            inputs=self._networks((TEACHER, STUDENT)),
         )
-
-    def _prolong(self, name: str, role: str, depends: dict[str, Any]) -> None:
-        """Opens the finished training `name` if nothing but its number of epochs has grown."""
-        recorded, now = self.workdir.recorded(name), plain(depends)
-        if recorded is None or role not in recorded:
-            return
-        before, epochs = recorded[role]["epochs"], now[role]["epochs"]
-        if recorded != {**now, role: {**now[role], "epochs": before}} or epochs <= before:
-            return
-        folder, checkpoints = self.path / name, Checkpoints(self.path / name)
-        elsewhere = (
-            f"To go on from its weights, set --{role}_initial_weights={folder / MODEL} and another "
-            "workdir."
-        )
-        if now[role]["schedule"] == "polynomial":
-            raise ValueError(
-                f"{folder} was finished after {before} epochs, and its polynomial schedule had "
-                f"reached a learning rate of zero: more epochs would be another training. "
-                f"{elsewhere} Received: --{role}_epochs={epochs}"
-            )
-        if not checkpoints.exist() or checkpoints.stopped():
-            why = (
-                f"ended early, as --{role}_patience says"
-                if checkpoints.exist()
-                else "was finished and has no checkpoint to resume from"
-            )
-            raise ValueError(f"{folder} {why}. {elsewhere} Received: --{role}_epochs={epochs}")
-        logging.info("%s is prolonged from %d to %d epochs", folder, before, epochs)
-        self.workdir.prolong(name, depends)
 
     def _splits(self, *splits: str) -> dict[str, Input]:
         """Their content, as it is recorded."""
         return {f"the split {split!r}": self._split(split) for split in splits}
 
     def _split(self, split: str) -> Input:
-        if split not in self._read_splits:
-            self._read_splits[split] = self.workdir.input_files.split(self.source, split)
-        return self._read_splits[split]
+        # Anew for every stage: a run may last for days, in which files change.
+        return self.workdir.input_files.split(self.source, split)
 
     def _trained_on(self) -> dict[str, Any]:
         """What a network records of the images that it is trained on."""

@@ -29,6 +29,12 @@ def check_cityscapes(source: SegmentationSource) -> None:
         "Official scores and submissions are of data sets in Cityscapes' layout; set "
         f"--dataset=cityscapes. Received: {source.name}",
     )
+    unknown = [name for name in source.class_names if name not in name2label]
+    require(
+        not unknown,
+        "Official scores and submissions need Cityscapes' own names; leave the new ones out of "
+        f"--class_order. Received: {', '.join(unknown)}",
+    )
 
 
 def write_submission(

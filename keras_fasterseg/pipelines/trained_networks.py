@@ -104,6 +104,14 @@ def initialize_network(
     check_genotype(trained, network.genotype, path)
     if not new_heads and network.classes is not None:
         check_initial_classes(trained, network.classes.names, path)
+    if trained.num_classes != network.num_classes:
+        logging.warning(
+            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
+            "heads begin at random.",
+            path,
+            trained.num_classes,
+            network.num_classes,
+        )
     sources = _weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in _weights_by_layer(network).items():
@@ -120,7 +128,7 @@ def initialize_network(
 def check_initial_classes(
     trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
 ) -> None:
-    """Refuses the heads of a network with as many but other classes; of another number warns.
+    """Refuses the heads of a network with as many but other classes.
 
     Args:
         trained: The network from the file `path`.
@@ -131,13 +139,7 @@ def check_initial_classes(
         ValueError: The classes have other names or another order.
     """
     if trained.num_classes != len(class_names):
-        logging.warning(
-            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
-            "heads begin at random.",
-            path,
-            trained.num_classes,
-            len(class_names),
-        )
+        # Nothing of the heads can be copied then.
         return
     before = None if trained.classes is None else trained.classes.names
     require(

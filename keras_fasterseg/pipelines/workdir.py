@@ -60,6 +60,7 @@ class Workdir:
         partial: str | None = None,
         inputs: Mapping[str, Input | None] | None = None,
         keep_checkpoint: bool = False,
+        prolong: bool = False,
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
 
@@ -75,8 +76,9 @@ class Workdir:
             partial: A file of the stage that is continued if a stop left it, as checkpoints are.
             inputs: What it reads, by a name for people; `None` where that is not there any more,
                 which is no reason to do a finished stage anew.
-            keep_checkpoint: Whether the newest checkpoint stays when the stage is finished, for
-                `prolong`.
+            keep_checkpoint: Whether the newest checkpoint stays when the stage is finished.
+            prolong: Whether a finished stage resumes from the checkpoint that it has kept, with
+                settings that the caller has compared.
 
         Raises:
             ValueError: The stage is finished, or has what can be continued, but with other
@@ -92,9 +94,10 @@ class Workdir:
         begun = checkpoints.exist() or left is not None
         if record.exists() and (finished is not None or begun):
             before = _read_record(record)
-            _check_unchanged(folder, before, settings)
+            if not prolong:
+                _check_unchanged(folder, before, settings)
             self._check_inputs(folder, before, inputs or {})
-        if finished is not None:
+        if finished is not None and not prolong:
             logging.info("%s is finished already: %s", name, folder)
             return folder
         with self.locked():
@@ -112,12 +115,15 @@ class Workdir:
             checkpoints.remove(keep_newest=keep_checkpoint)
         return folder
 
-    def prolong(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Opens a finished stage whose newest checkpoint was kept, to go on with `settings`."""
-        record = self.path / name / RECORD
-        with self.locked():
-            before = _read_record(record)
-            write_json(record, {**before, "settings": plain(settings), "minutes": None})
+    def readers(self, content: Input) -> list[pathlib.Path]:
+        """The folders of the finished stages that have read `content`."""
+        records = {path.parent: _read_record(path) for path in self.path.glob(f"*/{RECORD}")}
+        return sorted(
+            folder
+            for folder, record in records.items()
+            if record["minutes"] is not None
+            and content.sha256 in [each["sha256"] for each in record.get("inputs", {}).values()]
+        )
 
     def recorded(self, name: str) -> dict[str, Any] | None:
         """The settings that stage `name` was finished with; `None` if it is not finished."""
@@ -140,7 +146,8 @@ class Workdir:
             self.input_files.changes(name, before.get(name, {}), inputs.get(name))
             for name, now in {**dict.fromkeys(before), **inputs}.items()
             if name not in inputs
-            or (now is not None and (name not in before or before[name]["sha256"] != now.sha256))
+            or name not in before
+            or (now is not None and before[name]["sha256"] != now.sha256)
         ]
         if changed:
             raise ValueError(
@@ -209,7 +216,11 @@ def plain(value: Any) -> Any:
 
 
 def _check_unchanged(folder: pathlib.Path, record: dict[str, Any], settings: Any) -> None:
-    changed = _differences(record["settings"], settings)
+    before = record["settings"]
+    if "inputs" not in record:
+        # Of an earlier version, which recorded paths and had fewer settings.
+        before, settings = _shared(before, settings), _shared(settings, before)
+    changed = _differences(before, settings)
     if changed:
         raise ValueError(
             f"{folder} {_state(record)} with other settings ({'; '.join(changed)}); "
@@ -228,6 +239,13 @@ def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, 
         for name, each in inputs.items()
         if each is not None
     }
+
+
+def _shared(value: Any, other: Any) -> Any:
+    """`value` without the keys that `other` lacks, at every depth."""
+    if not (isinstance(value, dict) and isinstance(other, dict)):
+        return value
+    return {key: _shared(value[key], other[key]) for key in value if key in other}
 
 
 def _differences(before: Any, now: Any, name: str = "") -> list[str]:
