@@ -36,6 +36,6 @@ def benchmark_images(
             resized = opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"There is no image {image}.") from error
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
         raise ValueError(f"{image} cannot be read as an image ({error}).") from error
     return np.repeat(np.asarray(resized)[np.newaxis], batch_size, axis=0)

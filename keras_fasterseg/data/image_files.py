@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 import numpy as np
@@ -262,8 +262,11 @@ def _load(path: pathlib.Path, max_megapixels: int) -> StoredImage:
 def _opened(path: pathlib.Path) -> Iterator[tuple[Image.Image, ImageEncoding]]:
     """An image file by its header, not yet decoded; what breaks until then is a `DataError`."""
     try:
-        with open(path, "rb") as file, _open(file) as image:
-            yield image, read_encoding(image, file)
+        with open(path, "rb") as file:
+            # The disk is waited for here, and not while other threads wait for the limit of Pillow.
+            file.peek(1)
+            with open_image(file) as image:
+                yield image, read_encoding(image, file)
     except DataError:
         raise
     # Pillow raises SyntaxError for broken PNG chunks and ValueError for some broken headers.
@@ -271,13 +274,14 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[Image.Image, ImageEncoding]]:
         raise _unreadable(path, error) from error
 
 
-def _open(file: IO[bytes]) -> Image.Image:
+def open_image(file: IO[bytes], formats: Sequence[str] = FORMATS) -> Image.Image:
+    """As Pillow's `Image.open`, of any size: the caller checks it before the image is decoded."""
     # Pillow has one limit for the whole process, at which it writes a warning to the terminal, and
     # counts pixels as it opens a file. Here they are counted by the limit of the data set.
     with _LIMIT_OF_PILLOW:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(file, formats=FORMATS)
+            return Image.open(file, formats=formats)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_encoding import GREY, ImageEncoding
 from keras_fasterseg.data.image_files import load_label, read_header
@@ -31,7 +32,7 @@ def check_label_encodings(source: SegmentationSource, samples: Iterable[Sample])
     if not source.has_files or source.label_colors is not None:
         return
     labels = list(dict.fromkeys(sample.label for sample in samples))
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    with concurrent.futures.ThreadPoolExecutor(available_cores().reading_threads) as threads:
         found = zip(labels, threads.map(_header, labels), strict=True)
         encodings = {path: encoding for path, encoding in found if encoding is not None}
         _check_palettes(source, encodings, threads)

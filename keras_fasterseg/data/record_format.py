@@ -13,6 +13,7 @@ import tensorflow as tf
 from google.protobuf import message
 from PIL import Image
 
+from keras_fasterseg.data.image_files import open_image
 from keras_fasterseg.data.shard_index import PNG, RAW
 
 # Where a PNG file has its width and height, and its depth and colour type (PNG, section 11.2.1).
@@ -93,7 +94,7 @@ def _decoded_png(data: bytes, key: str, height: int, width: int, mode: str) -> n
             f"its {key} is no 8-bit {mode} PNG of {height} x {width}, as the index has"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with open_image(io.BytesIO(data), ("PNG",)) as image:
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"its {key} is damaged ({error})") from error

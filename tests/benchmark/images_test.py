@@ -34,9 +34,13 @@ def test_wrong_sizes_are_refused(size):
         benchmark_images(size)
 
 
-def test_missing_and_broken_images_are_refused(tmp_path):
+def test_missing_broken_and_huge_images_are_refused(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"no image .*gone\.png"):
         benchmark_images((32, 32), image=tmp_path / "gone.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"broken\.png cannot be read as an image"):
         benchmark_images((32, 32), image=tmp_path / "broken.png")
+    Image.new("RGB", (40, 30)).save(tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 599)
+    with pytest.raises(ValueError, match=r"huge\.png cannot be read as an image \(.*1200 pixels"):
+        benchmark_images((32, 32), image=tmp_path / "huge.png")

@@ -1,3 +1,4 @@
+import io
 import re
 import zlib
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_fasterseg.data import image_files
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import (
     read_image,
@@ -203,6 +205,23 @@ def test_a_large_image_is_read_without_a_word_of_pillow(tmp_path, recwarn):
     assert (image[0, 0].tolist(), image[-1, -1].tolist()) == ([7] * 3, [7] * 3)
     assert not list(recwarn)
     assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_the_disk_is_not_waited_for_while_others_are_locked_out(tmp_path, monkeypatch):
+    locked = []
+
+    class Watched(io.FileIO):
+        def readinto(self, buffer):
+            locked.append(image_files._LIMIT_OF_PILLOW.locked())
+            return super().readinto(buffer)
+
+    monkeypatch.setattr(
+        image_files, "open", lambda path, _: io.BufferedReader(Watched(path)), raising=False
+    )
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    assert read_size(tmp_path / "a.png") == IMAGE.shape[:2]
+    assert locked
+    assert not any(locked)
 
 
 def test_the_limit_of_megapixels(make_camvid, tmp_path):

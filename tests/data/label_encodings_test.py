@@ -1,7 +1,10 @@
+import concurrent.futures
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
@@ -99,6 +102,19 @@ def test_few_bits_beside_more(make):
     np.testing.assert_array_equal(source.read_label(samples[0]), IDS)
     text = "ignore_index: 9\nclasses: [ground, lane]"
     check_label_encodings(*make(png(IDS, 0, 1), png(IDS, 0, 8), text=text))
+
+
+def test_headers_are_read_by_as_many_threads_as_other_files(make, monkeypatch):
+    threads = []
+
+    class Pool(concurrent.futures.ThreadPoolExecutor):
+        def __init__(self, max_workers=None):
+            threads.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", Pool)
+    check_label_encodings(*make(png(IDS, 0, 8)))
+    assert threads == [available_cores().reading_threads]
 
 
 def test_files_that_cannot_be_read_are_left_to_others(make):

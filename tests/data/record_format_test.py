@@ -52,10 +52,19 @@ def changed(stored="png", **features):
     return example.SerializeToString()
 
 
-def stored_png(pixels):
+def stored_png(pixels, **options):
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels).save(file, "PNG", **options)
     return file.getvalue()
+
+
+def test_a_large_image_comes_back_without_a_word_of_pillow(recwarn):
+    """Pillow warns from 89 megapixels on, and refuses from 179 on."""
+    label = np.full((12000, 15000), 7, np.uint8)
+    record = changed(label=stored_png(label, compress_level=1))
+
+    np.testing.assert_array_equal(decode_label(record, *label.shape), label)
+    assert not list(recwarn)
 
 
 @pytest.mark.parametrize(
