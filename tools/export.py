@@ -24,6 +24,7 @@ TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is ca
 VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
 settings_flags.define_settings(export_settings.ExportSettings)
+settings_flags.define_settings(settings.ReadingSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
@@ -36,7 +37,10 @@ def main() -> None:
     )
     source, class_names, palette = None, None, None
     if DATA_DIR.value is not None:
-        source = registry.load_source(DATASET.value, DATA_DIR.value, CLASS_ORDER.value)
+        reading = settings_flags.read_settings(settings.ReadingSettings)
+        source = registry.load_source(
+            DATASET.value, DATA_DIR.value, CLASS_ORDER.value, reading.max_megapixels
+        )
     elif DATASET.value is not None:
         class_names, palette = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
     proof = export.export(

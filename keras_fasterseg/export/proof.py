@@ -1,6 +1,8 @@
 """The proof in an export's manifest: what it says, and what it must say."""
 
 import dataclasses
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +19,9 @@ on CamVid with its weights in float16).
 
 MAXIMUM_MIOU_DROP = 0.01
 """By how much an int8 export's mIoU may be lower than that of the Keras model."""
+
+
+_HIGHEST = 1e300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,12 +101,26 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
     value = metadata.get("proof")
     if not isinstance(value, Mapping):
         return None
-    names = {field.name for field in dataclasses.fields(Proof)}
+    kinds = typing.get_type_hints(Proof)
+    fields = {name: item for name, item in value.items() if name in kinds}
     try:
-        return Proof(**{name: item for name, item in value.items() if name in names})
+        proof = Proof(**fields)
     except TypeError:
         # Fields are missing: it is of another version, which alone knows what it says.
         return None
+    return proof if all(_fits(item, kinds[name]) for name, item in fields.items()) else None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of a JSON file may be that of a field of the type `kind`."""
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, each) for each in typing.get_args(kind))
+    if isinstance(value, bool):
+        return False
+    if kind is float:
+        # Neither NaN nor infinity, which Python's JSON has, nor an integer that no float holds.
+        return isinstance(value, int | float) and abs(value) < _HIGHEST
+    return isinstance(value, kind)
 
 
 def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False) -> None:

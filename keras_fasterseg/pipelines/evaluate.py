@@ -119,6 +119,7 @@ def report(
                 "split": split,
                 "classes": list(source.class_names),
             },
+            max_megapixels=source.max_megapixels,
             overwrite=overwrite,
             progress=progress,
         )

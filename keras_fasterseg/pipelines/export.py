@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.export.engine_file import export_engine
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
@@ -76,8 +77,9 @@ def export(
     Raises:
         FileNotFoundError: There is no such network.
         FileExistsError: The target exists.
-        ValueError: The file is not a network of this package, the data set has other classes, an
-            option does not go with the format, or the export is not good enough.
+        ValueError: The file is not a network of this package, the data set has other classes or
+            labels that do not go together, an option does not go with the format, or the export is
+            not good enough.
     """
     settings = settings or ExportSettings()
     target = pathlib.Path(target)
@@ -96,6 +98,8 @@ def export(
         is_read = settings.proof_images > 0 or val_split in source.split_names
         if settings.input_size is not None and is_read:
             _warn_of_stretch(source, val_split, settings)
+        if settings.proof_images:
+            check_label_encodings(source, source.samples(val_split))
     calibration = None
     if settings.precision == "int8":
         calibration = _calibration(settings, source, train_split, progress)

@@ -117,7 +117,13 @@ def predict(
         segments = tuple(networks.values())
         started = time.perf_counter()
         if files is not None:
-            made = segment_files(segments, files, pictures, progress=progress)
+            made = segment_files(
+                segments,
+                files,
+                pictures,
+                max_megapixels=settings.max_megapixels,
+                progress=progress,
+            )
             count, failures = len(made.done), made.failures
             what = f"Wrote the pictures of {counted(count, 'image')} to {output}"
         else:

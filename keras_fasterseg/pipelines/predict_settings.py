@@ -3,14 +3,14 @@
 import dataclasses
 
 from keras_fasterseg.pipelines.limits import AT_LEAST_ONE, IMAGE_SIZE, Limits
-from keras_fasterseg.pipelines.settings import Size, setting
+from keras_fasterseg.pipelines.settings import ReadingSettings, Size, setting
 
 CLASSES, DATASET = "classes", "dataset"
 """Whose ids label maps hold."""
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictSettings:
+class PredictSettings(ReadingSettings):
     """What runs the network, and which pictures are made."""
 
     runtime: str | None = setting(

@@ -12,6 +12,7 @@ from absl import logging
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
 from keras_fasterseg.data.image_listing import find_images
+from keras_fasterseg.data.source import MAX_MEGAPIXELS
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.serving.errors import TransientServingError
@@ -99,6 +100,7 @@ def segment_files(
     images: ImageFiles,
     pictures: SegmentationPictures,
     *,
+    max_megapixels: int = MAX_MEGAPIXELS,
     progress: bool = False,
 ) -> SegmentedFiles:
     """Writes the `pictures` of every image `NAME`: `NAME.png`, `NAME_overlay.png` and so on.
@@ -109,6 +111,7 @@ def segment_files(
         segments: What gives the class ids: one, or two whose overlays are compared.
         images: The images, and the folder to write to. What is there is overwritten.
         pictures: Which pictures there are.
+        max_megapixels: Larger images are refused before they are decoded.
         progress: Whether there is a progress bar.
 
     Raises:
@@ -117,7 +120,7 @@ def segment_files(
     done, failures = [], []
     for path in progress_bar(images.paths, "Segmenting", unit="image", show=progress):
         try:
-            pixels = read_image(path)
+            pixels = read_image(path, max_megapixels)
             maps = [segment(pixels[np.newaxis])[0] for segment in segments]
         except TransientServingError as error:
             failures.append(f"{path}: {error}")

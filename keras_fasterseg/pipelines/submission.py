@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_fasterseg.data.cityscapes import Cityscapes
 from keras_fasterseg.data.image_files import read_image
-from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.data.source import MAX_MEGAPIXELS, Sample, SegmentationSource
 from keras_fasterseg.files import atomic_path, read_json, remove_partial, write_json
 from keras_fasterseg.pipelines.settings import require
 from keras_fasterseg.progress import progress_bar
@@ -44,6 +44,7 @@ def write_submission(
     folder: pathlib.Path,
     *,
     origin: Mapping[str, Any],
+    max_megapixels: int = MAX_MEGAPIXELS,
     overwrite: bool = False,
     progress: bool = True,
 ) -> tuple[pathlib.Path, ...]:
@@ -58,6 +59,7 @@ def write_submission(
         class_names: Cityscapes' names of the runner's classes.
         folder: Where to write.
         origin: What the label maps depend on, fit for JSON.
+        max_megapixels: Larger images are refused before they are decoded.
         overwrite: Whether label maps of another origin are removed first.
         progress: Whether there is a progress bar.
 
@@ -77,7 +79,7 @@ def write_submission(
     for sample, path in progress_bar(pairs, "segment", unit="image", show=progress):
         if path.is_file():
             continue
-        class_ids = runner(read_image(sample.image)[np.newaxis])[0]
+        class_ids = runner(read_image(sample.image, max_megapixels)[np.newaxis])[0]
         if class_ids.max() >= len(label_ids):
             raise ValueError(
                 f"The artefact finds the class {class_ids.max()} in {sample.image}, and the data "

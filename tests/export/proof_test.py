@@ -81,6 +81,21 @@ def test_a_proof_is_read_from_a_manifest():
     # One that was written before there was a worst image.
     earlier = {key: value for key, value in proof.to_json().items() if "worst" not in key}
     assert read_proof({"proof": earlier}) == proof
+    # JSON of other programs writes 1.0 as 1.
+    assert read_proof({"proof": {**proof.to_json(), "equal_labels": 1}}) == make(1, 0.5, 0.4901)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *({"equal_labels": [1]}, {"equal_labels": "all"}, {"equal_labels": None}),
+        *({"equal_labels": math.nan}, {"equal_labels": 10**400}, {"miou": True}),
+        *({"miou": -math.inf}, {"miou": {}}, {"images": 8.0}, {"images": "8"}, {"images": False}),
+        *({"of": None}, {"by": 1}, {"worst_image": ["a.png"]}, {"logits_size": None}),
+    ],
+)
+def test_a_proof_whose_fields_are_of_other_types_is_not_read(field):
+    assert read_proof({"proof": {**make(miou=0.5, miou_keras=0.5).to_json(), **field}}) is None
 
 
 @pytest.mark.parametrize("value", [None, "yes", {}, {"images": 8}, {"equal_labels": "all"}])

@@ -39,6 +39,22 @@ def runner(streets, monkeypatch):
     return runner
 
 
+@pytest.mark.parametrize("official", [True, False])
+def test_label_maps_keep_to_the_limit_of_the_data_set(
+    streets, runner, artefact, tmp_path, official
+):
+    streets.max_megapixels = 0
+    with pytest.raises(DataError, match=r"64 x 128, 0\.0 megapixels, and the limit is 0; .* raise"):
+        pipeline.report(
+            artefact,
+            streets,
+            "val",
+            official=official,
+            submission=tmp_path / "maps",
+            progress=False,
+        )
+
+
 @pytest.fixture
 def artefact(tmp_path):
     path = tmp_path / "network.keras"

@@ -7,13 +7,17 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.camvid import CamVid
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.export import proof as proof_module
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.pipelines import export as export_module
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.export import export
 from keras_fasterseg.pipelines.export_settings import FORMATS, ExportSettings
@@ -259,6 +263,29 @@ def test_an_export_that_fails_its_proof_is_not_written(network, camvid, tmp_path
             export(network, tmp_path / target, settings, camvid, overwrite=True, progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
     assert find_artefact(tmp_path / "1").digest() == before
+
+
+def test_labels_of_several_palettes_are_refused_before_anything_is_converted(
+    network, tmp_path, monkeypatch
+):
+    """The one image of the proof is read by a palette that the other labels do not have."""
+    data = tmp_path / "data"
+    colors = np.random.default_rng(0).permutation(256).astype(np.uint8).repeat(3)
+    for number, palette in enumerate((colors, colors[::-1], colors)):
+        name = f"val/{number}.png"
+        for folder in ("images", "labels"):
+            (data / folder / "val").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random_images(64, 64)).save(data / "images" / name)
+        label = Image.fromarray(
+            np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8) % 11
+        )
+        label.putpalette(palette.tolist())
+        label.save(data / "labels" / name)
+    (data / "dataset.yaml").write_text(f"classes: {[f'c{index}' for index in range(11)]}")
+    monkeypatch.setattr(export_module, "export_network", lambda *_, **__: pytest.fail("converted"))
+    with pytest.raises(DataError, match="The palettes of labels differ: the index 0 is"):
+        export(network, tmp_path / "1", ExportSettings(proof_images=1), Folder(data))
+    assert not (tmp_path / "1").exists()
 
 
 def test_another_data_set_is_refused(tmp_path, network, camvid, monkeypatch):

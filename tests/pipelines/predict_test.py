@@ -317,6 +317,14 @@ def test_networks_whose_classes_are_in_another_order_are_not_compared(tmp_path, 
         predict("x", str(image), f"{tmp_path}/out", PredictSettings(side_by_side="y"))
 
 
+def test_the_limit_of_megapixels(saved_model, tmp_path):
+    save(tmp_path / "a.png", np.zeros((1000, 1001), np.uint8))
+    settings = PredictSettings(max_megapixels=1)
+    made = predict(str(saved_model), f"{tmp_path}/a.png", f"{tmp_path}/out", settings)
+    (failure,) = made.failures
+    assert failure.startswith(f"{tmp_path}/a.png is 1000 x 1001, 1.0 megapixels, and the limit is")
+
+
 def test_the_colours_are_those_of_the_data_set(saved_model, tmp_path):
     save(tmp_path / "a.png", random_images(32, 40))
     settings = PredictSettings(opacity=1.0)

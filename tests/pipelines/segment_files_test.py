@@ -56,6 +56,13 @@ def test_a_folder(tmp_path):
         np.testing.assert_array_equal(np.asarray(overlay), PALETTE[class_ids])
 
 
+def test_the_limit_of_megapixels(tmp_path):
+    make_images(tmp_path, "a.png")
+    images = find_image_files(tmp_path / "a.png", tmp_path / "out", COLORS.kinds)
+    (failure,) = segment_files([bright], images, COLORS, max_megapixels=0).failures
+    assert failure.startswith(f"{tmp_path}/a.png is 32 x 40, 0.0 megapixels, and the limit is 0; ")
+
+
 def test_a_file_without_overlay(tmp_path):
     make_images(tmp_path, "a.jpg")
     pictures = SegmentationPictures(PALETTE, (LABEL_MAP,))

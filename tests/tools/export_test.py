@@ -5,6 +5,7 @@ import subprocess
 import keras
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
@@ -70,6 +71,17 @@ def test_one_sentence_and_nothing_half_written(network, tmp_path, arguments, exp
     finished = export(network, tmp_path / "run" / "1", *arguments)
     assert expected in sentence(finished)
     assert files_below(tmp_path) == []
+
+
+def test_the_limit_of_megapixels(network, tmp_path):
+    for folder in ("images/val", "labels/val"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        Image.new("L", (1001, 1000)).save(tmp_path / "data" / folder / "a.png")
+    classes = [f"class {index}" for index in range(11)]
+    (tmp_path / "data" / "dataset.yaml").write_text(f"classes: {classes}")
+    data = ("--dataset=folder", f"--data_dir={tmp_path}/data")
+    message = sentence(export(network, tmp_path / "1", *data, "--max_megapixels=1"))
+    assert "images/val/a.png is 1000 x 1001, 1.0 megapixels, and the limit is 1; cut" in message
 
 
 def test_what_is_there_is_not_replaced_unasked(network, tmp_path):

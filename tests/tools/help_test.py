@@ -41,7 +41,7 @@ TOOLS = {
             *("network", "target", "overwrite", "dataset", "data_dir", "class_order"),
             *("train_split", "val_split"),
         ],
-        [(export_settings.ExportSettings, "")],
+        [(export_settings.ExportSettings, ""), (settings.ReadingSettings, "")],
     ),
     "benchmark": (
         ["artefact", "runtime", "output", "side_by_side", "side_by_side_runtime", "compare"],
@@ -98,7 +98,10 @@ TOOLS = {
         ],
         [],
     ),
-    "serving.client": (["images", "output", "dataset", "data_dir", "opacity", *CLIENT], []),
+    "serving.client": (
+        ["images", "output", "dataset", "data_dir", "opacity", *CLIENT],
+        [(settings.ReadingSettings, "")],
+    ),
     "serving.load": (["clients", "seconds", "input_size", "batch_size", *CLIENT], []),
     "run_all": (
         ["workdir", "seed", "compare", "estimate", "estimate_seconds", "force"],

@@ -6,7 +6,7 @@ import sys
 
 from absl import flags
 
-from flags import serving_flags
+from flags import serving_flags, settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.pipelines import settings
@@ -35,7 +35,9 @@ OPACITY = flags.DEFINE_float(
     "opacity", 0.5, "Of the colours in an overlay; 0: no overlays.", lower_bound=0, upper_bound=1
 )
 serving_flags.define_client()
+settings_flags.define_settings(settings.ReadingSettings)
 flags.adopt_module_key_flags(serving_flags)
+flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
@@ -50,9 +52,12 @@ def main() -> None:
         _, palette = registry.load_classes(DATASET.value, DATA_DIR.value)
     kinds = (LABEL_MAP, OVERLAY) if OPACITY.value else (LABEL_MAP,)
     pictures = SegmentationPictures(palette, kinds, opacity=OPACITY.value)
+    reading = settings_flags.read_settings(settings.ReadingSettings)
     images = find_image_files(IMAGES.value, OUTPUT.value, kinds)
     with serving_flags.read_client() as client:
-        result = segment_files([client], images, pictures, progress=True)
+        result = segment_files(
+            [client], images, pictures, max_megapixels=reading.max_megapixels, progress=True
+        )
     print(f"Wrote {len(result.done)} label maps to {OUTPUT.value}")
     for failure in result.failures:
         print(f"client.py: {failure}", file=sys.stderr)

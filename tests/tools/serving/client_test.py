@@ -91,6 +91,15 @@ def test_every_failure_is_a_sentence_and_the_others_are_done(images):
     assert [path.name for path in (images.parent / "out").iterdir()] == ["c.png"]
 
 
+def test_the_limit_of_megapixels(images):
+    Image.new("L", (1001, 1000)).save(images / "a.png")
+    with model_server(GOOD) as server:
+        finished = client(server.address, images, "--max_megapixels=1")
+    assert finished.status == 1
+    assert f"client.py: {images}/a.png is 1000 x 1001, 1.0 megapixels, and the" in finished.stderr
+    assert len(server.received) == 2
+
+
 @pytest.mark.parametrize("protocol", ["rest", "grpc", "triton"])
 def test_nobody_there(images, protocol):
     with socket.socket() as free:
