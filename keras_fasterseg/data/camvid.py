@@ -7,7 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_listing import find_images, labels_by_stem, look_alikes_below
+from keras_fasterseg.data.image_listing import (
+    by_stem,
+    find_images,
+    labels_by_stem,
+    look_alikes_below,
+)
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
@@ -166,12 +171,12 @@ class CamVid(SegmentationSource):
         return [path for path in orphans if _split_of_label(path) == split]
 
     def _original_images(self, split: str) -> list[pathlib.Path]:
-        images = find_images(self.root / _IMAGES)
+        folder = self.root / _IMAGES
+        images = find_images(folder)
         if not self._has_lists:
             return [image for image in images if published_split(image.stem) == split]
-        by_stem = {image.stem: image for image in images}
         list_file = self.root / f"{split}.txt"
-        return list(listed_images(list_file, by_stem, self.root / _IMAGES).values())
+        return list(listed_images(list_file, by_stem(images, folder), folder).values())
 
 
 def _split_of_label(label: pathlib.Path) -> str | None:

@@ -23,6 +23,7 @@ class CsvList(DescribedSource):
     """
 
     name = "csv"
+    has_tables = True
 
     def __init__(self, root: str | pathlib.Path) -> None:
         super().__init__(root)

@@ -70,6 +70,19 @@ def labels_by_stem(folder: pathlib.Path, *, below: bool = False) -> dict[str, pa
     return by_stem(find_images_below(folder) if below else find_images(folder), folder)
 
 
+def others_of_a_name(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
+    """The image files that lie beside one of `paths` and differ from it in the suffix alone."""
+    taken = set(paths)
+    names = {path.with_suffix("") for path in taken}
+    folders = filter(pathlib.Path.is_dir, {path.parent for path in taken})
+    return [
+        path
+        for folder in folders
+        for path in find_images(folder)
+        if path not in taken and path.with_suffix("") in names
+    ]
+
+
 def _check_folder(folder: pathlib.Path) -> None:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")

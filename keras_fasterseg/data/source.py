@@ -2,6 +2,7 @@
 
 import abc
 import collections
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ import numpy as np
 
 from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_listing import others_of_a_name
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 IGNORE_LABEL = 255
@@ -55,6 +57,7 @@ class SegmentationSource(abc.ABC):
         mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
         std: Standard deviation of the three channels, likewise.
         has_files: Whether every image and label is a file of its own.
+        has_tables: Whether tables name these files, which are found by their names otherwise.
         max_megapixels: Larger images and labels are refused before they are decoded.
     """
 
@@ -67,6 +70,7 @@ class SegmentationSource(abc.ABC):
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     has_files: bool = True
+    has_tables: bool = False
     max_megapixels: int = MAX_MEGAPIXELS
 
     def __init__(self, root: str | pathlib.Path) -> None:
@@ -200,17 +204,27 @@ class SegmentationSource(abc.ABC):
 
     def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
         """The label files of `split` that have no image, sorted; none where it cannot be told."""
-        return tuple(
-            sorted(path for part in self.parts(split) for path in self._find_orphan_labels(part))
-        )
+        found = {path for part in self.parts(split) for path in self._find_orphan_labels(part)}
+        return tuple(sorted(found.difference(self._others_of_a_name(split))))
 
     def passed_over(self, split: str) -> tuple[pathlib.Path, ...]:
         """Files of `split` that look like images or labels, but are not taken, sorted.
 
-        Their format is not read, or they lie beside the folders of the splits.
+        Their format is not read, they lie beside the folders of the splits, or another file of
+        their name is taken.
         """
         found = {path for part in self.parts(split) for path in self._find_passed_over(part)}
-        return tuple(sorted(found))
+        return tuple(sorted(found.union(self._others_of_a_name(split))))
+
+    def _others_of_a_name(self, split: str) -> list[pathlib.Path]:
+        if not self.has_files or self.has_tables:
+            return []
+        samples: list[Sample] = []
+        # Who reads the samples says what is wrong with them.
+        with contextlib.suppress(DataError):
+            for part in self.parts(split):
+                samples += self._find_samples(part)
+        return others_of_a_name(path for each in samples for path in (each.image, each.label))
 
     def _find_passed_over(self, split: str) -> Iterable[pathlib.Path]:
         """Files of one of `split_names`, or of none, that look like data and are not taken."""

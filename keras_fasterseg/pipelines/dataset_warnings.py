@@ -38,7 +38,8 @@ def passed_over_sentences(split: str, files: Sequence[pathlib.Path]) -> Iterator
     kinds = ", ".join(f"{suffix}: {count:,}" for suffix, count in suffixes.most_common())
     yield (
         f"Not taken for {split}: {counted(len(files), 'file')} ({kinds}), {few(files)}. Taken are "
-        f"{', '.join(FORMATS)} files in the folders of the split."
+        f"{', '.join(FORMATS)} files in the folders of the split, of several with one name "
+        "the .png."
     )
 
 

@@ -180,3 +180,22 @@ def test_other_formats_and_cases(tmp_path):
         ("b.jpg", "b.png"),
     ]
     assert source.passed_over("train") == (tmp_path / "train" / "c.heic",)
+
+
+def test_a_second_label_of_one_image(tmp_path):
+    for name in ("train/a.png", "trainannot/a.png", "trainannot/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / name)
+    source = CamVid(tmp_path)
+    assert [each.label.name for each in source.samples("train")] == ["a.png"]
+    assert source.passed_over("train") == (tmp_path / "trainannot" / "a.tif",)
+    assert source.orphan_labels("train") == ()
+
+
+def test_a_second_image_of_a_listed_name(original):
+    (original / "val.txt").write_text("0016E5_08159\n", encoding="utf-8")
+    image = original / "701_StillsRaw_full" / "0016E5_08159.png"
+    image.with_suffix(".webp").write_bytes(image.read_bytes())
+    source = CamVid(original)
+    assert [each.image for each in source.samples("val")] == [image]
+    assert source.passed_over("val") == (image.with_suffix(".webp"),)

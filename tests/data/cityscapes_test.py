@@ -124,4 +124,6 @@ def test_one_image_of_several_formats(tmp_path):
     (image,) = (tmp_path / "leftImg8bit").rglob("*.png")
     for name in ("ulm_000000_000019_leftImg8bit.jpg", "._ulm_000000_000019_leftImg8bit.png"):
         image.with_name(name).write_bytes(image.read_bytes())
-    assert [sample.image for sample in Cityscapes(tmp_path).samples("train")] == [image]
+    source = Cityscapes(tmp_path)
+    assert [sample.image for sample in source.samples("train")] == [image]
+    assert source.passed_over("train") == (image.with_suffix(".jpg"),)

@@ -43,6 +43,9 @@ def test_rows(make, tmp_path):
         (tmp_path / "a.jpg", tmp_path / "a.png"),
         (tmp_path / "b.png", tmp_path / "x" / "b_ids.PNG"),
     ]
+    # A table chooses what else would be told apart by its name.
+    (tmp_path / "a.tif").touch()
+    assert source.passed_over("train") == ()
 
 
 def test_splits_are_the_tables(make, tmp_path):

@@ -199,8 +199,15 @@ def test_other_formats_and_cases(root):
 def test_the_png_is_the_label_where_a_preview_lies_beside(root):
     write_pair(root / "images" / "train" / "a.jpg", root / "labels" / "train" / "a.png")
     write_pair(root / "labels" / "train" / "a.jpg", None)
-    (sample,) = Folder(root).samples("train")
-    assert sample.label == root / "labels" / "train" / "a.png"
+    write_pair(root / "images" / "train" / "ulm/a.jpg", root / "labels" / "train" / "ulm/a.png")
+    write_pair(root / "labels" / "train" / "ulm/a.tif", root / "labels" / "train" / "b.tif")
+    source = Folder(root)
+    labels = [sample.label.relative_to(root).as_posix() for sample in source.samples("train")]
+    assert labels == ["labels/train/a.png", "labels/train/ulm/a.png"]
+    # It has an image, and is not an orphan.
+    others = ("labels/train/a.jpg", "labels/train/ulm/a.tif")
+    assert source.passed_over("train") == tuple(root / name for name in others)
+    assert source.orphan_labels("train") == (root / "labels/train/b.tif",)
 
 
 def test_a_label_with_loss_is_named_as_such(root):

@@ -7,6 +7,7 @@ from keras_fasterseg.data.image_listing import (
     find_images_below,
     labels_by_stem,
     look_alikes_below,
+    others_of_a_name,
 )
 
 
@@ -54,3 +55,9 @@ def test_the_label_of_several_files(tmp_path):
     below = labels_by_stem(tmp_path, below=True)
     assert below["x/d"] == tmp_path / "x" / "d.bmp"
     assert labels_by_stem(tmp_path / "gone") == {}
+
+
+def test_other_files_of_a_name(tmp_path):
+    touch(tmp_path, "a.png", "a.TIF", "a.b.png", "a.npy", ".a.png", "x/a.tif", "c.png", "d.bmp")
+    paths = [tmp_path / name for name in ("a.png", "c.png", "d.png", "gone/e.png")]
+    assert relative(sorted(others_of_a_name(paths)), tmp_path) == ["a.TIF", "d.bmp"]

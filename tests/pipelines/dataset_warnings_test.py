@@ -31,7 +31,10 @@ def test_both_kinds(tmp_path, warnings):
     (tmp_path / "val" / "d.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
     (tmp_path / "train" / "b.jxl").write_bytes(b"")
     warn_of_files(CamVid(tmp_path), ("train", "val"))
-    taken = "Taken are PNG, JPEG, BMP, TIFF, WEBP, PPM files in the folders of the split."
+    taken = (
+        "Taken are PNG, JPEG, BMP, TIFF, WEBP, PPM files in the folders of the split, of several "
+        "with one name the .png."
+    )
     assert warnings == [
         f"Not taken for train: 1 file (.jxl: 1), {tmp_path}/train/b.jxl. {taken}",
         "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
