@@ -84,7 +84,7 @@ def read_encoding(image: Image.Image, file: IO[bytes]) -> ImageEncoding:
         bits = max(tags.get(ExifTags.Base.BitsPerSample, (1,)))
         number = _NUMBERS.get(tags.get(ExifTags.Base.SampleFormat, (1,))[0], "odd ")
         kind = number + kind
-        turned = tags.get(ExifTags.Base.Orientation, 1)
+        turned = _known_orientation(tags.get(ExifTags.Base.Orientation))
         is_inverted = tags.get(ExifTags.Base.PhotometricInterpretation) == 0
         compression = str(image.info.get("compression", "raw")).removeprefix("tiff_")
         is_lossless = compression in (*_LOSSLESS_TIFF, "lzw", "adobe_deflate", "deflate", "ccitt")
@@ -107,10 +107,14 @@ def read_encoding(image: Image.Image, file: IO[bytes]) -> ImageEncoding:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation of an image, from 1 (upright) to 8."""
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return _known_orientation(image.getexif().get(ExifTags.Base.Orientation))
     except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
         # Viewers show an image whose EXIF is damaged as it is stored.
         return 1
+
+
+def _known_orientation(value: object) -> int:
+    # Viewers, and Pillow, turn nothing for any other value, such as the 0 of some scanners.
     return value if value in range(1, 9) else 1
 
 
@@ -166,6 +170,8 @@ def _bmp_kind(image: Image.Image, file: IO[bytes]) -> tuple[str, int]:
 
 
 def _ppm_kind(image: Image.Image, kind: str, bits: int) -> tuple[str, int]:
+    if image.mode == "F":
+        return _NUMBERS[3] + kind, bits
     codec, arguments = image.tile[0].codec_name, image.tile[0].args
     if codec == "raw" or image.mode == "1":
         return kind, 16 if image.mode == "I" else bits

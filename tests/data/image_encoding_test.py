@@ -375,6 +375,16 @@ def test_a_pgm_of_another_range(tmp_path, ids, maximum, encoding):
         read_image(path)
 
 
+@pytest.mark.parametrize("suffix", [".pgm", ".pnm"])
+@pytest.mark.parametrize(("scale", "layout"), [(b"-1.0", "<f4"), (b"1.0", ">f4")])
+def test_a_pfm_under_another_name(tmp_path, ids, suffix, scale, layout):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"Pf\n7 5\n" + scale + b"\n" + IDS.astype(layout).tobytes())
+    refused(path, ids, "is stored as 32-bit floating-point grey PPM, which is not read; store ids")
+    with pytest.raises(DataError, match="32-bit floating-point grey PPM, which is not read; conv"):
+        read_image(path)
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [("a.tif", {}), ("a.webp", {"lossless": True}), ("a.png", {"default_image": False})],
@@ -393,6 +403,17 @@ def test_the_preview_behind_a_photograph_does_not_count(tmp_path):
     scene.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[scene.resize((8, 4))])
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - 90).max() <= 2
     assert read_header(tmp_path / "a.jpg").format == "JPEG"
+
+
+@pytest.mark.parametrize("value", [0, 1, 9, 65535])
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.webp"])
+def test_other_orientations_than_eight_are_upright(tmp_path, colors, name, value):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    Image.fromarray(RGB).save(tmp_path / name, exif=exif, lossless=True)
+    np.testing.assert_array_equal(read_image(tmp_path / name), RGB)
+    np.testing.assert_array_equal(read_label(tmp_path / name, colors), IDS)
+    assert read_header(tmp_path / name).orientation == 1
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.webp"])
