@@ -3,6 +3,7 @@
 import fractions
 
 _SECONDS_OF_A_JUMP = 10
+_MOST_REPEATS = 10
 
 
 class FrameClock:
@@ -11,6 +12,10 @@ class FrameClock:
     Streams that were joined without being written anew, or cameras that were started again, have
     time stamps that jump. There the clock advances by one frame and follows the time stamps from
     that frame on, so that every frame is shown as long as it should be.
+
+    A time stamp that repeats, or goes back by less than a frame, is no jump: its frame is shown one
+    unit after the last, and the time stamps after it count as they did. Only where more than 10
+    such follow one another do the time stamps not advance, and the clock does.
 
     Args:
         frame_rate: Frames a second, on average.
@@ -31,6 +36,7 @@ class FrameClock:
         self._longest = _SECONDS_OF_A_JUMP / time_base if may_jump else None
         self._shift: fractions.Fraction | None = None
         self._last = -self.step
+        self._repeats = 0
 
     @property
     def end(self) -> fractions.Fraction:
@@ -48,9 +54,14 @@ class FrameClock:
             if self._shift is None:
                 self._shift = shown - stamp
             gap = stamp + self._shift - self._last
-            if gap < 1 or (self._longest is not None and gap > self._longest):
+            is_repeated = -self.step < gap < 1
+            self._repeats = self._repeats + 1 if is_repeated else 0
+            if is_repeated and self._repeats <= _MOST_REPEATS:
+                shown = self._last + 1
+            elif gap < 1 or (self._longest is not None and gap > self._longest):
                 self.jumps += 1
                 self._shift = shown - stamp
-            shown = stamp + self._shift
+            else:
+                shown = stamp + self._shift
         self._last = shown
         return round(shown)

@@ -25,8 +25,6 @@ def times(stamps, rate=Fraction(25), time_base=TS, **options):
         # Joined streams.
         ([2, 3, 4, 2, 3, 4], [0, 1, 2, 3, 4, 5], 1),
         ([5, 6, 0, 1, 3, 0, 1], [0, 1, 2, 3, 5, 6, 7], 2),
-        # Time stamps that do not advance.
-        ([4, 4, 4, 4], [0, 1, 2, 3], 3),
         # Frames without a time stamp follow the last.
         ([None, None, None], [0, 1, 2], 0),
         ([3, None, 5, None, 0, 1], [0, 1, 2, 3, 4, 5], 1),
@@ -37,6 +35,35 @@ def times(stamps, rate=Fraction(25), time_base=TS, **options):
 def test_times_advance(stamps, expected, jumps):
     given = [None if stamp is None else 3600 * stamp for stamp in stamps]
     assert times(given) == (expected, jumps)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [
+        ([0, 33, 33, 67, 100], [0, 33, 34, 67, 100]),
+        ([0, 33, 33, 33, 67, 100], [0, 33, 34, 35, 67, 100]),
+        ([0, 33, 33, 34, 67, 100], [0, 33, 34, 35, 67, 100]),
+        # Back by less than a frame.
+        ([0, 33, 67, 50, 100, 133], [0, 33, 67, 68, 100, 133]),
+        ([10, 43, 11, 77], [0, 33, 34, 67]),
+    ],
+)
+def test_a_repeated_stamp_does_not_move_the_others(stamps, expected):
+    clock = FrameClock(Fraction(30), Fraction(1, 1000))
+    assert [clock.time(stamp) for stamp in stamps] == expected
+    assert clock.jumps == 0
+
+
+def test_back_by_a_frame_is_a_jump():
+    assert times([0, 3600, 0, 3600]) == ([0, 1, 2, 3], 1)
+
+
+def test_stamps_that_do_not_advance():
+    received, jumps = times([14400] * 14)
+    unit = Fraction(1, 3600)
+    repeats = [number * unit for number in range(11)]
+    assert received == [*repeats, *(repeats[-1] + frame for frame in (1, 2, 3))]
+    assert jumps == 3
 
 
 def test_a_stream_may_jump_ahead():
