@@ -4,6 +4,7 @@ import dataclasses
 import fractions
 import pathlib
 import re
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,9 +69,25 @@ def is_address(source: str) -> bool:
     if protocol.lower() not in _PROTOCOLS:
         raise ValueError(
             f"Addresses of videos begin with {', '.join(f'{each}://' for each in _PROTOCOLS)}; "
-            f"files are named by their path. Received: {source}"
+            f"files are named by their path. Received: {shown_address(source)}"
         )
     return True
+
+
+def shown_address(source: str) -> str:
+    """An address by its protocol, host, port and path alone, fit for logs and names.
+
+    What else it has may be the name of a user, a password or a token.
+    """
+    protocol, _, _ = source.partition("://")
+    try:
+        parts = urllib.parse.urlsplit(source)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        # A host or a port that is none may be part of a password.
+        return f"{protocol}://..."
+    host = f"[{host}]" if ":" in host else host
+    return f"{protocol}://{host}{'' if port is None else f':{port}'}{parts.path}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +115,7 @@ class VideoReader:
             N-th camera, `/dev/videoN`.
 
     Attributes:
-        name: `source`, without the name and the password of a user.
+        name: `source`, an address as `shown_address` shows it.
         is_live: Whether frames come as they are taken, without end.
         frame_rate: Frames a second, on average.
         time_base: Seconds of a unit of the timestamps.
@@ -112,7 +129,7 @@ class VideoReader:
 
     def __init__(self, source: str) -> None:
         self._av: Any = optional_import("av", "video", "Reading a video")
-        self.name = re.sub(r"//[^/]*@", "//", source) if is_address(source) else source
+        self.name = shown_address(source) if is_address(source) else source
         number = camera_number(source)
         if number is not None:
             self._container = self._open_camera(number)
@@ -202,7 +219,8 @@ class VideoReader:
         try:
             return self._av.open(source, timeout=_TIMEOUT_SECONDS)
         except (self._av.error.FFmpegError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
+            # The whole of an error has the address.
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise DataError(
                 f"{self.name} cannot be read ({reason}); see that its host is reached and that "
                 "another player shows it. A camera of this machine is camera:0."

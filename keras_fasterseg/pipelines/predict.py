@@ -20,6 +20,7 @@ from keras_fasterseg.inference.video_reader import (
     camera_number,
     is_address,
     is_video,
+    shown_address,
 )
 from keras_fasterseg.pipelines.artefacts import open_artefact
 from keras_fasterseg.pipelines.class_styles import class_styles
@@ -215,7 +216,7 @@ def _video_target(images: str, output: str) -> pathlib.Path:
     if number is not None:
         name = f"camera_{number}"
     elif is_address(images):
-        address = urllib.parse.urlsplit(images)
+        address = urllib.parse.urlsplit(shown_address(images))
         name = pathlib.PurePosixPath(address.path).stem or address.hostname or "stream"
     return path / f"{name}.mp4"
 

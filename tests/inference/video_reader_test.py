@@ -16,6 +16,7 @@ from keras_fasterseg.inference.video_reader import (
     camera_number,
     is_address,
     is_video,
+    shown_address,
 )
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from tests.videos import FLAT_ATOL, numbered_frames, set_matrix, write_lossless, write_video
@@ -211,6 +212,36 @@ def test_names_of_addresses():
     assert [is_video(name) for name in names] == [True] * 4 + [False] * 3
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://cam/?user=admin&password=x", "rtsp://cam/"),
+        ("rtsp://admin:x@cam.local:554/live/1?token=x#x", "rtsp://cam.local:554/live/1"),
+        ("https://x@host/a.m3u8?sig=x", "https://host/a.m3u8"),
+        ("srt://host:9000?passphrase=x", "srt://host:9000"),
+        ("rtsp://admin:x@y@[fe80::1]:554/live", "rtsp://[fe80::1]:554/live"),
+        ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
+        # A password that is not quoted.
+        ("rtsp://admin:x/y@cam/live", "rtsp://..."),
+        ("rtsp://admin:x?y@cam/live", "rtsp://..."),
+        ("rtsp://admin:x@[cam/live", "rtsp://..."),
+        ("rtsp://admin:x\u2100@cam/live", "rtsp://..."),
+        ("file:///a.mp4", "file:///a.mp4"),
+    ],
+)
+def test_addresses_are_shown_without_secrets(source, shown):
+    assert shown_address(source) == shown
+
+
+def test_a_refused_address_is_shown_without_secrets(av):
+    for call in (is_address, is_video, VideoReader):
+        with pytest.raises(ValueError, match=r"Received: ftp://host/a\.mp4$"):
+            call("ftp://admin:secret@host/a.mp4?token=secret")
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        VideoReader("rtsp://admin:secret/1@127.0.0.1:9/live?token=secret")
+    assert "secret" not in str(caught.value)
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -231,9 +262,9 @@ def serving(folder):
 def test_an_address_is_read_as_a_file(tmp_path, av):
     write_lossless(tmp_path / "a.mov", numbered_frames(7))
     with serving(tmp_path) as host:
-        reader, frames = read(f"http://name:secret@{host}/a.mov")
+        reader, frames = read(f"http://name:secret@{host}/a.mov?token=secret")
         with pytest.raises(DataError) as caught:
-            VideoReader(f"http://name:secret@{host}/gone.mov")
+            VideoReader(f"http://name:secret@{host}/gone.mov?token=secret")
     for frame, pixels in zip(frames, numbered_frames(7), strict=True):
         np.testing.assert_array_equal(frame.pixels, pixels)
     assert (reader.name, reader.is_live, reader.frame_count) == (f"http://{host}/a.mov", False, 7)

@@ -221,6 +221,7 @@ def test_a_video_of_an_address_or_a_camera_has_its_name():
     names = {
         "rtsp://host:554/stream1?a=b": "stream1",
         "rtsp://host/": "host",
+        "rtsp://host/?user=admin&password=x/y.mp4": "host",
         "camera:2": "camera_2",
     }
     for images, name in names.items():
