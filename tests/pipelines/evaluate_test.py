@@ -175,7 +175,7 @@ def test_a_data_set_whose_classes_were_put_in_another_order_is_refused(tmp_path,
     scores = []
     for artefact in (tmp_path / "network.keras", tmp_path / "1"):
         for evaluation in (pipeline.evaluate, pipeline.report):
-            with pytest.raises(ValueError, match=r"\(road, .*another order.*--class_order=road,"):
+            with pytest.raises(ValueError, match=r"\(road, .*another order.*--class_order='road,"):
                 evaluation(artefact, turned, "val", progress=False)
         restored = in_class_order(turned, ",".join(names))
         scores += [
