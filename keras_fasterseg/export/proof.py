@@ -115,6 +115,10 @@ def _fits(value: Any, kind: Any) -> bool:
     """Whether a value of a JSON file may be that of a field of the type `kind`."""
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        # JSON knows lists alone.
+        (each_kind, _) = typing.get_args(kind)
+        return isinstance(value, list) and all(_fits(each, each_kind) for each in value)
     if isinstance(value, bool):
         return False
     if kind is float:
