@@ -271,7 +271,7 @@ def test_logits_of_the_onnx_that_stands_in_for_an_engine_are_compared(network, t
     assert 0 < proof.logits_difference <= 1e-5 * proof.logits_size
     assert "logits differ by" in proof.sentence()
     # Logits of this network are too large for float16, which labels do not show.
-    assert proof.logits_size > np.finfo(np.float16).max
+    assert proof.logits_size > float(np.finfo(np.float16).max)
     half = dataclasses.replace(settings, precision="fp16")
     with pytest.raises(ValueError, match="a logit differs from that of the Keras model by inf"):
         export(network, tmp_path / "2", half, progress=False)
