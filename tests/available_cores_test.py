@@ -14,12 +14,12 @@ from keras_fasterseg.available_cores import (
     cpu_quota,
     physical_cores,
 )
+from tests.shared import ROOT
 
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct"
 V1_CPUSET = "33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset"
 OTHER = "22 27 0:21 / /proc rw,relatime - proc proc rw"
-from tests.shared import ROOT
 
 
 @pytest.fixture
