@@ -150,12 +150,13 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
 
 
 def run_flags() -> frozenset[str]:
-    """Names of the flags that set the stages of a whole run."""
-    return frozenset(
+    """Names of the flags of a whole run, but for its workdir."""
+    stages = (
         prefix + field.name
         for kind, prefix in RUN_STAGES.values()
         for field in dataclasses.fields(kind)
     )
+    return frozenset((*stages, "seed", "compare", "estimate", "force", "estimate_seconds"))
 
 
 def read_settings(

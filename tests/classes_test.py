@@ -1,9 +1,11 @@
 import json
 import re
+import shlex
 
 import pytest
 
 from keras_fasterseg.classes import Classes, check_same_classes
+from keras_fasterseg.data.class_order import reordered
 
 YARD = ("grass", "path", "ball")
 
@@ -40,6 +42,14 @@ def test_what_is_no_classes(value, message):
 )
 def test_the_same_classes(names, count):
     check_same_classes(names, count, "The network n", YARD, "yard")
+
+
+def test_the_order_in_the_message_can_be_pasted():
+    names = ("sign symbol", "car, parked", "sky")
+    with pytest.raises(ValueError, match="another order") as error:
+        check_same_classes(names, 3, "The network n", names[::-1], "yard")
+    (flag,) = shlex.split(str(error.value).rpartition("set ")[2])
+    assert reordered(names[::-1], flag.partition("=")[2]) == (names, [2, 1, 0])
 
 
 @pytest.mark.parametrize(

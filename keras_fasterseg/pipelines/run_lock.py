@@ -1,6 +1,7 @@
-"""One run at a time in a folder: a file names the process that works there."""
+"""One run at a time in a folder: the process that works there holds a locked file."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -8,21 +9,20 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 from absl import logging
 
 from keras_fasterseg.files import read_json
 
 LOCK = "run.lock"
-# Two readings of when a process began differ by less.
-_SECONDS = 1.0
 
 
 class RunLock:
     """Keeps other processes out of a run's folder while this one writes there.
 
-    The file holds host, process id and start of the process. What a process that is dead has left
-    is removed, if it ran on this host; of another host nobody here can tell.
+    The system holds the lock and drops it when the process ends, however it ends. The file says who
+    holds it: host and process id. It is removed at the end; one that nobody holds is what a killed
+    process has left, and is taken over if it is of this host. Of another host's, on a disk where
+    locks may not reach across hosts, nobody here can tell.
 
     Args:
         folder: The run's folder; made if it is missing.
@@ -31,6 +31,7 @@ class RunLock:
     def __init__(self, folder: pathlib.Path) -> None:
         self.path = pathlib.Path(folder) / LOCK
         self._holds = 0
+        self._file: int | None = None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -47,40 +48,54 @@ class RunLock:
         finally:
             self._holds -= 1
             if not self._holds:
+                # While it is still locked, so that nobody else's is removed.
                 self.path.unlink(missing_ok=True)
+                os.close(self._file)
 
     def _acquire(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        own = _process(os.getpid())
+        file = self._locked_file()
         try:
-            self._write(own)
-        except FileExistsError:
             holder = self._holder()
-            if not _is_dead(holder):
-                raise OSError(self._sentence(holder)) from None
-            logging.warning(
-                "Process %d, which had locked %s, is not running any more; its lock is removed.",
-                holder["pid"],
-                self.path.parent,
-            )
-            self.path.unlink(missing_ok=True)
-            try:
-                self._write(own)
-            except FileExistsError:
-                # Another process was quicker.
-                raise OSError(self._sentence(self._holder())) from None
+            host = socket.gethostname()
+            if holder and holder["host"] != host:
+                raise OSError(self._sentence(holder))
+            if holder:
+                logging.warning(
+                    "Process %d, which had locked %s, has ended without unlocking it; this one "
+                    "takes over.",
+                    holder["pid"],
+                    self.path.parent,
+                )
+            os.truncate(file, 0)
+            os.write(file, json.dumps({"host": host, "pid": os.getpid()}).encode())
+        except BaseException:
+            os.close(file)
+            raise
+        self._file = file
 
-    def _write(self, holder: dict[str, Any]) -> None:
-        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(holder, file)
+    def _locked_file(self) -> int:
+        while True:
+            file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever held it may have removed the file that was opened here.
+                if self.path.exists() and os.path.samestat(os.fstat(file), self.path.stat()):
+                    return file
+            except BlockingIOError:
+                os.close(file)
+                raise OSError(self._sentence(self._holder())) from None
+            except BaseException:
+                os.close(file)
+                raise
+            os.close(file)
 
     def _holder(self) -> dict[str, Any]:
         """What the file says; empty if it says nothing that can be understood."""
         try:
             holder = read_json(self.path)
             fine = isinstance(holder["host"], str) and type(holder["pid"]) is int
-            return {**holder, "started": float(holder["started"])} if fine else {}
+            return holder if fine else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
@@ -94,23 +109,5 @@ class RunLock:
         who = f"process {holder['pid']} on the host {holder['host']}" if holder else "a process"
         return (
             f"{folder} is locked by {who}; wait until it has ended, or choose another workdir. If "
-            f"it is not running any more, delete {self.path}."
+            f"it has ended, delete {self.path}."
         )
-
-
-def _process(pid: int) -> dict[str, Any]:
-    started = psutil.Process(pid).create_time()
-    return {"host": socket.gethostname(), "pid": pid, "started": started}
-
-
-def _is_dead(holder: dict[str, Any]) -> bool:
-    """Whether the process ran on this host and has ended; its number may be another's by now."""
-    if holder.get("host") != socket.gethostname():
-        return False
-    try:
-        running = _process(holder["pid"])
-    except psutil.NoSuchProcess:
-        return True
-    except (psutil.AccessDenied, ValueError, OverflowError):
-        return False
-    return abs(running["started"] - holder["started"]) > _SECONDS

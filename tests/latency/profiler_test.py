@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from absl import logging
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.profiler import ProfileSchedule, pilot_key, profile
@@ -206,9 +207,10 @@ def test_the_time_that_is_left_is_divided_among_the_operations_that_are_left():
         (5.0, "WARNING", "about 0.2 minutes, and 0.0 are left; each is measured as often as it"),
     ],
 )
-def test_it_says_soon_how_long_it_takes(caplog, budget, level, said):
+def test_it_says_soon_how_long_it_takes(caplog, monkeypatch, budget, level, said):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     clock = Clock()
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="absl"):
         run(clock.measure, schedule={"time_budget_s": budget}, clock=clock)
     (record,) = caplog.records
     assert record.levelname == level

@@ -295,11 +295,17 @@ def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog,
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
     path = tmp_path / "pretrain" / "stage.json"
-    record = read_json(path)
-    del record["inputs"]
-    write_json(path, record)
+    settings = read_json(path)["settings"]
+    # As such a version wrote it: without classes, with paths, and without what has come since.
+    del settings["classes"], settings["data"]["class_order"]
+    settings["data"]["data_dir"] = None
+    write_json(path, {"settings": settings, "minutes": 1.0})
     new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
     assert "of an earlier version, which recorded no digests" in caplog.text
+    settings["pretrain"]["epochs"] = 7
+    write_json(path, {"settings": settings, "minutes": 1.0})
+    with pytest.raises(ValueError, match="--pretrain_epochs was 7, is 20"):
+        new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
 
 
 def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
@@ -335,11 +341,37 @@ def test_a_finished_training_is_prolonged(tmp_path, monkeypatch):
         train_to(tmp_path, monkeypatch, 6, momentum=0.8)
 
 
+def test_a_refused_prolonging_leaves_the_training_finished(tmp_path, monkeypatch):
+    train_to(tmp_path, monkeypatch, 3)
+    label = new_run(tmp_path).source.samples("train")[0].label
+    before = label.read_bytes()
+    Image.fromarray(np.tile(np.arange(2, dtype=np.uint8), (SIZE[0], SIZE[1] // 2))).save(label)
+    with pytest.raises(ValueError, match="finished with other inputs: the split 'train' in"):
+        train_to(tmp_path, monkeypatch, 5)
+    label.write_bytes(before)
+    assert train_to(tmp_path, monkeypatch, 3) == 3
+    # Whoever has read the network would have another's.
+    run = new_run(tmp_path)
+    inputs = run._networks(["student"])
+    run.workdir.stage("export", {}, lambda folder: None, inputs=inputs)
+    with pytest.raises(ValueError, match=f"delete them: {tmp_path / 'export'}. Received: --st"):
+        train_to(tmp_path, monkeypatch, 5)
+    assert train_to(tmp_path, monkeypatch, 3) == 3
+
+
+def test_a_path_that_leads_nowhere_is_no_input_of_a_finished_stage(tmp_path):
+    genotype = load_preset("fasterseg_student")
+    new_run(tmp_path).train(genotype, SETTINGS.student)
+    typo = dataclasses.replace(SETTINGS.student, initial_weights=str(tmp_path / "typo.keras"))
+    with pytest.raises(ValueError, match="other inputs: the initial weights is not there"):
+        new_run(tmp_path).train(genotype, typo)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": "polynomial"}, "its polynomial schedule had reached a learning rate of zero"),
-        ({"stopped": True}, "ended early, as --student_patience says"),
+        ({"schedule": "polynomial"}, "its polynomial schedule has reached a learning rate of zero"),
+        ({"stopped": True}, "it ended early, as --student_patience says"),
     ],
 )
 def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(

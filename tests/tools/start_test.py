@@ -2,11 +2,13 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+from flags import settings_flags
 from tools import dispatch
 
 ROOT = pathlib.Path(dispatch.__file__).parents[1]
@@ -42,6 +44,12 @@ def test_help_needs_neither_keras_nor_a_runtime(tool):
     assert finished.returncode == 0
     assert "flags:" in finished.stdout
     assert not packages & SLOW
+
+
+def test_a_flagfile_of_a_whole_run_may_hold_all_of_its_flags():
+    defined = set(re.findall(r"DEFINE_\w+\(\s*\"(\w+)\"", (ROOT / "tools/run_all.py").read_text()))
+    assert "compare" in defined
+    assert defined - {"workdir"} <= settings_flags.run_flags()
 
 
 @pytest.mark.parametrize("argument", ["-h", "--helpfull", "--helpshort"])

@@ -31,7 +31,7 @@ KINDS = (
     ("saved_model", "fp32"),
     *(("onnx", precision) for precision in ("fp32", "fp16", "int8")),
     *(("openvino", precision) for precision in ("fp32", "fp16", "int8")),
-    *(("litert", precision) for precision in ("fp32", "fp16")),
+    *(("litert", precision) for precision in ("fp32", "fp16", "int8")),
 )
 
 

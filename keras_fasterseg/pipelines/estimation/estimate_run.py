@@ -86,7 +86,7 @@ def estimate_run(
         results |= run_probes(missing, limit_seconds, machine.free_memory_bytes())
     estimate = Estimate(
         stage_estimates(
-            settings,
+            _left(workdir, settings),
             images,
             results,
             unfinished=[name for name in STAGES if workdir.recorded(name) is None],
@@ -122,6 +122,26 @@ def _networks(workdir: Workdir, settings: RunSettings) -> tuple[dict[str, Genoty
     return bounds, AT_MOST
 
 
+def _epochs_done(workdir: Workdir, name: str, settings: RunSettings) -> int:
+    """Epochs of a finished training that is to be prolonged; 0 of everything else."""
+    if name not in (TEACHER, STUDENT):
+        return 0
+    done = (workdir.recorded(name) or {}).get(name, {}).get("epochs", 0)
+    return done if done < getattr(settings, name).epochs else 0
+
+
+def _left(workdir: Workdir, settings: RunSettings) -> RunSettings:
+    """`settings` with the epochs that are left of trainings that are to be prolonged."""
+    roles = {
+        role: dataclasses.replace(
+            getattr(settings, role),
+            epochs=getattr(settings, role).epochs - _epochs_done(workdir, role, settings),
+        )
+        for role in (TEACHER, STUDENT)
+    }
+    return dataclasses.replace(settings, **roles)
+
+
 def _probes(
     workdir: Workdir, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
 ) -> dict[str, _Probe]:
@@ -140,7 +160,11 @@ def _probes(
             (student, teacher, settings.student, num_classes, STEPS),
         ),
     }
-    needed = {name for name in arguments if workdir.recorded(name) is None}
+    needed = {
+        name
+        for name in arguments
+        if workdir.recorded(name) is None or _epochs_done(workdir, name, settings)
+    }
     if settings.latency.latency_table is not None:
         needed.discard("latency")
     if not settings.pretrain.epochs:

@@ -11,6 +11,7 @@ from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.source import Sample
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.pipelines.estimation import estimate_run as estimate_run_module
 from keras_fasterseg.pipelines.estimation import estimate_run as job
 from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED
 from keras_fasterseg.pipelines.estimation.estimate_run import (
@@ -75,6 +76,26 @@ def test_a_training_is_measured_on_this_machine(tmp_path):
     assert kept["weight_bytes"] == size(network.variables)
     # A momentum for each weight; besides, the count of steps and the learning rate.
     assert 0 < kept["slot_bytes"] - size(network.trainable_variables) <= 32
+
+
+def test_a_training_to_be_prolonged_has_its_further_epochs_left(tmp_path):
+    workdir, settings = Workdir(tmp_path), Settings()
+    for role, epochs in (("teacher", 30), ("student", 20)):
+        trained = dataclasses.replace(getattr(settings, role), epochs=epochs)
+        workdir.stage(role, {role: trained}, lambda folder: None)
+        (tmp_path / "search").mkdir(exist_ok=True)
+        short_genotype(WIDTHS[role]).save(tmp_path / "search" / f"{role}.json")
+    finish(workdir, "search")
+    longer = dataclasses.replace(
+        settings,
+        teacher=dataclasses.replace(settings.teacher, epochs=30),
+        student=dataclasses.replace(settings.student, epochs=50),
+    )
+    genotypes, _ = estimate_run_module._networks(workdir, longer)
+    probes = estimate_run_module._probes(workdir, longer, 3, genotypes)
+    assert set(probes) == {"latency", "pretrain", "student"}
+    left = estimate_run_module._left(workdir, longer)
+    assert (left.teacher.epochs, left.student.epochs) == (30, 30)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def test_every_format_and_precision_is_proven_and_can_be_timed(tmp_path):
     assert {"saved_model_fp32", "onnx_fp32", "openvino_fp32", "litert_fp32"} <= set(made)
     assert not any("int8" in name for name in made)
     _, _, tool, *arguments = benchmark.split()
-    short = ("--repetitions=2", "--seconds=0", "--nopeak", "--threads=1")
+    short = ("--repetitions=2", "--seconds=0", "--nopeak", "--threads=1", "--allow_load")
     finished = run_tool(tool.removeprefix("tools."), *arguments, *short)
     assert finished.status == 0, finished
     results = read_json(tmp_path / "exports" / "speed.json")["results"]
