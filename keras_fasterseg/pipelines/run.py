@@ -167,9 +167,11 @@ class Run:
             "num_classes": source.num_classes,
             "search": settings,
         }
+        threads = None
         if latency_table is None:
             record = self._finished("latency", supernet, "tools.measure_latency", "latency_table")
             depends["latency"] = record["latency"]
+            threads = record["latency"].get("latency_threads")
             latency_table = self.table
         if pretrained is None:
             record = self._finished("pretrain", supernet, "tools.pretrain_supernet", "pretrained")
@@ -179,7 +181,7 @@ class Run:
         if not weights.is_file():
             raise FileNotFoundError(f"There are no pretrained weights {weights}.")
         _check_pretrained(weights, source)
-        table = load_table(latency_table)
+        table = load_table(latency_table, threads=threads)
         _check_table(table, latency_table, supernet, source.num_classes)
         inputs = {
             **self._splits(self.data.train_split, self.data.val_split),

@@ -132,6 +132,21 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     assert records(tmp_path) == before
 
 
+def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypatch):
+    asked = []
+
+    def load(path, size=None, threads=None):
+        asked.append(threads)
+        return LatencyTable.load(path)
+
+    monkeypatch.setattr(run_module, "load_table", load)
+    settings = dataclasses.replace(SETTINGS.latency, latency_threads=1)
+    Run(tmp_path).measure_latency(SETTINGS.supernet, settings, 19)
+    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    new_run(tmp_path).search(SETTINGS.supernet, SETTINGS.search)
+    assert asked == [1]
+
+
 def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     run_singly(tmp_path / "first")
     table = tmp_path / "first" / "latency" / TABLE
