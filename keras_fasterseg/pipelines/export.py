@@ -172,7 +172,7 @@ def network_facts(
     class_names: Sequence[str] | None = None,
     palette: Palette | None = None,
 ) -> dict[str, Any]:
-    """What a network records of itself, for a manifest.
+    """Facts that a network records, for a manifest.
 
     Args:
         network: The network.

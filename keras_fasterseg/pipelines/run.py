@@ -295,7 +295,7 @@ class Run:
         return self.workdir.stage("export", depends, run, inputs=inputs)
 
     def scored_inputs(self, stages: Iterable[str]) -> dict[str, Input]:
-        """What a stage reads that scores the networks of `stages` on the validation split."""
+        """Inputs of a stage that scores the networks of `stages` on the validation split."""
         return {**self._splits(self.data.val_split), **self._networks(stages)}
 
     def _networks(self, stages: Iterable[str]) -> dict[str, Input]:
@@ -344,7 +344,7 @@ class Run:
         return self.workdir.input_files.split(self.source, split)
 
     def _trained_on(self) -> dict[str, Any]:
-        """What a network records of the images that it is trained on."""
+        """Record of the images that a network is trained on."""
         parts = self.source.parts(self.data.train_split)
         return {
             "data_set": self.source.name,
@@ -352,7 +352,7 @@ class Run:
         }
 
     def _data(self) -> dict[str, Any]:
-        """What is recorded of the data: settings, classes, and what its own files define."""
+        """Record of the data: settings, classes, and the definitions in its own files."""
         definition = self.source.definition()
         return {
             "data": self.data,
@@ -395,7 +395,7 @@ class Run:
 
 
 def _if_there(read: Callable[[pathlib.Path], Input], path: str) -> Input | None:
-    """What `read` gives; a file that a finished stage has read may be gone."""
+    """The result of `read`, or `None`: a file that a finished stage has read may be gone."""
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""What every training job shares: the optimizer and the guard against a loss that is none."""
+"""Parts that all training jobs share: the optimizer and the guard against NaN."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""What two runners of hand-made logits have to say of each other."""
+"""Proofs between two runners of hand-made logits."""
 
 import numpy as np
 import pytest

@@ -86,7 +86,7 @@ def _jobs_without_work(monkeypatch):
 
 
 def save_network(path, weights):
-    """What a trained network's file is to those who compare its content."""
+    """Writes an archive as a trained network's file is one."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("metadata.json", f'{{"date_saved": "{time.time_ns()}"}}')
         archive.writestr("config.json", "{}")
