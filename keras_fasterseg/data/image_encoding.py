@@ -119,7 +119,7 @@ def _known_orientation(value: object) -> int:
 
 
 def has_transparent_pixels(image: Image.Image, encoding: ImageEncoding) -> bool:
-    """Whether any pixel of a loaded image is not wholly opaque."""
+    """True if any pixel of a loaded image is not wholly opaque."""
     if image.mode in ("LA", "RGBA"):
         return image.getchannel("A").getextrema()[0] < 255
     transparent = image.info.get("transparency")

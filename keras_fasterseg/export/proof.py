@@ -134,7 +134,7 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value of a JSON file may be that of a field of the type `kind`."""
+    """True if a value of a JSON file may be that of a field of the type `kind`."""
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
     if isinstance(value, bool):
