@@ -14,7 +14,7 @@ _ROOT = pathlib.Path("/")
 
 @dataclasses.dataclass(frozen=True)
 class AvailableCores:
-    """What a process may use at once.
+    """Cores and threads that a process may use at once.
 
     Attributes:
         logical: Cores that it may run on (its affinity), hyperthreads counted.
@@ -29,12 +29,12 @@ class AvailableCores:
 
     @property
     def threads(self) -> int:
-        """How many threads can run all the time: one a core, within the quota."""
+        """Number of threads that can run all the time: one a core, within the quota."""
         return self._within_quota(self.logical)
 
     @property
     def physical_threads(self) -> int:
-        """How many threads can run all the time, each on a physical core of its own."""
+        """Number of threads that can run all the time, each on a physical core of its own."""
         return self._within_quota(self.physical)
 
     @property
@@ -55,7 +55,7 @@ class AvailableCores:
 
 
 def available_cores(root: pathlib.Path = _ROOT) -> AvailableCores:
-    """What this process may use now.
+    """Cores and threads that this process may use now.
 
     Args:
         root: The folder that `proc` and `sys` lie in.
@@ -68,7 +68,7 @@ def available_cores(root: pathlib.Path = _ROOT) -> AvailableCores:
 
 
 def physical_cores(cores: set[int], root: pathlib.Path = _ROOT) -> int:
-    """How many physical cores the logical `cores` lie on."""
+    """Number of physical cores that the logical `cores` lie on."""
     siblings = {_siblings(core, root) for core in cores}
     if None not in siblings:
         return len(siblings)

@@ -14,6 +14,7 @@ from keras_fasterseg.available_cores import (
     cpu_quota,
     physical_cores,
 )
+from tests.shared import ROOT
 
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct"
@@ -142,3 +143,9 @@ def test_more_threads_than_can_run_are_warned_of(monkeypatch):
     ]
     with pytest.raises(ValueError, match="threads=0"):
         check_threads(0)
+
+
+def test_nobody_counts_the_cores_of_the_machine_for_those_of_the_process():
+    for folder in ("keras_fasterseg", "tools", "flags"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "os.cpu_count" not in path.read_text(encoding="utf-8"), path

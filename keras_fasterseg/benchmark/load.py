@@ -54,7 +54,7 @@ class LoadMeter:
 
 
 def other_load(seconds: float = _SECONDS) -> float | None:
-    """How busy others keep the cores of this process for the next `seconds`; see `LoadMeter`."""
+    """Share of the next `seconds` in which others keep the cores of this process busy."""
     meter = LoadMeter()
     time.sleep(seconds)
     return meter.load()

@@ -1,4 +1,4 @@
-"""How the pixels of an image file are stored, by its headers: Pillow's modes do not say all of it.
+"""Encodings of image files, by their headers: Pillow's modes do not say all of it.
 
 Pillow cuts 16 bits of a colour to 8, stretches grey of 1, 2 and 4 bits to 0-255, turns TIFF files
 upright as it loads them, and opens the first of several pages.
@@ -33,7 +33,7 @@ _NUMBERS = {1: "", 2: SIGNED_GREY.removesuffix(GREY), 3: "floating-point "}
 
 @dataclasses.dataclass(frozen=True)
 class ImageEncoding:
-    """How an image is stored.
+    """Encoding of an image file.
 
     Attributes:
         format: Pillow's name of the file format.
@@ -119,7 +119,7 @@ def _known_orientation(value: object) -> int:
 
 
 def has_transparent_pixels(image: Image.Image, encoding: ImageEncoding) -> bool:
-    """Whether any pixel of a loaded image is not wholly opaque."""
+    """True if any pixel of a loaded image is not wholly opaque."""
     if image.mode in ("LA", "RGBA"):
         return image.getchannel("A").getextrema()[0] < 255
     transparent = image.info.get("transparency")

@@ -137,7 +137,7 @@ def read_size(path: pathlib.Path) -> tuple[int, int]:
 
 
 def read_header(path: pathlib.Path) -> ImageEncoding:
-    """How the image at `path` is stored, without decoding it; errors as `read_size`."""
+    """Encoding of the image at `path`, without decoding it; errors as `read_size`."""
     with _opened(path) as (_, encoding):
         return encoding
 

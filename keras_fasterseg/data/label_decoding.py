@@ -13,7 +13,7 @@ from keras_fasterseg.data.source import NOT_ALLOWED, SegmentationSource
 
 @dataclasses.dataclass(frozen=True)
 class DecodedLabel:
-    """What a label file says.
+    """Encoding and values of a label file.
 
     Attributes:
         train_ids: `(height, width)` uint8; `NOT_ALLOWED` where the data set has no such id or

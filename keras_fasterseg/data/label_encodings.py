@@ -1,4 +1,4 @@
-"""What the label files of a data set must have in common, since nothing else says what ids mean.
+"""Checks across the label files of a data set, since nothing else says what ids mean.
 
 An index of a palette is an id only if it is the same colour in every file: image editors sort each
 file's palette anew.

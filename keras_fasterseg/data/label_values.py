@@ -1,4 +1,4 @@
-"""What label files hold for a class: the way back from class ids to a data set's own."""
+"""Values of label files by class: the way back from class ids to a data set's own."""
 
 import numpy as np
 

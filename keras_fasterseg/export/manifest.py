@@ -33,7 +33,7 @@ INPUT = {
     "layout": "NHWC",
     "range": [0, 255],
 }
-"""What every export takes: bytes of images as files hold them, red first, not normalised."""
+"""The input of every export: bytes of images as files hold them, red first, not normalised."""
 
 
 def manifest(

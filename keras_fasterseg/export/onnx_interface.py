@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: names of its sizes, and its manifest."""
+"""Metadata of an ONNX file: names of its sizes, and its manifest."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What an export can be asked for; known without a runtime or TensorFlow."""
+"""Options of an export, known without a runtime or TensorFlow."""
 
 from keras_fasterseg.runtimes.artefact_format import (
     LITERT,
@@ -11,7 +11,7 @@ from keras_fasterseg.runtimes.artefact_format import (
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 
 OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
-"""What can be asked for, and the outputs that the graph has then."""
+"""Names of outputs to ask for, and the outputs that the graph has then."""
 
 PRECISIONS = {
     ONNX: ("fp32", "fp16", "int8"),
@@ -26,4 +26,4 @@ FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
 ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 
 METHODS = ("percentile", "entropy", "minmax")
-"""How the range of an activation is found from its values on calibration images."""
+"""Methods that find the range of an activation from its values on calibration images."""

@@ -33,8 +33,8 @@ class Proof:
         of: Where they are from.
         by: What ran the export: a runtime, or that of a stand-in where it cannot run here.
         equal_labels: Share of the pixels that get the same class, in [0, 1].
-        logits_difference: Largest absolute difference of two logits; None where the export has none
-            to compare.
+        logits_difference: Largest absolute difference of two logits; None where none were compared:
+            of int8, and of an engine that runs itself and gives class ids alone.
         logits_size: Largest absolute logit of the Keras model.
         miou_keras: Mean IoU of the Keras model on these images, in [0, 1]; None without labels.
         miou: That of the export.
@@ -44,6 +44,11 @@ class Proof:
             `miou_difference`; None without labels.
         miou_native: Mean IoU of the Keras model on the images of their own size, in [0, 1]; None
             where they were not resized, have no labels or are too large.
+        batch_sizes: Numbers of different images that a call had, each once; empty in proofs of
+            earlier versions.
+        mirrored_image: Name of the image that shared a call with its mirror image, which counts
+            for labels and logits alone; None where images shared calls with one another, or none
+            may.
     """
 
     images: int
@@ -58,6 +63,12 @@ class Proof:
     worst_equal_labels: float | None = None
     worst_miou_difference: float | None = None
     miou_native: float | None = None
+    batch_sizes: tuple[int, ...] = ()
+    mirrored_image: str | None = None
+
+    def __post_init__(self):
+        # JSON knows lists alone.
+        object.__setattr__(self, "batch_sizes", tuple(self.batch_sizes))
 
     @property
     def miou_difference(self) -> float | None:
@@ -76,13 +87,20 @@ class Proof:
                 f"logits differ by {self.logits_difference:.1e} at most (largest: "
                 f"{self.logits_size:.1f})"
             )
+        else:
+            parts.append("logits were not compared")
         if self.miou is not None and self.miou_keras is not None:
             parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
             if self.worst_miou_difference is not None:
                 parts[-1] += f" (worst image: {100 * self.worst_miou_difference:+.2f} points)"
         if self.miou_native is not None:
             parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
-        return f"Proof on {self.images} images ({self.of}) by {self.by}: {', '.join(parts)}."
+        calls = ""
+        if self.batch_sizes:
+            calls = f", {' or '.join(map(str, self.batch_sizes))} a call"
+        if self.mirrored_image is not None:
+            calls += f" ({self.mirrored_image} beside its mirror image)"
+        return f"Proof on {self.images} images ({self.of}{calls}) by {self.by}: {', '.join(parts)}."
 
     def line(self) -> str:
         """What a user of the export is told of it, in one line."""
@@ -93,7 +111,11 @@ class Proof:
 
     def to_json(self) -> dict[str, Any]:
         """The fields and what follows from them, fit for JSON."""
-        return {**dataclasses.asdict(self), "miou_difference": self.miou_difference}
+        return {
+            **dataclasses.asdict(self),
+            "batch_sizes": list(self.batch_sizes),
+            "miou_difference": self.miou_difference,
+        }
 
 
 def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
@@ -112,7 +134,7 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value of a JSON file may be that of a field of the type `kind`."""
+    """True if a value of a JSON file may be that of a field of the type `kind`."""
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
     if typing.get_origin(kind) is tuple:

@@ -1,5 +1,6 @@
 """Runs an exported network beside the Keras model."""
 
+import collections
 import dataclasses
 import itertools
 import math
@@ -54,6 +55,8 @@ def prove(
 
     An export with a fixed batch gets such batches; what is missing in the last one is filled with
     its last image, whose copies do not count. One with a free batch gets batches of several sizes.
+    Where images have too many sizes, or are too few, for a batch of two that could be one, the
+    smallest image makes one with its mirror image, which counts for labels and logits alone.
 
     Args:
         runner: The exported network.
@@ -71,29 +74,41 @@ def prove(
     """
     if logits_runner is None and LOGITS in runner.outputs:
         logits_runner = runner
-    findings: list[_Finding] = []
-    bar = progress_bar(samples, "proof", unit="image", total=total, show=progress)
-    for batch in _batches(bar, runner.batch_size):
+
+    def compared(batch: list[ProofImage]) -> list[_Finding]:
         images = _filled([each.image for each in batch], runner.batch_size)
         logits = keras_runner.logits(images)
         received = class_ids_of(runner, images)
-        differences = None
+        differences = itertools.repeat(None)
         if logits_runner is not None:
-            differences = np.abs(logits_runner.logits(images) - logits).max(axis=(1, 2, 3))
-        for index, sample in enumerate(batch):
-            findings.append(
-                _Finding.of(
-                    sample,
-                    logits[index],
-                    received[index],
-                    None if differences is None else float(differences[index]),
-                    keras_runner,
-                    num_classes,
-                )
-            )
-    if not findings:
+            largest = np.abs(logits_runner.logits(images) - logits).max(axis=(1, 2, 3))
+            differences = map(float, largest)
+        return [
+            _Finding.of(*found, keras_runner, num_classes)
+            for found in zip(batch, logits, received, differences, strict=False)
+        ]
+
+    findings: list[_Finding] = []
+    mirrored: list[_Finding] = []
+    sizes: set[int] = set()
+    smallest: ProofImage | None = None
+    bar = progress_bar(samples, "proof", unit="image", total=total, show=progress)
+    for batch in _batches(bar, runner.batch_size):
+        findings += compared(batch)
+        sizes.add(len(batch))
+        known = batch if smallest is None else [smallest, *batch]
+        smallest = min(known, key=lambda each: each.image.size)
+    if smallest is None:
         raise ValueError("There is nothing to prove an export by: `samples` is empty.")
-    return _summary(findings, of, by)
+    if runner.batch_size != 1 and sizes == {1}:
+        # That images of one call do not mix shows only where they differ.
+        mirrored = compared(_beside_its_mirror_image(smallest))
+        sizes.add(len(mirrored))
+    return dataclasses.replace(
+        _summary(findings, mirrored, of, by),
+        batch_sizes=tuple(sorted(sizes)),
+        mirrored_image=smallest.name if mirrored else None,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,18 +161,20 @@ class _Finding:
         return None if own is None or keras is None else own - keras
 
 
-def _summary(findings: list[_Finding], of: str, by: str) -> Proof:
-    worst = min(findings, key=lambda each: each.equal / each.pixels)
-    differences = [each.logits_difference for each in findings]
+def _summary(findings: list[_Finding], mirrored: list[_Finding], of: str, by: str) -> Proof:
+    everything = findings + mirrored
+    worst = min(everything, key=lambda each: each.equal / each.pixels)
+    differences = [each.logits_difference for each in everything]
     falls = [each.miou_difference for each in findings]
     is_native = all(each.native is each.keras for each in findings)
     return Proof(
         images=len(findings),
         of=of,
         by=by,
-        equal_labels=sum(each.equal for each in findings) / sum(each.pixels for each in findings),
+        equal_labels=sum(each.equal for each in everything)
+        / sum(each.pixels for each in everything),
         logits_difference=None if None in differences else float(np.max(differences)),
-        logits_size=max(each.logits_size for each in findings),
+        logits_size=max(each.logits_size for each in everything),
         miou_keras=_miou([each.keras for each in findings]),
         miou=_miou([each.own for each in findings]),
         worst_image=worst.name,
@@ -177,16 +194,27 @@ def _miou(confusions: list[np.ndarray | None]) -> float | None:
 
 
 def _batches(samples: Iterable[ProofImage], batch_size: int | None) -> Iterator[list[ProofImage]]:
-    """Neighbours of one size together, at most `batch_size`; None: as in `_FREE_BATCHES`."""
-    sizes = itertools.cycle(_FREE_BATCHES if batch_size is None else (batch_size,))
-    batch, size = [], next(sizes)
+    """Images of one size together, at most `batch_size`; None: as in `_FREE_BATCHES`."""
+    waiting: dict[tuple[int, ...], list[ProofImage]] = collections.defaultdict(list)
+    sizes = collections.defaultdict(
+        lambda: itertools.cycle(_FREE_BATCHES if batch_size is None else (batch_size,))
+    )
+    wanted: dict[tuple[int, ...], int] = {}
     for sample in samples:
-        if batch and (len(batch) == size or batch[0].image.shape != sample.image.shape):
-            yield batch
-            batch, size = [], next(sizes)
+        shape = sample.image.shape
+        batch = waiting[shape]
+        if not batch:
+            wanted[shape] = next(sizes[shape])
         batch.append(sample)
-    if batch:
-        yield batch
+        if len(batch) == wanted[shape]:
+            yield waiting.pop(shape)
+    yield from waiting.values()
+
+
+def _beside_its_mirror_image(sample: ProofImage) -> list[ProofImage]:
+    """Two different images of one size, without labels."""
+    both = {sample.name: sample.image, f"{sample.name}, mirrored": sample.image[:, ::-1]}
+    return [ProofImage(name, image) for name, image in both.items()]
 
 
 def _filled(images: list[np.ndarray], batch_size: int | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.export.options import METHODS
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.progress import progress_bar
@@ -188,6 +189,7 @@ def _find_ranges(
     progress: bool,
 ) -> None:
     """Image by image, so that each one's activations are forgotten again."""
+    import onnxruntime
     from onnxruntime.quantization import calibrate
 
     # The calibrator tells on standard output what it does.
@@ -198,6 +200,12 @@ def _find_ranges(
             augmented_model_path=str(ranges.with_suffix(".onnx")),
             calibrate_method=method,
             extra_options={"symmetric": symmetric},
+        )
+        # It cannot be asked for a number of threads, and takes all cores of the machine.
+        options = calibrator.infer_session.get_session_options()
+        options.intra_op_num_threads = available_cores().physical_threads
+        calibrator.infer_session = onnxruntime.InferenceSession(
+            calibrator.augmented_model_path, options, providers=calibrator.execution_providers
         )
         for image in progress_bar(images, "calibrate", unit="image", show=progress):
             calibrator.collect_data(_OneImage(image))

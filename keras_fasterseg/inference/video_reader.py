@@ -29,7 +29,7 @@ _WHOLE = 0.9
 
 
 def is_video(source: str) -> bool:
-    """Whether `VideoReader` takes `source`: a camera, an address, or a video by its suffix.
+    """True if `VideoReader` takes `source`: a camera, an address, or a video by its suffix.
 
     Raises:
         ValueError: What follows `camera:` is no number, or an address has another protocol.
@@ -58,7 +58,7 @@ def camera_number(source: str) -> int | None:
 
 
 def is_address(source: str) -> bool:
-    """Whether `source` is an address in a network, such as `rtsp://host/stream`.
+    """True if `source` is an address in a network, such as `rtsp://host/stream`.
 
     Raises:
         ValueError: It has a protocol that is not read.

@@ -80,7 +80,7 @@ def open_artefact(
 
 
 def is_network(artefact: PathLike) -> bool:
-    """Whether `artefact` names a network or a genotype, and no export."""
+    """True if `artefact` names a network or a genotype, and no export."""
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)

@@ -68,7 +68,7 @@ class Checkpoints:
         return None
 
     def stopped(self) -> bool:
-        """Whether the newest checkpoint is of a training that had ended before its last epoch."""
+        """True if the newest checkpoint is of a training that ended before its last epoch."""
         paths = self._paths()
         return bool(paths) and bool(read_json(paths[-1] / _STATE).get("stopped", False))
 

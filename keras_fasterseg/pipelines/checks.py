@@ -1,4 +1,4 @@
-"""What can be known of a run before any of its stages begins."""
+"""Checks of a run before any of its stages begins."""
 
 import contextlib
 import dataclasses
@@ -38,7 +38,7 @@ _LARGEST_SCALE = 1.25
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
-    """What is known of a data set without reading its images.
+    """Facts of a data set that need none of its images read.
 
     Attributes:
         class_names: Names of the classes.
@@ -52,7 +52,7 @@ class DataFacts:
 
 
 def check_data(settings: DataSettings) -> DataFacts:
-    """What is known of the data before its images are read.
+    """Facts of the data before its images are read.
 
     Raises:
         ValueError: A setting is wrong: the data set, its folder or a split.

@@ -1,4 +1,4 @@
-"""How a data set is converted."""
+"""Settings of a conversion."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from keras_fasterseg.pipelines.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class ConversionSettings:
-    """What is converted, and how it is stored."""
+    """Splits to convert, and their storage."""
 
     splits: str = setting("train,val", "Splits to convert, separated by commas.")
     encoding: str = setting(

@@ -64,7 +64,7 @@ def open_source(
 
 
 def is_generated(settings: DataSettings) -> bool:
-    """Whether the data set is one that a run draws for itself."""
+    """True if the data set is one that a run draws for itself."""
     return settings.dataset == "synthetic" and settings.data_dir is None
 
 

@@ -172,7 +172,7 @@ def network_facts(
     class_names: Sequence[str] | None = None,
     palette: Palette | None = None,
 ) -> dict[str, Any]:
-    """What a network records of itself, for a manifest.
+    """Facts that a network records, for a manifest.
 
     Args:
         network: The network.
@@ -299,13 +299,13 @@ def _proof(
     count, size = settings.proof_images, settings.input_size
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         logging.info("Converted. Preparing the proof ...")
-        twin = _logits_twin(network, settings, pathlib.Path(folder) / "logits")
         if source is None:
             of, samples = "drawn street scenes", drawn_images(count, size)
         else:
             of, samples = f"{source.name} {split}", labelled_images(source, split, count, size)
             count = min(count, len(source.samples(split)))
-        runner, by = _runner(network, path, settings, pathlib.Path(folder) / "stand_in")
+        runner, by, run = _runner(network, path, settings, pathlib.Path(folder) / "stand_in")
+        twin = _logits_twin(network, run, pathlib.Path(folder) / "logits")
         return prove(
             runner,
             KerasRunner(model, network.mean, network.std),
@@ -321,12 +321,12 @@ def _proof(
 
 def _runner(
     network: FasterSegNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
-) -> tuple[Runner, str]:
-    """What runs the export at `path`, and what to call it."""
+) -> tuple[Runner, str, ExportSettings]:
+    """What runs the export at `path`, what to call it, and the settings of what it runs."""
     try:
         runner = _open(path)
         runner.load()
-        return runner, str(runner.describe()["runtime"])
+        return runner, str(runner.describe()["runtime"]), settings
     except (RuntimeNotInstalledError, OSError) as error:
         # TensorRT-RTX builds engines for GPUs that are elsewhere.
         if settings.format not in ENGINE_FORMATS or settings.precision == "int8":
@@ -334,7 +334,7 @@ def _runner(
         logging.warning("The engine cannot run here, so the ONNX behind it is proven: %s", error)
     stand_in = dataclasses.replace(settings, format=ONNX)
     runner = _open(export_network(network, folder, settings=stand_in))
-    return runner, "onnxruntime, of the ONNX that the engine was built of"
+    return runner, "onnxruntime, of the ONNX that the engine was built of", stand_in
 
 
 def _logits_twin(
@@ -342,7 +342,8 @@ def _logits_twin(
 ) -> pathlib.Path | None:
     """The same export with logits, where it has none itself.
 
-    int8 is judged by labels alone, and an engine takes minutes to build.
+    int8 is judged by labels alone. An engine takes minutes to build, so that one which runs itself
+    is judged by its own outputs.
     """
     has_logits = settings.format in (SAVED_MODEL, TFTRT) or settings.output in (LOGITS, "both")
     if has_logits or settings.precision == "int8" or settings.format in ENGINE_FORMATS:

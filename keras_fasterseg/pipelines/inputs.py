@@ -121,7 +121,7 @@ class InputFiles:
         return found
 
     def changes(self, name: str, before: Mapping[str, object], now: Input | None) -> str:
-        """What has become of an input, for people."""
+        """Sentence on the changes of an input, for people."""
         if now is None:
             return f"{name} {'is no longer read' if before else 'is not there'}"
         listing = None if self.folder is None else self.folder / f"{before.get('sha256')}.json"

@@ -82,7 +82,7 @@ def _faults(split: SplitInspection) -> list[str]:
 
 
 def _sentence(faults: Sequence[Fault]) -> str:
-    """What is wrong with the first file, and which others have the same cause."""
+    """The fault of the first file, and the other files with the same cause."""
     first, *others = faults
     if not others:
         return first.message

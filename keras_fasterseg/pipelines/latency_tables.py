@@ -12,10 +12,12 @@ from keras_fasterseg.latency.reference import is_reference_table, load_reference
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.pipelines.genotypes import SPACE
-from keras_fasterseg.runtimes.installed_version import installed_version
+from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
 
 
-def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> LatencyTable:
+def load_table(
+    path: PathLike, input_size: tuple[int, int] | None = None, threads: int | None = None
+) -> LatencyTable:
     """The table at `path`: one that `tools.measure_latency` wrote, or the released one as JSON.
 
     Warns, once a process, of a table that was measured on another device or otherwise than it would
@@ -24,6 +26,7 @@ def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> Lat
     Args:
         path: The file.
         input_size: Height and width of the images that it must hold for; None takes any.
+        threads: CPU threads that would be measured with here; None: as many as by default.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -49,7 +52,7 @@ def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> Lat
             table.metadata.fingerprint.device,
             foreign,
         )
-    elif unlike := differences(table.metadata.fingerprint):
+    elif unlike := differences(table.metadata.fingerprint, threads):
         logging.log_first_n(
             logging.WARNING,
             "%s holds for %s: its latencies and yours may differ; measure again with `python -m "
@@ -61,15 +64,23 @@ def load_table(path: PathLike, input_size: tuple[int, int] | None = None) -> Lat
     return table
 
 
-def differences(fingerprint: Fingerprint) -> list[str]:
-    """How this device would be measured otherwise by default now, a phrase each."""
-    cores = available_cores()
-    threads, version = fingerprint.threads, installed_version(fingerprint.runtime)
+def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[str]:
+    """How this device would be measured otherwise now, a phrase each.
+
+    Args:
+        fingerprint: How a table was measured.
+        threads: CPU threads that would be measured with here; None: as many as by default.
+    """
+    cores, version = available_cores(), installed_version(fingerprint.runtime)
     found = []
-    if version is not None and version != fingerprint.runtime_version:
-        found.append(f"{fingerprint.runtime} {fingerprint.runtime_version} (here {version})")
-    if threads is not None and threads != cores.threads:
-        found.append(f"--threads={threads} (here {cores.threads} unless you say otherwise)")
+    here = version or UNKNOWN
+    # A version that nobody knows may be any.
+    is_known = fingerprint.runtime_version != UNKNOWN
+    if not is_known or (version is not None and version != fingerprint.runtime_version):
+        found.append(f"{fingerprint.runtime} {fingerprint.runtime_version} (here {here})")
+    if fingerprint.threads not in (None, threads or cores.threads):
+        here = f"{cores.threads} unless you say otherwise" if threads is None else str(threads)
+        found.append(f"--threads={fingerprint.threads} (here {here})")
     if fingerprint.cpu_quota != cores.quota:
         here, there = (
             "no CPU quota" if quota is None else f"a CPU quota of {quota:g}"

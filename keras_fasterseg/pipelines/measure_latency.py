@@ -57,7 +57,7 @@ def measure_latency(
     check_latency(settings, supernet, num_classes)
     path = folder / TABLE
     if settings.latency_table is not None:
-        table = load_table(settings.latency_table, settings.latency_size)
+        table = load_table(settings.latency_table, settings.latency_size, settings.latency_threads)
         table.save(path)
         return table
     fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
@@ -240,7 +240,7 @@ def _calibrated(
 
 def _check_given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> None:
     path = settings.latency_table
-    table = load_table(path, settings.latency_size)
+    table = load_table(path, settings.latency_size, settings.latency_threads)
     missing = table.missing(keys)
     if missing:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Whether a finished training can be resumed for more epochs."""
+"""Checks of a finished training that is to be resumed for more epochs."""
 
 from typing import Any
 

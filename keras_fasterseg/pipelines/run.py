@@ -167,9 +167,11 @@ class Run:
             "num_classes": source.num_classes,
             "search": settings,
         }
+        threads = None
         if latency_table is None:
             record = self._finished("latency", supernet, "tools.measure_latency", "latency_table")
             depends["latency"] = record["latency"]
+            threads = record["latency"].get("latency_threads")
             latency_table = self.table
         if pretrained is None:
             record = self._finished("pretrain", supernet, "tools.pretrain_supernet", "pretrained")
@@ -179,7 +181,7 @@ class Run:
         if not weights.is_file():
             raise FileNotFoundError(f"There are no pretrained weights {weights}.")
         _check_pretrained(weights, source)
-        table = load_table(latency_table)
+        table = load_table(latency_table, threads=threads)
         _check_table(table, latency_table, supernet, source.num_classes)
         inputs = {
             **self._splits(self.data.train_split, self.data.val_split),
@@ -293,7 +295,7 @@ class Run:
         return self.workdir.stage("export", depends, run, inputs=inputs)
 
     def scored_inputs(self, stages: Iterable[str]) -> dict[str, Input]:
-        """What a stage reads that scores the networks of `stages` on the validation split."""
+        """Inputs of a stage that scores the networks of `stages` on the validation split."""
         return {**self._splits(self.data.val_split), **self._networks(stages)}
 
     def _networks(self, stages: Iterable[str]) -> dict[str, Input]:
@@ -342,7 +344,7 @@ class Run:
         return self.workdir.input_files.split(self.source, split)
 
     def _trained_on(self) -> dict[str, Any]:
-        """What a network records of the images that it is trained on."""
+        """Record of the images that a network is trained on."""
         parts = self.source.parts(self.data.train_split)
         return {
             "data_set": self.source.name,
@@ -350,7 +352,7 @@ class Run:
         }
 
     def _data(self) -> dict[str, Any]:
-        """What is recorded of the data: settings, classes, and what its own files define."""
+        """Record of the data: settings, classes, and the definitions in its own files."""
         definition = self.source.definition()
         return {
             "data": self.data,
@@ -393,7 +395,7 @@ class Run:
 
 
 def _if_there(read: Callable[[pathlib.Path], Input], path: str) -> Input | None:
-    """What `read` gives; a file that a finished stage has read may be gone."""
+    """The result of `read`, or `None`: a file that a finished stage has read may be gone."""
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 

@@ -91,7 +91,7 @@ class RunLock:
             os.close(file)
 
     def _holder(self) -> dict[str, Any]:
-        """What the file says; empty if it says nothing that can be understood."""
+        """Content of the file; empty if it cannot be understood."""
         try:
             holder = read_json(self.path)
             fine = isinstance(holder["host"], str) and type(holder["pid"]) is int

@@ -46,7 +46,7 @@ def is_harmless(field: dataclasses.Field) -> bool:
 
 
 def is_path(field: dataclasses.Field) -> bool:
-    """Whether a field's value is the path of something that is read."""
+    """True if a field's value is the path of something that is read."""
     return field.metadata.get("path", False)
 
 

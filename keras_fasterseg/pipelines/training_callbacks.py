@@ -1,4 +1,4 @@
-"""What every training job shares: the optimizer and the guard against a loss that is none."""
+"""Parts that all training jobs share: the optimizer and the guard against NaN."""
 
 import math
 from typing import Any
@@ -44,7 +44,7 @@ class WatchLoss(keras.callbacks.Callback):
         loss = _loss(logs)
         self._check(loss)
         if not has_finite_weights(self.model):
-            self._stop("Weights are no numbers any more")
+            self._stop("Weights are NaN or infinite")
         if abs(loss) > _EXPLODED:
             logging.warning(
                 "The loss is %.3g after epoch %d: training has diverged. Lower the learning rate.",
@@ -66,7 +66,7 @@ class WatchLoss(keras.callbacks.Callback):
 
 
 def has_finite_weights(model: keras.Model) -> bool:
-    """Whether all trained weights are numbers."""
+    """True if all trained weights are finite."""
     return all(np.isfinite(np.array(weight)).all() for weight in model.trainable_variables)
 
 

@@ -1,7 +1,6 @@
 """Runs an exported LiteRT (formerly TensorFlow Lite) model on the CPU."""
 
-import importlib.metadata
-import importlib.util
+import importlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,11 @@ import numpy as np
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import LITERT
 from keras_fasterseg.runtimes.file_runner import FileRunner
+from keras_fasterseg.runtimes.installed_version import (
+    UNKNOWN,
+    installed_version,
+    runtime_module,
+)
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
 _PACKAGE = "ai_edge_litert"
@@ -73,7 +77,7 @@ class LiteRtRunner(FileRunner):
         return self._interpreter.get_tensor(handle)
 
     def _version(self) -> str:
-        return litert_version()
+        return installed_version("litert") or UNKNOWN
 
     def _used_threads(self) -> int:
         return self._threads or _DEFAULT_THREADS
@@ -82,24 +86,9 @@ class LiteRtRunner(FileRunner):
         return "CPU"
 
 
-def _has_package() -> bool:
-    return importlib.util.find_spec(_PACKAGE) is not None
-
-
-def litert_version() -> str:
-    """Name and version of the package whose interpreter is taken."""
-    name = "ai-edge-litert" if _has_package() else "tensorflow"
-    try:
-        return f"{name} {importlib.metadata.version(name)}"
-    except importlib.metadata.PackageNotFoundError:  # tensorflow-cpu has another name
-        import tensorflow as tf
-
-        return f"tensorflow {tf.__version__}"
-
-
 def interpreter_class() -> Any:
     """The interpreter of ai-edge-litert, or the one inside TensorFlow without it."""
-    if _has_package():
+    if runtime_module("litert") == _PACKAGE:
         return importlib.import_module(f"{_PACKAGE}.interpreter").Interpreter
     import tensorflow as tf
 

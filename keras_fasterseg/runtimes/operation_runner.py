@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -13,7 +14,11 @@ from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.conversion.onnx_copies import onnx_copies
 from keras_fasterseg.runtimes.conversion.openvino import openvino_model
-from keras_fasterseg.runtimes.installed_version import installed_version
+from keras_fasterseg.runtimes.installed_version import (
+    UNKNOWN,
+    installed_version,
+    runtime_module,
+)
 from keras_fasterseg.runtimes.litert_runner import interpreter_class
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.openvino_runner import openvino_options
@@ -89,7 +94,12 @@ def runtime_version(runtime: str) -> str:
         ValueError: It is not installed; the message says what to install.
     """
     check_runtime(runtime)
-    return installed_version(runtime) or "unknown"
+    version = installed_version(runtime)
+    if version is None:
+        # A build without a distribution says it itself.
+        importlib.import_module(runtime_module(runtime))
+        version = installed_version(runtime)
+    return version or UNKNOWN
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:

@@ -19,7 +19,8 @@ class SegmentationClient(abc.ABC):
     A subclass names its `default_port` and implements `_predict` and `close`.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8501`; without a port, that of the protocol.
+        server: Host and port, such as `127.0.0.1:8501`; without a port, that of the protocol. A
+            proxy's path after them comes before that of every request.
         model: The name by which the server knows the model.
         version: Which of its versions; None leaves the choice to the server.
         timeout_s: Seconds that one attempt may take.
@@ -46,7 +47,7 @@ class SegmentationClient(abc.ABC):
             raise ValueError(f"`timeout_s` must be above 0. Received: timeout_s={timeout_s}")
         if version is not None and version < 0:
             raise ValueError(f"`version` must not be negative. Received: version={version}")
-        self.server = with_port(server, self.default_port)
+        self.server = self._address(server)
         self.model = model
         self.version = version
         self._timeout_s = timeout_s
@@ -69,6 +70,11 @@ class SegmentationClient(abc.ABC):
         check_images(images)
         answer = call_with_retries(lambda: self._predict(images), self._retries)
         return self._class_ids(answer, images.shape[:3])
+
+    def _address(self, server: str) -> str:
+        """`server` with a port; another protocol may know other forms of an address."""
+        host, slash, path = (server, "", "") if "://" in server else server.partition("/")
+        return with_port(host, self.default_port) + slash + path
 
     @abc.abstractmethod
     def _predict(self, images: np.ndarray) -> Any:

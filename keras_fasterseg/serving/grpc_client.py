@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.signature import CLASS_IDS
-from keras_fasterseg.serving.client import SegmentationClient
+from keras_fasterseg.serving.client import SegmentationClient, with_port
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
 from keras_fasterseg.serving.http import one_line
 from keras_fasterseg.serving.predict_request import predict_request
@@ -20,17 +20,22 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),
 )
 
+# Targets of gRPC that are no host and port; those with `://` are known without.
+_RESOLVERS = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
+
 
 class GrpcClient(SegmentationClient):
     """Speaks `tensorflow.serving.PredictionService/Predict`, not encrypted.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8500`.
+        server: Host and port, such as `127.0.0.1:8500`, or a target that names its resolver, such
+            as `unix:/run/serving`, `dns:models.example:8500` or `ipv4:127.0.0.1:8500`.
         model: See `SegmentationClient`.
         **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
 
     Reference:
         https://github.com/tensorflow/serving/blob/master/tensorflow_serving/apis/prediction_service.proto
+        https://github.com/grpc/grpc/blob/master/doc/naming.md
     """
 
     default_port = 8500
@@ -44,6 +49,9 @@ class GrpcClient(SegmentationClient):
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=PredictResponse.FromString,
         )
+
+    def _address(self, server: str) -> str:
+        return server if server.startswith(_RESOLVERS) else with_port(server, self.default_port)
 
     def _predict(self, images: np.ndarray) -> Any:
         # Here, as in `predict_request`.

@@ -136,9 +136,24 @@ def _check_classes(artefact: Artefact, model: pathlib.Path, version: int) -> Non
         return
     other = find_artefact(model / str(others[-1]))
     names, before = (recorded_names(each.metadata) for each in (artefact, other))
+    if names is None or before is None:
+        names, before = (_number(each) for each in (artefact, other))
     if names is not None and before is not None and names != before:
         raise ValueError(
-            f"{artefact.path} has the classes {', '.join(names)}, and version {others[-1]} of "
-            f"{model.name} has {', '.join(before)}; choose another name, or pass --other_classes "
-            "if all clients know."
+            f"{artefact.path} has {_shown(names)}, and version {others[-1]} of {model.name} has "
+            f"{_shown(before)}; choose another name, or pass --other_classes if all clients know."
         )
+
+
+def _number(artefact: Artefact) -> int | None:
+    """The number of its classes; None if it is not known."""
+    names, count = recorded_names(artefact.metadata), artefact.metadata.get("num_classes")
+    if names is not None:
+        return len(names)
+    return count if isinstance(count, int) else None
+
+
+def _shown(classes: tuple[str, ...] | int) -> str:
+    if isinstance(classes, int):
+        return f"{classes} classes"
+    return f"the classes {', '.join(classes)}"

@@ -13,7 +13,7 @@ MODELS_CONFIG = "models.config"
 BATCHING_CONFIG = "batching.config"
 
 DEFAULTS = {"max_batch_size": 8, "timeout_ms": 2.0, "threads": 2, "max_enqueued_batches": 64}
-"""What is taken for a batching parameter that is not given."""
+"""Defaults of batching parameters that are not given."""
 
 FLAGS = {
     "--max_batch_size": "max_batch_size",

@@ -65,6 +65,12 @@ def test_a_sentence_for_people():
         "9.0), mIoU 49.01 % against 50.00 % (worst image: -2.50 points), 60.00 % by Keras at the "
         "images' own size."
     )
+    fields = {"batch_sizes": (1, 2), "mirrored_image": "a.png"}
+    assert make(difference=None, **fields).sentence() == (
+        "Proof on 8 images (camvid val, 1 or 2 a call (a.png beside its mirror image)) by "
+        "onnxruntime: 100.0000 % of the labels are those of the Keras model, logits were not "
+        "compared."
+    )
 
 
 def test_a_line_for_users_of_the_export():
@@ -75,7 +81,8 @@ def test_a_line_for_users_of_the_export():
 
 
 def test_a_proof_is_read_from_a_manifest():
-    proof = make(0.99995, 0.5, 0.4901)
+    proof = make(0.99995, 0.5, 0.4901, batch_sizes=(1, 2))
+    assert proof.to_json()["batch_sizes"] == [1, 2]
     assert read_proof({"format": "onnx", "proof": proof.to_json()}) == proof
     assert read_proof({"proof": {**proof.to_json(), "of_later_versions": 1}}) == proof
     assert read_proof({"format": "onnx"}) is None

@@ -1,4 +1,4 @@
-"""What two runners of hand-made logits have to say of each other."""
+"""Proofs between two runners of hand-made logits."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,8 @@ def test_an_export_without_logits_has_them_compared_of_its_twin(logits):
         (1, 3, [[0], [1], [2]]),
         (4, 6, [[0, 1, 2, 3], [4, 5, 5, 5]]),
         (4, 4, [[0, 1, 2, 3]]),
-        (2, 1, [[0, 0]]),
+        # An image alone has its mirror image beside it; these here are the same on both sides.
+        (2, 1, [[0, 0], [0, 0]]),
         (None, 8, [[0, 1], [2, 3, 4], [5], [6, 7]]),
     ],
 )
@@ -109,12 +110,51 @@ def test_batches_are_of_different_images_and_count_each_once(batch_size, count, 
     assert proof.equal_labels == pytest.approx(1 - wrong / (count * 32 * 40))
 
 
-def test_only_images_of_one_size_share_a_batch():
-    logits = {0: np.zeros((*SHAPE, 3)), 1: np.zeros((64, 40, 3))}
-    runner = Fixed(logits)
-    samples = [sample(0), sample(1, shape=(64, 40)), sample(1, shape=(64, 40)), sample(0)]
-    assert compare(runner, Fixed(logits), samples=samples).images == 4
-    assert runner.seen[::2] == [[0], [1, 1], [0]]
+@pytest.mark.parametrize(
+    ("batch_size", "batches", "sizes"),
+    [(None, [[0, 2], [1, 3], [4]], (1, 2)), (2, [[0, 2], [1, 3], [4, 4]], (1, 2))],
+)
+def test_only_images_of_one_size_share_a_batch(batch_size, batches, sizes):
+    shapes = (SHAPE, (64, 40), SHAPE, (64, 40), SHAPE)
+    logits = {index: np.zeros((*shape, 3)) for index, shape in enumerate(shapes)}
+    runner = Fixed(logits, batch_size=batch_size)
+    samples = [sample(index, shape=shape) for index, shape in enumerate(shapes)]
+    proof = compare(runner, Fixed(logits), samples=samples)
+    assert (proof.images, proof.batch_sizes, proof.mirrored_image) == (5, sizes, None)
+    assert runner.seen[::2] == batches
+
+
+class Mixing(Fixed):
+    """Answers every image of a call as the first."""
+
+    def logits(self, images):
+        return np.repeat(super().logits(images)[:1], len(images), axis=0)
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("shapes", [[(32, 48), SHAPE], [SHAPE]], ids=["two_sizes", "one_image"])
+def test_images_that_never_share_a_call_do_so_with_a_mirror_image(shapes, batch_size):
+    def two_sided(name, left, right, shape):
+        image, labels = np.full((*shape, 3), left, np.uint8), np.zeros(shape, np.uint8)
+        image[:, shape[1] // 2 :] = right
+        return ProofImage(name, image, labels)
+
+    samples = [two_sided(f"{index}.png", index, 9, shape) for index, shape in enumerate(shapes)]
+    last = len(samples) - 1
+    logits = {index: np.eye(3)[np.zeros(shape, int)] for index, shape in enumerate(shapes)}
+    logits[9] = np.eye(3)[np.ones(SHAPE, int)]
+    expected, received = (kind(logits, batch_size=batch_size) for kind in (Fixed, Mixing))
+    proof = compare(Fixed(logits, batch_size=batch_size), expected, samples=samples)
+    assert expected.seen[-1][:2] == [last, 9]
+    assert (proof.equal_labels, proof.miou, proof.images) == (1.0, 1.0, len(samples))
+    assert (proof.batch_sizes, proof.mirrored_image) == ((1, 2), f"{last}.png")
+    # Only this call shows that images of one call are mixed up; it has no labels.
+    proof = compare(received, expected, samples=samples)
+    assert proof.worst_image == f"{last}.png, mirrored"
+    assert (proof.worst_equal_labels, proof.miou, proof.logits_difference) == (0.0, 1.0, 1.0)
+    # One image a call is all that this one takes.
+    single = compare(Fixed(logits, batch_size=1), Fixed(logits), samples=samples)
+    assert (single.batch_sizes, single.mirrored_image) == ((1,), None)
 
 
 def test_the_worst_image_stands_beside_the_mean():

@@ -1,6 +1,11 @@
+import concurrent.futures
+import multiprocessing
+
 import numpy as np
 import pytest
 
+from keras_fasterseg.available_cores import AvailableCores
+from keras_fasterseg.export import quantization
 from keras_fasterseg.export.options import METHODS
 from keras_fasterseg.export.quantization import quantize_onnx
 from tests.runtimes import exports
@@ -71,6 +76,31 @@ def test_symmetric_activations_are_int8_for_tensorrt(tmp_path):
     points = [zeros[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"]
     assert points
     assert all(point.dtype == np.int8 and not point.any() for point in points)
+
+
+def find_ranges(source, ranges):
+    """The threads, and the level of optimisation, of the calibrator's session under a quota."""
+    from onnxruntime.quantization import calibrate
+
+    made, create = [], calibrate.create_calibrator
+    calibrate.create_calibrator = lambda *args, **options: (
+        made.append(create(*args, **options)) or made[0]
+    )
+    quantization.available_cores = lambda: AvailableCores(8, 8, 3.5)
+    method = calibrate.CalibrationMethod.MinMax
+    quantization._find_ranges(source, ranges, method, False, images(1), progress=False)
+    options = made[0].infer_session.get_session_options()
+    return options.intra_op_num_threads, options.graph_optimization_level.name
+
+
+def test_calibration_keeps_to_the_quota(tmp_path):
+    source = exports.export("onnx", "class_ids") / "model.onnx"
+    # As `quantize_onnx` does it: here ONNX Runtime may have its one pool already.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        found = pool.submit(find_ranges, source, tmp_path / "ranges.json").result()
+    assert found == (3, "ORT_DISABLE_ALL")
+    assert (tmp_path / "ranges.json").is_file()
 
 
 def test_what_cannot_be(tmp_path):

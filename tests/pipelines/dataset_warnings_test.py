@@ -14,7 +14,7 @@ from tests.faulty_camvid import write_good
 
 @pytest.fixture
 def warnings(monkeypatch):
-    """What is logged as a warning."""
+    """The sentences that are logged as warnings."""
     said = []
     monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
     return said

@@ -253,6 +253,51 @@ def test_what_is_not_installed_is_named(network, tmp_path, format, message, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def engines(monkeypatch):
+    """TensorRT-RTX as far as it builds, on a machine without its GPU."""
+    for module in ("onnx", "onnxruntime", "tf2onnx"):
+        pytest.importorskip(module)
+    from tests.export.fake_tensorrt_builder import FakeTensorRtBuilder
+
+    fake = FakeTensorRtBuilder("1.7.1", rtx=True)
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+
+
+@pytest.mark.usefixtures("engines")
+def test_logits_of_the_onnx_that_stands_in_for_an_engine_are_compared(network, tmp_path):
+    settings = ExportSettings("tensorrt_rtx", "fp32", SIZE, proof_images=2)
+    proof = export(network, tmp_path / "1", settings, progress=False)
+    assert proof.by == "onnxruntime, of the ONNX that the engine was built of"
+    assert find_artefact(tmp_path / "1").metadata["outputs"] == ["class_ids"]
+    assert 0 < proof.logits_difference <= 1e-5 * proof.logits_size
+    assert "logits differ by" in proof.sentence()
+    # Logits of this network are too large for float16, which labels do not show.
+    assert proof.logits_size > float(np.finfo(np.float16).max)
+    half = dataclasses.replace(settings, precision="fp16")
+    with pytest.raises(ValueError, match="a logit differs from that of the Keras model by inf"):
+        export(network, tmp_path / "2", half, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+@pytest.mark.usefixtures("engines")
+def test_an_engine_that_runs_is_judged_by_its_own_outputs(network, tmp_path, monkeypatch):
+    export(network, tmp_path / "onnx", ExportSettings("onnx", "fp32", SIZE, proof_images=0))
+    opened = []
+
+    def run_engine(path):
+        opened.append(find_artefact(path).format)
+        return open_artefact(tmp_path / "onnx")
+
+    monkeypatch.setattr(export_module, "_open", run_engine)
+    settings = ExportSettings("tensorrt_rtx", "fp16", SIZE, proof_images=2)
+    proof = export(network, tmp_path / "1", settings, progress=False)
+    assert opened == ["tensorrt_rtx"]
+    assert proof.logits_difference is None
+    assert proof.sentence().endswith("logits were not compared.")
+
+
 def test_an_export_that_fails_its_proof_is_not_written(network, camvid, tmp_path, monkeypatch):
     settings = ExportSettings(proof_images=1)
     export(network, tmp_path / "1", settings, camvid, progress=False)

@@ -69,6 +69,7 @@ def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):
     [
         ({"harness_version": 2}, f"harness version 2 (here {HARNESS_VERSION})"),
         ({"runtime_version": "1.0"}, "onnxruntime 1.0 (here "),
+        ({"runtime_version": "unknown"}, "onnxruntime unknown (here "),
         ({"threads": 1}, "--threads=1 (here 4 unless you say otherwise)"),
         ({"cpu_quota": 1.5}, "a CPU quota of 1.5 (here no CPU quota)"),
     ],
@@ -84,6 +85,26 @@ def test_a_table_that_was_measured_otherwise_is_warned_of(
     assert (level, count) == (logging.WARNING, 1)
     assert message.startswith(f"{path} holds for {phrase}")
     assert "measure again with `python -m tools.measure_latency`" in message
+
+
+def test_versions_that_nobody_knows_are_not_the_same(tmp_path, warnings, monkeypatch):
+    monkeypatch.setattr(latency_tables, "installed_version", lambda runtime: None)
+    path = tmp_path / "table.json"
+    table_of(cpu_model(), runtime_version="unknown").save(path)
+    load_table(path)
+    ((_, _, message),) = warnings
+    assert message.startswith(f"{path} holds for onnxruntime unknown (here unknown): ")
+
+
+def test_threads_that_were_asked_for_are_those_that_are_compared(tmp_path, warnings, monkeypatch):
+    monkeypatch.setattr(latency_tables, "available_cores", lambda: AvailableCores(4, 4))
+    path = tmp_path / "table.json"
+    table_of(cpu_model(), threads=1, cpu_quota=None).save(path)
+    load_table(path, threads=1)
+    assert warnings == []
+    load_table(path, threads=2)
+    ((_, _, message),) = warnings
+    assert message.startswith(f"{path} holds for --threads=1 (here 2): its latencies")
 
 
 def test_numbers_that_others_measured_have_no_harness_of_ours(tmp_path, warnings):

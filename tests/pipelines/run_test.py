@@ -86,7 +86,7 @@ def _jobs_without_work(monkeypatch):
 
 
 def save_network(path, weights):
-    """What a trained network's file is to those who compare its content."""
+    """Writes an archive as a trained network's file is one."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("metadata.json", f'{{"date_saved": "{time.time_ns()}"}}')
         archive.writestr("config.json", "{}")
@@ -130,6 +130,21 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     before = records(tmp_path)
     second(tmp_path)
     assert records(tmp_path) == before
+
+
+def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypatch):
+    asked = []
+
+    def load(path, size=None, threads=None):
+        asked.append(threads)
+        return LatencyTable.load(path)
+
+    monkeypatch.setattr(run_module, "load_table", load)
+    settings = dataclasses.replace(SETTINGS.latency, latency_threads=1)
+    Run(tmp_path).measure_latency(SETTINGS.supernet, settings, 19)
+    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    new_run(tmp_path).search(SETTINGS.supernet, SETTINGS.search)
+    assert asked == [1]
 
 
 def test_files_from_elsewhere_are_recorded_by_content(tmp_path):

@@ -35,7 +35,7 @@ def test_a_loss_that_is_no_number_ends_training_and_names_the_last_checkpoint(wa
 
 def test_weights_that_are_no_numbers_end_training(watch):
     watch.model.layers[0].kernel.assign([[math.nan], [0.0]])
-    with pytest.raises(FloatingPointError, match="Weights are no numbers any more in epoch 3"):
+    with pytest.raises(FloatingPointError, match="Weights are NaN or infinite in epoch 3"):
         watch.on_epoch_end(2, {"loss": 1.0})
 
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_fasterseg.runtimes import litert_runner
+from keras_fasterseg.runtimes import installed_version, litert_runner
 from keras_fasterseg.runtimes.litert_runner import LiteRtRunner
 from tests.runtimes import exports
 from tests.stand_in import random_images
@@ -17,7 +17,8 @@ def test_equals_keras(size, batch_size):
 
 
 def test_equals_keras_in_the_interpreter_of_tensorflow(monkeypatch):
-    monkeypatch.setattr(litert_runner, "_PACKAGE", "a_package_that_is_not_there")
+    for module in (litert_runner, installed_version):
+        monkeypatch.setattr(module, "runtime_module", lambda runtime: "tensorflow")
     runner = LiteRtRunner(exports.export("litert"))
     exports.assert_equals_keras(runner, (1, *exports.SIZE))
     assert runner.describe()["version"].startswith("tensorflow ")

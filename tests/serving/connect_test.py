@@ -25,6 +25,18 @@ def test_protocols_by_name(protocol):
         ("triton", "[::1]", "[::1]:8000"),
         ("triton", "[::1]:9", "[::1]:9"),
         ("rest", "https://models.example", "https://models.example"),
+        # Behind a proxy.
+        ("rest", "localhost:1/prefix", "localhost:1/prefix"),
+        ("triton", "localhost/a/b", "localhost:8000/a/b"),
+        ("triton", "::1/prefix", "[::1]:8000/prefix"),
+        # With a resolver of gRPC.
+        ("grpc", "unix:/tmp/s", "unix:/tmp/s"),
+        ("grpc", "unix:///tmp/s", "unix:///tmp/s"),
+        ("grpc", "unix-abstract:s", "unix-abstract:s"),
+        ("grpc", "dns:localhost:8500", "dns:localhost:8500"),
+        ("grpc", "dns:///localhost:8500", "dns:///localhost:8500"),
+        ("grpc", "ipv4:1.2.3.4:8500", "ipv4:1.2.3.4:8500"),
+        ("grpc", "ipv6:[::1]:8500", "ipv6:[::1]:8500"),
     ],
 )
 def test_a_server_without_a_port_has_that_of_the_protocol(protocol, server, expected):
@@ -32,10 +44,16 @@ def test_a_server_without_a_port_has_that_of_the_protocol(protocol, server, expe
         assert client.server == expected
 
 
-@pytest.mark.parametrize("server", ["", ":8501", "localhost:rest", "h:70000", "h:1/v1", "[h]:1"])
-def test_what_is_no_server(server):
+@pytest.mark.parametrize("protocol", CLIENTS)
+@pytest.mark.parametrize("server", ["", ":8501", "localhost:rest", "h:70000", "/v1", "[h]:1"])
+def test_what_is_no_server(protocol, server):
     with pytest.raises(ValueError, match="`server` must be a host and a port, such as 127"):
-        connect("rest", server, "student")
+        connect(protocol, server, "student")
+
+
+def test_grpc_has_no_paths():
+    with pytest.raises(ValueError, match=r"host and a port.*Received: server='h:1/v1'"):
+        connect("grpc", "h:1/v1", "student")
 
 
 def test_an_unknown_protocol():

@@ -53,7 +53,7 @@ GOOD = response(class_ids=tf.make_tensor_proto(CLASS_IDS))
 
 
 @contextlib.contextmanager
-def prediction_service(*answers):
+def prediction_service(*answers, address="127.0.0.1:0"):
     """Answers in turn with bytes, with an error's code or after a silence; notes requests."""
     received = []
 
@@ -72,16 +72,25 @@ def prediction_service(*answers):
     server.add_generic_rpc_handlers(
         [grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", handlers)]
     )
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(address)
     server.start()
     try:
-        yield f"127.0.0.1:{port}", received
+        yield address.replace(":0", f":{port}"), received
     finally:
         server.stop(None).wait()
 
 
 def client(address, **options):
     return GrpcClient(address, "student", **{"retries": QUICK, **options})
+
+
+def test_a_socket_of_the_file_system(tmp_path):
+    address = f"unix:{tmp_path / 'socket'}"
+    with (
+        prediction_service(GOOD, address=address),
+        GrpcClient(address, "student", retries=QUICK) as ask,
+    ):
+        np.testing.assert_array_equal(ask(IMAGES), CLASS_IDS)
 
 
 @pytest.mark.parametrize("encode", [tf.make_tensor_proto, in_numbers])

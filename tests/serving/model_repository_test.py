@@ -69,13 +69,34 @@ def test_a_version_of_other_classes_is_refused(tmp_path, kind):
         write_json(manifest, {**facts, "class_names": names})
         if version == 2:
             with pytest.raises(
-                ValueError, match=r"has the classes class 1, .*version 1 of b has c"
+                ValueError, match=r"has the classes class 1, .*version 1 of b has the classes cl"
             ):
                 add_to_repository(export, tmp_path / "models", "b")
             assert not (tmp_path / "models" / "b" / "2").exists()
         options = RepositoryOptions(other_classes=version == 2)
         target = add_to_repository(export, tmp_path / "models", "b", options=options)
         assert target.name == str(version)
+
+
+@pytest.mark.parametrize("named", ["neither", "first", "second"])
+def test_a_version_of_another_number_of_classes_is_refused(tmp_path, named):
+    export, models = tmp_path / "export", tmp_path / "models"
+    shutil.copytree(exports.export("saved_model"), export)
+    manifest = export / "assets.extra" / "metadata.json"
+    facts = read_json(manifest)
+    for version, count in (("first", 3), ("second", 4)):
+        names = [f"class {index}" for index in range(count)] if named == version else None
+        write_json(manifest, {**facts, "num_classes": count, "class_names": names})
+        if version == "second":
+            message = r"export has 4 classes, and version 1 of b has 3 classes; choose another name"
+            with pytest.raises(ValueError, match=message):
+                add_to_repository(export, models, "b")
+            assert not (models / "b" / "2").exists()
+        add_to_repository(
+            export, models, "b", options=RepositoryOptions(other_classes=version == "second")
+        )
+    # As many as in the newest version.
+    assert add_to_repository(export, models, "b").name == "3"
 
 
 def test_folders_that_are_no_models_are_not_configured(tmp_path):

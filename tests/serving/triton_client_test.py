@@ -60,6 +60,15 @@ def test_reads_numbers_of_a_server_without_the_extension():
     assert server.received[0].path == "/v2/models/student/versions/3/infer"
 
 
+def test_a_proxy_puts_a_path_before():
+    with (
+        model_server(in_bytes(output())) as server,
+        TritonClient(f"{server.address}/models/", "student") as ask,
+    ):
+        np.testing.assert_array_equal(ask(IMAGES), CLASS_IDS)
+    assert server.received[0].path == "/models/v2/models/student/infer"
+
+
 @pytest.mark.parametrize(
     ("reply", "message"),
     [

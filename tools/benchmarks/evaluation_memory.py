@@ -48,6 +48,7 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
     import keras
     import numpy as np
 
+    from keras_fasterseg.available_cores import available_cores
     from keras_fasterseg.evaluation.evaluator import evaluate
     from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
     from keras_fasterseg.spaces.fasterseg.presets import load_preset
@@ -79,7 +80,8 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
         "image_size": list(size),
         "num_classes": num_classes,
         "runner": runner,
-        "cores": os.cpu_count(),
+        "available_cores": available_cores().logical,
+        "cpu_quota": available_cores().quota,
         "rss_before_mib": before,
         "rss_mib": resident,
         "peak_rss_mib": max(peak, *resident.values()),

@@ -25,6 +25,7 @@ import tabulate
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
 from keras_fasterseg.pipelines.settings import require
@@ -64,7 +65,8 @@ def main() -> None:
         "images_timed_in_a_turn": BATCH_SIZE.value * BATCHES.value,
         "rounds": ROUNDS.value,
         "page_cache": "dropped before every turn" if COLD.value else "warm",
-        "cores": os.cpu_count(),
+        "available_cores": available_cores().logical,
+        "cpu_quota": available_cores().quota,
         "load_average": psutil.getloadavg()[0],
         "command": command.line(),
     }

@@ -8,7 +8,6 @@ from tools import command  # isort: skip
 
 import json
 import multiprocessing
-import os
 import pathlib
 import resource
 import statistics
@@ -19,6 +18,7 @@ import tabulate
 from absl import flags
 
 from flags import settings_flags
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
 from keras_fasterseg.pipelines.settings import SupernetSettings
 
@@ -66,7 +66,8 @@ def main() -> None:
         "num_layers": settings.num_layers,
         "base_filters": settings.base_filters,
         "images": list(images),
-        "cores": os.cpu_count(),
+        "available_cores": available_cores().logical,
+        "cpu_quota": available_cores().quota,
         "load_average_before": psutil.getloadavg()[0],
     }
     print(json.dumps(facts))

@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from absl import logging
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model, package_versions
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
@@ -181,9 +181,11 @@ def _probes(
 
 
 def _device() -> dict[str, Any]:
+    cores = available_cores()
     return {
         "cpu": cpu_model(),
-        "cores": os.cpu_count(),
+        "available_cores": cores.logical,
+        "cpu_quota": cores.quota,
         "device": tensorflow_device.device_name(),
         "versions": package_versions(),
     }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.source import Sample
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
@@ -151,6 +152,14 @@ def test_a_changed_setting_is_measured_anew(tmp_path, probed):
     wider = Settings(teacher=dataclasses.replace(TRAIN, crop_size=(64, 128)))
     estimate_run(tmp_path, wider, IMAGES)
     assert probed[1:] == [("teacher",)]
+
+
+def test_other_cores_are_measured_anew(tmp_path, probed, monkeypatch):
+    for cores in (AvailableCores(4, 2), AvailableCores(4, 2, 1.5), AvailableCores(2, 2, 1.5)):
+        monkeypatch.setattr(job, "available_cores", lambda cores=cores: cores)
+        for _ in range(2):
+            estimate_run(tmp_path, Settings(), IMAGES)
+    assert probed == [ALL] * 3
 
 
 def test_a_corrupt_file_is_measured_anew(tmp_path, probed):
