@@ -137,6 +137,9 @@ def _fits(value: Any, kind: Any) -> bool:
     """True if a value of a JSON file may be that of a field of the type `kind`."""
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        each = typing.get_args(kind)[0]
+        return isinstance(value, list | tuple) and all(_fits(item, each) for item in value)
     if isinstance(value, bool):
         return False
     if kind is float:
