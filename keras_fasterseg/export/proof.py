@@ -96,7 +96,7 @@ class Proof:
         if self.miou_native is not None:
             parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
         calls = ""
-        if self.batch_sizes:
+        if max(self.batch_sizes, default=1) > 1:
             calls = f", {' or '.join(map(str, self.batch_sizes))} a call"
         if self.mirrored_image is not None:
             calls += f" ({self.mirrored_image} beside its mirror image)"

@@ -65,6 +65,7 @@ def test_a_sentence_for_people():
         "9.0), mIoU 49.01 % against 50.00 % (worst image: -2.50 points), 60.00 % by Keras at the "
         "images' own size."
     )
+    assert make(batch_sizes=(1,)).sentence() == make().sentence()
     fields = {"batch_sizes": (1, 2), "mirrored_image": "a.png"}
     assert make(difference=None, **fields).sentence() == (
         "Proof on 8 images (camvid val, 1 or 2 a call (a.png beside its mirror image)) by "
