@@ -96,7 +96,7 @@ class Proof:
         if self.miou_native is not None:
             parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
         calls = ""
-        if self.batch_sizes:
+        if max(self.batch_sizes, default=1) > 1:
             calls = f", {' or '.join(map(str, self.batch_sizes))} a call"
         if self.mirrored_image is not None:
             calls += f" ({self.mirrored_image} beside its mirror image)"
@@ -138,9 +138,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
-        # JSON knows lists alone.
-        (each_kind, _) = typing.get_args(kind)
-        return isinstance(value, list) and all(_fits(each, each_kind) for each in value)
+        each = typing.get_args(kind)[0]
+        return isinstance(value, list | tuple) and all(_fits(item, each) for item in value)
     if isinstance(value, bool):
         return False
     if kind is float:

@@ -65,6 +65,7 @@ def test_a_sentence_for_people():
         "9.0), mIoU 49.01 % against 50.00 % (worst image: -2.50 points), 60.00 % by Keras at the "
         "images' own size."
     )
+    assert make(batch_sizes=(1,)).sentence() == make().sentence()
     fields = {"batch_sizes": (1, 2), "mirrored_image": "a.png"}
     assert make(difference=None, **fields).sentence() == (
         "Proof on 8 images (camvid val, 1 or 2 a call (a.png beside its mirror image)) by "
@@ -91,7 +92,7 @@ def test_a_proof_is_read_from_a_manifest():
     assert read_proof({"proof": earlier}) == proof
     # JSON of other programs writes 1.0 as 1.
     whole = dataclasses.replace(proof, equal_labels=1)
-    assert read_proof({"proof": whole.to_json()}) == whole
+    assert read_proof({"proof": {**proof.to_json(), "equal_labels": 1}}) == whole
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,7 @@ def test_a_proof_is_read_from_a_manifest():
         *({"equal_labels": math.nan}, {"equal_labels": 10**400}, {"miou": True}),
         *({"miou": -math.inf}, {"miou": {}}, {"images": 8.0}, {"images": "8"}, {"images": False}),
         *({"of": None}, {"by": 1}, {"worst_image": ["a.png"]}, {"logits_size": None}),
+        *({"batch_sizes": 2}, {"batch_sizes": "12"}, {"batch_sizes": [1, 2.5]}),
     ],
 )
 def test_a_proof_whose_fields_are_of_other_types_is_not_read(field):
