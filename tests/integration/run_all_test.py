@@ -135,6 +135,7 @@ def test_the_same_command_again_does_nothing(run):
     assert files_with_times(root) == before
 
 
+@pytest.mark.slow
 def test_comparison(run, monkeypatch):
     root, summary = run
     published = read_json(root / "search" / "teacher.json")

@@ -17,8 +17,8 @@ from keras_fasterseg.pipelines.export_settings import ExportSettings
 from keras_fasterseg.pipelines.inputs import InputFiles
 from keras_fasterseg.pipelines.submission import MARKER
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.oracle_runner import OracleRunner
+from tests.pipelines.train_test import GENOTYPE
 
 PROOF = Proof(4, "camvid val", "onnxruntime", 0.99999, None, 12.5, 0.51, 0.512)
 
@@ -167,7 +167,7 @@ def test_images_of_the_training_split_are_warned_of(streets, runner, artefact, m
 
 def test_a_data_set_whose_classes_were_put_in_another_order_is_refused(tmp_path, streets):
     """The whole way, with a network of random weights in a file and in an export."""
-    network = FasterSegNetwork(load_preset("fasterseg_student"), 19, classes=streets.classes)
+    network = FasterSegNetwork(GENOTYPE, 19, classes=streets.classes)
     network.save(tmp_path / "network.keras")
     export(tmp_path / "network.keras", tmp_path / "1", ExportSettings(proof_images=0), streets)
     names = streets.class_names

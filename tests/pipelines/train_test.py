@@ -197,7 +197,7 @@ def test_a_teacher_must_have_the_classes_in_the_same_order(tmp_path, source, tra
     names = load_network(trained).classes.names
     assert names == source.class_names
     order = ",".join((*names[1:], names[0]))
-    with pytest.raises(ValueError, match=f"another order.*--class_order={','.join(names)}"):
+    with pytest.raises(ValueError, match=r"another order.*--class_order='road,sidewalk,"):
         run(tmp_path, in_class_order(source, order), teacher=trained)
 
 
@@ -228,12 +228,11 @@ def test_heads_of_as_many_but_other_classes_begin_anew_or_not_at_all(
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_more_epochs_end_where_as_many_at_once_do(tmp_path, source):
+def test_more_epochs_end_where_as_many_at_once_do(tmp_path, source, trained):
     first = dataclasses.replace(SETTINGS, epochs=1)
     run(tmp_path / "prolonged", source, first)
     prolonged = run(tmp_path / "prolonged", source, SETTINGS)
-    at_once = run(tmp_path / "at_once", source, SETTINGS)
-    logs = [epochs_logged(path.parent) for path in (prolonged, at_once)]
+    logs = [epochs_logged(path.parent) for path in (prolonged, trained)]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
     assert len(logs[0]) == 2
 

@@ -290,6 +290,7 @@ def test_one_sentence_and_nothing_half_written(case, places, tmp_path):
     assert left <= {"stage.json"}
 
 
+@pytest.mark.slow
 def test_table_of_another_space(places, tmp_path):
     other = tmp_path / "other"
     arguments = (f"--workdir={other}", *tiny_run.SUPERNET, *tiny_run.LATENCY)

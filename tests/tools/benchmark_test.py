@@ -68,6 +68,7 @@ def test_everything_of_one_network(genotype, tmp_path):
     assert result["scope_description"] in text
 
 
+@pytest.mark.slow
 def test_runtimes_and_sizes_in_all_combinations(genotype, tmp_path):
     output = tmp_path / "speed.json"
     text = measure(

@@ -9,6 +9,7 @@ from tests.tools.export_test import GENOTYPE
 from tests.tools.run_tool import run_tool, sentence
 
 
+@pytest.mark.slow
 def test_every_format_and_precision_is_proven_and_can_be_timed(tmp_path):
     pytest.importorskip("openvino")
     keras.utils.set_random_seed(0)
