@@ -322,7 +322,7 @@ def _proof(
 def _runner(
     network: FasterSegNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
 ) -> tuple[Runner, str, ExportSettings]:
-    """What runs the export at `path`, what to call it, and the settings of what it runs."""
+    """The runner of the export at `path`, its name, and the settings of the file it runs."""
     try:
         runner = _open(path)
         runner.load()

@@ -65,7 +65,7 @@ def load_table(
 
 
 def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[str]:
-    """How this device would be measured otherwise now, a phrase each.
+    """Differences from a measurement here and now, a phrase each.
 
     Args:
         fingerprint: How a table was measured.

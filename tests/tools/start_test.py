@@ -59,7 +59,7 @@ def test_every_help_is_a_success(argument):
     assert "--genotype" in finished.stdout
 
 
-@pytest.mark.parametrize("tool", ["train", "predict", "serving.client"])
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_typo_needs_neither_keras_nor_a_runtime(tool):
     finished, packages = start(tool, "--no_such_flag=1")
     assert finished.returncode == 1
