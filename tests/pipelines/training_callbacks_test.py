@@ -49,11 +49,11 @@ def test_a_loss_that_explodes_is_warned_of(watch, logs, count, monkeypatch):
 
 
 def test_the_rate_falls_from_epoch_to_epoch():
-    optimizer = decaying_sgd(0.02, 0.5, steps_per_epoch=3, momentum=0.9, l2=1e-3)
+    optimizer = decaying_sgd(0.02, 0.5, steps_per_epoch=3, momentum=0.9, l2=1e-3, clip_norm=5.0)
     variable = keras.Variable(np.float32([1.0]))
     rates = []
     for _ in range(7):
         rates.append(float(optimizer.learning_rate))
         optimizer.apply([np.float32([0.0])], [variable])
     assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
-    assert (optimizer.momentum, optimizer.l2) == (0.9, 1e-3)
+    assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)

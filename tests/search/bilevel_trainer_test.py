@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
-from keras_fasterseg.search.passes import uniform_setting
+from keras_fasterseg.search.supernet_loss import uniform_setting
 from keras_fasterseg.spaces.fasterseg.choices import Choices
 from tests.latency.path_enumeration import enumerated_latency
 from tests.search.recording_sgd import RecordingSGD
@@ -46,15 +46,15 @@ def random_costs(seed=0):
 
 
 def make_trainer(space, penalty, architecture_rate=0.0, **kwargs):
-    trainer = BilevelTrainer(
-        space.supernet, space.teacher, space.student, penalty, clip_norm=CLIP, **kwargs
+    trainer = BilevelTrainer(space.supernet, space.teacher, space.student, penalty, **kwargs)
+    trainer.compile(
+        RecordingSGD(0.0, momentum=0.0, global_clipnorm=CLIP), RecordingSGD(architecture_rate)
     )
-    trainer.compile(RecordingSGD(0.0, momentum=0.0), RecordingSGD(architecture_rate))
     return trainer
 
 
 def all_settings(space, sampled):
-    """The four passes of a step, one by one."""
+    """The four settings of a step, one by one."""
     widest, narrowest = uniform_setting(space.supernet, 1), uniform_setting(space.supernet, 0)
     return [
         dataclasses.replace(space.teacher(), widths=widest),
@@ -142,27 +142,22 @@ def test_the_weight_step_follows_the_other_half(step):
     assert float(step.logs["loss"]) == pytest.approx(step.loss, rel=1e-5)
 
 
-class FakePasses:
-    """Losses and gradients that cost nothing: multiples of the tensors themselves."""
+class FakeLoss:
+    """A loss that costs nothing; its gradients are multiples of the tensors themselves."""
 
     def __init__(self, supernet, factor=0.0):
         self.supernet = supernet
         self.factor = factor
 
-    def weight_gradients(self, images, labels, choices, initial=None):
-        weights = [tf.convert_to_tensor(each) for each in self.supernet.trainable_variables]
-        totals = initial or [tf.zeros_like(weight) for weight in weights]
-        parts = zip(totals, weights, strict=True)
-        return tf.constant(0.0), [total + self.factor * weight for total, weight in parts]
-
-    def choice_gradients(self, images, labels, choices):
-        tensors = tf.nest.flatten(choices)
-        return tf.constant(0.0), [self.factor * tf.cast(tensor, "float32") for tensor in tensors]
+    def __call__(self, images, labels, choices, frozen=False):
+        tensors = tf.nest.flatten(choices) if frozen else self.supernet.trainable_variables
+        tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+        return self.factor * tf.add_n([tf.nn.l2_loss(tensor) for tensor in tensors])
 
 
 def fake_step(space, penalty, factor=0.0, **kwargs):
     trainer = make_trainer(space, penalty, **kwargs)
-    trainer.passes = FakePasses(space.supernet, factor)
+    trainer.supernet_loss = FakeLoss(space.supernet, factor)
     space.student.random.state.assign([3, 0])
     logs = trainer.train_step((random_batch(), random_batch()))
     return trainer, logs, trainer.architecture_optimizer.gradients[0]
@@ -225,7 +220,7 @@ def ready_trainer(seed):
     trainer.compile(
         RecordingSGD(0.1, momentum=0.9), keras.optimizers.Adam(0.05, beta_1=0.5, beta_2=0.999)
     )
-    trainer.passes = FakePasses(space.supernet, 0.1)
+    trainer.supernet_loss = FakeLoss(space.supernet, 0.1)
     return trainer
 
 

@@ -1,4 +1,4 @@
-"""SGD that remembers the gradients that it was given."""
+"""SGD that remembers the gradients that it applies."""
 
 import numpy as np
 
@@ -6,12 +6,14 @@ from keras_fasterseg.training.l2_sgd import L2SGD
 
 
 class RecordingSGD(L2SGD):
-    """`gradients` holds a list of arrays for each step."""
+    """`gradients` holds a list of arrays for each step, clipped."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.gradients = []
 
-    def apply(self, grads, trainable_variables=None):
-        self.gradients.append([np.array(gradient) for gradient in grads])
-        return super().apply(grads, trainable_variables)
+    def _clip_gradients(self, grads):
+        grads = super()._clip_gradients(grads)
+        scale = 1.0 if self._scale is None else float(self._scale)
+        self.gradients.append([scale * np.array(gradient) for gradient in grads])
+        return grads

@@ -46,7 +46,7 @@ def test_pretraining_is_that_of_the_job(prepared):
     probe_steps.measure_pretrain(SUPERNET, settings, 3, steps=7)
     (call,) = prepared
     assert isinstance(call["trainer"], SupernetPretrainer)
-    assert call["trainer"].clip_norm == 2.0
+    assert call["optimizers"][0].global_clipnorm == 2.0
     assert call["model"].num_layers == 4
     assert call["steps"] == 7
     assert_batch(call["batch"], 3)
