@@ -1,0 +1,280 @@
+"""A step of every stage by arithmetic: its work by the machine's rates, and its memory.
+
+The constants were fitted to steps that `probe_steps` measured in float32 on two cores of an AMD
+EPYC with AVX-512 (TensorFlow 2.21; 4 to 16 layers, 2 to 12 base filters, crops of 64x64 to
+256x512). Other precisions and GPUs are assumed to be alike.
+"""
+
+import dataclasses
+import math
+
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
+from keras_fasterseg.pipelines.estimation.speed import MachineSpeed
+from keras_fasterseg.pipelines.estimation.stage_costs import FORWARDS_A_PASS
+from keras_fasterseg.pipelines.measure_latency import (
+    SECONDS_A_MINUTE,
+    measured_keys,
+    meter_schedule,
+)
+from keras_fasterseg.pipelines.settings import (
+    LatencySettings,
+    PretrainSettings,
+    SearchSettings,
+    Size,
+    SupernetSettings,
+    TrainSettings,
+)
+from keras_fasterseg.spaces.fasterseg.plan import plan_network
+from keras_fasterseg.spaces.fasterseg.work import (
+    Work,
+    cells_work,
+    network_work,
+    operations_work,
+    stem_and_heads_work,
+)
+
+VALUE_BYTES = 4
+"""Of a float32."""
+
+CONVOLUTION_RATE = 1.4
+"""Rate of convolutions in that of small matrix products: their larger ones are quicker."""
+
+ELEMENT_COPIES = 19
+"""Time to normalize and rectify the output of a convolution, forward alone, in copies of it."""
+
+LOGIT_COPIES = 7
+"""Time of full-size logits in copies of them: enlarged, compared, and both backwards."""
+
+DISTILLATION_COPIES = 25
+"""Time of the distillation, in copies of the teacher's logits."""
+
+OPERATION_SECONDS = 2e-4
+"""Time to start an operation's kernels, forward alone."""
+
+TRACING_SECONDS = 0.2
+"""Time to build and trace one operation of a network."""
+
+PROCESS_BYTES = 400_000_000
+"""Memory of a process that has traced a small network, with TensorFlow in it."""
+
+WEIGHT_COPIES = 8
+"""Memory of the weights, their momenta, gradients and temporaries, in copies of the weights."""
+
+ELEMENTS_KEPT = 1.4
+"""Memory of the values that a step keeps, in copies of the convolutions' outputs."""
+
+LOGITS_KEPT = 2.2
+"""Memory of full-size logits, their probabilities and gradients, in copies of them."""
+
+TEACHER_LOGITS_KEPT = 16
+"""Memory of the distillation, in copies of the teacher's logits."""
+
+SETTINGS_A_STEP = 4
+"""Settings of the supernet in a step: widest, narrowest and two others."""
+
+SUPERNET_TRACING_SECONDS = 12.0
+"""Time to build and trace a step of the supernet, whatever its layers."""
+
+FROZEN_SHARE = 2 / 3
+"""Share of a pass in which kernels get no gradient."""
+
+ROW_SECONDS = 0.1
+"""Time to make the two graphs of an operation of the latency table."""
+
+CALL_SECONDS = 5e-4
+"""Time to call a graph, whatever is in it."""
+
+ROW_ELEMENT_COPIES = 1.2
+"""Time of an operation's own output in copies of it, as it is exported."""
+
+ROW_SPREAD = 0.02
+"""Standard deviation of the measurements of an operation, as a share."""
+
+CALL_SPREAD_SECONDS = 3e-5
+"""Standard deviation of the measurements of an operation that takes no time."""
+
+
+def operations_step(
+    supernet: SupernetSettings, settings: LatencySettings, num_classes: int, speed: MachineSpeed
+) -> Measurement:
+    """The mean row of a latency table."""
+    keys = measured_keys(supernet, settings.latency_size, num_classes)
+    rows = [row_seconds(key, settings, speed) for key in keys]
+    seconds = sum(enough for _, enough in rows)
+    if settings.latency_time_budget is not None:
+        least = sum(each for each, _ in rows)
+        seconds = max(least, min(seconds, SECONDS_A_MINUTE * settings.latency_time_budget))
+    return Measurement(0.0, seconds / len(keys), PROCESS_BYTES)
+
+
+def row_seconds(key: OpKey, settings: LatencySettings, speed: MachineSpeed) -> tuple[float, float]:
+    """Time of a row of the table: with the least measurements, and with those of its precision.
+
+    The 95 % interval of the median of n measurements of standard deviation s reaches
+    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side.
+    """
+    work = operations_work([key])
+    operation = OPERATION_SECONDS / 2 + _copy_seconds(ROW_ELEMENT_COPIES * work.elements, speed)
+    operation += work.macs / (speed.macs_per_second * CONVOLUTION_RATE)
+    schedule = meter_schedule(settings)
+    copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * operation)))
+    spread = ROW_SPREAD + CALL_SPREAD_SECONDS / operation
+    enough = math.ceil((1.96 * math.sqrt(math.pi / 2) * spread / schedule.precision) ** 2)
+    repetitions = max(schedule.min_repetitions, min(schedule.max_repetitions, enough))
+    least, all_of_them = (
+        ROW_SECONDS + (schedule.warmup + count) * (2 * CALL_SECONDS + copies * operation)
+        for count in (schedule.min_repetitions, repetitions)
+    )
+    return least, all_of_them
+
+
+def pretrain_step(
+    supernet: SupernetSettings, settings: PretrainSettings, num_classes: int, speed: MachineSpeed
+) -> Measurement:
+    """A step of pretraining: the mean of those with either role's stem and heads."""
+    work = {
+        width: supernet_pass(supernet, settings.crop_size, num_classes, width)
+        for width in (1.0, supernet.student_width)
+    }
+    images = SETTINGS_A_STEP * settings.batch_size
+    seconds = sum(pass_seconds(each, images, speed) for each in work.values()) / len(work)
+    return _supernet_step(supernet, num_classes, seconds, work[1.0], images, speed)
+
+
+def search_step(
+    supernet: SupernetSettings, settings: SearchSettings, num_classes: int, speed: MachineSpeed
+) -> Measurement:
+    """A step of the search: one of the weights and one of the architectures."""
+    teacher, student = (
+        supernet_pass(supernet, settings.crop_size, num_classes, width)
+        for width in (1.0, supernet.student_width)
+    )
+    images = settings.batch_size
+    seconds = pass_seconds(teacher, images, speed)
+    seconds += pass_seconds(student, (SETTINGS_A_STEP - 1) * images, speed)
+    return _supernet_step(
+        supernet,
+        num_classes,
+        (1 + FROZEN_SHARE) * seconds,
+        teacher,
+        SETTINGS_A_STEP * images,
+        speed,
+    )
+
+
+def training_step(
+    genotype: Genotype,
+    teacher: Genotype | None,
+    settings: TrainSettings,
+    num_classes: int,
+    speed: MachineSpeed,
+) -> Measurement:
+    """A step of training a derived network, beside the network of `teacher` if there is one."""
+    work = network_work(genotype, settings.crop_size, num_classes)
+    images = settings.batch_size
+    logits = images * math.prod(settings.crop_size) * num_classes
+    predictions = 1 + len(plan_network(genotype).auxiliary)
+    seconds = pass_seconds(work, images, speed)
+    seconds += _copy_seconds(LOGIT_COPIES * predictions * logits, speed)
+    kept = ELEMENTS_KEPT * images * work.elements + LOGITS_KEPT * predictions * logits
+    operations = work.operations
+    if teacher is not None:
+        frozen = network_work(teacher, settings.crop_size, num_classes, training=False)
+        seconds += pass_seconds(frozen, images, speed, forwards=1)
+        seconds += _copy_seconds(DISTILLATION_COPIES * logits, speed)
+        kept += TEACHER_LOGITS_KEPT * logits + frozen.trainable
+        operations += frozen.operations
+    slots = 1 + (settings.ema_momentum is not None) + (settings.accumulation_steps > 1)
+    return _measurement(TRACING_SECONDS * operations, seconds, work, kept, slots, speed)
+
+
+def supernet_pass(supernet: SupernetSettings, size: Size, num_classes: int, width: float) -> Work:
+    """The work of an image in the supernet with the stem and heads of a role's width."""
+    cells = cells_work(supernet.num_layers, supernet.base_filters, supernet.width_multipliers, size)
+    return cells + stem_and_heads_work(supernet.base_filters, width, size, num_classes)
+
+
+def pass_seconds(
+    work: Work, images: int, speed: MachineSpeed, forwards: int = FORWARDS_A_PASS
+) -> float:
+    """Time of a pass of `images` images.
+
+    Args:
+        work: That of one image.
+        images: Their number.
+        speed: The machine's.
+        forwards: The pass in passes forward: with its gradients three.
+    """
+    macs = work.macs * images / (speed.macs_per_second * CONVOLUTION_RATE)
+    elements = _copy_seconds(ELEMENT_COPIES * work.elements * images, speed)
+    return forwards * (macs + elements + OPERATION_SECONDS * work.operations)
+
+
+def _copy_seconds(values: float, speed: MachineSpeed) -> float:
+    """Time to copy `values` values."""
+    return VALUE_BYTES * values / speed.copied_bytes_per_second
+
+
+def _supernet_step(
+    supernet: SupernetSettings,
+    num_classes: int,
+    seconds: float,
+    largest: Work,
+    images: int,
+    speed: MachineSpeed,
+) -> Measurement:
+    """A step of a supernet whose passes take `seconds`.
+
+    Args:
+        supernet: The supernet.
+        num_classes: Number of classes.
+        seconds: Time of the step.
+        largest: The work of an image in the largest pass.
+        images: Images of a step, every setting counted.
+        speed: The machine's.
+    """
+    # The other role's stem and heads are there too; of their size nothing depends on the crop.
+    other = stem_and_heads_work(
+        supernet.base_filters, supernet.student_width, (64, 64), num_classes
+    )
+    weights = dataclasses.replace(
+        largest,
+        trainable=largest.trainable + other.trainable,
+        statistics=largest.statistics + other.statistics,
+    )
+    kept = ELEMENTS_KEPT * images * largest.elements
+    return _measurement(SUPERNET_TRACING_SECONDS, seconds, weights, kept, 1, speed)
+
+
+def _measurement(
+    tracing_seconds: float,
+    step_seconds: float,
+    weights: Work,
+    kept: float,
+    slots: int,
+    speed: MachineSpeed,
+) -> Measurement:
+    """The step as a measurement of it.
+
+    Args:
+        tracing_seconds: Time before the first step.
+        step_seconds: Time of one.
+        weights: Counts the weights.
+        kept: Values that a step keeps besides the weights.
+        slots: Values that the optimizer keeps for each weight.
+        speed: The machine's; with a GPU the step's memory is the GPU's.
+    """
+    copies = WEIGHT_COPIES + slots - 1
+    step_bytes = round(VALUE_BYTES * (copies * weights.trainable + kept))
+    weight_bytes = VALUE_BYTES * (weights.trainable + weights.statistics)
+    on_cpu = speed.device == "CPU"
+    return Measurement(
+        tracing_seconds + step_seconds,
+        step_seconds,
+        PROCESS_BYTES + (step_bytes if on_cpu else weight_bytes),
+        None if on_cpu else step_bytes,
+        weight_bytes,
+        VALUE_BYTES * slots * weights.trainable,
+    )
