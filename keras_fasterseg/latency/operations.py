@@ -1,4 +1,4 @@
-"""What the operation behind an `OpKey` is: its layer, its size and its work."""
+"""The operation behind an `OpKey`: its layer, its size and its work."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""What a run will take: time, memory and disk of every stage, and whether the machine has them."""
+"""Time, memory and disk of every stage of a run, and the refusal of one that cannot fit."""
 
 import dataclasses
 from typing import Any
@@ -30,7 +30,7 @@ _COMPUTED_MARGIN = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class StageEstimate:
-    """What one stage takes.
+    """Time, memory and disk of one stage.
 
     Attributes:
         name: Of the stage.
@@ -58,7 +58,7 @@ class StageEstimate:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What the unfinished stages of a run take, and what the machine has.
+    """The unfinished stages of a run, and the memory and disk that the machine has.
 
     Attributes:
         stages: In the order in which they run.

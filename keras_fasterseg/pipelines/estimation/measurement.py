@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What a few steps took.
+    """Time and memory of a step of a stage, measured or computed.
 
     Attributes:
         first_seconds: Time of building, tracing and the first step.

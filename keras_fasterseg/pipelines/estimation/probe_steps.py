@@ -89,7 +89,7 @@ def measure_training(
 def measure_operations(
     supernet: SupernetSettings, settings: LatencySettings, num_classes: int, count: int
 ) -> Measurement:
-    """Rows of the latency table: `count` of them, spread from the cheapest to the dearest."""
+    """Rows of the latency table: `count` of them, spread from cheap to expensive."""
     start = time.perf_counter()
     keys = sorted(
         measured_keys(supernet, settings.latency_size, num_classes), key=multiply_accumulates

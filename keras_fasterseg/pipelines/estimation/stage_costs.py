@@ -1,4 +1,4 @@
-"""What the stages of a run cost, by arithmetic on a few measured steps and stated assumptions."""
+"""Cost of the stages of a run, by arithmetic on a step of each and stated assumptions."""
 
 import math
 

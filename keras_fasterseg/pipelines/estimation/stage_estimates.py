@@ -31,7 +31,7 @@ def stage_estimates(
     generates: bool,
     trained_bytes: Mapping[str, int],
 ) -> tuple[StageEstimate, ...]:
-    """What the unfinished stages take, in the order in which they run.
+    """The estimates of the unfinished stages, in the order in which they run.
 
     Args:
         settings: Of every stage.

@@ -1,4 +1,4 @@
-"""The estimate beside what the stages really took, and what then remains."""
+"""Estimated and taken time of the stages of a run, and the time that remains."""
 
 import dataclasses
 import pathlib
@@ -112,7 +112,7 @@ def _kind(stage: StageTime) -> str:
 
 
 def _ratio(stages: Sequence[StageTime]) -> float | None:
-    """What the ended ones took over their estimates; `None` if that is not known."""
+    """Time of the ended ones over their estimates; `None` if that is not known."""
     pairs = [
         (each.estimated_seconds, each.taken_seconds)
         for each in stages

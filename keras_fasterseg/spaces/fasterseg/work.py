@@ -1,4 +1,4 @@
-"""What a network and the supernet compute, keep and hold, counted without building either."""
+"""Multiply-accumulates, values and weights of networks and supernets, without building them."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
