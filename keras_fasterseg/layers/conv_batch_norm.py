@@ -1,8 +1,14 @@
 """Convolution, batch normalisation and an optional ReLU: the brick of every network here."""
 
+import math
+
 import keras
 from keras import ops
 
+from keras_fasterseg.layers.batch_normalize import (
+    batch_normalize_settings,
+    moving_average_shares,
+)
 from keras_fasterseg.layers.slimmable_conv2d import (
     SlimmableConv2D,
     Width,
@@ -32,6 +38,8 @@ class ConvBatchNorm(keras.layers.Layer):
         inputs: `(batch, height, width, channels)`.
         width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
         training: Whether batch statistics are used and the running ones updated.
+        settings: Parts of the batch that are normalised by statistics of their own, without
+            `width_multipliers`; with them the width says so.
 
     Output shape:
         `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
@@ -78,6 +86,8 @@ class ConvBatchNorm(keras.layers.Layer):
                 kernel_size,
                 strides=strides,
                 width_multipliers=self.width_multipliers,
+                # The normalisation does.
+                masks_outputs=False,
                 dtype=self.dtype_policy,
                 name="convolution",
             )
@@ -94,14 +104,36 @@ class ConvBatchNorm(keras.layers.Layer):
         self.convolution.build((input_shape[0], None, None, input_shape[-1]))
         self.normalization.build((*input_shape[:-1], self.filters))
 
-    def call(self, inputs, width: Width = None, training: bool | None = None):
+    def call(
+        self, inputs, width: Width = None, training: bool | None = None, settings: int = 1
+    ):
         if self.width_multipliers is None:
             outputs = self.convolution(self._pad(inputs))
-            outputs = self.normalization(outputs, training=training)
+            outputs = self._normalize(outputs, training, settings)
         else:
             outputs = self.convolution(inputs, width=width)
             outputs = self.normalization(outputs, width=width, training=training)
         return ops.relu(outputs) if self.relu else outputs
+
+    def _normalize(self, inputs, training, settings):
+        if settings == 1 or not training:
+            return self.normalization(inputs, training=training)
+        weights = self.normalization
+        outputs, means, variances = batch_normalize_settings(
+            ops.cast(inputs, "float32"),
+            *(ops.tile(weight[None], (settings, 1)) for weight in (weights.gamma, weights.beta)),
+            EPSILON,
+        )
+        # Keras averages biased variances.
+        count = math.prod(inputs.shape[:3]) // settings
+        variances *= (count - 1) / count
+        old_share, shares = moving_average_shares(ops.ones((settings, 1)), MOMENTUM)
+        for weight, values in (
+            (weights.moving_mean, means),
+            (weights.moving_variance, variances),
+        ):
+            weight.assign((old_share * weight + ops.matmul(shares, values))[0])
+        return ops.cast(outputs, self.compute_dtype)
 
     def _pad(self, inputs):
         margin = self.kernel_size // 2
@@ -115,7 +147,9 @@ class ConvBatchNorm(keras.layers.Layer):
         )
         return (input_shape[0], height, width, self.filters)
 
-    def compute_output_spec(self, inputs, width: Width = None, training: bool | None = None):
+    def compute_output_spec(
+        self, inputs, width: Width = None, training: bool | None = None, settings: int = 1
+    ):
         return slimmable_output_spec(self, inputs, width)
 
     def get_config(self):

@@ -17,8 +17,9 @@ class Head(keras.layers.Layer):
     Args:
         num_classes: Number of classes.
 
-    Input shape:
-        `(batch, height, width, channels)`.
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        training, settings: As in `ConvBatchNorm`.
 
     Output shape:
         `(batch, height, width, num_classes)`, logits, float32 under mixed precision too.
@@ -43,13 +44,14 @@ class Head(keras.layers.Layer):
         self.convolution.build(input_shape)
         self.classifier.build((*input_shape[:-1], filters))
 
-    def call(self, inputs, training: bool | None = None):
-        return self.classifier(self.convolution(inputs, training=training))
+    def call(self, inputs, training: bool | None = None, settings: int = 1):
+        features = self.convolution(inputs, training=training, settings=settings)
+        return self.classifier(features)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.num_classes)
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(self, inputs, training=None, settings: int = 1):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self):

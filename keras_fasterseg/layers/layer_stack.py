@@ -13,17 +13,21 @@ import numpy as np
 from keras import ops
 
 
-def trace_once(function: Callable) -> Callable:
+def trace_once(function: Callable, stateful: bool = False) -> Callable:
     """`function`, traced once for each set of shapes, dtypes and Python arguments.
 
     On TensorFlow the traced function is never inlined: a graph that calls it 16 times holds and
     optimises one body. Bools, ints and `None` among the keyword arguments are constants.
+
+    Args:
+        function: The function.
+        stateful: Whether it changes variables, which only TensorFlow's tracer may see.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         return tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
-    if keras.backend.backend() == "jax":
+    if keras.backend.backend() == "jax" and not stateful:
         import jax  # pyright: ignore[reportMissingImports]
 
         return jax.jit(function, static_argnames=("width_index", "training", "frozen"))
@@ -109,14 +113,15 @@ class LayerStack(keras.layers.Layer):
     ):
         if frozen:
             trainable = [ops.stop_gradient(value) for value in trainable]
-        return self.template.stateless_call(
+        outputs, fixed = self.template.stateless_call(
             trainable,
-            fixed,
+            [ops.stop_gradient(value) for value in fixed],
             inputs,
             weights,
             width=width if width_index is None else width_index,
             training=training,
         )
+        return outputs, [ops.stop_gradient(value) for value in fixed]
 
     def compute_output_shape(self, input_shape):
         return self.make_layer().compute_output_shape(input_shape)

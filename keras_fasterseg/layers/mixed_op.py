@@ -5,7 +5,11 @@ from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.primitives import make_primitive
-from keras_fasterseg.layers.slimmable_conv2d import Width, slimmable_output_spec
+from keras_fasterseg.layers.slimmable_conv2d import (
+    Width,
+    scale_settings,
+    slimmable_output_spec,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
@@ -22,7 +26,7 @@ class MixedOp(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, height, width, channels)`, height and width even.
-        weights: `(5,)`, in the order of `PRIMITIVES`.
+        weights: `(5,)`, in the order of `PRIMITIVES`; `(settings, 5)` with as many widths.
         width: The output width: see `SlimmableConv2D`.
         training: As in `ConvBatchNorm`.
 
@@ -61,11 +65,11 @@ class MixedOp(keras.layers.Layer):
             primitive.build(input_shape)
 
     def call(self, inputs, weights, width: Width = None, training: bool | None = None):
-        outputs = 0.0
-        for index, primitive in enumerate(self.primitives):
-            result = primitive(inputs, width=width, training=training)
-            outputs = outputs + ops.cast(weights[index], self.compute_dtype) * result
-        return outputs
+        shares = ops.split(weights, len(self.primitives), axis=-1)
+        return sum(
+            scale_settings(primitive(inputs, width=width, training=training), share)
+            for primitive, share in zip(self.primitives, shares, strict=True)
+        )
 
     def compute_output_shape(self, input_shape):
         return self.primitives[0].compute_output_shape(input_shape)

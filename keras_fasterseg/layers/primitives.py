@@ -217,26 +217,33 @@ class FactorizedReduce(keras.layers.Layer):
                 [_reduce(inputs, even[..., :half]), _reduce(shifted, odd[..., :half])], axis=-1
             )
         else:
-            # Active channels must be the first ones: each half moves to its place at this width.
-            to_even, to_odd = self._placements()
-            even = ops.matmul(even, select_row(width, to_even))
-            odd = ops.matmul(odd, select_row(width, to_odd))
-            outputs = _reduce(inputs, even) + _reduce(shifted, odd)
+            outputs = ops.concatenate([_reduce(inputs, even), _reduce(shifted, odd)], axis=-1)
+            outputs = self._place(outputs, width)
         return ops.relu(self.normalization(outputs, width=width, training=training))
 
     def _half(self, width: int | None) -> int:
         return active_filters(self.filters, self.width_multipliers, width) // 2
 
-    def _placements(self) -> tuple[np.ndarray, np.ndarray]:
-        """Two `(widths, filters / 2, filters)` maps of a half's channels to output channels."""
-        halves = [self._half(index) for index in range(len(self.width_multipliers))]
-        rows = np.arange(self.filters // 2)[:, None]
+    def _place(self, inputs, width):
+        """Moves the active channels of both halves to the front: narrower ones must be the first."""
+        width = ops.stop_gradient(width)
+        placement = ops.cast(select_row(width, self._placements()), inputs.dtype)
+        settings = 1 if len(width.shape) == 1 else width.shape[0]
+        placement = ops.reshape(placement, (settings, self.filters, self.filters))
+        rows = ops.reshape(inputs, (settings, -1, self.filters))
+        return ops.reshape(ops.matmul(rows, placement), ops.shape(inputs))
 
-        def place(half, offset):
-            return np.eye(self.filters // 2, self.filters, offset, dtype="float32") * (rows < half)
-
-        even = np.stack([place(half, 0) for half in halves])
-        return even, np.stack([place(half, half) for half in halves])
+    def _placements(self) -> np.ndarray:
+        """`(widths, filters, filters)` maps of the channels of both halves to output channels."""
+        placements = []
+        for index in range(len(self.width_multipliers)):
+            half = self._half(index)
+            placement = np.zeros((self.filters, self.filters), "float32")
+            channels = np.arange(half)
+            placement[channels, channels] = 1
+            placement[self.filters // 2 + channels, half + channels] = 1
+            placements.append(placement)
+        return np.stack(placements)
 
     def compute_output_shape(self, input_shape):
         height, width = (None if size is None else size // 2 for size in input_shape[1:3])

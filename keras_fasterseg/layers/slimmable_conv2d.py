@@ -9,7 +9,9 @@ from keras import ops
 from keras_fasterseg.genotype import round_filters
 
 # `None`: the widest. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
-# the multipliers: the shape stays full and the channels past the width are zero.
+# the multipliers: the shape stays full and the channels past the width are zero. With a first axis
+# of settings, `(settings, widths)`, the batch holds the samples of one setting after those of the
+# other.
 Width = int | None | Any
 
 
@@ -69,11 +71,14 @@ class SlimmableConv2D(keras.layers.Layer):
         kernel_size: Side of the kernel, odd.
         strides: Stride in both directions. Zero padding is symmetric, `kernel_size // 2`.
         width_multipliers: Multipliers in (0, 1], ascending, that `width` chooses from.
+        masks_outputs: Whether channels past a one-hot width are zero; `False` spares that where a
+            layer behind this one does it anyway.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
-        width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)`, or `None`
-            for the widest.
+        width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)` or, for
+            several settings along the batch, `(settings, len(width_multipliers))`, or `None` for
+            the widest.
 
     Output shape:
         `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
@@ -89,6 +94,7 @@ class SlimmableConv2D(keras.layers.Layer):
         kernel_size: int,
         strides: int = 1,
         width_multipliers: tuple[float, ...] = (1.0,),
+        masks_outputs: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -99,6 +105,7 @@ class SlimmableConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.strides = strides
         self.width_multipliers = tuple(width_multipliers)
+        self.masks_outputs = masks_outputs
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
@@ -113,7 +120,11 @@ class SlimmableConv2D(keras.layers.Layer):
             active = active_filters(self.filters, self.width_multipliers, width)
             return self._convolve(inputs, kernel[:, :, : inputs.shape[-1], :active])
         outputs = self._convolve(inputs, kernel)
-        return outputs * select_row(width, width_mask(self.filters, self.width_multipliers))
+        if not self.masks_outputs:
+            return outputs
+        width = ops.stop_gradient(width)
+        mask = select_row(width, width_mask(self.filters, self.width_multipliers))
+        return scale_settings(outputs, mask)
 
     def _convolve(self, inputs, kernel):
         margin = self.kernel_size // 2
@@ -138,14 +149,33 @@ class SlimmableConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "width_multipliers": self.width_multipliers,
+            "masks_outputs": self.masks_outputs,
         }
         return {**super().get_config(), **config}
 
 
+def scale_settings(inputs: Any, scale: Any, offset: Any = None) -> Any:
+    """`inputs * scale + offset` with a scale and an offset for each channel of each setting.
+
+    Args:
+        inputs: `(batch, height, width, channels)`, the samples setting by setting.
+        scale: `(channels,)` for one setting, else `(settings, channels)`; one channel stands for
+            all.
+        offset: As `scale`, or `None`.
+    """
+    outputs = inputs
+    if len(scale.shape) == 2:
+        outputs = ops.reshape(inputs, (scale.shape[0], -1, inputs.shape[-1]))
+        scale, offset = scale[:, None], None if offset is None else offset[:, None]
+    outputs = outputs * ops.cast(scale, inputs.dtype)
+    if offset is not None:
+        outputs = outputs + ops.cast(offset, inputs.dtype)
+    return ops.reshape(outputs, ops.shape(inputs)) if len(scale.shape) == 3 else outputs
+
+
 def select_row(width, rows):
-    """The row of `rows` `(widths, ...)` that the one-hot `width` names, without gradient to it."""
-    one_hot = ops.stop_gradient(width)
-    return ops.tensordot(one_hot, ops.cast(rows, one_hot.dtype), axes=1)
+    """The rows of `rows` `(widths, ...)` that the one-hot `width` names."""
+    return ops.tensordot(width, ops.cast(rows, width.dtype), axes=1)
 
 
 def validate_width_multipliers(width_multipliers: tuple[float, ...]) -> None:

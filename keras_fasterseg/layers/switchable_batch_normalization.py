@@ -3,10 +3,15 @@
 import keras
 from keras import ops
 
-from keras_fasterseg.layers.batch_normalize import batch_normalize
+from keras_fasterseg.layers.batch_normalize import (
+    batch_normalize,
+    batch_normalize_settings,
+    moving_average_shares,
+)
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
     active_filters,
+    scale_settings,
     select_row,
     validate_width_multipliers,
     width_mask,
@@ -27,8 +32,9 @@ class SwitchableBatchNormalization(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, height, width, channels)`; just the active channels if `width` is an int.
-        width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)`, or `None`
-            for the widest.
+        width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)` or, for
+            several settings along the batch, `(settings, len(width_multipliers))`, or `None` for
+            the widest. Each setting is normalised by its own statistics.
         training: Whether batch statistics are used and the running ones updated.
 
     Output shape:
@@ -69,37 +75,59 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         if width is None:
             width = len(self.width_multipliers) - 1
         if isinstance(width, int):
-            active = active_filters(self.channels, self.width_multipliers, width)
-            gamma, beta = self.gamma[width, :active], self.beta[width, :active]
+            outputs = self._sliced(values, width, training)
         else:
             # Rows are selected in the dtype of the width: half precision would round statistics.
-            width = ops.cast(width, "float32")
-            mask = select_row(width, width_mask(self.channels, self.width_multipliers))
-            gamma = select_row(width, self.gamma) * mask
-            beta = select_row(width, self.beta) * mask
-        gamma, beta = ops.cast(gamma, "float32"), ops.cast(beta, "float32")
-        if training:
-            outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
-            self._update_statistics(mean, variance, width)
-            return ops.cast(outputs, self.compute_dtype)
-        if isinstance(width, int):
-            mean = self.moving_mean[width, :active]
-            variance = self.moving_variance[width, :active]
-        else:
-            mean = select_row(width, self.moving_mean)
-            variance = select_row(width, self.moving_variance)
-        scale = gamma * ops.rsqrt(variance + self.epsilon)
-        return ops.cast(values * scale + (beta - mean * scale), self.compute_dtype)
+            width = ops.stop_gradient(ops.cast(width, "float32"))
+            outputs = self._masked(values, width, training)
+        return ops.cast(outputs, self.compute_dtype)
 
-    def _update_statistics(self, mean, variance, width):
-        for weight, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            if isinstance(width, int):
-                row = ops.one_hot(width, len(self.width_multipliers))
-                value = ops.pad(value, ((0, self.channels - value.shape[0]),))
-            else:
-                row = ops.stop_gradient(width)
-            change = (1.0 - self.momentum) * row[:, None] * (value[None, :] - weight)
-            weight.assign(weight + change)
+    def _sliced(self, values, width, training):
+        active = active_filters(self.channels, self.width_multipliers, width)
+        gamma, beta, mean, variance = (
+            ops.cast(weight[width, :active], "float32")
+            for weight in (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        )
+        if not training:
+            return self._affine(values, gamma, beta, mean, variance)
+        outputs, *statistics = batch_normalize(values, gamma, beta, self.epsilon)
+        padding = ((0, 0), (0, self.channels - active))
+        self._update_statistics(
+            [ops.pad(value[None], padding) for value in statistics],
+            ops.one_hot([width], len(self.width_multipliers)),
+        )
+        return outputs
+
+    def _masked(self, values, width, training):
+        mask = select_row(width, width_mask(self.channels, self.width_multipliers))
+        gamma, beta = (
+            ops.cast(select_row(width, weight), "float32") * mask
+            for weight in (self.gamma, self.beta)
+        )
+        if not training:
+            mean, variance = (
+                select_row(width, weight) for weight in (self.moving_mean, self.moving_variance)
+            )
+            return self._affine(values, gamma, beta, mean, variance)
+        if len(width.shape) == 2:
+            outputs, *statistics = batch_normalize_settings(values, gamma, beta, self.epsilon)
+        else:
+            outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
+            statistics, width = (mean[None], variance[None]), width[None]
+        # Inputs need not be zero past the width; what is kept of them is, as if it were sliced.
+        self._update_statistics([value * mask for value in statistics], width)
+        return outputs
+
+    def _affine(self, values, gamma, beta, mean, variance):
+        scale = gamma * ops.rsqrt(variance + self.epsilon)
+        return scale_settings(values, scale, beta - mean * scale)
+
+    def _update_statistics(self, statistics, width):
+        old_share, shares = moving_average_shares(width, self.momentum)
+        for weight, values in zip(
+            (self.moving_mean, self.moving_variance), statistics, strict=True
+        ):
+            weight.assign(old_share * weight + ops.matmul(shares, values))
 
     def get_config(self):
         config = {

@@ -16,7 +16,7 @@ class UpsampleFusion(keras.layers.Layer):
 
     Call arguments:
         inputs: `[coarse, fine]`, both `(batch, height, width, channels)`.
-        training: As in `ConvBatchNorm`.
+        training, settings: As in `ConvBatchNorm`.
 
     Output shape:
         `(batch, height of fine, width of fine, filters)`.
@@ -37,10 +37,11 @@ class UpsampleFusion(keras.layers.Layer):
         self.reduction.build(coarse)
         self.refinement.build((*fine[:-1], self.filters + fine[-1]))
 
-    def call(self, inputs, training: bool | None = None):
+    def call(self, inputs, training: bool | None = None, settings: int = 1):
         coarse, fine = inputs
-        coarse = self.resize([self.reduction(coarse, training=training), fine])
-        return self.refinement(ops.concatenate([coarse, fine], axis=-1), training=training)
+        coarse = self.reduction(coarse, training=training, settings=settings)
+        joined = ops.concatenate([self.resize([coarse, fine]), fine], axis=-1)
+        return self.refinement(joined, training=training, settings=settings)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[1][:-1], self.filters)

@@ -50,15 +50,14 @@ def make_pretrainer(
     space: SearchSpace, settings: PretrainSettings, steps_per_epoch: int, seed: int
 ) -> SupernetPretrainer:
     """The compiled trainer of a supernet's weights, its optimizer built."""
-    trainer = SupernetPretrainer(
-        space.supernet, space.teacher, space.student, clip_norm=settings.clip_norm, seed=seed
-    )
+    trainer = SupernetPretrainer(space.supernet, space.teacher, space.student, seed=seed)
     optimizer = decaying_sgd(
         settings.learning_rate,
         settings.learning_rate_decay,
         steps_per_epoch,
         settings.momentum,
         settings.weight_decay,
+        settings.clip_norm,
     )
     optimizer.build(space.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)

@@ -139,7 +139,6 @@ def make_bilevel_trainer(
         penalty=LatencyPenalty(costs, target_ms, shares),
         penalty_weight=settings.penalty_weight,
         temperature=settings.temperature,
-        clip_norm=settings.clip_norm,
     )
     trainer.compile(
         optimizer=decaying_sgd(
@@ -148,6 +147,7 @@ def make_bilevel_trainer(
             steps_per_epoch,
             settings.momentum,
             settings.weight_decay,
+            settings.clip_norm,
         ),
         architecture_optimizer=keras.optimizers.Adam(
             settings.architecture_learning_rate, beta_1=0.5, beta_2=0.999

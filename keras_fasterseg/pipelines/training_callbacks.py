@@ -110,10 +110,15 @@ def _loss(logs: dict[str, Any] | None) -> float:
 
 
 def decaying_sgd(
-    learning_rate: float, decay: float, steps_per_epoch: int, momentum: float, l2: float
+    learning_rate: float,
+    decay: float,
+    steps_per_epoch: int,
+    momentum: float,
+    l2: float,
+    clip_norm: float,
 ) -> L2SGD:
-    """SGD whose learning rate falls by a factor from epoch to epoch."""
+    """SGD on clipped gradients whose learning rate falls by a factor from epoch to epoch."""
     schedule = keras.optimizers.schedules.ExponentialDecay(
         learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
     )
-    return L2SGD(schedule, momentum=momentum, l2=l2)
+    return L2SGD(schedule, momentum=momentum, l2=l2, global_clipnorm=clip_norm)

@@ -9,14 +9,9 @@ import tensorflow as tf
 from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.latency.estimator import expected_latency
-from keras_fasterseg.search.passes import (
-    SupernetPasses,
-    clipped,
-    stack_widths,
-    uniform_setting,
-)
+from keras_fasterseg.search.supernet_loss import SupernetLoss, uniform_setting
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.choices import Choices, stack_settings
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 
@@ -53,11 +48,12 @@ class LatencyPenalty:
 class BilevelTrainer(keras.Model):
     """Alternates a step of the architectures and a step of the weights.
 
-    A step sums four passes: the teacher, the student with sampled widths, the student at its
+    A step sums four settings: the teacher, the student with sampled widths, the student at its
     widest and at its narrowest. Architectures also carry the student's latency penalty. First
     order: neither step looks through the other.
 
-    Compile with both optimizers: `compile(optimizer=L2SGD(...), architecture_optimizer=Adam(...))`.
+    Compile with both optimizers:
+    `compile(optimizer=L2SGD(..., global_clipnorm=5.0), architecture_optimizer=Adam(...))`.
 
     Args:
         supernet: The built supernet.
@@ -65,7 +61,6 @@ class BilevelTrainer(keras.Model):
         penalty: The student's latency penalty, a function of its `Choices`; `None` for no penalty.
         penalty_weight: Initial factor of the penalty, lambda.
         temperature: Initial temperature of the width sampling.
-        clip_norm: Largest global norm of the weights' summed gradient.
 
     Data: pairs of (images, labels) pairs: `((images, labels), (images, labels))`, the first for the
     weights, the second for the architectures.
@@ -82,7 +77,6 @@ class BilevelTrainer(keras.Model):
         penalty: Callable[[Choices], tf.Tensor] | None = None,
         penalty_weight: float = 0.06,
         temperature: float = 1.0,
-        clip_norm: float = 5.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -92,12 +86,11 @@ class BilevelTrainer(keras.Model):
         self.penalty = penalty
         self.penalty_weight = self._scalar("penalty_weight", penalty_weight)
         self.temperature = self._scalar("temperature", temperature)
-        self.clip_norm = clip_norm
         self.architecture_optimizer = None
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.architecture_loss_tracker = keras.metrics.Mean(name="architecture_loss")
         self.penalty_tracker = keras.metrics.Mean(name="latency_penalty")
-        self.passes = SupernetPasses(supernet)
+        self.supernet_loss = SupernetLoss(supernet)
         self.built = True
 
     def _scalar(self, name: str, value: float) -> keras.Variable:
@@ -128,44 +121,40 @@ class BilevelTrainer(keras.Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _architecture_step(self, images, labels):
-        with tf.GradientTape() as tape:
-            settings, student = self._settings()
-            targets = tf.nest.flatten(settings)
-            penalty = self.penalty(student) if self.penalty is not None else tf.constant(0.0)
-            weighted_penalty = penalty * tf.convert_to_tensor(self.penalty_weight)
-        losses, gradients = [], []
-        for choices in settings:
-            loss, parts = self.passes.choice_gradients(images, labels, choices)
-            losses.append(loss)
-            gradients.extend(parts)
         variables = self.architecture_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            settings, student = self._settings()
+            penalty = self.penalty(student) if self.penalty is not None else tf.constant(0.0)
+            loss = self.supernet_loss(images, labels, settings, frozen=True)
+            loss += penalty * tf.convert_to_tensor(self.penalty_weight)
         gradients = tape.gradient(
-            [*targets, weighted_penalty],
+            loss,
             [variable.value for variable in variables],
-            output_gradients=[*gradients, tf.ones_like(weighted_penalty)],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         self.architecture_optimizer.apply(gradients, variables)
-        self.architecture_loss_tracker.update_state(tf.add_n(losses) + weighted_penalty)
+        self.architecture_loss_tracker.update_state(loss)
         self.penalty_tracker.update_state(penalty)
 
     def _weight_step(self, images, labels):
-        settings, _ = self._settings()
-        losses, gradients = [], None
-        for choices in settings:
-            loss, gradients = self.passes.weight_gradients(images, labels, choices, gradients)
-            losses.append(loss)
         weights = self.supernet.trainable_variables
-        self.optimizer.apply(clipped(gradients, self.clip_norm), weights)
-        self.loss_tracker.update_state(tf.add_n(losses))
+        settings, _ = self._settings()
+        with tf.GradientTape() as tape:
+            loss = self.supernet_loss(images, labels, settings)
+        gradients = tape.gradient(loss, [variable.value for variable in weights])
+        self.optimizer.apply(gradients, weights)
+        self.loss_tracker.update_state(loss)
 
-    def _settings(self) -> tuple[tuple[Choices, Choices], Choices]:
-        """Choices of teacher and student with the widths of all passes, and the sampled student."""
+    def _settings(self) -> tuple[Choices, Choices]:
+        """The four settings, and that of the sampled student."""
         widest = uniform_setting(self.supernet, len(self.supernet.width_multipliers) - 1)
         narrowest = uniform_setting(self.supernet, 0)
         student = self.student(training=True, temperature=tf.convert_to_tensor(self.temperature))
         settings = (
-            dataclasses.replace(self.teacher(), widths=stack_widths([widest])),
-            dataclasses.replace(student, widths=stack_widths([student.widths, widest, narrowest])),
+            dataclasses.replace(self.teacher(), widths=widest),
+            student,
+            dataclasses.replace(student, widths=widest),
+            dataclasses.replace(student, widths=narrowest),
         )
-        return settings, student
+        return stack_settings(settings), student

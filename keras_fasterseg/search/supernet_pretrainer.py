@@ -6,14 +6,14 @@ import keras
 import tensorflow as tf
 
 from keras_fasterseg.layers.random_state import SavesRandomState
-from keras_fasterseg.search.passes import (
-    SupernetPasses,
-    clipped,
-    stack_widths,
-    uniform_setting,
-)
+from keras_fasterseg.search.supernet_loss import SupernetLoss, uniform_setting
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.choices import (
+    Choices,
+    one_hot_widths,
+    stack_settings,
+    width_shapes,
+)
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 
@@ -24,12 +24,11 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
     code never trains the student's). Operations and paths are blended as the architectures say,
     uniformly at the start, and are not trained.
 
-    Compile with the optimizer alone: `compile(optimizer=L2SGD(...))`.
+    Compile with the optimizer alone: `compile(optimizer=L2SGD(..., global_clipnorm=5.0))`.
 
     Args:
         supernet: The built supernet.
         teacher, student: The architectures.
-        clip_norm: Largest global norm of the summed gradient.
         seed: Seed of the random widths.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
@@ -43,7 +42,6 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
         supernet: Supernet,
         teacher: Architecture,
         student: Architecture,
-        clip_norm: float = 5.0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -51,10 +49,9 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
         self.supernet = supernet
         self.teacher = teacher
         self.student = student
-        self.clip_norm = clip_norm
         self.random = keras.random.SeedGenerator(seed)
         self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.passes = SupernetPasses(supernet)
+        self.supernet_loss = SupernetLoss(supernet)
         self.built = True
 
     @property
@@ -63,29 +60,37 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
 
     def train_step(self, data):
         images, labels = data
-        widest = len(self.supernet.width_multipliers) - 1
-        widths = stack_widths(
-            [
-                uniform_setting(self.supernet, widest),
-                uniform_setting(self.supernet, 0),
-                self._random(),
-                self._random(),
-            ]
-        )
-
-        def run(architecture: Architecture):
-            choices = dataclasses.replace(architecture(), widths=widths)
-            return self.passes.weight_gradients(images, labels, choices)
-
-        loss, gradients = tf.cond(
-            tf.equal(tf.cast(self.optimizer.iterations, tf.int64) % 2, 0),
-            lambda: run(self.teacher),
-            lambda: run(self.student),
-        )
         weights = self.supernet.trainable_variables
-        self.optimizer.apply(clipped(gradients, self.clip_norm), weights)
+        choices = self._choices()
+        with tf.GradientTape() as tape:
+            loss = self.supernet_loss(images, labels, choices)
+        # A step leaves out the stem and the heads of one role; decay and momentum move them still.
+        gradients = tape.gradient(
+            loss,
+            [variable.value for variable in weights],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        self.optimizer.apply(gradients, weights)
         self.loss_tracker.update_state(loss)
         return {"loss": self.loss_tracker.result()}
+
+    def _choices(self):
+        is_student = tf.equal(tf.cast(self.optimizer.iterations, tf.int64) % 2, 1)
+        teacher, student = self.teacher(), self.student()
+        alphas, betas = tf.nest.map_structure(
+            lambda ours, theirs: tf.where(is_student, ours, theirs),
+            (student.alphas, student.betas),
+            (teacher.alphas, teacher.betas),
+        )
+        widest = len(self.supernet.width_multipliers) - 1
+        widths = (
+            uniform_setting(self.supernet, widest),
+            uniform_setting(self.supernet, 0),
+            self._random(),
+            self._random(),
+        )
+        settings = [Choices(alphas, betas, each, is_student) for each in widths]
+        return dataclasses.replace(stack_settings(settings), role=is_student)
 
     def _random(self):
         count = len(self.supernet.width_multipliers)

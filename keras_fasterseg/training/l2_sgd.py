@@ -9,9 +9,9 @@ from keras import ops
 class L2SGD(keras.optimizers.SGD):
     """SGD with momentum where `l2 * weight` is added to every weight's gradient.
 
-    Keras' own `weight_decay` is decoupled: it never meets momentum nor clipping. Weights are
-    updated one after the other, so that no more than one weight's intermediate values are in
-    memory at a time (a supernet's weights are a gigabyte, and an update has four such values).
+    Keras' own `weight_decay` is decoupled: it never meets momentum nor clipping. A supernet's
+    weights are a gigabyte, so memory counts: weights are updated one after the other, by one
+    operation each, and `global_clipnorm` scales each gradient only then.
 
     With `gradient_accumulation_steps` an update takes the mean gradient of so many calls of
     `apply`, and the L2 term once; a schedule of the learning rate counts the calls, as in Keras.
@@ -31,7 +31,8 @@ class L2SGD(keras.optimizers.SGD):
     def __init__(self, learning_rate=0.01, momentum: float = 0.9, l2: float = 0.0, **kwargs):
         super().__init__(learning_rate, momentum=momentum, **kwargs)
         self.l2 = l2
-        self._after: list[tf.Tensor] = []
+        self._after: list[tf.Operation] = []
+        self._scale: tf.Tensor | None = None
 
     def build(self, variables):
         super().build(variables)
@@ -45,14 +46,36 @@ class L2SGD(keras.optimizers.SGD):
         return list(self._model_variables_moving_average) if self.use_ema else None
 
     def apply(self, grads, trainable_variables=None):
-        self._after = []
+        self._after, self._scale = [], None
+        # Once for all weights: a graph holds every use of a Python number as a node.
+        self._l2, self._momentum = tf.constant(self.l2), tf.constant(float(self.momentum))
         return super().apply(grads, trainable_variables)
+
+    def _clip_gradients(self, grads):
+        if self.global_clipnorm is None:
+            return super()._clip_gradients(grads)
+        norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
+        self._scale = self.global_clipnorm / norm
+        return grads
 
     def update_step(self, gradient, variable, learning_rate):
         with tf.control_dependencies([*self._after, gradient]):
-            regularized = gradient + self.l2 * tf.convert_to_tensor(variable)
-            super().update_step(regularized, variable, learning_rate)
-            self._after = [tf.convert_to_tensor(variable)]
+            if self._scale is not None:
+                gradient = gradient * tf.cast(self._scale, gradient.dtype)
+            gradient = gradient + tf.cast(self._l2, variable.dtype) * variable
+            if self.momentum == 0:
+                super().update_step(gradient, variable, learning_rate)
+                return
+            update = tf.raw_ops.ResourceApplyKerasMomentum(
+                var=variable.handle,
+                accum=self.momentums[self._get_variable_index(variable)].value.handle,
+                lr=tf.cast(learning_rate, variable.dtype),
+                grad=tf.cast(gradient, variable.dtype),
+                momentum=tf.cast(self._momentum, variable.dtype),
+                use_nesterov=self.nesterov,
+            )
+            # Eagerly there is no operation to wait for.
+            self._after = [] if update is None else [update]
 
     def get_config(self):
         return {**super().get_config(), "l2": self.l2}

@@ -94,7 +94,7 @@ def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, ima
         generator.standard_normal(images, "float32"),
         generator.integers(0, num_classes, images[:3], "int32"),
     )
-    optimizer = L2SGD(0.01, l2=5e-4)
+    optimizer = L2SGD(0.01, l2=5e-4, global_clipnorm=5.0)
     optimizer.build(space.supernet.trainable_variables)
     if job == "pretrain":
         trainer, data = SupernetPretrainer(*networks, seed=0), batch

@@ -1,6 +1,7 @@
 """What an architecture tells the supernet: the weights of operations and paths, and the widths."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ STUDENT = "student"
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """One setting of the supernet; L layers, scales j = 0, 1, 2 for 1/8, 1/16, 1/32.
+    """One setting of the supernet, or several; L layers, scales j = 0, 1, 2 for 1/8, 1/16, 1/32.
+
+    Several settings (see `stack_settings`) give each tensor one more axis, the last but one.
 
     A layer takes it by keyword: to Keras it is one opaque value, since tensors and a name may not
     be mixed in an argument. `tf.function` sees its tensors as inputs and the rest as constants.
@@ -26,25 +29,53 @@ class Choices:
         widths: An index of the width multipliers for all nodes, or three one-hot tensors
             `(L - 1, widths)`, `(L - 1, widths)`, `(L - 2, widths)`: the node after layer i uses row
             i at scale 0 and i - j + 1 at scale j.
-        role: Whose stem and heads are used: "teacher" or "student".
+        role: Whose stem and heads are used: "teacher" or "student"; of several settings a tuple of
+            one each, or a boolean tensor for all: true for the student's.
     """
 
     alphas: tuple[Any, Any, Any]
     betas: tuple[Any, Any]
     widths: int | tuple[Any, Any, Any]
-    role: str
+    role: str | tuple[str, ...] | Any
+
+    @property
+    def settings(self) -> int:
+        """Number of settings."""
+        shape = self.alphas[0].shape
+        return shape[1] if len(shape) == 3 else 1
 
     def __tf_flatten__(self):
         """The constants and the tensors, as `tf.nest` asks for them."""
-        static = self.widths if isinstance(self.widths, int) else None
-        tensors = (self.alphas, self.betas, () if static is not None else self.widths)
-        return (self.role, static), tensors
+        width = self.widths if isinstance(self.widths, int) else None
+        role = self.role if isinstance(self.role, str | tuple) else None
+        tensors = (
+            self.alphas,
+            self.betas,
+            self.widths if width is None else (),
+            self.role if role is None else (),
+        )
+        return (width, role), tensors
 
     @classmethod
     def __tf_unflatten__(cls, metadata, components) -> "Choices":
-        role, static = metadata
-        alphas, betas, widths = components
-        return cls(alphas, betas, widths if static is None else static, role)
+        width, role = metadata
+        alphas, betas, widths, tensor = components
+        return cls(
+            alphas, betas, widths if width is None else width, tensor if role is None else role
+        )
+
+
+def stack_settings(settings: Sequence[Choices]) -> Choices:
+    """Several settings, each with one-hot widths, as one: the supernet runs them in one pass."""
+    # Here, since settings of runs need the widths above and no Keras.
+    from keras import ops
+
+    def stacked(family: str) -> tuple[Any, ...]:
+        rows = zip(*(getattr(each, family) for each in settings), strict=True)
+        return tuple(ops.stack(row, axis=1) for row in rows)
+
+    families = (stacked(family) for family in ("alphas", "betas", "widths"))
+    return Choices(*families, tuple(each.role for each in settings))
 
 
 def width_shapes(num_layers: int) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """The network that contains every network of the space."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,8 +9,9 @@ from keras import ops
 
 from keras_fasterseg.genotype import SCALES, node_filters
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
-from keras_fasterseg.layers.layer_stack import LayerStack
+from keras_fasterseg.layers.layer_stack import LayerStack, trace_once
 from keras_fasterseg.layers.mixed_op import MixedOp
+from keras_fasterseg.layers.slimmable_conv2d import scale_settings
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.spaces.fasterseg.architecture import MINIMAL_LAYERS
 from keras_fasterseg.spaces.fasterseg.choices import (
@@ -44,13 +46,14 @@ class Supernet(keras.Model):
 
     Call arguments:
         images: `(batch, height, width, 3)`, normalised, sides multiples of 32 and at least 64.
-        choices: `Choices`.
+        choices: `Choices`; of several settings each sees all images, in one pass: the weights are
+            read once, batch statistics stay each setting's own.
         training: Whether batch statistics are used and the running ones updated.
         frozen: Whether no gradient to the weights of the cells will be asked for, which spares
             its computation.
 
     Returns:
-        `Predictions`: five logits at 1/8.
+        `Predictions`: five logits at 1/8, `(settings * batch, ...)`, setting by setting.
 
     Reference:
         FasterSeg, section 3 (https://arxiv.org/abs/1912.10917).
@@ -84,6 +87,9 @@ class Supernet(keras.Model):
                 num_classes, base_filters, width, dtype=self.dtype_policy, name=f"{role}_decoder"
             )
             for role, width in widths.items()
+        }
+        self._decode = {
+            role: trace_once(decoder, stateful=True) for role, decoder in self.decoders.items()
         }
         # Cells keep at layers j .. L - 1; they go down at layers j .. L - 2.
         self.keep = [self._stack(j, 1, num_layers - j) for j in range(3)]
@@ -120,35 +126,87 @@ class Supernet(keras.Model):
         training: bool = False,
         frozen: bool = False,
     ) -> Predictions:
-        features = self.trunk(images, choices, training, frozen)
-        return self.decoders[choices.role](features, training=training)
+        outputs = self._last_layer(images, choices, training, frozen)
+        parts, start = [], 0
+        for role, settings in _runs_of_roles(choices):
+            share = slice(start, start + settings), choices.settings
+            parts.append(
+                self._of_role(
+                    role,
+                    lambda name, share=share, settings=settings: self._decode[name](
+                        self._head_inputs(outputs, name, *share),
+                        training=training,
+                        settings=settings,
+                    ),
+                )
+            )
+            start += settings
+        if len(parts) == 1:
+            return parts[0]
+        return Predictions(*(ops.concatenate(each, axis=0) for each in zip(*parts, strict=True)))
 
     def trunk(
         self, images: Any, choices: Choices, training: bool = False, frozen: bool = False
     ) -> list[Any]:
-        """Outputs of the last layer at 1/8, 1/16 and 1/32, as wide as the heads of the role."""
-        features = self.stems[choices.role](images, training=training)
-        head_filters = self.stem_head_widths[choices.role]
-        head_width = self.width_multipliers.index(head_filters)
-        if not isinstance(choices.widths, int):
-            features = _pad_channels(features, node_filters(8, self.base_filters, 1.0))
-            head_width = ops.one_hot(head_width, len(self.width_multipliers), dtype="float32")
-        outputs = self._cells(
-            features,
+        """Outputs of the last layer at 1/8, 1/16 and 1/32, as wide as the heads of the role.
+
+        Of one setting.
+        """
+        outputs = self._last_layer(images, choices, training, frozen)
+        return self._head_inputs(outputs, choices.role)
+
+    def _last_layer(self, images, choices, training, frozen):
+        static = isinstance(choices.widths, int)
+        count = choices.settings
+        filters = node_filters(8, self.base_filters, 1.0)
+        features, head_widths = [], []
+
+        def stem(name):
+            outputs = self.stems[name](images, training=training)
+            return outputs if static else _pad_channels(outputs, filters)
+
+        def head_width(name):
+            index = self.width_multipliers.index(self.stem_head_widths[name])
+            return index if static else ops.one_hot(index, len(self.width_multipliers))
+
+        for role, settings in _runs_of_roles(choices):
+            # The images of all settings of a role are the same to its stem.
+            features += [self._of_role(role, stem)] * settings
+            head_widths += [self._of_role(role, head_width)] * settings
+        several = len(choices.alphas[0].shape) == 3
+        return self._cells(
+            features[0] if count == 1 else ops.concatenate(features, axis=0),
             choices.alphas,
             choices.betas,
             choices.widths,
-            head_width,
+            ops.stack(head_widths) if several else head_widths[0],
             training=training,
             frozen=frozen,
         )
-        return [
-            output[..., : node_filters(scale, self.base_filters, head_filters)]
-            for scale, output in zip(SCALES, outputs, strict=True)
-        ]
+
+    def _of_role(self, role, function):
+        if isinstance(role, str):
+            return function(role)
+        return ops.cond(role, lambda: function(STUDENT), lambda: function(TEACHER))
+
+    def _head_inputs(self, outputs, role, share=None, settings=1):
+        """The outputs at the widths of the role's heads, those of some of the settings."""
+        width = self.stem_head_widths[role]
+        inputs = []
+        for scale, output in zip(SCALES, outputs, strict=True):
+            if settings > 1:
+                images = output.shape[0] // settings
+                output = output[share.start * images : share.stop * images]
+            inputs.append(output[..., : node_filters(scale, self.base_filters, width)])
+        return inputs
 
     def _cells(self, features, alphas, betas, widths, head_width, training, frozen):
         nodes = _Nodes(self.num_layers, widths, head_width)
+        # Once a pass: a slice for each use would be a third of the graph.
+        alphas = [ops.unstack(rows) for rows in alphas]
+        betas = [
+            [ops.split(row, 2, axis=-1) for row in ops.unstack(rows)] for rows in betas
+        ]
         keep_runs = [stack.start(training, frozen) for stack in self.keep]
         down_runs = [stack.start(training, frozen) for stack in self.down]
         kept, downed = [features], []
@@ -162,7 +220,7 @@ class Supernet(keras.Model):
                     weights = alpha * nodes.gate(layer, destination)
                     width = nodes.width(layer, destination)
                     results = [run(layer - j, x, weights, width) for _, x in node_inputs]
-                    return _blend([share for share, _ in node_inputs], results, self.compute_dtype)
+                    return _blend([share for share, _ in node_inputs], results)
 
                 kept.append(mix(keep_runs[j], j))
                 if j < 2 and layer + 1 < self.num_layers:
@@ -182,7 +240,7 @@ class Supernet(keras.Model):
             pair = [(beta[0], downed[j - 1]), (beta[1], kept[j])]
             if self.blend == "inputs":
                 shares, features = zip(*pair, strict=True)
-                pair = [(None, _blend(shares, features, self.compute_dtype))]
+                pair = [(None, _blend(shares, features))]
             inputs.append(pair)
         return inputs
 
@@ -206,10 +264,13 @@ class _Nodes:
 
     def __init__(self, num_layers: int, widths: Any, head_width: Any):
         self._last = num_layers - 1
-        self._widths = widths
         self._head_width = head_width
         self._static = isinstance(widths, int)
-        self._gates = None if self._static else [straight_through_gate(rows) for rows in widths]
+        if self._static:
+            self._widths = widths
+        else:
+            self._widths = [ops.unstack(rows) for rows in widths]
+            self._gates = [ops.unstack(straight_through_gate(rows)[..., None]) for rows in widths]
 
     def width(self, layer: int, j: int) -> Any:
         """Width of a node as the layers take it."""
@@ -228,10 +289,17 @@ def _row(layer: int, j: int) -> int:
     return layer if j == 0 else layer - j + 1
 
 
-def _blend(shares, features, dtype):
+def _blend(shares, features):
     if shares[0] is None:
         return features[0]
-    return sum(ops.cast(share, dtype) * x for share, x in zip(shares, features, strict=True))
+    return sum(scale_settings(x, share) for share, x in zip(shares, features, strict=True))
+
+
+def _runs_of_roles(choices: Choices) -> list[tuple[Any, int]]:
+    """Each role with the number of settings in a row that have it."""
+    if isinstance(choices.role, tuple):
+        return [(role, len(list(each))) for role, each in itertools.groupby(choices.role)]
+    return [(choices.role, choices.settings)]
 
 
 def _pad_channels(features, channels: int):

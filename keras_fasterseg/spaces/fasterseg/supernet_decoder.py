@@ -32,6 +32,7 @@ class SupernetDecoder(keras.layers.Layer):
     Call arguments:
         inputs: Features at 1/8, 1/16, 1/32 with 8, 16, 32 times `base_filters * width` channels.
         training: Whether batch statistics are used and the running ones updated.
+        settings: Parts of the batch with statistics of their own, as in `ConvBatchNorm`.
 
     Returns:
         `Predictions`.
@@ -61,11 +62,14 @@ class SupernetDecoder(keras.layers.Layer):
         for head, shape in zip(self.heads, [single] * 3 + [double] * 2, strict=True):
             head.build(shape)
 
-    def call(self, inputs, training: bool | None = None) -> Predictions:
+    def call(
+        self, inputs, training: bool | None = None, settings: int = 1
+    ) -> Predictions:
         eight, sixteen, thirty_two = inputs
-        from_16 = self.fusion_16([sixteen, eight], training=training)
-        from_32 = self.fusion_32_16([thirty_two, sixteen], training=training)
-        from_32 = self.fusion_32_8([from_32, eight], training=training)
+        how = {"training": training, "settings": settings}
+        from_16 = self.fusion_16([sixteen, eight], **how)
+        from_32 = self.fusion_32_16([thirty_two, sixteen], **how)
+        from_32 = self.fusion_32_8([from_32, eight], **how)
         features = (
             eight,
             from_16,
@@ -74,7 +78,7 @@ class SupernetDecoder(keras.layers.Layer):
             ops.concatenate([from_16, from_32], axis=-1),
         )
         predictions = [
-            head(feature, training=training)
+            head(feature, **how)
             for head, feature in zip(self.heads, features, strict=True)
         ]
         return Predictions(*predictions)

@@ -1,0 +1,64 @@
+"""The loss that a supernet is trained with, under one setting or several at once."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_fasterseg.layers.layer_stack import trace_once
+from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+from keras_fasterseg.spaces.fasterseg.choices import Choices, uniform_widths
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+
+LABEL_STRIDE = 8
+
+
+def uniform_setting(supernet: Supernet, index: int) -> tuple[Any, Any, Any]:
+    """Width `index` at every node of `supernet`, as one-hot tensors."""
+    return uniform_widths(index, supernet.num_layers, len(supernet.width_multipliers))
+
+
+class SupernetLoss:
+    """Unweighted sum of OHEM cross-entropies over the five predictions of every setting.
+
+    A training step needs several settings (widest, narrowest, sampled). They share one pass, as
+    parts of one batch: the weights, a gigabyte of them, are read once and get one gradient. Each
+    setting mines its own hard pixels.
+
+    Args:
+        supernet: The built supernet.
+        threshold: Of the OHEM cross-entropy.
+        ignore_label: Label of pixels that do not count.
+    """
+
+    def __init__(self, supernet: Supernet, threshold: float = 0.7, ignore_label: int = 255):
+        self.supernet = supernet
+        self.threshold = threshold
+        self.ignore_label = ignore_label
+        self._cross_entropy = trace_once(self._traced_cross_entropy)
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        choices: Choices,
+        training: bool = True,
+        frozen: bool = False,
+    ) -> tf.Tensor:
+        """The loss, a scalar.
+
+        Args:
+            images: `(batch, height, width, 3)`.
+            labels: `(batch, height, width)`; every eighth row and column is compared.
+            choices: The setting, or several.
+            training: Whether batch statistics are used and the running ones updated.
+            frozen: Whether weights get no gradient.
+        """
+        predictions = self.supernet(images, choices=choices, training=training, frozen=frozen)
+        labels = labels[:, ::LABEL_STRIDE, ::LABEL_STRIDE]
+        parts = (tf.split(logits, choices.settings) for logits in predictions)
+        return tf.add_n([self._cross_entropy(labels, each) for part in parts for each in part])
+
+    def _traced_cross_entropy(self, labels, logits):
+        return ohem_cross_entropy(
+            labels, logits, threshold=self.threshold, ignore_label=self.ignore_label
+        )
