@@ -60,7 +60,7 @@ PROCESS_BYTES = 400_000_000
 """Memory of a process that has traced a small network, with TensorFlow in it."""
 
 WEIGHT_COPIES = 8
-"""Memory of the weights, their momenta, gradients and temporaries, in copies of the weights."""
+"""Memory of a network's weights, momenta, gradients and temporaries, in copies of the weights."""
 
 ELEMENTS_KEPT = 1.4
 """Memory of the values that a step keeps, in copies of the convolutions' outputs."""
@@ -72,10 +72,28 @@ TEACHER_LOGITS_KEPT = 16
 """Memory of the distillation, in copies of the teacher's logits."""
 
 SETTINGS_A_STEP = 4
-"""Settings of the supernet in a step: widest, narrowest and two others."""
+"""Settings of the supernet in a step, one batch: widest, narrowest and two others."""
 
-SUPERNET_TRACING_SECONDS = 12.0
-"""Time to build and trace a step of the supernet, whatever its layers."""
+SUPERNET_COPIES = 10
+"""Time that a pass takes for the weights of the supernet, in copies of them."""
+
+SUPERNET_BYTES = 950_000_000
+"""Memory of a process that has traced a pass of a small supernet."""
+
+FROZEN_PASS_BYTES = 200_000_000
+"""Memory of a second pass, that of the architectures."""
+
+SUPERNET_WEIGHT_COPIES = 4.4
+"""As `WEIGHT_COPIES`, of the supernet: each weight is one of a hundred large stacks."""
+
+SUPERNET_ELEMENTS_KEPT = 3
+"""As `ELEMENTS_KEPT`, of the supernet: masks and sums are kept too."""
+
+SUPERNET_TRACING_SECONDS = 6.0
+"""Time to build and trace a step of the supernet, without what its operations add."""
+
+SUPERNET_OPERATION_SECONDS = 0.05
+"""Time that an operation adds to that; all of one shape are traced once."""
 
 FROZEN_SHARE = 2 / 3
 """Share of a pass in which kernels get no gradient."""
@@ -133,35 +151,21 @@ def row_seconds(key: OpKey, settings: LatencySettings, speed: MachineSpeed) -> t
 def pretrain_step(
     supernet: SupernetSettings, settings: PretrainSettings, num_classes: int, speed: MachineSpeed
 ) -> Measurement:
-    """A step of pretraining: the mean of those with either role's stem and heads."""
-    work = {
-        width: supernet_pass(supernet, settings.crop_size, num_classes, width)
-        for width in (1.0, supernet.student_width)
-    }
+    """A step of pretraining."""
+    work = _supernet_work(supernet, settings.crop_size, num_classes)
     images = SETTINGS_A_STEP * settings.batch_size
-    seconds = sum(pass_seconds(each, images, speed) for each in work.values()) / len(work)
-    return _supernet_step(supernet, num_classes, seconds, work[1.0], images, speed)
+    seconds = _supernet_pass_seconds(work, images, speed)
+    return _supernet_step(work, images, seconds, SUPERNET_BYTES, speed)
 
 
 def search_step(
     supernet: SupernetSettings, settings: SearchSettings, num_classes: int, speed: MachineSpeed
 ) -> Measurement:
     """A step of the search: one of the weights and one of the architectures."""
-    teacher, student = (
-        supernet_pass(supernet, settings.crop_size, num_classes, width)
-        for width in (1.0, supernet.student_width)
-    )
-    images = settings.batch_size
-    seconds = pass_seconds(teacher, images, speed)
-    seconds += pass_seconds(student, (SETTINGS_A_STEP - 1) * images, speed)
-    return _supernet_step(
-        supernet,
-        num_classes,
-        (1 + FROZEN_SHARE) * seconds,
-        teacher,
-        SETTINGS_A_STEP * images,
-        speed,
-    )
+    work = _supernet_work(supernet, settings.crop_size, num_classes)
+    images = SETTINGS_A_STEP * settings.batch_size
+    seconds = (1 + FROZEN_SHARE) * _supernet_pass_seconds(work, images, speed)
+    return _supernet_step(work, images, seconds, SUPERNET_BYTES + FROZEN_PASS_BYTES, speed)
 
 
 def training_step(
@@ -187,13 +191,9 @@ def training_step(
         kept += TEACHER_LOGITS_KEPT * logits + frozen.trainable
         operations += frozen.operations
     slots = 1 + (settings.ema_momentum is not None) + (settings.accumulation_steps > 1)
-    return _measurement(TRACING_SECONDS * operations, seconds, work, kept, slots, speed)
-
-
-def supernet_pass(supernet: SupernetSettings, size: Size, num_classes: int, width: float) -> Work:
-    """The work of an image in the supernet with the stem and heads of a role's width."""
-    cells = cells_work(supernet.num_layers, supernet.base_filters, supernet.width_multipliers, size)
-    return cells + stem_and_heads_work(supernet.base_filters, width, size, num_classes)
+    kept += (WEIGHT_COPIES + slots - 1) * work.trainable
+    tracing = TRACING_SECONDS * operations
+    return _measurement(tracing, seconds, work, kept, slots, PROCESS_BYTES, speed)
 
 
 def pass_seconds(
@@ -217,35 +217,34 @@ def _copy_seconds(values: float, speed: MachineSpeed) -> float:
     return VALUE_BYTES * values / speed.copied_bytes_per_second
 
 
-def _supernet_step(
-    supernet: SupernetSettings,
-    num_classes: int,
-    seconds: float,
-    largest: Work,
-    images: int,
-    speed: MachineSpeed,
-) -> Measurement:
-    """A step of a supernet whose passes take `seconds`.
+def _supernet_work(supernet: SupernetSettings, size: Size, num_classes: int) -> Work:
+    """A pass of one image of one setting with the teacher's stem and heads, the larger ones.
 
-    Args:
-        supernet: The supernet.
-        num_classes: Number of classes.
-        seconds: Time of the step.
-        largest: The work of an image in the largest pass.
-        images: Images of a step, every setting counted.
-        speed: The machine's.
+    Its weights are those of the whole supernet, the student's stem and heads too.
     """
-    # The other role's stem and heads are there too; of their size nothing depends on the crop.
-    other = stem_and_heads_work(
-        supernet.base_filters, supernet.student_width, (64, 64), num_classes
+    filters = supernet.base_filters
+    cells = cells_work(supernet.num_layers, filters, supernet.width_multipliers, size)
+    work = cells + stem_and_heads_work(filters, 1.0, size, num_classes)
+    student = stem_and_heads_work(filters, supernet.student_width, size, num_classes)
+    return dataclasses.replace(
+        work,
+        trainable=work.trainable + student.trainable,
+        statistics=work.statistics + student.statistics,
     )
-    weights = dataclasses.replace(
-        largest,
-        trainable=largest.trainable + other.trainable,
-        statistics=largest.statistics + other.statistics,
+
+
+def _supernet_pass_seconds(work: Work, images: int, speed: MachineSpeed) -> float:
+    return pass_seconds(work, images, speed) + _copy_seconds(
+        SUPERNET_COPIES * work.trainable, speed
     )
-    kept = ELEMENTS_KEPT * images * largest.elements
-    return _measurement(SUPERNET_TRACING_SECONDS, seconds, weights, kept, 1, speed)
+
+
+def _supernet_step(
+    work: Work, images: int, step_seconds: float, process_bytes: int, speed: MachineSpeed
+) -> Measurement:
+    tracing = SUPERNET_TRACING_SECONDS + SUPERNET_OPERATION_SECONDS * work.operations
+    kept = SUPERNET_WEIGHT_COPIES * work.trainable + SUPERNET_ELEMENTS_KEPT * images * work.elements
+    return _measurement(tracing, step_seconds, work, kept, 1, process_bytes, speed)
 
 
 def _measurement(
@@ -254,6 +253,7 @@ def _measurement(
     weights: Work,
     kept: float,
     slots: int,
+    process_bytes: int,
     speed: MachineSpeed,
 ) -> Measurement:
     """The step as a measurement of it.
@@ -262,18 +262,18 @@ def _measurement(
         tracing_seconds: Time before the first step.
         step_seconds: Time of one.
         weights: Counts the weights.
-        kept: Values that a step keeps besides the weights.
+        kept: Values that a step keeps, weights included.
         slots: Values that the optimizer keeps for each weight.
+        process_bytes: Memory of the process besides.
         speed: The machine's; with a GPU the step's memory is the GPU's.
     """
-    copies = WEIGHT_COPIES + slots - 1
-    step_bytes = round(VALUE_BYTES * (copies * weights.trainable + kept))
+    step_bytes = round(VALUE_BYTES * kept)
     weight_bytes = VALUE_BYTES * (weights.trainable + weights.statistics)
     on_cpu = speed.device == "CPU"
     return Measurement(
         tracing_seconds + step_seconds,
         step_seconds,
-        PROCESS_BYTES + (step_bytes if on_cpu else weight_bytes),
+        process_bytes + (step_bytes if on_cpu else weight_bytes),
         None if on_cpu else step_bytes,
         weight_bytes,
         VALUE_BYTES * slots * weights.trainable,
