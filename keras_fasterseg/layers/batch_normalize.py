@@ -65,7 +65,7 @@ def batch_normalize_settings(
 
 
 def _fused_settings(inputs, gamma, beta, epsilon):
-    """With a gradient of its own: a quarter of the nodes of the one that TensorFlow puts together."""
+    """With a gradient of its own, a quarter of the nodes that TensorFlow would put together."""
     import tensorflow as tf
 
     @tf.custom_gradient
@@ -109,8 +109,7 @@ def _fused_settings(inputs, gamma, beta, epsilon):
         means = tf.stack([result.batch_mean for result in results])
         return (outputs, means, tf.stack([result.batch_variance for result in results])), gradient
 
-    outputs, means, variances = normalize(inputs, gamma, beta)
-    return outputs, tf.stop_gradient(means), tf.stop_gradient(variances)
+    return normalize(inputs, gamma, beta)
 
 
 def moving_average_shares(width: Any, momentum: float) -> tuple[Any, Any]:

@@ -104,9 +104,7 @@ class ConvBatchNorm(keras.layers.Layer):
         self.convolution.build((input_shape[0], None, None, input_shape[-1]))
         self.normalization.build((*input_shape[:-1], self.filters))
 
-    def call(
-        self, inputs, width: Width = None, training: bool | None = None, settings: int = 1
-    ):
+    def call(self, inputs, width: Width = None, training: bool | None = None, settings: int = 1):
         if self.width_multipliers is None:
             outputs = self.convolution(self._pad(inputs))
             outputs = self._normalize(outputs, training, settings)

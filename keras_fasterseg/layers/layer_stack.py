@@ -5,7 +5,7 @@ variables and minutes of tracing; here each shape is one `LayerStack`, a hundred
 whose body every backend with a tracer sees once. This file holds the switch between backends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -32,6 +32,15 @@ def trace_once(function: Callable, stateful: bool = False) -> Callable:
 
         return jax.jit(function, static_argnames=("width_index", "training", "frozen"))
     return function
+
+
+def _split(values: Any, sizes: list[int]) -> list[Any]:
+    """`ops.split` along the last axis, by sizes: on TensorFlow 3 nodes instead of 24."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.split(values, sizes, axis=-1)
+    return ops.split(values, [int(end) for end in np.cumsum(sizes[:-1])], axis=-1)
 
 
 class LayerStack(keras.layers.Layer):
@@ -81,6 +90,11 @@ class LayerStack(keras.layers.Layer):
                 autocast=False,
             )
         self._traced = trace_once(self._body)
+        # Kernels go into a body one by one, the rest as one tensor: what a body takes and returns
+        # costs time in the tracer, body by body.
+        self._is_kernel = [len(each.shape) > 2 for each in layer.trainable_variables]
+        self._rest = _Packing(each for each in layer.trainable_variables if len(each.shape) <= 2)
+        self._fixed = _Packing(layer.non_trainable_variables)
 
     @property
     def template(self) -> keras.layers.Layer:
@@ -102,7 +116,8 @@ class LayerStack(keras.layers.Layer):
 
     def _body(
         self,
-        trainable,
+        kernels,
+        rest,
         fixed,
         inputs,
         weights,
@@ -111,17 +126,19 @@ class LayerStack(keras.layers.Layer):
         training=False,
         frozen=False,
     ):
+        kernels, rest = iter(kernels), iter(self._rest.unpack(rest))
+        trainable = [next(kernels if is_kernel else rest) for is_kernel in self._is_kernel]
         if frozen:
             trainable = [ops.stop_gradient(value) for value in trainable]
         outputs, fixed = self.template.stateless_call(
             trainable,
-            [ops.stop_gradient(value) for value in fixed],
+            self._fixed.unpack(ops.stop_gradient(fixed)),
             inputs,
             weights,
             width=width if width_index is None else width_index,
             training=training,
         )
-        return outputs, [ops.stop_gradient(value) for value in fixed]
+        return outputs, ops.stop_gradient(self._fixed.pack(fixed))
 
     def compute_output_shape(self, input_shape):
         return self.make_layer().compute_output_shape(input_shape)
@@ -136,8 +153,14 @@ class StackRun:
         self._training = training
         self._frozen = frozen
         self._state = stack.stacked(layer.non_trainable_variables)
-        self._trainable = _unstack(stack.stacked(layer.trainable_variables))
-        self._fixed = _unstack(self._state)
+        kernels, rest = [], []
+        trainable = stack.stacked(layer.trainable_variables)
+        for variable, is_kernel in zip(trainable, stack._is_kernel, strict=True):
+            (kernels if is_kernel else rest).append(ops.convert_to_tensor(variable))
+        unstacked = [ops.unstack(kernel) for kernel in kernels]
+        self._kernels = [[each[index] for each in unstacked] for index in range(stack.count)]
+        self._rest = ops.unstack(stack._rest.pack(rest))
+        self._fixed = ops.unstack(stack._fixed.pack(self._state))
 
     def __call__(self, index: int, inputs: Any, weights: Any, width: Any) -> Any:
         """The output of layer `index`.
@@ -150,7 +173,8 @@ class StackRun:
         """
         static = isinstance(width, int)
         outputs, self._fixed[index] = self._stack._traced(
-            self._trainable[index],
+            self._kernels[index],
+            self._rest[index],
             self._fixed[index],
             inputs,
             weights,
@@ -165,8 +189,9 @@ class StackRun:
         """Writes the statistics that training changed back to the stack."""
         if not self._training:
             return
-        for index, variable in enumerate(self._state):
-            variable.assign(ops.stack([values[index] for values in self._fixed]))
+        values = self._stack._fixed.unpack(ops.stack(self._fixed))
+        for variable, value in zip(self._state, values, strict=True):
+            variable.assign(value)
 
 
 class _Hidden:
@@ -176,10 +201,21 @@ class _Hidden:
         self.value = value
 
 
-def _unstack(variables: Sequence[keras.Variable]) -> list[list[Any]]:
-    """`[variable][layer]` turned to `[layer][variable]`."""
-    unstacked = [ops.unstack(ops.convert_to_tensor(variable)) for variable in variables]
-    return [list(values) for values in zip(*unstacked, strict=True)]
+class _Packing:
+    """Tensors that differ in their last axis alone, joined along it into one."""
+
+    def __init__(self, variables: Iterable[keras.Variable]):
+        self._sizes = [variable.shape[-1] for variable in variables]
+
+    def pack(self, values: Sequence[Any]) -> Any:
+        """`(..., size of all)`; of no tensors any tensor."""
+        return ops.concatenate(values, axis=-1) if values else ops.zeros((0,))
+
+    def unpack(self, packed: Any) -> list[Any]:
+        """The tensors."""
+        if not self._sizes:
+            return []
+        return _split(packed, self._sizes)
 
 
 def _relative_path(variable: keras.Variable, layer: keras.layers.Layer) -> str:

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
+from keras_fasterseg.layers.one_hot_width import OneHotWidth
 from keras_fasterseg.layers.primitives import make_primitive
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
@@ -65,6 +66,8 @@ class MixedOp(keras.layers.Layer):
             primitive.build(input_shape)
 
     def call(self, inputs, weights, width: Width = None, training: bool | None = None):
+        if width is not None and not isinstance(width, int):
+            width = OneHotWidth.of(width)
         shares = ops.split(weights, len(self.primitives), axis=-1)
         return sum(
             scale_settings(primitive(inputs, width=width, training=training), share)

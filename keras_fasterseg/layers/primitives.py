@@ -6,11 +6,11 @@ from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
+from keras_fasterseg.layers.one_hot_width import OneHotWidth
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
     active_filters,
-    select_row,
     slimmable_output_spec,
     validate_width_multipliers,
 )
@@ -225,12 +225,11 @@ class FactorizedReduce(keras.layers.Layer):
         return active_filters(self.filters, self.width_multipliers, width) // 2
 
     def _place(self, inputs, width):
-        """Moves the active channels of both halves to the front: narrower ones must be the first."""
-        width = ops.stop_gradient(width)
-        placement = ops.cast(select_row(width, self._placements()), inputs.dtype)
-        settings = 1 if len(width.shape) == 1 else width.shape[0]
-        placement = ops.reshape(placement, (settings, self.filters, self.filters))
-        rows = ops.reshape(inputs, (settings, -1, self.filters))
+        """Moves the active channels of both halves to the front, as the other layers have them."""
+        width = OneHotWidth.of(width)
+        placement = ops.cast(width.select(self._placements()), inputs.dtype)
+        placement = ops.reshape(placement, (-1, self.filters, self.filters))
+        rows = ops.reshape(inputs, (placement.shape[0], -1, self.filters))
         return ops.reshape(ops.matmul(rows, placement), ops.shape(inputs))
 
     def _placements(self) -> np.ndarray:

@@ -6,15 +6,13 @@ from keras import ops
 from keras_fasterseg.layers.batch_normalize import (
     batch_normalize,
     batch_normalize_settings,
-    moving_average_shares,
 )
+from keras_fasterseg.layers.one_hot_width import OneHotWidth
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
     active_filters,
     scale_settings,
-    select_row,
     validate_width_multipliers,
-    width_mask,
 )
 
 
@@ -77,9 +75,7 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         if isinstance(width, int):
             outputs = self._sliced(values, width, training)
         else:
-            # Rows are selected in the dtype of the width: half precision would round statistics.
-            width = ops.stop_gradient(ops.cast(width, "float32"))
-            outputs = self._masked(values, width, training)
+            outputs = self._masked(values, OneHotWidth.of(width), training)
         return ops.cast(outputs, self.compute_dtype)
 
     def _sliced(self, values, width, training):
@@ -94,26 +90,23 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         padding = ((0, 0), (0, self.channels - active))
         self._update_statistics(
             [ops.pad(value[None], padding) for value in statistics],
-            ops.one_hot([width], len(self.width_multipliers)),
+            OneHotWidth(ops.one_hot([width], len(self.width_multipliers))),
         )
         return outputs
 
     def _masked(self, values, width, training):
-        mask = select_row(width, width_mask(self.channels, self.width_multipliers))
+        mask = width.mask(self.channels, self.width_multipliers)
         gamma, beta = (
-            ops.cast(select_row(width, weight), "float32") * mask
-            for weight in (self.gamma, self.beta)
+            ops.cast(width.select(weight), "float32") * mask for weight in (self.gamma, self.beta)
         )
         if not training:
-            mean, variance = (
-                select_row(width, weight) for weight in (self.moving_mean, self.moving_variance)
-            )
+            mean, variance = map(width.select, (self.moving_mean, self.moving_variance))
             return self._affine(values, gamma, beta, mean, variance)
-        if len(width.shape) == 2:
+        if width.has_settings:
             outputs, *statistics = batch_normalize_settings(values, gamma, beta, self.epsilon)
         else:
             outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
-            statistics, width = (mean[None], variance[None]), width[None]
+            statistics = mean[None], variance[None]
         # Inputs need not be zero past the width; what is kept of them is, as if it were sliced.
         self._update_statistics([value * mask for value in statistics], width)
         return outputs
@@ -123,7 +116,7 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         return scale_settings(values, scale, beta - mean * scale)
 
     def _update_statistics(self, statistics, width):
-        old_share, shares = moving_average_shares(width, self.momentum)
+        old_share, shares = width.shares(self.momentum)
         for weight, values in zip(
             (self.moving_mean, self.moving_variance), statistics, strict=True
         ):

@@ -5,6 +5,7 @@ import ctypes
 from collections.abc import Iterator
 
 _M_MMAP_THRESHOLD = -3  # <malloc.h>
+_M_ARENA_MAX = -8
 _SMALLEST_RETURNED = 16 * 1024**2
 _LARGEST_THRESHOLD = 32 * 1024**2
 
@@ -22,6 +23,7 @@ def returned_to_system() -> Iterator[None]:
     mallopt = _mallopt()
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _SMALLEST_RETURNED)
+        mallopt(_M_ARENA_MAX, 1)
     try:
         yield
     finally:

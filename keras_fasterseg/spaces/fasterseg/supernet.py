@@ -19,6 +19,7 @@ from keras_fasterseg.spaces.fasterseg.choices import (
     TEACHER,
     WIDTH_MULTIPLIERS,
     Choices,
+    width_shapes,
 )
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions, SupernetDecoder
 
@@ -201,30 +202,28 @@ class Supernet(keras.Model):
         return inputs
 
     def _cells(self, features, alphas, betas, widths, head_width, training, frozen):
-        nodes = _Nodes(self.num_layers, widths, head_width)
-        # Once a pass: a slice for each use would be a third of the graph.
-        alphas = [ops.unstack(rows) for rows in alphas]
-        betas = [
-            [ops.split(row, 2, axis=-1) for row in ops.unstack(rows)] for rows in betas
-        ]
+        keep_weights, down_weights = _primitive_weights(alphas, widths)
+        keep_widths, down_widths = _output_widths(widths, head_width, self.num_layers)
+        betas = [[ops.split(row, 2, axis=-1) for row in ops.unstack(rows)] for rows in betas]
         keep_runs = [stack.start(training, frozen) for stack in self.keep]
         down_runs = [stack.start(training, frozen) for stack in self.down]
+
+        def run(stack_run, cell, node_inputs, weights, widths):
+            results = [stack_run(cell, x, weights[cell], widths[cell]) for _, x in node_inputs]
+            return _blend([share for share, _ in node_inputs], results)
+
         kept, downed = [features], []
         for layer in range(self.num_layers):
             inputs = self._node_inputs(layer, kept, downed, betas)
-            kept, downed = [], []
-            for j, node_inputs in enumerate(inputs):
-                alpha = alphas[j][layer - j] * nodes.gate(layer - 1, j)
-
-                def mix(run, destination, layer=layer, j=j, node_inputs=node_inputs, alpha=alpha):
-                    weights = alpha * nodes.gate(layer, destination)
-                    width = nodes.width(layer, destination)
-                    results = [run(layer - j, x, weights, width) for _, x in node_inputs]
-                    return _blend([share for share, _ in node_inputs], results)
-
-                kept.append(mix(keep_runs[j], j))
-                if j < 2 and layer + 1 < self.num_layers:
-                    downed.append(mix(down_runs[j], j + 1))
+            kept = [
+                run(keep_runs[j], layer - j, node_inputs, keep_weights[j], keep_widths[j])
+                for j, node_inputs in enumerate(inputs)
+            ]
+            if layer + 1 < self.num_layers:
+                downed = [
+                    run(down_runs[j], layer - j, node_inputs, down_weights[j], down_widths[j])
+                    for j, node_inputs in enumerate(inputs[:2])
+                ]
         for stack_run in (*keep_runs, *down_runs):
             stack_run.finish()
         return kept
@@ -256,37 +255,39 @@ class Supernet(keras.Model):
         return {**super().get_config(), **config}
 
 
-class _Nodes:
-    """Widths and gates of the nodes; the node (layer, j) is what layer `layer` hands to scale j.
+def _primitive_weights(alphas, widths):
+    """What the primitives are weighed with: alphas times the gates of the nodes around the cell.
 
-    Nodes after the last layer feed the heads and have their width.
+    Cells are counted from the first of their scale; cell i of scale j lies in layer i + j. The stem
+    and the heads have no gate, and fixed widths none at all.
+
+    Returns:
+        By scale, for the way that keeps it and the way down, a tensor for each cell.
     """
-
-    def __init__(self, num_layers: int, widths: Any, head_width: Any):
-        self._last = num_layers - 1
-        self._head_width = head_width
-        self._static = isinstance(widths, int)
-        if self._static:
-            self._widths = widths
-        else:
-            self._widths = [ops.unstack(rows) for rows in widths]
-            self._gates = [ops.unstack(straight_through_gate(rows)[..., None]) for rows in widths]
-
-    def width(self, layer: int, j: int) -> Any:
-        """Width of a node as the layers take it."""
-        if layer == self._last:
-            return self._head_width
-        return self._widths if self._static else self._widths[j][_row(layer, j)]
-
-    def gate(self, layer: int, j: int) -> Any:
-        """1, with the gradient of a sampled width; plainly 1 for stem, heads and fixed widths."""
-        if self._static or layer < 0 or layer == self._last:
-            return 1.0
-        return self._gates[j][_row(layer, j)]
+    if isinstance(widths, int):
+        keep, down = alphas, [rows[:-1] for rows in alphas[:2]]
+    else:
+        gates = [straight_through_gate(rows)[..., None] for rows in widths]
+        one = ops.ones_like(gates[0][:1])
+        before = [ops.concatenate([one, gates[0]]), *gates[1:]]
+        behind = [gates[0], *(rows[1:] for rows in gates[1:])]
+        gated = [alpha * gate for alpha, gate in zip(alphas, before, strict=True)]
+        keep = [
+            rows * ops.concatenate([gate, one]) for rows, gate in zip(gated, behind, strict=True)
+        ]
+        down = [rows[:-1] * gate for rows, gate in zip(gated, gates[1:], strict=False)]
+    # Once a pass: a slice for each use would be a third of the graph.
+    return tuple([ops.unstack(rows) for rows in each] for each in (keep, down))
 
 
-def _row(layer: int, j: int) -> int:
-    return layer if j == 0 else layer - j + 1
+def _output_widths(widths, head_width, num_layers):
+    """The width of the node that each cell leads to, ordered as `_primitive_weights`."""
+    if isinstance(widths, int):
+        rows = [[widths] * count for count in width_shapes(num_layers)]
+    else:
+        rows = [ops.unstack(each) for each in widths]
+    keep = [[*rows[0], head_width], *([*each[1:], head_width] for each in rows[1:])]
+    return keep, rows[1:]
 
 
 def _blend(shares, features):

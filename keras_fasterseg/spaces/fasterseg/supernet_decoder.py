@@ -62,9 +62,7 @@ class SupernetDecoder(keras.layers.Layer):
         for head, shape in zip(self.heads, [single] * 3 + [double] * 2, strict=True):
             head.build(shape)
 
-    def call(
-        self, inputs, training: bool | None = None, settings: int = 1
-    ) -> Predictions:
+    def call(self, inputs, training: bool | None = None, settings: int = 1) -> Predictions:
         eight, sixteen, thirty_two = inputs
         how = {"training": training, "settings": settings}
         from_16 = self.fusion_16([sixteen, eight], **how)
@@ -78,8 +76,7 @@ class SupernetDecoder(keras.layers.Layer):
             ops.concatenate([from_16, from_32], axis=-1),
         )
         predictions = [
-            head(feature, **how)
-            for head, feature in zip(self.heads, features, strict=True)
+            head(feature, **how) for head, feature in zip(self.heads, features, strict=True)
         ]
         return Predictions(*predictions)
 
