@@ -77,7 +77,7 @@ SETTINGS_A_STEP = 4
 SUPERNET_COPIES = 10
 """Time that a pass takes for the weights of the supernet, in copies of them."""
 
-SUPERNET_BYTES = 950_000_000
+SUPERNET_BYTES = 890_000_000
 """Memory of a process that has traced a pass of a small supernet."""
 
 FROZEN_PASS_BYTES = 200_000_000
@@ -86,7 +86,7 @@ FROZEN_PASS_BYTES = 200_000_000
 SUPERNET_WEIGHT_COPIES = 4.4
 """As `WEIGHT_COPIES`, of the supernet: each weight is one of a hundred large stacks."""
 
-SUPERNET_ELEMENTS_KEPT = 3
+SUPERNET_ELEMENTS_KEPT = 2.3
 """As `ELEMENTS_KEPT`, of the supernet: masks and sums are kept too."""
 
 SUPERNET_TRACING_SECONDS = 6.0

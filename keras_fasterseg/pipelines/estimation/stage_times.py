@@ -38,15 +38,15 @@ class StageTime:
 def remaining_seconds(stages: Sequence[StageTime]) -> float:
     """Time of the stages that have not ended.
 
-    A stage counts with its estimate, multiplied by what the ended stages of its kind (pretrain and
-    search, teacher and student) took in all over what was estimated for them. Where none of its
-    kind has ended, the estimate stands. A stage without an estimate counts 0.
+    The estimate of a stage is multiplied by the time over the estimate of all ended stages of its
+    kind: pretrain and search, teacher and student. Before one of its kind has ended, all ended
+    stages stand for it: a machine that is slow is so for all. Without an estimate it counts 0.
     """
     seconds = 0.0
     for stage in stages:
         if stage.taken_seconds is None:
             kind = [each for each in stages if _kind(each) == _kind(stage)]
-            seconds += (stage.estimated_seconds or 0.0) * (_ratio(kind) or 1.0)
+            seconds += (stage.estimated_seconds or 0.0) * (_ratio(kind) or _ratio(stages) or 1.0)
     return seconds
 
 
