@@ -2,7 +2,8 @@
 
 The constants were fitted to steps that `probe_steps` measured in float32 on two cores of an AMD
 EPYC with AVX-512 (TensorFlow 2.21; 4 to 16 layers, 2 to 12 base filters, crops of 64x64 to
-256x512). Other precisions and GPUs are assumed to be alike.
+256x512). Memory is within 12 % of these. Other programs ran beside them, so that times were scaled
+to those of a quieter run of the demo. Other precisions and GPUs are assumed to be alike.
 """
 
 import dataclasses
