@@ -28,6 +28,14 @@ RUN_STAGES = {
 """By name of a stage of a whole run, its settings and what its flags begin with."""
 
 
+class _EstimateParser(flags.EnumParser):
+    """A way to estimate; `--estimate` and `--noestimate` alone are the quick one and none."""
+
+    def parse(self, argument: Any) -> str:
+        words = {"true": settings.QUICK_ESTIMATE, "false": settings.NO_ESTIMATE}
+        return super().parse(words.get(str(argument).lower(), argument))
+
+
 class SizeParser(flags.ArgumentParser):
     """`1024x2048`, height first, to `(1024, 2048)`."""
 
@@ -139,6 +147,21 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
         upper_bound=2**32 - 1,
         flag_values=values,
     )
+
+
+def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--estimate`, which also has the forms of a boolean flag."""
+    flag = flags.Flag(
+        _EstimateParser(settings.ESTIMATES),
+        flags.ArgumentSerializer(),
+        "estimate",
+        settings.QUICK_ESTIMATE,
+        "How time, memory and disk of the run are estimated first: quick (seconds: the work of "
+        "every stage by this machine's measured rates), measured (minutes: a few steps of every "
+        "stage) or none; --noestimate is --estimate=none.",
+        boolean=True,
+    )
+    return flags.DEFINE_flag(flag, flag_values=values)
 
 
 def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:

@@ -10,6 +10,8 @@ from flags import settings_flags
 from keras_fasterseg.pipelines import settings
 
 if TYPE_CHECKING:
+    from keras_fasterseg.pipelines.checks import DataFacts
+    from keras_fasterseg.pipelines.estimation.stage_times import StageTimes
     from keras_fasterseg.pipelines.run import Run
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
@@ -20,12 +22,13 @@ COMPARE = flags.DEFINE_bool(
     "Also train the student without its teacher and the published student, and measure all "
     "networks side by side.",
 )
-ESTIMATE = flags.DEFINE_bool(
-    "estimate", True, "Measure a few steps of every stage first, and say what the run will take."
-)
+ESTIMATE = settings_flags.define_estimate()
 FORCE = flags.DEFINE_bool("force", False, "Run even if the estimate says that it cannot fit.")
 ESTIMATE_SECONDS = flags.DEFINE_float(
-    "estimate_seconds", 600.0, "Longest time for the few steps of one stage.", lower_bound=1.0
+    "estimate_seconds",
+    600.0,
+    "Longest time for the few steps of one stage, with --estimate=measured.",
+    lower_bound=1.0,
 )
 for _settings, _prefix in settings_flags.RUN_STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
@@ -34,27 +37,38 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     from keras_fasterseg.pipelines import run_all
+    from keras_fasterseg.pipelines.run import Run
 
     stages = {
         name: settings_flags.read_settings(*stage)
         for name, stage in settings_flags.RUN_STAGES.items()
     }
     options = settings.RunSettings(**stages, seed=SEED.value)
-    run = run_all.open_run(WORKDIR.value, options)
+    # Before the data are drawn or every file of them is opened.
+    run = Run(WORKDIR.value, options.data, options.seed)
+    facts = run_all.check_stages(run, options)
     with run.workdir.locked():
+        times = _estimate(run, options, facts) if ESTIMATE.value != settings.NO_ESTIMATE else None
         _run(run, options)
+    if times is not None:
+        print(f"\n{times.table()}")
+
+
+def _estimate(run: "Run", options: settings.RunSettings, facts: "DataFacts") -> "StageTimes":
+    from keras_fasterseg.pipelines.estimation import estimate, estimate_run, stage_times
+
+    seconds = ESTIMATE_SECONDS.value
+    found = estimate_run.estimate_run(run.path, options, facts, ESTIMATE.value, seconds)
+    print(found.table(), flush=True)
+    estimate.check_fits(found, FORCE.value)
+    times = stage_times.StageTimes(run.path / estimate_run.ESTIMATE)
+    run.workdir.listeners.append(times.ended)
+    return times
 
 
 def _run(run: "Run", options: settings.RunSettings) -> None:
     from keras_fasterseg.pipelines import compare, run_all
-    from keras_fasterseg.pipelines.estimation import estimate, estimate_run
 
-    if ESTIMATE.value:
-        images = estimate_run.describe_images(run.source, options.data)
-        seconds = ESTIMATE_SECONDS.value
-        found = estimate_run.estimate_run(run.path, options, images, seconds)
-        print(found.table(), flush=True)
-        estimate.check_fits(found, FORCE.value)
     summary = run_all.run_all(run, options, command.line())
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")

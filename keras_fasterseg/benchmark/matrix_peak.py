@@ -90,14 +90,14 @@ def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[
     if device != "CPU":
         # A GPU that TensorFlow does not see is another runtime's alone.
         if tf.config.list_physical_devices("GPU"):
-            products["tensorflow"] = lambda size: _tensorflow_product(size, "/GPU:0")
+            products["tensorflow"] = lambda size: tensorflow_product(size, "/GPU:0")
         return products
     # numpy's library chose its number of threads when it was loaded: that of the cores.
     cores = available_cores()
     if (threads or cores.threads) == cores.logical:
         products["numpy"] = _numpy_product
     if prepare_threads(threads):
-        products["tensorflow"] = lambda size: _tensorflow_product(size, "/CPU:0")
+        products["tensorflow"] = lambda size: tensorflow_product(size, "/CPU:0")
     return products
 
 
@@ -112,7 +112,8 @@ def _numpy_product(size: int) -> Product:
     return lambda: np.matmul(left, right, out=result)
 
 
-def _tensorflow_product(size: int, device: str) -> Product:
+def tensorflow_product(size: int, device: str) -> Product:
+    """Makes a product of square matrices by TensorFlow on a device such as `/GPU:0`."""
     with tf.device(device):
         left, right = (tf.constant(matrix) for matrix in _matrices(size))
 

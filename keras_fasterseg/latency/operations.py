@@ -1,4 +1,4 @@
-"""What the operation behind an `OpKey` is: its layer, its size and its work."""
+"""The operation behind an `OpKey`: its layer, its size and its work."""
 
 import keras
 
@@ -27,22 +27,32 @@ def build_operation(key: OpKey) -> keras.Model:
 
 def multiply_accumulates(key: OpKey) -> int:
     """Multiply-accumulates of the operation's convolutions for one image."""
-    pixels = (key.height // key.stride) * (key.width // key.stride)
-    if key.operation.endswith("downup"):
-        pixels = (key.height // 2) * (key.width // 2)
-    return sum(
-        kernel * kernel * inputs * outputs * pixels
-        for kernel, inputs, outputs in _convolutions(key)
-    )
+    kernels = (kernel * kernel * inputs * outputs for kernel, inputs, outputs in _convolutions(key))
+    return sum(kernels) * _pixels(key)
+
+
+def output_elements(key: OpKey) -> int:
+    """Values that the operation's convolutions put out for one image."""
+    return sum(outputs for _, _, outputs in _convolutions(key)) * _pixels(key)
 
 
 def parameters(key: OpKey) -> int:
     """Trainable parameters of the operation: kernels, scales and offsets, a head's bias."""
-    count = 0
-    for kernel, inputs, outputs in _convolutions(key):
-        count += kernel * kernel * inputs * outputs + 2 * outputs
-    # A head's last convolution has a bias in place of scale and offset.
-    return count - key.out_filters if key.operation == "head" else count
+    kernels = (kernel * kernel * inputs * outputs for kernel, inputs, outputs in _convolutions(key))
+    bias = key.out_filters if key.operation == "head" else 0
+    return sum(kernels) + 2 * normalized_filters(key) + bias
+
+
+def normalized_filters(key: OpKey) -> int:
+    """Filters that are batch-normalized: all but those of a head's last convolution."""
+    filters = sum(outputs for _, _, outputs in _convolutions(key))
+    return filters - key.out_filters if key.operation == "head" else filters
+
+
+def _pixels(key: OpKey) -> int:
+    """Pixels of the output of each convolution."""
+    stride = 2 if key.operation.endswith("downup") else key.stride
+    return (key.height // stride) * (key.width // stride)
 
 
 def _convolutions(key: OpKey) -> list[tuple[int, int, int]]:

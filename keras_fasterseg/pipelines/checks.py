@@ -43,11 +43,13 @@ class DataFacts:
     Attributes:
         class_names: Names of the classes.
         train_images: Images of the training split.
-        size: Height and width of its first image.
+        val_images: Images of the validation split.
+        size: Height and width of the first training image, which stands for all.
     """
 
     class_names: tuple[str, ...]
     train_images: int
+    val_images: int
     size: Size
 
 
@@ -75,18 +77,18 @@ def check_data(settings: DataSettings) -> DataFacts:
         names = SyntheticStreets.class_names
         if settings.class_order is not None:
             names, _ = reordered(names, settings.class_order)
-        images = sum(counts[part] for part in _parts(settings.train_split))
-        return DataFacts(names, images, settings.synthetic_size)
+        images = (sum(counts[part] for part in _parts(split)) for split in splits)
+        return DataFacts(names, *images, settings.synthetic_size)
     check_data_dir(settings)
     source = load_source(
         settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
     )
-    train, _ = (source.samples(split) for split in splits)
-    return DataFacts(source.class_names, len(train), source.read_size(train[0]))
+    train, val = (source.samples(split) for split in splits)
+    return DataFacts(source.class_names, len(train), len(val), source.read_size(train[0]))
 
 
-def check_run(settings: RunSettings, finished: Collection[str] = ()) -> None:
-    """Checks the settings of all stages against one another and the data.
+def check_run(settings: RunSettings, finished: Collection[str] = ()) -> DataFacts:
+    """Checks the settings of all stages against one another and the data, and returns its facts.
 
     What is wrong with a late stage had better be said before the early ones have run for days.
 
@@ -104,6 +106,7 @@ def check_run(settings: RunSettings, finished: Collection[str] = ()) -> None:
         if name not in finished:
             with _of_stage(name):
                 check()
+    return facts
 
 
 def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], None]]:

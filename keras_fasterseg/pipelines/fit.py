@@ -14,7 +14,11 @@ import numpy as np
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
 from keras_fasterseg.pipelines.datasets import Batches
-from keras_fasterseg.pipelines.training_callbacks import WatchLoss, has_finite_weights
+from keras_fasterseg.pipelines.training_callbacks import (
+    LogRemaining,
+    WatchLoss,
+    has_finite_weights,
+)
 
 LOG = "log.csv"
 
@@ -77,6 +81,7 @@ def fit(
         shuffle=False,
         callbacks=[
             WatchLoss(checkpoints),
+            LogRemaining((epochs - done) * batches.steps_per_epoch - steps),
             *callbacks,
             _Log(folder / LOG, callbacks),
             keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),

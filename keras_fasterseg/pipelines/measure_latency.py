@@ -147,14 +147,18 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
     Raises:
         ValueError: The runtime is not installed, or the threads cannot be had.
     """
-    schedule = MeasurementSchedule(
+    runner = OperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
+    return OperationMeter(runner, meter_schedule(settings))
+
+
+def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
+    """How often an operation is run."""
+    return MeasurementSchedule(
         warmup=settings.latency_warmup,
         min_repetitions=settings.latency_repetitions,
         max_repetitions=max(300, settings.latency_repetitions),
         precision=settings.latency_precision,
     )
-    runner = OperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
-    return OperationMeter(runner, schedule)
 
 
 def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:

@@ -10,12 +10,11 @@ from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.checks import check_run
+from keras_fasterseg.pipelines.checks import DataFacts, check_run
 from keras_fasterseg.pipelines.results import SUMMARY
 from keras_fasterseg.pipelines.run import STAGES, Run
 from keras_fasterseg.pipelines.settings import RunSettings, Size
 from keras_fasterseg.pipelines.train import load_network
-from keras_fasterseg.pipelines.workdir import Workdir
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
 
@@ -27,13 +26,23 @@ def open_run(path: PathLike, settings: RunSettings) -> Run:
         ValueError: A setting of any stage is wrong, or does not fit the data.
         OSError: A file or folder is missing or cannot be written, or another process works there.
     """
-    workdir = Workdir(path)
-    check_run(settings, [name for name in STAGES if workdir.recorded(name) is not None])
     run = Run(path, settings.data, settings.seed)
+    check_stages(run, settings)
     with run.workdir.locked():
         # Draws the data if they are to be drawn, and opens every file of them.
         _ = run.source
     return run
+
+
+def check_stages(run: Run, settings: RunSettings) -> DataFacts:
+    """Checks the settings of the unfinished stages and returns the facts of the data.
+
+    Raises:
+        ValueError: A setting of any stage is wrong, or does not fit the data.
+        OSError: A file or folder is missing.
+    """
+    finished = [name for name in STAGES if run.workdir.recorded(name) is not None]
+    return check_run(settings, finished)
 
 
 def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS
 
 Size = tuple[int, int]
 
+QUICK_ESTIMATE, MEASURED_ESTIMATE, NO_ESTIMATE = ESTIMATES = ("quick", "measured", "none")
+"""Ways to estimate a run; see `estimation.estimate_run`."""
+
 
 def setting(
     default: Any,

@@ -1,6 +1,8 @@
-"""Parts that all training jobs share: the optimizer and the guard against NaN."""
+"""Parts that all training jobs share: the optimizer, the guard against NaN, what remains."""
 
 import math
+import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,11 +10,13 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
+from keras_fasterseg.pipelines.estimation.estimate import duration
 from keras_fasterseg.training.l2_sgd import L2SGD
 
 # Guessing costs ln(classes) a prediction: a pretraining step adds up twenty of them, about 110, and
 # weights of rare classes make it some hundreds.
 _EXPLODED = 1e4
+_FIRST_SECONDS = 60.0
 
 
 class WatchLoss(keras.callbacks.Callback):
@@ -63,6 +67,37 @@ class WatchLoss(keras.callbacks.Callback):
             f"{what} in epoch {self._epoch + 1}; lower the learning rate, and delete "
             f"{self.checkpoints.stage} or choose another workdir. Of its checkpoints {kept}."
         )
+
+
+class LogRemaining(keras.callbacks.Callback):
+    """Logs the time that is left of a training: after its first minute, and whenever that doubles.
+
+    The first step, which traces, does not count; evaluations between steps do.
+
+    Args:
+        steps: Steps that the training has left.
+        clock: Seconds that pass.
+    """
+
+    def __init__(self, steps: int, clock: Callable[[], float] = time.monotonic):
+        super().__init__()
+        self.steps = steps
+        self._clock = clock
+        self._done = 0
+        self._start = 0.0
+        self._next = _FIRST_SECONDS
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._done += 1
+        if self._done == 1:
+            self._start = self._clock()
+        elapsed = self._clock() - self._start
+        left = self.steps - self._done
+        if elapsed < self._next or not left:
+            return
+        self._next = 2 * elapsed
+        seconds = elapsed / (self._done - 1)
+        logging.info("%.3g s a step: about %s remain.", seconds, duration(left * seconds))
 
 
 def has_finite_weights(model: keras.Model) -> bool:

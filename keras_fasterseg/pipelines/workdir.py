@@ -28,6 +28,10 @@ class Workdir:
         path: The folder; made by the first that writes to it, so that a mistake elsewhere in a
             command leaves nothing behind.
 
+    Attributes:
+        listeners: Called when a stage has ended with its name and its seconds, calls that were
+            stopped included; of a prolonged stage, those of the last call.
+
     Raises:
         OSError: It cannot be made or written.
     """
@@ -37,6 +41,7 @@ class Workdir:
         _check_writable(self.path)
         self._lock = RunLock(self.path)
         self.input_files = InputFiles(self.path / "inputs")
+        self.listeners: list[Callable[[str, float], None]] = []
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -110,9 +115,11 @@ class Workdir:
             logging.info("=== %s ===", name)
             start = time.monotonic()
             run(folder)
-            minutes = earlier + (time.monotonic() - start) / 60
-            write_json(record, {**facts, "minutes": minutes})
+            seconds = time.monotonic() - start
+            write_json(record, {**facts, "minutes": earlier + seconds / 60})
             checkpoints.remove(keep_newest=keep_checkpoint)
+        for listener in self.listeners:
+            listener(name, seconds if prolong else 60 * earlier + seconds)
         return folder
 
     def readers(self, content: Input) -> list[pathlib.Path]:

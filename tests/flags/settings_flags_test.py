@@ -135,3 +135,28 @@ def flagfile(folder, kind, *arguments):
     path = folder / "settings.flags"
     path.write_text(values.flags_into_string(), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "quick"),
+        (["--estimate"], "quick"),
+        (["--noestimate"], "none"),
+        (["--estimate=true"], "quick"),
+        (["--estimate=measured"], "measured"),
+        (["--estimate=none"], "none"),
+    ],
+)
+def test_an_estimate_has_ways_and_the_forms_of_a_switch(arguments, expected):
+    values = flags.FlagValues()
+    flag = settings_flags.define_estimate(values)
+    values(["tool", *arguments])
+    assert flag.value == expected
+
+
+def test_an_unknown_way_to_estimate_is_refused():
+    values = flags.FlagValues()
+    settings_flags.define_estimate(values)
+    with pytest.raises(flags.IllegalFlagValueError, match=r"one of <quick\|measured\|none>"):
+        values(["tool", "--estimate=fast"])

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import build_operation, multiply_accumulates, parameters
+from keras_fasterseg.latency.operations import (
+    build_operation,
+    multiply_accumulates,
+    normalized_filters,
+    output_elements,
+    parameters,
+)
 
 KEYS = [
     OpKey(operation, 16, 32, 24, 40, stride)
@@ -21,19 +27,24 @@ KEYS = [
 
 
 def convolutions(model):
-    """Multiply-accumulates of the convolutions in the traced graph."""
+    """Weights of an output value, and values put out, of the convolutions in the traced graph."""
     function = tf.function(lambda images: model(images, training=False))
     graph = function.get_concrete_function(tf.TensorSpec(model.inputs[0].shape)).graph
-    return sum(
-        int(np.prod(operation.inputs[1].shape[:3])) * operation.outputs[0].shape.num_elements()
+    return [
+        (int(np.prod(operation.inputs[1].shape[:3])), operation.outputs[0].shape.num_elements())
         for operation in graph.get_operations()
         if operation.type == "Conv2D"
-    )
+    ]
 
 
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_counts_are_those_of_the_built_operation(key):
     model = build_operation(key)
     assert model.output_shape[-1] == key.out_filters
-    assert multiply_accumulates(key) == convolutions(model)
+    found = convolutions(model)
+    assert multiply_accumulates(key) == sum(weights * values for weights, values in found)
+    assert output_elements(key) == sum(values for _, values in found)
     assert parameters(key) == sum(np.prod(weight.shape) for weight in model.trainable_weights)
+    # A mean and a variance a filter.
+    moving = sum(np.prod(weight.shape) for weight in model.non_trainable_weights)
+    assert 2 * normalized_filters(key) == moving

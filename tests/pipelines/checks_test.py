@@ -103,7 +103,7 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
 
 def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
-    facts = DataFacts(("a", "b"), 8, (64, 128))
+    facts = DataFacts(("a", "b"), 8, 2, (64, 128))
     with caplog.at_level(python_logging.WARNING):
         checks.check_images("student", dataclasses.replace(RUN.student, crop_size=(96, 128)), facts)
         assert caplog.messages == []
@@ -113,4 +113,4 @@ def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
 
 def test_joined_splits_are_counted():
     joined = dataclasses.replace(DATA, train_split="train+val")
-    assert check_data(joined) == DataFacts(SyntheticStreets.class_names, 12, (64, 128))
+    assert check_data(joined) == DataFacts(SyntheticStreets.class_names, 12, 4, (64, 128))

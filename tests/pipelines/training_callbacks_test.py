@@ -1,3 +1,4 @@
+import logging as python_logging
 import math
 
 import keras
@@ -6,7 +7,7 @@ import pytest
 from absl import logging
 
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
-from keras_fasterseg.pipelines.training_callbacks import WatchLoss, decaying_sgd
+from keras_fasterseg.pipelines.training_callbacks import LogRemaining, WatchLoss, decaying_sgd
 
 
 @pytest.fixture
@@ -57,3 +58,18 @@ def test_the_rate_falls_from_epoch_to_epoch():
         optimizer.apply([np.float32([0.0])], [variable])
     assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
     assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)
+
+
+def test_the_rest_of_a_training_is_told_when_its_time_has_doubled(caplog, monkeypatch):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    now = 100.0
+    callback = LogRemaining(steps=12, clock=lambda: now)
+    with caplog.at_level(python_logging.INFO):
+        for step in range(12):
+            callback.on_train_batch_end(step)
+            now += 25.0
+    # After 3 and after 6 steps of 25 s; the first, of 100 s, and the end are left out.
+    assert caplog.messages == [
+        "25 s a step: about 3.3 min remain.",
+        "25 s a step: about 2.1 min remain.",
+    ]

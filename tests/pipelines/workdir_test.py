@@ -125,6 +125,19 @@ def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
     assert 1.5 <= workdir.minutes("train") < 2
 
 
+def test_listeners_hear_of_stages_that_end(tmp_path):
+    workdir, heard = Workdir(tmp_path), []
+    workdir.listeners.append(lambda name, seconds: heard.append((name, seconds)))
+    save_checkpoint(tmp_path / "train", minutes=1.5)
+    workdir.stage("train", {}, Work(), keep_checkpoint=True)
+    workdir.stage("train", {}, Work())
+    workdir.stage("train", {}, Work(), prolong=True)
+    assert [name for name, _ in heard] == ["train", "train"]
+    # With the calls that were stopped; of the prolonged stage the last call alone.
+    assert 90 <= heard[0][1] < 120
+    assert 0 <= heard[1][1] < 30
+
+
 def test_a_stage_with_a_partial_file_goes_on_with_its_settings_alone(tmp_path):
     def stop(folder):
         (folder / "table.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""What a run will take: time, memory and disk of every stage, and whether the machine has them."""
+"""Time, memory and disk of every stage of a run, and the refusal of one that cannot fit."""
 
 import dataclasses
 from typing import Any
@@ -11,22 +11,31 @@ from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 
 MEASURED = "measured"
 AT_MOST = "at most"
+COMPUTED = "computed"
+TYPICAL = "typical"
 ASSUMED = "assumed"
 
-_LEGEND = (
-    "measured: from a few steps on random images of the true size; evaluations are assumed to "
-    "take a third of a training step for the same pixels. at most: the same, with the dearest "
-    "network that the search could find. assumed: arithmetic alone. Disk: with checkpoints."
-)
+_LEGEND = {
+    MEASURED: "from a few steps on random images of the true size",
+    AT_MOST: "the same, with the most expensive network that the search could find",
+    COMPUTED: "multiply-accumulates and values by the measured rates of this machine",
+    TYPICAL: "the same, with a network of median work of those that the search could find",
+    ASSUMED: "arithmetic alone",
+}
+# The search may find a smaller network.
+_OF_UNKNOWN_NETWORKS = (AT_MOST, TYPICAL)
+# A computed memory may be too large by this factor; below it nothing is refused.
+_COMPUTED_MARGIN = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
 class StageEstimate:
-    """What one stage takes.
+    """Time, memory and disk of one stage.
 
     Attributes:
         name: Of the stage.
-        basis: `MEASURED`, `AT_MOST` or `ASSUMED`: see the last lines of `Estimate.table`.
+        basis: `MEASURED`, `AT_MOST`, `COMPUTED`, `TYPICAL` or `ASSUMED`: see the last lines of
+            `Estimate.table`.
         disk_bytes: Space in the workdir, at its greatest.
         seconds: Time; `None` if it is not known.
         steps: Steps of training, or rows of a table.
@@ -49,7 +58,7 @@ class StageEstimate:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What the unfinished stages of a run take, and what the machine has.
+    """The unfinished stages of a run, and the memory and disk that the machine has.
 
     Attributes:
         stages: In the order in which they run.
@@ -116,14 +125,18 @@ class Estimate:
             for stage in self.stages
             if stage.failure is not None
         ]
-        return "\n".join([table, "", *failures, free, _LEGEND])
+        bases = {stage.basis for stage in self.stages}
+        legend = [f"{basis}: {text}." for basis, text in _LEGEND.items() if basis in bases]
+        legend.append("Evaluations: a third of a training step for the same pixels.")
+        return "\n".join([table, "", *failures, free, " ".join(legend)])
 
 
 def check_fits(estimate: Estimate, force: bool = False) -> None:
     """Refuses a run that cannot fit this machine.
 
-    A bound (`AT_MOST`) that is too large refuses nothing: the network that is found may be
-    smaller. It is a warning, and so is everything with `force`.
+    Where the network is not known yet (`AT_MOST`, `TYPICAL`) nothing is refused, nor is a
+    `COMPUTED` memory that is too large by less than its margin. They are warnings, and so is
+    everything with `force`.
 
     Raises:
         ValueError: A stage needs more memory than there is.
@@ -133,7 +146,7 @@ def check_fits(estimate: Estimate, force: bool = False) -> None:
     for stage in estimate.stages:
         need = _too_much_memory(stage, estimate.free_memory_bytes)
         if need:
-            (doubtful if stage.basis == AT_MOST else refused).append(
+            (doubtful if _is_doubtful(stage, estimate.free_memory_bytes) else refused).append(
                 f"{need}; {_remedy(stage.name)}"
             )
     disk = ""
@@ -177,6 +190,12 @@ def _row(stage: StageEstimate, with_gpu: bool) -> list[str]:
         gigabytes(stage.disk_bytes),
         stage.basis,
     ]
+
+
+def _is_doubtful(stage: StageEstimate, free: int) -> bool:
+    """True if a stage that needs too much may fit all the same."""
+    within = stage.basis == COMPUTED and (stage.memory_bytes or 0) <= _COMPUTED_MARGIN * free
+    return within or stage.basis in _OF_UNKNOWN_NETWORKS
 
 
 def _too_much_memory(stage: StageEstimate, free: int) -> str:

@@ -6,64 +6,84 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from absl import logging
 
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model, package_versions
-from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.pipelines.estimation import machine, probe_steps
-from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED, Estimate
+from keras_fasterseg.pipelines.checks import DataFacts
+from keras_fasterseg.pipelines.estimation import closed_form, machine, probe_steps
+from keras_fasterseg.pipelines.estimation.estimate import (
+    AT_MOST,
+    COMPUTED,
+    MEASURED,
+    TYPICAL,
+    Estimate,
+)
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure, run_probes
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
-from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
+from keras_fasterseg.pipelines.estimation.speed import measure_speed
+from keras_fasterseg.pipelines.estimation.stage_estimates import stage_estimates
+from keras_fasterseg.pipelines.estimation.stage_times import TIMES, continued_times, read_times
 from keras_fasterseg.pipelines.run import STAGES
-from keras_fasterseg.pipelines.settings import DataSettings, RunSettings
+from keras_fasterseg.pipelines.settings import QUICK_ESTIMATE, RunSettings, SupernetSettings
 from keras_fasterseg.pipelines.train import MODEL
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
+from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+from keras_fasterseg.spaces.fasterseg.work import network_work
 
 ESTIMATE = "estimate.json"
 STEPS = 3
 ROWS = 5
+# Networks of which the one of median work is typical, and the seed that draws them.
+_DRAWS, _SEED = 17, 0
 # How long a stage runs or how often it is looked at changes neither a step nor its memory.
 _LENGTHS = ("epochs", "steps_per_epoch", "evaluate_every", "validation_images")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Probe:
-    measure: Callable[[], Measurement]
-    key: dict[str, Any]
+class _Step:
+    """A step of a stage.
 
-
-def describe_images(source: SegmentationSource, data: DataSettings) -> Images:
-    """What the estimate has to know of `source`; its first image stands for the size of all.
-
-    Raises:
-        ValueError: There is no such split.
-        DataError: A split is empty, or its first image cannot be read.
+    Attributes:
+        measure: Runs a few of them.
+        compute: Computes one at a machine's speed.
+        values: What both take before their last argument.
     """
-    train, val = source.samples(data.train_split), source.samples(data.val_split)
-    return Images(source.num_classes, len(train), len(val), source.read_size(train[0]))
+
+    measure: Callable[..., Measurement]
+    compute: Callable[..., Measurement]
+    values: tuple[Any, ...]
 
 
 def estimate_run(
-    path: PathLike, settings: RunSettings, images: Images, limit_seconds: float = 600.0
+    path: PathLike,
+    settings: RunSettings,
+    facts: DataFacts,
+    way: str = QUICK_ESTIMATE,
+    limit_seconds: float = 600.0,
 ) -> Estimate:
-    """Measures a few steps of each unfinished stage and says what all of them will take.
+    """The time, memory and disk that each unfinished stage takes on this machine.
 
-    The steps run in processes of their own, on random images of the true size. As long as the
-    search is not finished, teacher and student are the dearest networks that it could find. What
-    was measured is kept in `estimate.json` in the folder, and not measured again for the same
-    settings on the same machine; what failed is.
+    The quick way computes a step of each stage from its multiply-accumulates and values and the
+    rates of this machine, which half a second measures. As long as the search is not finished,
+    teacher and student are networks of median work.
+
+    The measured way runs a few steps of each stage in processes of their own, on random images of
+    the true size. As long as the search is not finished, teacher and student are the most expensive
+    networks that it could find. A measurement is kept in `estimate.json` in the folder, and not
+    repeated for the same settings on the same machine; one that failed is.
 
     Args:
         path: Folder of the run.
         settings: Of every stage.
-        images: The data set.
+        facts: The data set.
+        way: `QUICK_ESTIMATE` or `MEASURED_ESTIMATE`.
         limit_seconds: Time that the few steps of one stage may take.
 
     Raises:
@@ -71,26 +91,24 @@ def estimate_run(
         OSError: The folder cannot be written.
     """
     workdir = Workdir(path)
-    genotypes, basis = _networks(workdir, settings)
-    probes = _probes(workdir, settings, images.num_classes, genotypes)
     file = workdir.path / ESTIMATE
-    kept = _kept(file)
-    results: dict[str, Measurement | ProbeFailure] = {
-        name: kept[name][1]
-        for name, probe in probes.items()
-        if name in kept and kept[name][0] == probe.key
-    }
-    missing = {name: probe.measure for name, probe in probes.items() if name not in results}
-    if missing:
-        logging.info("measuring a few steps of: %s", ", ".join(missing))
-        results |= run_probes(missing, limit_seconds, machine.free_memory_bytes())
+    before = _content(file)
+    genotypes, known = _networks(workdir, settings, way)
+    steps = _steps(workdir, settings, len(facts.class_names), genotypes)
+    kept = before.get("measurements", {})
+    if way == QUICK_ESTIMATE:
+        speed = measure_speed()
+        results = {name: step.compute(*step.values, speed) for name, step in steps.items()}
+    else:
+        results, kept = _measured(steps, kept, limit_seconds)
+    bases = (COMPUTED, TYPICAL) if way == QUICK_ESTIMATE else (MEASURED, AT_MOST)
     estimate = Estimate(
         stage_estimates(
             _left(workdir, settings),
-            images,
+            facts,
             results,
             unfinished=[name for name in STAGES if workdir.recorded(name) is None],
-            basis=basis,
+            bases=(bases[0], bases[0] if known else bases[1]),
             generates=not (workdir.path / "data").exists(),
             trained_bytes={role: _size(workdir.path / role / MODEL) for role in genotypes},
         ),
@@ -98,28 +116,78 @@ def estimate_run(
         machine.free_memory_bytes() + machine.own_memory_bytes(),
         machine.free_disk_bytes(workdir.path),
     )
-    measured = {
-        name: {"key": probes[name].key, "measurement": dataclasses.asdict(result)}
-        for name, result in results.items()
-        if isinstance(result, Measurement)
+    times = continued_times(read_times(before), estimate)
+    content = {
+        "estimate": estimate.to_json(),
+        "measurements": kept,
+        TIMES: [dataclasses.asdict(each) for each in times],
     }
-    write_json(file, {"estimate": estimate.to_json(), "measurements": measured})
+    write_json(file, content)
     return estimate
 
 
-def _networks(workdir: Workdir, settings: RunSettings) -> tuple[dict[str, Genotype], str]:
-    """The networks that will be trained or, before the search, that bound them; and which."""
+def _networks(
+    workdir: Workdir, settings: RunSettings, way: str
+) -> tuple[dict[str, Genotype], bool]:
+    """Teacher and student, and whether the search has found them; before it, networks like them."""
     supernet = settings.supernet
     if workdir.recorded("search") is not None:
         folder = workdir.path / "search"
-        found = {role: Genotype.load(folder / f"{role}.json") for role in (TEACHER, STUDENT)}
-        return found, MEASURED
-    widths = {TEACHER: 1.0, STUDENT: supernet.student_width}
-    bounds = {
+        return {role: Genotype.load(folder / f"{role}.json") for role in (TEACHER, STUDENT)}, True
+    if way == QUICK_ESTIMATE:
+        widths = {TEACHER: 1.0, STUDENT: supernet.student_width}
+        return {role: _typical(supernet, role, width) for role, width in widths.items()}, False
+    return {
         role: largest_genotype(supernet.num_layers, supernet.base_filters, width)
-        for role, width in widths.items()
+        for role, width in ((TEACHER, 1.0), (STUDENT, supernet.student_width))
+    }, False
+
+
+def _typical(supernet: SupernetSettings, role: str, width: float) -> Genotype:
+    """The network of median work of those that a search could find for `role`."""
+    generator = np.random.default_rng(_SEED)
+    draws = [
+        random_genotype(
+            generator,
+            base_filters=supernet.base_filters,
+            width_multipliers=supernet.width_multipliers if role == STUDENT else (1.0,),
+            stem_head_width=width,
+            num_layers=supernet.num_layers,
+            allow_skip=role == STUDENT,
+        )
+        for _ in range(_DRAWS)
+    ]
+    return sorted(draws, key=lambda each: network_work(each, (64, 64), 1).macs)[_DRAWS // 2]
+
+
+def _measured(
+    steps: Mapping[str, _Step], kept: Mapping[str, Any], limit_seconds: float
+) -> tuple[dict[str, Measurement | ProbeFailure], dict[str, Any]]:
+    """By stage, what a few steps take, and the measurements to keep."""
+    device = _device()
+    keys = {
+        name: {"device": device, "arguments": [_essence(each) for each in (*step.values, count)]}
+        for name, step in steps.items()
+        for count in [ROWS if name == "latency" else STEPS]
     }
-    return bounds, AT_MOST
+    results: dict[str, Measurement | ProbeFailure] = {
+        name: Measurement(**kept[name]["measurement"])
+        for name, key in keys.items()
+        if name in kept and kept[name]["key"] == key
+    }
+    missing = {
+        name: functools.partial(step.measure, *step.values, ROWS if name == "latency" else STEPS)
+        for name, step in steps.items()
+        if name not in results
+    }
+    if missing:
+        logging.info("measuring a few steps of: %s", ", ".join(missing))
+        results |= run_probes(missing, limit_seconds, machine.free_memory_bytes())
+    return results, {
+        name: {"key": keys[name], "measurement": dataclasses.asdict(result)}
+        for name, result in results.items()
+        if isinstance(result, Measurement)
+    }
 
 
 def _epochs_done(workdir: Workdir, name: str, settings: RunSettings) -> int:
@@ -142,42 +210,48 @@ def _left(workdir: Workdir, settings: RunSettings) -> RunSettings:
     return dataclasses.replace(settings, **roles)
 
 
-def _probes(
+def _steps(
     workdir: Workdir, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
-) -> dict[str, _Probe]:
+) -> dict[str, _Step]:
+    """A step of every stage that has steps to do."""
     supernet, teacher, student = settings.supernet, genotypes[TEACHER], genotypes[STUDENT]
-    steps = probe_steps
-    arguments: dict[str, tuple[Callable[..., Measurement], tuple[Any, ...]]] = {
-        "latency": (steps.measure_operations, (supernet, settings.latency, num_classes, ROWS)),
-        "pretrain": (steps.measure_pretrain, (supernet, settings.pretrain, num_classes, STEPS)),
-        "search": (steps.measure_search, (supernet, settings.search, num_classes, STEPS)),
-        TEACHER: (
-            steps.measure_training,
-            (teacher, None, settings.teacher, num_classes, STEPS),
+    steps = {
+        "latency": _Step(
+            probe_steps.measure_operations,
+            closed_form.operations_step,
+            (supernet, settings.latency, num_classes),
         ),
-        STUDENT: (
-            steps.measure_training,
-            (student, teacher, settings.student, num_classes, STEPS),
+        "pretrain": _Step(
+            probe_steps.measure_pretrain,
+            closed_form.pretrain_step,
+            (supernet, settings.pretrain, num_classes),
+        ),
+        "search": _Step(
+            probe_steps.measure_search,
+            closed_form.search_step,
+            (supernet, settings.search, num_classes),
+        ),
+        TEACHER: _Step(
+            probe_steps.measure_training,
+            closed_form.training_step,
+            (teacher, None, settings.teacher, num_classes),
+        ),
+        STUDENT: _Step(
+            probe_steps.measure_training,
+            closed_form.training_step,
+            (student, teacher, settings.student, num_classes),
         ),
     }
     needed = {
         name
-        for name in arguments
+        for name in steps
         if workdir.recorded(name) is None or _epochs_done(workdir, name, settings)
     }
     if settings.latency.latency_table is not None:
         needed.discard("latency")
     if not settings.pretrain.epochs:
         needed.discard("pretrain")
-    device = _device()
-    return {
-        name: _Probe(
-            functools.partial(function, *values),
-            {"device": device, "arguments": [_essence(value) for value in values]},
-        )
-        for name, (function, values) in arguments.items()
-        if name in needed
-    }
+    return {name: step for name, step in steps.items() if name in needed}
 
 
 def _device() -> dict[str, Any]:
@@ -192,7 +266,7 @@ def _device() -> dict[str, Any]:
 
 
 def _essence(value: Any) -> Any:
-    """What of an argument of a measurement decides its result, as JSON holds it."""
+    """The part of an argument of a measurement that decides its result, as JSON holds it."""
     if isinstance(value, Genotype):
         return value.id
     value = plain(value)
@@ -201,11 +275,14 @@ def _essence(value: Any) -> Any:
     return value
 
 
-def _kept(file: pathlib.Path) -> dict[str, tuple[dict[str, Any], Measurement]]:
-    """Earlier measurements by stage, with what they hold for."""
+def _content(file: pathlib.Path) -> dict[str, Any]:
+    """The content that an earlier estimate has left in `file`; empty where it cannot be read."""
     try:
-        rows = read_json(file)["measurements"] if file.exists() else {}
-        return {name: (row["key"], Measurement(**row["measurement"])) for name, row in rows.items()}
+        content = read_json(file) if file.exists() else {}
+        for row in content.get("measurements", {}).values():
+            _ = row["key"], Measurement(**row["measurement"])
+        read_times(content)
+        return content
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         logging.warning("%s is of no use (%s); everything is measured anew.", file, error)
         return {}

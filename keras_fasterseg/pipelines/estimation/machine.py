@@ -1,4 +1,4 @@
-"""What this machine has left: memory and disk."""
+"""Free memory and disk of this machine."""
 
 import pathlib
 import shutil
@@ -40,7 +40,7 @@ def gigabytes(count: float) -> str:
 
 
 def _left_in_groups(root: pathlib.Path) -> list[int]:
-    """What each control group above this process has left; both versions of them."""
+    """Free memory of each control group above this process; both versions of them."""
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -32,7 +32,7 @@ class ProbeFailure:
 def run_probes(
     measures: Mapping[str, Callable[[], Any]], limit_seconds: float, limit_bytes: int
 ) -> dict[str, Any]:
-    """What each of `measures` returns, or why it returned nothing.
+    """The results of `measures`, or why there is none.
 
     They run one after the other, each in a process of its own below a host process, which imports
     their modules once. A process that takes too long or too much memory is killed; one that the

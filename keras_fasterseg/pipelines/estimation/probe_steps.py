@@ -16,6 +16,7 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.operations import multiply_accumulates
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
 from keras_fasterseg.pipelines.measure_latency import (
     SECONDS_A_MINUTE,
     measured_keys,
@@ -37,28 +38,6 @@ from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-
-
-@dataclasses.dataclass(frozen=True)
-class Measurement:
-    """What a few steps took.
-
-    Attributes:
-        first_seconds: Time of building, tracing and the first step.
-        step_seconds: Median time of the steps after it; for operations of a latency table the
-            mean, as they are of many sizes.
-        memory_bytes: Greatest memory of the process.
-        gpu_bytes: Greatest memory of the first GPU; `None` without one.
-        weight_bytes: Size of all that a file of the trained weights holds.
-        slot_bytes: Size of the optimizers' memory.
-    """
-
-    first_seconds: float
-    step_seconds: float
-    memory_bytes: int
-    gpu_bytes: int | None = None
-    weight_bytes: int = 0
-    slot_bytes: int = 0
 
 
 def measure_pretrain(
@@ -110,7 +89,7 @@ def measure_training(
 def measure_operations(
     supernet: SupernetSettings, settings: LatencySettings, num_classes: int, count: int
 ) -> Measurement:
-    """Rows of the latency table: `count` of them, spread from the cheapest to the dearest."""
+    """Rows of the latency table: `count` of them, spread from cheap to expensive."""
     start = time.perf_counter()
     keys = sorted(
         measured_keys(supernet, settings.latency_size, num_classes), key=multiply_accumulates

@@ -1,9 +1,11 @@
-"""What the stages of a run cost, by arithmetic on a few measured steps and stated assumptions."""
+"""Cost of the stages of a run, by arithmetic on a step of each and stated assumptions."""
 
 import math
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
+    LatencySettings,
     PretrainSettings,
     SearchSettings,
     Size,
@@ -12,6 +14,9 @@ from keras_fasterseg.pipelines.settings import (
 
 FORWARDS_A_PASS = 3
 """Assumed: backward takes twice as long as forward."""
+
+INPUT_SECONDS_A_PIXEL = 1e-7
+"""Processor time to decode, scale and crop an image (.5e-7 of a cached one, at 128x256)."""
 
 SEARCH_PASSES = 8
 """Passes of a step of the search: four for the weights, four for the architectures."""
@@ -28,8 +33,8 @@ GRAPH_BYTES = 10_000_000
 GENERATED_BYTES_A_PIXEL = 2.5
 """Assumed, for the PNG files of a generated image and its labels (2.3 at 128x256)."""
 
-EXPORT_SECONDS = 10.0
-"""Assumed, for tracing and writing a SavedModel, or for loading one (8 s on two CPU cores)."""
+EXPORT_SECONDS = 5.0
+"""Assumed, for tracing and writing a SavedModel, or for loading one (on two CPU cores)."""
 
 
 def training_steps(
@@ -42,6 +47,25 @@ def training_steps(
         num_images: Images that an epoch sees; of the search, those of one half.
     """
     return settings.epochs * (settings.steps_per_epoch or num_images // settings.batch_size)
+
+
+def latency_seconds(row_seconds: float, rows: int, settings: LatencySettings) -> float:
+    """Time of a latency table and of the networks that calibrate it."""
+    return row_seconds * rows + EXPORT_SECONDS * settings.latency_calibration
+
+
+def input_seconds(
+    settings: PretrainSettings | SearchSettings | TrainSettings, image_size: Size
+) -> float:
+    """Assumed time that the images of a step take from a step on the CPU.
+
+    Args:
+        settings: How it is trained.
+        image_size: Height and width of the images, before they are made smaller or cropped.
+    """
+    images = settings.batch_size * (2 if isinstance(settings, SearchSettings) else 1)
+    seconds = images * math.prod(image_size) * INPUT_SECONDS_A_PIXEL
+    return seconds / available_cores().threads
 
 
 def training_seconds(first_seconds: float, step_seconds: float, steps: int) -> float:

@@ -1,13 +1,13 @@
-"""From a few measured steps to what every stage of a run takes; nothing is run here."""
+"""From a step of each stage to what all of it takes; nothing is run here."""
 
-import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from keras_fasterseg.pipelines.checks import DataFacts
 from keras_fasterseg.pipelines.estimation import stage_costs
-from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, MEASURED, StageEstimate
+from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, StageEstimate
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
 from keras_fasterseg.pipelines.measure_latency import measured_keys
 from keras_fasterseg.pipelines.settings import (
     PretrainSettings,
@@ -21,42 +21,25 @@ from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 Results = Mapping[str, Measurement | ProbeFailure]
 
 
-@dataclasses.dataclass(frozen=True)
-class Images:
-    """What the estimate has to know of a data set.
-
-    Attributes:
-        num_classes: Number of classes.
-        num_train: Images of the training split.
-        num_val: Images of the validation split.
-        size: Height and width of an image.
-    """
-
-    num_classes: int
-    num_train: int
-    num_val: int
-    size: Size
-
-
 def stage_estimates(
     settings: RunSettings,
-    images: Images,
+    facts: DataFacts,
     results: Results,
     *,
     unfinished: Collection[str],
-    basis: str,
+    bases: tuple[str, str],
     generates: bool,
     trained_bytes: Mapping[str, int],
 ) -> tuple[StageEstimate, ...]:
-    """What the unfinished stages take, in the order in which they run.
+    """The estimates of the unfinished stages, in the order in which they run.
 
     Args:
         settings: Of every stage.
-        images: The data set.
-        results: What a few steps took, or why that is not known, by stage. A stage without one is
-            not estimated, save for export and benchmark, which are never measured.
+        facts: The data set.
+        results: What a step takes, or why that is not known, by stage. A stage without one is
+            not estimated, save for export and benchmark, which are always assumed.
         unfinished: Names of the stages that will run.
-        basis: Whether teacher and student were `MEASURED` themselves or `AT_MOST`.
+        bases: The basis of latency table and supernet, and that of teacher and student.
         generates: Whether synthetic images are yet to be generated.
         trained_bytes: By role, the size of a network that is trained already.
     """
@@ -66,33 +49,33 @@ def stage_estimates(
         space = stage_costs.generated_disk_bytes(count, data.synthetic_size)
         stages.append(StageEstimate("data", ASSUMED, space, seconds=0.0))
     if "latency" in results:
-        stages.append(_latency(results["latency"], settings, images))
-    cached = stage_costs.cached_bytes(images.num_train, images.size) if data.cache else 0
+        stages.append(_latency(results["latency"], settings, facts, bases[0]))
+    cached = stage_costs.cached_bytes(facts.train_images, facts.size) if data.cache else 0
     for name, each, basis_of, networks in (
-        ("pretrain", settings.pretrain, MEASURED, 1),
-        ("search", settings.search, MEASURED, 0),
+        ("pretrain", settings.pretrain, bases[0], 1),
+        ("search", settings.search, bases[0], 0),
         # The network is replaced while it is still there.
-        (TEACHER, settings.teacher, basis, 2),
-        (STUDENT, settings.student, basis, 2),
+        (TEACHER, settings.teacher, bases[1], 2),
+        (STUDENT, settings.student, bases[1], 2),
     ):
         if name in results:
-            stages.append(_training(name, each, results[name], images, basis_of, networks, cached))
+            stages.append(_training(name, each, results[name], facts, basis_of, networks, cached))
     if "export" in unfinished:
-        stages.append(_export(settings, images, results, trained_bytes))
+        stages.append(_export(settings, facts, results, trained_bytes))
     if "benchmark" in unfinished:
         stages.append(_benchmark(settings, results))
     return tuple(stages)
 
 
-def _latency(result, settings: RunSettings, images: Images) -> StageEstimate:
-    keys = measured_keys(settings.supernet, settings.latency.latency_size, images.num_classes)
+def _latency(result, settings: RunSettings, facts: DataFacts, basis: str) -> StageEstimate:
+    keys = measured_keys(settings.supernet, settings.latency.latency_size, len(facts.class_names))
     if isinstance(result, ProbeFailure):
-        return StageEstimate("latency", MEASURED, 0, steps=len(keys), failure=result)
+        return StageEstimate("latency", basis, 0, steps=len(keys), failure=result)
     return StageEstimate(
         "latency",
-        MEASURED,
+        basis,
         stage_costs.LOG_BYTES,
-        result.step_seconds * len(keys),
+        stage_costs.latency_seconds(result.step_seconds, len(keys), settings.latency),
         len(keys),
         result.step_seconds,
         result.memory_bytes,
@@ -104,25 +87,27 @@ def _training(
     name: str,
     settings: PretrainSettings | SearchSettings | TrainSettings,
     result: Measurement | ProbeFailure,
-    images: Images,
+    facts: DataFacts,
     basis: str,
     networks: int,
     cached: int,
 ) -> StageEstimate:
     half = isinstance(settings, SearchSettings)
     steps = stage_costs.training_steps(
-        settings, images.num_train // 2 if half else images.num_train
+        settings, facts.train_images // 2 if half else facts.train_images
     )
     if isinstance(result, ProbeFailure):
         return StageEstimate(name, basis, 0, steps=steps, failure=result)
     seconds = stage_costs.training_seconds(result.first_seconds, result.step_seconds, steps)
+    if result.gpu_bytes is None:
+        seconds += steps * stage_costs.input_seconds(settings, facts.size)
     if isinstance(settings, SearchSettings):
         seconds += stage_costs.search_evaluation_seconds(
-            result.step_seconds, settings, images.size, images.num_val
+            result.step_seconds, settings, facts.size, facts.val_images
         )
     elif isinstance(settings, TrainSettings):
         seconds += stage_costs.training_evaluation_seconds(
-            result.step_seconds, settings, images.size, images.num_val
+            result.step_seconds, settings, facts.size, facts.val_images
         )
     return StageEstimate(
         name,
@@ -137,12 +122,12 @@ def _training(
 
 
 def _export(
-    settings: RunSettings, images: Images, results: Results, trained_bytes: Mapping[str, int]
+    settings: RunSettings, facts: DataFacts, results: Results, trained_bytes: Mapping[str, int]
 ) -> StageEstimate:
     seconds, space = 0.0, 0
     for role, each in ((TEACHER, settings.teacher), (STUDENT, settings.student)):
-        image_seconds = _image_seconds(results.get(role), each, images.size)
-        seconds += stage_costs.export_seconds(image_seconds, images.num_val)
+        image_seconds = _image_seconds(results.get(role), each, facts.size)
+        seconds += stage_costs.export_seconds(image_seconds, facts.val_images)
         result = results.get(role)
         weights = result.weight_bytes if isinstance(result, Measurement) else trained_bytes[role]
         space += stage_costs.export_disk_bytes(weights)

@@ -1,4 +1,4 @@
-"""The dearest network that a search can end with: a bound for what a training takes."""
+"""The most expensive network that a search can end with: a bound for what a training takes."""
 
 import numpy as np
 

@@ -5,29 +5,29 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from keras_fasterseg.available_cores import AvailableCores
-from keras_fasterseg.data.image_files import read_size
-from keras_fasterseg.data.source import Sample
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
-from keras_fasterseg.pipelines.estimation import estimate_run as estimate_run_module
+from keras_fasterseg.pipelines.checks import DataFacts
+from keras_fasterseg.pipelines.estimation import closed_form
 from keras_fasterseg.pipelines.estimation import estimate_run as job
-from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, MEASURED
+from keras_fasterseg.pipelines.estimation.estimate import AT_MOST, COMPUTED, MEASURED, TYPICAL
 from keras_fasterseg.pipelines.estimation.estimate_run import (
     ESTIMATE,
-    describe_images,
     estimate_run,
 )
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
-from keras_fasterseg.pipelines.estimation.stage_estimates import Images
-from keras_fasterseg.pipelines.settings import DataSettings
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
+from keras_fasterseg.pipelines.estimation.speed import MachineSpeed
+from keras_fasterseg.pipelines.run import STAGES
+from keras_fasterseg.pipelines.settings import MEASURED_ESTIMATE, QUICK_ESTIMATE
 from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.workdir import Workdir
+from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.work import network_work
 from tests.pipelines.estimation.stage_estimates_test import TRAIN, Settings
 
-IMAGES = Images(num_classes=3, num_train=20, num_val=5, size=(64, 64))
+FACTS = DataFacts(("a", "b", "c"), train_images=20, val_images=5, size=(64, 64))
 STEP = Measurement(10.0, 2.0, 1000, None, 100, 80)
 
 
@@ -68,7 +68,7 @@ def test_a_training_is_measured_on_this_machine(tmp_path):
     genotypes = {role: short_genotype(width) for role, width in WIDTHS.items()}
     for role, genotype in genotypes.items():
         genotype.save(tmp_path / "search" / f"{role}.json")
-    stages = estimate_run(tmp_path, Settings(), IMAGES, 300).stages
+    stages = estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE, 300).stages
     assert [stage.name for stage in stages] == ["latency", "student", "benchmark"]
     measured(stages, "latency", "student")
     kept = json.loads((tmp_path / ESTIMATE).read_text())["measurements"]["student"]["measurement"]
@@ -91,11 +91,10 @@ def test_a_training_to_be_prolonged_has_its_further_epochs_left(tmp_path):
         teacher=dataclasses.replace(settings.teacher, epochs=30),
         student=dataclasses.replace(settings.student, epochs=50),
     )
-    genotypes, _ = estimate_run_module._networks(workdir, longer)
-    probes = estimate_run_module._probes(workdir, longer, 3, genotypes)
-    assert set(probes) == {"latency", "pretrain", "student"}
-    left = estimate_run_module._left(workdir, longer)
-    assert (left.teacher.epochs, left.student.epochs) == (30, 30)
+    stages = {each.name: each for each in estimate_run(tmp_path, longer, FACTS).stages}
+    assert set(stages) == {"latency", "pretrain", "student", "export", "benchmark"}
+    assert stages["student"].steps == 30 * TRAIN.steps_per_epoch
+    assert stages["student"].basis == COMPUTED
 
 
 @pytest.mark.slow
@@ -107,7 +106,7 @@ def test_a_supernet_is_measured_on_this_machine(tmp_path):
         pretrain=dataclasses.replace(settings.pretrain, batch_size=1, crop_size=(64, 64)),
         search=dataclasses.replace(settings.search, batch_size=1),
     )
-    stages = estimate_run(tmp_path, settings, IMAGES, 300).stages
+    stages = estimate_run(tmp_path, settings, FACTS, MEASURED_ESTIMATE, 300).stages
     measured(stages, "pretrain", "search")
     kept = json.loads((tmp_path / ESTIMATE).read_text())["measurements"]
     supernet = build_search_space(settings.supernet, 3, seed=0).supernet
@@ -133,24 +132,26 @@ def size(variables) -> int:
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path, probed):
-    first = estimate_run(tmp_path, Settings(), IMAGES)
-    second = estimate_run(tmp_path, Settings(), IMAGES)
+    first = estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
+    second = estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     assert probed == [ALL]
     assert second.stages == first.stages
 
 
 def test_more_epochs_need_no_measurement(tmp_path, probed):
-    estimate_run(tmp_path, Settings(), IMAGES)
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     longer = Settings(teacher=dataclasses.replace(TRAIN, epochs=4))
-    stages = {each.name: each for each in estimate_run(tmp_path, longer, IMAGES).stages}
+    stages = {
+        each.name: each for each in estimate_run(tmp_path, longer, FACTS, MEASURED_ESTIMATE).stages
+    }
     assert probed == [ALL]
     assert stages["teacher"].steps == 2 * stages["student"].steps
 
 
 def test_a_changed_setting_is_measured_anew(tmp_path, probed):
-    estimate_run(tmp_path, Settings(), IMAGES)
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     wider = Settings(teacher=dataclasses.replace(TRAIN, crop_size=(64, 128)))
-    estimate_run(tmp_path, wider, IMAGES)
+    estimate_run(tmp_path, wider, FACTS, MEASURED_ESTIMATE)
     assert probed[1:] == [("teacher",)]
 
 
@@ -158,26 +159,29 @@ def test_other_cores_are_measured_anew(tmp_path, probed, monkeypatch):
     for cores in (AvailableCores(4, 2), AvailableCores(4, 2, 1.5), AvailableCores(2, 2, 1.5)):
         monkeypatch.setattr(job, "available_cores", lambda cores=cores: cores)
         for _ in range(2):
-            estimate_run(tmp_path, Settings(), IMAGES)
+            estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     assert probed == [ALL] * 3
 
 
 def test_a_corrupt_file_is_measured_anew(tmp_path, probed):
-    estimate_run(tmp_path, Settings(), IMAGES)
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     (tmp_path / ESTIMATE).write_text('{"measurements": {"search"')
-    estimate_run(tmp_path, Settings(), IMAGES)
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     assert probed == [ALL, ALL]
 
 
 def test_finished_stages_are_left_out(tmp_path, probed):
     workdir = Workdir(tmp_path)
     finish(workdir, "latency", "pretrain", "benchmark")
-    stages = estimate_run(tmp_path, Settings(), IMAGES).stages
+    stages = estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE).stages
     assert [each.name for each in stages] == ["search", "teacher", "student", "export"]
 
 
 def test_networks_that_are_yet_to_be_searched_are_bounded(tmp_path, probed):
-    stages = {each.name: each for each in estimate_run(tmp_path, Settings(), IMAGES).stages}
+    stages = {
+        each.name: each
+        for each in estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE).stages
+    }
     assert stages["teacher"].basis == stages["student"].basis == AT_MOST
 
 
@@ -188,20 +192,47 @@ def test_a_given_table_and_no_pretraining_need_no_measurement(tmp_path, probed):
         latency=dataclasses.replace(settings.latency, latency_table="there"),
         pretrain=dataclasses.replace(settings.pretrain, epochs=0),
     )
-    estimate_run(tmp_path, settings, IMAGES)
+    estimate_run(tmp_path, settings, FACTS, MEASURED_ESTIMATE)
     assert probed == [("search", "teacher", "student")]
 
 
-def test_images_are_described_by_the_first(tmp_path):
-    class Source:
-        num_classes = 4
+def test_the_quick_way_computes_every_stage_and_measures_none(tmp_path, probed, monkeypatch):
+    monkeypatch.setattr(job, "measure_speed", lambda: MachineSpeed(1e11, 1e10))
+    settings = Settings()
+    estimate = estimate_run(tmp_path, settings, FACTS, QUICK_ESTIMATE)
+    assert probed == []
+    bases = {each.name: each.basis for each in estimate.stages[:5]}
+    assert bases == {
+        "latency": COMPUTED,
+        "pretrain": COMPUTED,
+        "search": COMPUTED,
+        "teacher": TYPICAL,
+        "student": TYPICAL,
+    }
+    pretrain = estimate.stages[1]
+    computed = closed_form.pretrain_step(
+        settings.supernet, settings.pretrain, 3, MachineSpeed(1e11, 1e10)
+    )
+    assert pretrain.step_seconds == computed.step_seconds
+    assert pretrain.memory_bytes == computed.memory_bytes
+    times = json.loads((tmp_path / ESTIMATE).read_text())["times"]
+    assert [row["name"] for row in times] == list(STAGES)
+    assert times[1]["estimated_seconds"] == pretrain.seconds
 
-        def samples(self, split):
-            count = {"train": 3, "val": 2}[split]
-            return (Sample(tmp_path / "image.png", tmp_path / "label.png"),) * count
 
-        def read_size(self, sample):
-            return read_size(sample.image)
+def test_the_quick_way_keeps_what_was_measured(tmp_path, probed):
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
+    estimate_run(tmp_path, Settings(), FACTS, QUICK_ESTIMATE)
+    estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
+    assert probed == [ALL]
 
-    Image.new("RGB", (20, 10)).save(tmp_path / "image.png")
-    assert describe_images(Source(), DataSettings()) == Images(4, 3, 2, (10, 20))
+
+def test_a_typical_network_is_between_the_smallest_and_the_largest():
+    supernet = Settings().supernet
+    for role, width in WIDTHS.items():
+        typical = job._typical(supernet, role, width)
+        largest = largest_genotype(supernet.num_layers, supernet.base_filters, width)
+        macs = [network_work(each, (64, 64), 1).macs for each in (typical, largest)]
+        assert macs[0] < macs[1]
+        assert typical.stem_width == width
+    assert typical == job._typical(supernet, role, width)

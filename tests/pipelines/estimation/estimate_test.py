@@ -7,7 +7,9 @@ import pytest
 from keras_fasterseg.pipelines.estimation.estimate import (
     ASSUMED,
     AT_MOST,
+    COMPUTED,
     MEASURED,
+    TYPICAL,
     Estimate,
     StageEstimate,
     check_fits,
@@ -72,9 +74,17 @@ def test_what_could_not_be_measured_is_not_refused(kind):
     assert "search is not measured: a reason." in estimate(failed).table()
 
 
-def test_a_bound_that_is_too_large_is_a_warning(caplog):
-    check_fits(estimate(stage("teacher", AT_MOST, memory=9 * GB)))
-    assert "teacher needs 9.00 GB of memory (at most)" in caplog.text
+@pytest.mark.parametrize("basis", [AT_MOST, TYPICAL])
+def test_the_memory_of_an_unknown_network_is_a_warning(caplog, basis):
+    check_fits(estimate(stage("teacher", basis, memory=90 * GB)))
+    assert f"teacher needs 90.00 GB of memory ({basis})" in caplog.text
+
+
+def test_a_computed_memory_is_refused_beyond_its_margin(caplog):
+    check_fits(estimate(stage(basis=COMPUTED, memory=12 * GB)))
+    assert "search needs 12.00 GB of memory (computed), 8.00 GB are free" in caplog.text
+    with pytest.raises(ValueError, match=r"search needs 12.10 GB .* make --search_batch_size or"):
+        check_fits(estimate(stage(basis=COMPUTED, memory=12_100_000_000)))
 
 
 def test_too_little_disk_is_refused():
@@ -102,6 +112,8 @@ def test_the_table_says_what_each_stage_takes():
     assert rows["total"] == "total 2.5 min 4.00 GB 3.00 GB"
     assert rows["Free:"] == "Free: 8.00 GB of memory, 10.00 GB of disk."
     assert "GPU" not in rows["stage"]
+    assert "at most: the same, with" in table
+    assert "typical: " not in table
 
 
 def test_the_memory_of_a_gpu_is_shown_where_there_is_one():

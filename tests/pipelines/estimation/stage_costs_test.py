@@ -2,9 +2,11 @@
 
 import pytest
 
+from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
+    LatencySettings,
     PretrainSettings,
     SearchSettings,
     TrainSettings,
@@ -56,11 +58,26 @@ def test_a_training_is_evaluated_every_so_often_and_after_the_last_epoch(every, 
 
 
 def test_export_and_benchmark_count_images():
-    assert stage_costs.export_seconds(0.5, num_val_images=10) == pytest.approx(10 + 5)
+    assert stage_costs.export_seconds(0.5, num_val_images=10) == pytest.approx(5 + 5)
     settings = BenchmarkSettings(batch_size=2, warmup=10, repetitions=50, seconds=3.0)
     # A call of two images takes .2 s: 10 s for 50 of them, longer than 3 s.
-    assert stage_costs.benchmark_seconds(0.1, settings) == pytest.approx(10 + 2 + 10)
-    assert stage_costs.benchmark_seconds(0.001, settings) == pytest.approx(10 + 0.02 + 3)
+    assert stage_costs.benchmark_seconds(0.1, settings) == pytest.approx(5 + 2 + 10)
+    assert stage_costs.benchmark_seconds(0.001, settings) == pytest.approx(5 + 0.02 + 3)
+
+
+def test_a_table_has_rows_and_calibrating_networks():
+    assert stage_costs.latency_seconds(0.5, 20, LatencySettings()) == 10
+    assert stage_costs.latency_seconds(0.5, 20, LatencySettings(latency_calibration=8)) == 10 + 40
+
+
+def test_threads_share_the_images_of_a_step(monkeypatch):
+    monkeypatch.setattr(stage_costs, "available_cores", lambda: AvailableCores(8, 8, 4.0))
+    # A million pixels take a tenth of a second, of which four threads make a fortieth.
+    size = (1000, 1000)
+    training = TrainSettings(batch_size=2, downsample=2)
+    assert stage_costs.input_seconds(training, size) == pytest.approx(2 / 40)
+    # The weights and the architectures have images of their own.
+    assert stage_costs.input_seconds(SearchSettings(batch_size=2), size) == pytest.approx(4 / 40)
 
 
 def test_disk_holds_three_checkpoints_at_a_time():

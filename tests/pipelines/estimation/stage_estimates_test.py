@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from keras_fasterseg.pipelines.checks import DataFacts
 from keras_fasterseg.pipelines.estimation import stage_costs
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, AT_MOST, MEASURED
+from keras_fasterseg.pipelines.estimation.measurement import Measurement
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
-from keras_fasterseg.pipelines.estimation.probe_steps import Measurement
-from keras_fasterseg.pipelines.estimation.stage_estimates import Images, stage_estimates
+from keras_fasterseg.pipelines.estimation.stage_estimates import stage_estimates
 from keras_fasterseg.pipelines.measure_latency import measured_keys
 from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.pipelines.settings import (
@@ -22,7 +23,7 @@ from keras_fasterseg.pipelines.settings import (
     TrainSettings,
 )
 
-IMAGES = Images(num_classes=3, num_train=21, num_val=5, size=(64, 64))
+FACTS = DataFacts(("a", "b", "c"), train_images=21, val_images=5, size=(64, 64))
 TRAIN = TrainSettings(
     epochs=2, steps_per_epoch=10, batch_size=1, crop_size=(64, 64), evaluate_every=1
 )
@@ -52,13 +53,13 @@ def stages(settings: Any = None, results: Any = None, **kwargs):
     """The stages by name; nothing of the run is finished and everything is measured."""
     options = {
         "unfinished": STAGES,
-        "basis": AT_MOST,
+        "bases": (MEASURED, AT_MOST),
         "generates": True,
         "trained_bytes": {"teacher": 7, "student": 9},
         **kwargs,
     }
     results = dict.fromkeys(("latency", *TRAININGS), STEP) if results is None else results
-    found = stage_estimates(settings or Settings(), IMAGES, results, **options)
+    found = stage_estimates(settings or Settings(), FACTS, results, **options)
     return {stage.name: stage for stage in found}
 
 
@@ -89,7 +90,8 @@ def test_a_table_takes_the_time_of_its_rows():
 def test_pretraining_takes_the_first_step_and_the_others():
     # 21 images make 5 batches of 4; two epochs.
     assert stages()["pretrain"].steps == 10
-    assert stages()["pretrain"].seconds == pytest.approx(10.0 + 9 * 3.0)
+    images = 10 * stage_costs.input_seconds(Settings().pretrain, (64, 64))
+    assert stages()["pretrain"].seconds == pytest.approx(10.0 + 9 * 3.0 + images)
     assert stages()["pretrain"].disk_bytes == 3 * 180 + 100 + stage_costs.LOG_BYTES
 
 
@@ -97,7 +99,8 @@ def test_a_search_works_on_halves_and_evaluates():
     # Ten images make 3 batches of 3; a pass forward of one image is 3 s / (3 * 8 * 3) = 1/24 s.
     search = stages()["search"]
     assert search.steps == 6
-    assert search.seconds == pytest.approx(10.0 + 5 * 3.0 + 2 * 3 * 4 / 24)
+    images = 6 * stage_costs.input_seconds(Settings().search, (64, 64))
+    assert search.seconds == pytest.approx(10.0 + 5 * 3.0 + images + 2 * 3 * 4 / 24)
     assert search.disk_bytes == 3 * 180 + stage_costs.LOG_BYTES
 
 
@@ -105,14 +108,21 @@ def test_a_training_evaluates_all_validation_images():
     # An image forward is a third of a step of one crop.
     teacher = stages()["teacher"]
     assert teacher.steps == 20
-    assert teacher.seconds == pytest.approx(10.0 + 19 * 3.0 + 2 * 5 * 1.0)
+    images = 20 * stage_costs.input_seconds(TRAIN, (64, 64))
+    assert teacher.seconds == pytest.approx(10.0 + 19 * 3.0 + images + 2 * 5 * 1.0)
     assert teacher.disk_bytes == 3 * 180 + 2 * 100 + stage_costs.LOG_BYTES
 
 
+def test_a_gpu_does_not_wait_for_images():
+    on_gpu = dataclasses.replace(STEP, gpu_bytes=5)
+    results = dict.fromkeys(("latency", *TRAININGS), on_gpu)
+    assert stages(results=results)["pretrain"].seconds == pytest.approx(10.0 + 9 * 3.0)
+
+
 def test_export_and_benchmark_are_made_of_both_networks():
-    assert stages()["export"].seconds == pytest.approx(2 * (10 + 5 * 1.0))
+    assert stages()["export"].seconds == pytest.approx(2 * (5 + 5 * 1.0))
     assert stages()["export"].disk_bytes == 2 * (100 + stage_costs.GRAPH_BYTES)
-    assert stages()["benchmark"].seconds == pytest.approx(2 * (10 + 10 * 1.0 + 50 * 1.0))
+    assert stages()["benchmark"].seconds == pytest.approx(2 * (5 + 10 * 1.0 + 50 * 1.0))
 
 
 def test_what_is_finished_is_left_out():
