@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.slimmable_conv2d import (
     SlimmableConv2D,
     Width,
@@ -69,7 +70,7 @@ class ConvBatchNorm(keras.layers.Layer):
                 dtype=self.dtype_policy,
                 name="convolution",
             )
-            self.normalization = keras.layers.BatchNormalization(
+            self.normalization = FusedBatchNormalization(
                 momentum=MOMENTUM, epsilon=EPSILON, dtype=self.dtype_policy, name="normalization"
             )
         else:
