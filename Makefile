@@ -91,6 +91,9 @@ format: setup
 bench: setup
 	$(BIN)/python -m tools.benchmarks.supernet_step
 	$(BIN)/python -m tools.benchmarks.input_pipeline
+	$(BIN)/python -m tools.benchmarks.training_step --num_layers=5 --base_filters=4
+	$(BIN)/python -m tools.benchmarks.training_step --num_layers=6 --base_filters=6 \
+		--image_size=256x320 --num_classes=11
 
 # The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
 PYTORCH := .venv-pytorch

@@ -1,5 +1,6 @@
 """Normalisation by the statistics of the batch: one fused operation where the backend has one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -39,49 +40,42 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
 
 
 def batch_normalize_settings(
-    inputs: Any, gamma: Any, beta: Any, epsilon: float
+    inputs: Any, gammas: Sequence[Any], betas: Sequence[Any], epsilon: float
 ) -> tuple[Any, Any, Any]:
     """`batch_normalize` for each setting of a batch that holds several, one after the other.
 
     Args:
         inputs: Float32 `(settings * batch, height, width, channels)`.
-        gamma: Scale, float32 `(settings, channels)`.
-        beta: Offset, float32 `(settings, channels)`.
+        gammas: Scale of each setting, float32 `(channels,)`.
+        betas: Offset of each setting, float32 `(channels,)`.
         epsilon: Added to the variance.
 
     Returns:
         The normalised inputs, and mean and unbiased variance `(settings, channels)`.
     """
     if keras.backend.backend() == "tensorflow":
-        return _fused_settings(inputs, gamma, beta, epsilon)
-    results = [
-        batch_normalize(part, scale, offset, epsilon)
-        for part, scale, offset in zip(
-            ops.split(inputs, gamma.shape[0]), ops.unstack(gamma), ops.unstack(beta), strict=True
-        )
-    ]
+        return _fused_settings(inputs, gammas, betas, epsilon)
+    parts = zip(ops.split(inputs, len(gammas)), gammas, betas, strict=True)
+    results = [batch_normalize(*part, epsilon) for part in parts]
     outputs, means, variances = zip(*results, strict=True)
     return ops.concatenate(outputs, axis=0), ops.stack(means), ops.stack(variances)
 
 
-def _fused_settings(inputs, gamma, beta, epsilon):
+def _fused_settings(inputs, gammas, betas, epsilon):
     """With a gradient of its own, a quarter of the nodes that TensorFlow would put together."""
     import tensorflow as tf
 
+    settings = len(gammas)
+
     @tf.custom_gradient
-    def normalize(inputs, gamma, beta):
-        scales, nothing = tf.unstack(gamma), tf.zeros([0])
-        parts = tf.split(inputs, len(scales))
+    def normalize(inputs, *rows):
+        scales, nothing = rows[:settings], tf.zeros([0])
+        parts = tf.split(inputs, settings)
         results = [
             tf.raw_ops.FusedBatchNormV3(
-                x=part,
-                scale=scale,
-                offset=offset,
-                mean=nothing,
-                variance=nothing,
-                epsilon=epsilon,
+                x=part, scale=scale, offset=offset, mean=nothing, variance=nothing, epsilon=epsilon
             )
-            for part, scale, offset in zip(parts, scales, tf.unstack(beta), strict=True)
+            for part, scale, offset in zip(parts, scales, rows[settings:], strict=True)
         ]
 
         def gradient(upstream, *_):
@@ -96,20 +90,20 @@ def _fused_settings(inputs, gamma, beta, epsilon):
                     epsilon=epsilon,
                 )
                 for part_upstream, part, scale, result in zip(
-                    tf.split(upstream, len(scales)), parts, scales, results, strict=True
+                    tf.split(upstream, settings), parts, scales, results, strict=True
                 )
             ]
             return (
                 tf.concat([each.x_backprop for each in gradients], axis=0),
-                tf.stack([each.scale_backprop for each in gradients]),
-                tf.stack([each.offset_backprop for each in gradients]),
+                *(each.scale_backprop for each in gradients),
+                *(each.offset_backprop for each in gradients),
             )
 
         outputs = tf.concat([result.y for result in results], axis=0)
         means = tf.stack([result.batch_mean for result in results])
         return (outputs, means, tf.stack([result.batch_variance for result in results])), gradient
 
-    return normalize(inputs, gamma, beta)
+    return normalize(inputs, *gammas, *betas)
 
 
 def moving_average_shares(width: Any, momentum: float) -> tuple[Any, Any]:

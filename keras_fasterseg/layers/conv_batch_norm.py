@@ -1,14 +1,9 @@
 """Convolution, batch normalisation and an optional ReLU: the brick of every network here."""
 
-import math
-
 import keras
 from keras import ops
 
-from keras_fasterseg.layers.batch_normalize import (
-    batch_normalize_settings,
-    moving_average_shares,
-)
+from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.slimmable_conv2d import (
     SlimmableConv2D,
     Width,
@@ -77,7 +72,7 @@ class ConvBatchNorm(keras.layers.Layer):
                 dtype=self.dtype_policy,
                 name="convolution",
             )
-            self.normalization = keras.layers.BatchNormalization(
+            self.normalization = FusedBatchNormalization(
                 momentum=MOMENTUM, epsilon=EPSILON, dtype=self.dtype_policy, name="normalization"
             )
         else:
@@ -107,31 +102,11 @@ class ConvBatchNorm(keras.layers.Layer):
     def call(self, inputs, width: Width = None, training: bool | None = None, settings: int = 1):
         if self.width_multipliers is None:
             outputs = self.convolution(self._pad(inputs))
-            outputs = self._normalize(outputs, training, settings)
+            outputs = self.normalization(outputs, training=training, settings=settings)
         else:
             outputs = self.convolution(inputs, width=width)
             outputs = self.normalization(outputs, width=width, training=training)
         return ops.relu(outputs) if self.relu else outputs
-
-    def _normalize(self, inputs, training, settings):
-        if settings == 1 or not training:
-            return self.normalization(inputs, training=training)
-        weights = self.normalization
-        outputs, means, variances = batch_normalize_settings(
-            ops.cast(inputs, "float32"),
-            *(ops.tile(weight[None], (settings, 1)) for weight in (weights.gamma, weights.beta)),
-            EPSILON,
-        )
-        # Keras averages biased variances.
-        count = math.prod(inputs.shape[:3]) // settings
-        variances *= (count - 1) / count
-        old_share, shares = moving_average_shares(ops.ones((settings, 1)), MOMENTUM)
-        for weight, values in (
-            (weights.moving_mean, means),
-            (weights.moving_variance, variances),
-        ):
-            weight.assign((old_share * weight + ops.matmul(shares, values))[0])
-        return ops.cast(outputs, self.compute_dtype)
 
     def _pad(self, inputs):
         margin = self.kernel_size // 2

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
+from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.one_hot_width import OneHotWidth
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.layers.slimmable_conv2d import (
@@ -193,7 +194,7 @@ class FactorizedReduce(keras.layers.Layer):
                 name="normalization",
             )
         else:
-            self.normalization = keras.layers.BatchNormalization(
+            self.normalization = FusedBatchNormalization(
                 momentum=MOMENTUM, epsilon=EPSILON, dtype=self.dtype_policy, name="normalization"
             )
 

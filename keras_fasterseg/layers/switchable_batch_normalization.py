@@ -103,7 +103,9 @@ class SwitchableBatchNormalization(keras.layers.Layer):
             mean, variance = map(width.select, (self.moving_mean, self.moving_variance))
             return self._affine(values, gamma, beta, mean, variance)
         if width.has_settings:
-            outputs, *statistics = batch_normalize_settings(values, gamma, beta, self.epsilon)
+            outputs, *statistics = batch_normalize_settings(
+                values, ops.unstack(gamma), ops.unstack(beta), self.epsilon
+            )
         else:
             outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
             statistics = mean[None], variance[None]

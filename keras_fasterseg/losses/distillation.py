@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fasterseg.tensorflow_cpu import compiled
+
 Tensor = Any  # a tensor of the backend that Keras runs on
 
 REDUCTIONS = ("element_mean", "pixel_mean")
@@ -16,6 +18,7 @@ def distillation_loss(
     *,
     temperature: float = 1.0,
     reduction: str = "element_mean",
+    jit_compile: bool = False,
 ) -> Tensor:
     """Kullback-Leibler divergence KL(teacher || student), void pixels included.
 
@@ -30,6 +33,8 @@ def distillation_loss(
             gradient keeps its size.
         reduction: `"element_mean"`, over pixels and classes, as the released code does, or
             `"pixel_mean"`, over pixels: larger by the number of classes.
+        jit_compile: Whether XLA compiles the loss, once for every shape, where the backend is
+            TensorFlow.
 
     Returns:
         Scalar float32 tensor, in nats.
@@ -43,14 +48,26 @@ def distillation_loss(
     """
     _check_options(temperature, reduction)
     _check_shapes(student_logits, teacher_logits)
+    divergence = compiled(_divergence) if jit_compile else _divergence
+    # In planes, and not added up within XLA: see `ohem_cross_entropy`.
     student, teacher = (
-        ops.log_softmax(ops.cast(logits, "float32") / temperature, axis=-1)
+        ops.moveaxis(ops.cast(logits, "float32"), -1, 1)
         for logits in (student_logits, ops.stop_gradient(teacher_logits))
     )
-    divergence = ops.exp(teacher) * (teacher - student)
-    if reduction == "pixel_mean":
-        divergence = ops.sum(divergence, axis=-1)
-    return ops.mean(divergence) * temperature**2
+    mean = ops.mean(divergence(student, teacher, float(temperature))) * temperature**2
+    return mean if reduction == "pixel_mean" else mean / student.shape[1]
+
+
+def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Divergence of every pixel; the classes are axis 1 of the logits."""
+    student, teacher = (_log_softmax(logits / temperature) for logits in (student, teacher))
+    return ops.sum(ops.exp(teacher) * (teacher - student), axis=1)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    # Keras' own would transpose the classes to the end and back.
+    logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
+    return logits - ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
 
 
 def _check_options(temperature: float, reduction: str) -> None:

@@ -1,12 +1,13 @@
 """Training of a derived network, alone or with a frozen teacher beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
 
 class DistillationTrainer(keras.Model):
@@ -56,6 +57,8 @@ class DistillationTrainer(keras.Model):
         self.threshold = threshold
         self.ignore_label = ignore_label
         self.class_weights = None if class_weights is None else tuple(class_weights)
+        # A GPU's own kernels are fast, and XLA there needs libraries that not every user has.
+        self._compiles_losses = computes_on_tensorflow_cpu()
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
         self.built = True
@@ -71,22 +74,24 @@ class DistillationTrainer(keras.Model):
         weights = self.network.trainable_variables
         with tf.GradientTape() as tape:
             predictions = self.network(images, training=True)
-            loss = self._segmentation_loss(labels, predictions)
-            if self.teacher is not None:
-                imitation = distillation_loss(
-                    predictions["scale_8"],
-                    self.teacher(images, training=False),
-                    reduction=self.distillation_reduction,
-                )
-                self.distillation_tracker.update_state(imitation)
-                loss += self.distillation_weight * imitation
+            teacher = None if self.teacher is None else self.teacher(images, training=False)
+            loss = self.loss_of(labels, predictions, teacher)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, [weight.value for weight in weights])
         self.optimizer.apply(gradients, weights)
         self.loss_tracker.update_state(loss)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _segmentation_loss(self, labels, predictions):
+    def loss_of(
+        self, labels: tf.Tensor, predictions: Mapping[str, tf.Tensor], teacher: tf.Tensor | None
+    ) -> tf.Tensor:
+        """The loss of full-size logits; that of distillation is added to its metric.
+
+        Args:
+            labels: `(batch, height, width)`.
+            predictions: Logits of the network, by head, `(batch, height, width, num_classes)`.
+            teacher: Logits of the teacher; `None`: no distillation.
+        """
         loss = 0.0
         for name, logits in predictions.items():
             weight = 1.0 if name == "scale_8" else self.auxiliary_weight
@@ -96,5 +101,15 @@ class DistillationTrainer(keras.Model):
                 threshold=self.threshold,
                 ignore_label=self.ignore_label,
                 class_weights=self.class_weights,
+                jit_compile=self._compiles_losses,
             )
+        if teacher is not None:
+            imitation = distillation_loss(
+                predictions["scale_8"],
+                teacher,
+                reduction=self.distillation_reduction,
+                jit_compile=self._compiles_losses,
+            )
+            self.distillation_tracker.update_state(imitation)
+            loss += self.distillation_weight * imitation
         return loss

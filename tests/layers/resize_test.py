@@ -63,7 +63,18 @@ def test_path_without_tensorflow_equals_interpolation_at_linspace(inputs, output
     )
 
 
-@pytest.mark.parametrize("path", [resize_bilinear, resize._resize_with_keras])
+def resize_as_products(images, size):
+    return resize_bilinear(images, size, as_products=True)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), SIZES)
+def test_products_equal_interpolation_at_linspace(inputs, outputs):
+    images = random_images(2, *inputs, 3)
+    result = resize_as_products(tf.constant(images), outputs)
+    np.testing.assert_allclose(result, resize_numpy(images, outputs), atol=tolerance(inputs))
+
+
+@pytest.mark.parametrize("path", [resize_bilinear, resize_as_products, resize._resize_with_keras])
 @pytest.mark.parametrize(("inputs", "outputs"), SIZES)
 def test_gradient_is_the_transposed_interpolation(path, inputs, outputs):
     images = tf.constant(random_images(2, *inputs, 3))
@@ -94,6 +105,19 @@ def test_compiles_with_static_shapes():
     images = random_images(1, 8, 6, 2)
     compiled = tf.function(lambda x: resize_bilinear(x, (5, 11)), jit_compile=True)
     np.testing.assert_allclose(compiled(images), resize_numpy(images, (5, 11)), atol=3e-6)
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_only_training_at_known_sizes_multiplies_matrices(static):
+    layer, images = Resize(scale=8), random_images(2, 5, 9, 3)
+    signature = tf.TensorSpec([None, *((5, 9) if static else (None, None)), 3])
+    for training in (True, False):
+        traced = tf.function(lambda x, training=training: layer(x, training=training))
+        concrete = traced.get_concrete_function(signature)
+        operations = {operation.type for operation in concrete.graph.get_operations()}
+        assert ("ResizeBilinear" not in operations) == (static and training)
+        expected = resize_numpy(images, (40, 72))
+        np.testing.assert_allclose(concrete(tf.constant(images)), expected, atol=tolerance((5, 9)))
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,11 @@ def random_logits(seed):
     return np.random.default_rng(seed).normal(0, 3, (2, 3, 4, 5)).astype("float32")
 
 
-def test_equals_the_released_loss():
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_equals_the_released_loss(jit_compile):
     fixture = load_fixture("kl")
     loss, gradient = loss_and_gradient(
-        fixture["student_logits_nhwc"], fixture["teacher_logits_nhwc"]
+        fixture["student_logits_nhwc"], fixture["teacher_logits_nhwc"], jit_compile=jit_compile
     )
     assert loss == pytest.approx(fixture["loss"], rel=1e-5)
     expected = fixture["grad_nhwc"]
@@ -66,11 +67,12 @@ def test_student_loss_of_the_released_training():
         )
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("gap", [100.0, 1e4])
-def test_far_apart_logits_stay_finite(gap):
+def test_far_apart_logits_stay_finite(gap, jit_compile):
     """Two classes, opinions opposed: KL = gap, its gradient (-1, 1) over the two elements."""
     student = np.array([[[[gap, 0.0]]]], "float32")
-    loss, gradient = loss_and_gradient(student, student[..., ::-1].copy())
+    loss, gradient = loss_and_gradient(student, student[..., ::-1].copy(), jit_compile=jit_compile)
     assert loss == pytest.approx(gap / 2)
     np.testing.assert_allclose(gradient, [[[[0.5, -0.5]]]], atol=1e-6)
 

@@ -27,12 +27,12 @@ CASES = [
 ]
 
 
-def loss_and_gradient(labels, logits, jit_compile=False, **options):
-    @tf.function(jit_compile=jit_compile)
+def loss_and_gradient(labels, logits, compiled=None, **options):
+    @tf.function(jit_compile=compiled == "step")
     def differentiate(logits):
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            loss = ohem_cross_entropy(labels, logits, **options)
+            loss = ohem_cross_entropy(labels, logits, jit_compile=compiled == "loss", **options)
         return loss, tape.gradient(loss, logits)
 
     loss, gradient = differentiate(tf.constant(logits))
@@ -57,14 +57,14 @@ def ohem_numpy(labels, logits, threshold, min_kept, class_weights=None):
     return np.average(-np.log(probabilities), weights=weights), len(probabilities)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("compiled", [None, "loss", "step"])
 @pytest.mark.parametrize("case", CASES)
-def test_equals_the_released_loss(case, jit_compile):
+def test_equals_the_released_loss(case, compiled):
     fixture = load_fixture("ohem")
     loss, gradient = loss_and_gradient(
         fixture.get(f"{case}/target", fixture["target"]),
         fixture["logits_nhwc"],
-        jit_compile,
+        compiled,
         threshold=float(fixture[f"{case}/thresh"]),
         min_kept=int(fixture[f"{case}/min_kept"]),
     )
@@ -76,15 +76,15 @@ def test_equals_the_released_loss(case, jit_compile):
     assert np.count_nonzero(gradient.any(axis=-1)) == fixture[f"{case}/num_kept"]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("compiled", [None, "loss", "step"])
 @pytest.mark.parametrize("case", ["all_ignored", "all_ignored_mk0"])
-def test_no_valid_pixel_costs_exactly_nothing(case, jit_compile):
+def test_no_valid_pixel_costs_exactly_nothing(case, compiled):
     # The released code answers NaN.
     fixture = load_fixture("ohem")
     loss, gradient = loss_and_gradient(
         fixture[f"{case}/target"],
         fixture["logits_nhwc"],
-        jit_compile,
+        compiled,
         min_kept=int(fixture[f"{case}/min_kept"]),
     )
     assert loss == 0
@@ -108,10 +108,10 @@ def test_equals_the_definition(easy, min_kept):
 
 
 @pytest.mark.parametrize(
-    ("min_kept", "scale", "jit_compile"),
-    [(0, 1.0, False), (17, 1.0, True), (40, 1e-30, False), (40, 1e30, False), (1000, 1.0, False)],
+    ("min_kept", "scale", "compiled"),
+    [(0, 1.0, None), (17, 1.0, "step"), (40, 1e-30, "loss"), (40, 1e30, None), (1000, 1.0, None)],
 )
-def test_class_weights_make_the_mean_a_weighted_one(min_kept, scale, jit_compile):
+def test_class_weights_make_the_mean_a_weighted_one(min_kept, scale, compiled):
     generator = np.random.default_rng(min_kept)
     labels = generator.integers(0, 5, (1, 8, 8))
     logits = (2 * generator.normal(size=(1, 8, 8, 5))).astype("float32")
@@ -120,7 +120,7 @@ def test_class_weights_make_the_mean_a_weighted_one(min_kept, scale, jit_compile
     expected, _ = ohem_numpy(labels, logits, 0.7, min_kept, weights)
     scaled = [scale * weight for weight in weights]
     options = {"min_kept": min_kept, "class_weights": scaled}
-    loss, gradient = loss_and_gradient(labels, logits, jit_compile, **options)
+    loss, gradient = loss_and_gradient(labels, logits, compiled, **options)
     assert loss == pytest.approx(expected, rel=1e-5)
     _, plain = loss_and_gradient(labels, logits, min_kept=min_kept)
     # A pixel's gradient is its plain one, times its class's weight, over another sum.
@@ -129,6 +129,25 @@ def test_class_weights_make_the_mean_a_weighted_one(min_kept, scale, jit_compile
     weighted_sum = (ratio[..., 0] * plain.any(-1)).sum()
     expected_gradient = plain * ratio * plain_sum / weighted_sum
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_many_pixels_are_added_up_without_loss():
+    """One after the other, float32 sums of weights would be wrong by 1e-4 here."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, (4, 256, 512))
+    logits = generator.normal(size=(*labels.shape, 3)).astype("float32")
+    weights = (0.1, 0.7, 0.37)
+    expected, _ = ohem_numpy(labels, logits, 0.7, 0, weights)
+    loss, _ = loss_and_gradient(labels, logits, "loss", min_kept=0, class_weights=weights)
+    assert loss == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [None, "loss"])
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_label_that_is_no_class_costs_infinitely_much(label, compiled):
+    labels = np.array([[[0, label], [255, 2]]])
+    loss, _ = loss_and_gradient(labels, np.zeros((1, 2, 2, 3), "float32"), compiled)
+    assert loss == math.inf
 
 
 def test_equal_weights_are_none():

@@ -1,0 +1,50 @@
+"""Keras' batch normalisation, whose training is one fused operation where the backend has one."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_fasterseg.layers.batch_normalize import batch_normalize, batch_normalize_settings
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Normalises images over batch, height and width; inference is Keras' own.
+
+    The running variance is updated with the unbiased batch variance, as PyTorch does.
+
+    Args:
+        **kwargs: As for `keras.layers.BatchNormalization`, with the channels last.
+
+    Call arguments:
+        inputs: `(batch, height, width, channels)`.
+        training: Whether batch statistics are used and the running ones updated.
+        settings: Parts of the batch that are normalised one after the other, each by its own.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        The shape of the inputs.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, settings: int = 1) -> Any:
+        if not (training and self.trainable):
+            return super().call(inputs, training=False)
+        values = ops.cast(inputs, "float32")
+        gamma, beta = (ops.cast(weight, "float32") for weight in (self.gamma, self.beta))
+        if settings == 1:
+            outputs, *statistics = batch_normalize(values, gamma, beta, self.epsilon)
+            statistics = [value[None] for value in statistics]
+        else:
+            outputs, *statistics = batch_normalize_settings(
+                values, [gamma] * settings, [beta] * settings, self.epsilon
+            )
+        shares = (1 - self.momentum) * self.momentum ** np.arange(settings, dtype="float32")[::-1]
+        running = (self.moving_mean, self.moving_variance)
+        for weight, value in zip(running, statistics, strict=True):
+            change = ops.sum(shares[:, None] * value, axis=0)
+            weight.assign(self.momentum**settings * weight + change)
+        return ops.cast(outputs, self.compute_dtype)

@@ -1,0 +1,155 @@
+"""Milliseconds of a training step of a derived network and of its parts, on random images.
+
+    python -m tools.benchmarks.training_step --image_size=256x320 --num_classes=11
+
+The network is the largest that a search of the space can end with, alone and beside the largest
+teacher. Parts take turns, so that a load which comes and goes meets all of them; each number is a
+median. "Forward + backward" is the gradient of a sum of logits: "heads" before they are resized,
+"full size" after. "Products" is what the multiply-accumulates of a step (three times those of the
+served network) would take at the rate of this machine's matrix products.
+"""
+
+from tools import command  # isort: skip
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import psutil
+import tabulate
+from absl import flags
+
+from flags import settings_flags
+from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.files import write_json
+from keras_fasterseg.pipelines.settings import SupernetSettings, TrainSettings
+
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images a step.", lower_bound=1)
+IMAGE_SIZE = flags.DEFINE(
+    settings_flags.SizeParser(), "image_size", (128, 128), "Height x width of the images."
+)
+STEPS = flags.DEFINE_integer("steps", 20, "Steps that are timed.", lower_bound=1)
+OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
+settings_flags.define_settings(SupernetSettings)
+flags.adopt_module_key_flags(settings_flags)
+
+
+def main() -> None:
+    supernet = settings_flags.read_settings(SupernetSettings)
+    facts = {
+        "num_layers": supernet.num_layers,
+        "base_filters": supernet.base_filters,
+        "images": [BATCH_SIZE.value, *IMAGE_SIZE.value, 3],
+        "num_classes": NUM_CLASSES.value,
+        "steps": STEPS.value,
+        "products_ms": _products_ms(supernet),
+        "available_cores": available_cores().logical,
+        "cpu_quota": available_cores().quota,
+        "load_average_before": psutil.getloadavg()[0],
+        "command": command.line(),
+    }
+    results = {
+        name: _medians_ms(_parts(supernet, distilled))
+        for name, distilled in (("alone", False), ("distilled", True))
+    }
+    rows = [(name, *(f"{ms:.1f}" for ms in parts.values())) for name, parts in results.items()]
+    headers = ("student", *(f"{part} ms" for part in results["distilled"]))
+    print(tabulate.tabulate(rows, headers=headers, disable_numparse=True))
+    print(json.dumps(facts))
+    if OUTPUT.value:
+        write_json(OUTPUT.value, {**facts, "results_ms": results})
+
+
+def _genotype(supernet: SupernetSettings, width: float):
+    from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
+
+    return largest_genotype(supernet.num_layers, supernet.base_filters, width)
+
+
+def _products_ms(supernet: SupernetSettings) -> float | None:
+    from keras_fasterseg.benchmark.matrix_peak import measure_matrix_peak
+    from keras_fasterseg.spaces.fasterseg.stages import served_macs
+
+    peak = measure_matrix_peak()
+    if peak is None:
+        return None
+    genotype = _genotype(supernet, supernet.student_width)
+    macs = 3 * BATCH_SIZE.value * served_macs(genotype, IMAGE_SIZE.value, NUM_CLASSES.value)
+    return 1000 * macs / peak.macs_per_second
+
+
+def _parts(supernet: SupernetSettings, distilled: bool) -> dict[str, Callable[[], object]]:
+    """By name, in the order of the table: computes one part and waits for it."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_fasterseg.pipelines.train import make_trainer
+    from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+
+    keras.utils.set_random_seed(0)
+    classes = NUM_CLASSES.value
+    student = _genotype(supernet, supernet.student_width)
+    network = FasterSegNetwork(student, classes, auxiliary_heads=True)
+    teacher = FasterSegNetwork(_genotype(supernet, 1.0), classes) if distilled else None
+    trainer = make_trainer(network, teacher, TrainSettings(), steps_per_epoch=STEPS.value)
+    heads = keras.Model(
+        network.input,
+        {name: network.get_layer(f"upsample_{name[6:]}").input for name in network.output},
+    )
+    generator = np.random.default_rng(0)
+    shape = (BATCH_SIZE.value, *IMAGE_SIZE.value)
+    images = tf.constant(generator.standard_normal((*shape, 3), "float32"))
+    labels = tf.constant(generator.integers(0, classes, shape, "int32"))
+    weights = [variable.value for variable in network.trainable_variables]
+
+    def forward():
+        return tf.nest.map_structure(tf.reduce_sum, network(images, training=True))
+
+    def forward_backward(model):
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            total = tf.add_n([tf.reduce_sum(each) for each in logits.values()])
+        return [tf.reduce_sum(gradient) for gradient in tape.gradient(total, weights)]
+
+    logits = network(images, training=False)
+    soft = None if teacher is None else teacher(images, training=False)
+
+    def loss():
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = trainer.loss_of(labels, logits, soft)
+        gradients = tape.gradient(value, logits)
+        return tf.nest.map_structure(tf.reduce_sum, gradients)
+
+    parts = {
+        "forward": forward,
+        "forward + backward, heads": lambda: forward_backward(heads),
+        "forward + backward, full size": lambda: forward_backward(network),
+        "loss": loss,
+        "step": lambda: trainer.train_step((images, labels)),
+    }
+
+    def finished(part: Callable[[], object]) -> Callable[[], object]:
+        compiled = tf.function(part, autograph=False, jit_compile=False)
+        return lambda: tf.nest.map_structure(np.asarray, compiled())
+
+    return {name: finished(part) for name, part in parts.items()}
+
+
+def _medians_ms(parts: dict[str, Callable[[], object]]) -> dict[str, float]:
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
+    # The first two rounds are not counted: they trace, and find their memory.
+    for number in range(STEPS.value + 2):
+        for name, part in parts.items():
+            start = time.perf_counter()
+            part()
+            if number > 1:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(each) for name, each in seconds.items()}
+
+
+if __name__ == "__main__":
+    command.run(main)
