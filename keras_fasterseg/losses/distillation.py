@@ -48,13 +48,26 @@ def distillation_loss(
     """
     _check_options(temperature, reduction)
     _check_shapes(student_logits, teacher_logits)
-    divergence = compiled(_divergence) if jit_compile else _divergence
+    forward, backward = (
+        compiled(function) if jit_compile else function
+        for function in (_divergence, _divergence_gradient)
+    )
     # In planes, and not added up within XLA: see `ohem_cross_entropy`.
     student, teacher = (
-        ops.moveaxis(ops.cast(logits, "float32"), -1, 1)
+        ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2))
         for logits in (student_logits, ops.stop_gradient(teacher_logits))
     )
-    mean = ops.mean(divergence(student, teacher, float(temperature))) * temperature**2
+    values = forward(ops.stop_gradient(student), teacher, float(temperature))
+
+    @ops.custom_gradient
+    def divergence(student):
+        def gradient(*upstreams, upstream=None):
+            (upstream,) = upstreams or (upstream,)
+            return backward(student, teacher, upstream, float(temperature))
+
+        return values, gradient
+
+    mean = ops.mean(divergence(student)) * temperature**2
     return mean if reduction == "pixel_mean" else mean / student.shape[1]
 
 
@@ -64,9 +77,19 @@ def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return ops.sum(ops.exp(teacher) * (teacher - student), axis=1)
 
 
+def _divergence_gradient(
+    student: Tensor, teacher: Tensor, upstream: Tensor, temperature: float
+) -> Tensor:
+    """Gradient to the student's logits: the difference of the probabilities."""
+    student, teacher = (
+        ops.exp(_log_softmax(logits / temperature)) for logits in (student, teacher)
+    )
+    return (student - teacher) * (upstream / temperature)[:, None]
+
+
 def _log_softmax(logits: Tensor) -> Tensor:
     # Keras' own would transpose the classes to the end and back.
-    logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
+    logits -= ops.max(logits, axis=1, keepdims=True)
     return logits - ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
 
 

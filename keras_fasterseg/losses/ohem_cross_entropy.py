@@ -68,18 +68,34 @@ def ohem_cross_entropy(
     _check_shapes(labels, logits)
     if class_weights is not None:
         check_class_weights(class_weights, logits.shape[-1])
-    weighted_entropy = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
-    weighted, weights = weighted_entropy(
-        ops.cast(labels, "int32"),
-        # Sums over classes are sums of whole planes. A resize in training makes planes too, so that
-        # TensorFlow drops its transposition and this one.
-        ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2)),
+    forward, backward = (
+        compiled(function) if jit_compile else function
+        for function in (_weighted_entropy, _entropy_gradient)
+    )
+    labels = ops.cast(labels, "int32")
+    # Sums over classes are sums of whole planes. A resize in training makes planes too, so that
+    # TensorFlow drops its transposition and this one.
+    logits = ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2))
+    values, weights = forward(
+        labels,
+        ops.stop_gradient(logits),
         # TensorFlow would make tensors of NumPy's numbers.
         float(threshold),
         None if min_kept is None else int(min_kept),
         int(ignore_label),
         None if class_weights is None else tuple(map(float, class_weights)),
     )
+
+    @ops.custom_gradient
+    def weighted_entropy(logits):
+        # Probabilities are computed again: to write and read them would take longer.
+        def gradient(*upstreams, upstream=None):
+            (upstream,) = upstreams or (upstream,)
+            return backward(labels, logits, weights, upstream)
+
+        return values, gradient
+
+    weighted = weighted_entropy(logits)
     # Not within XLA: on a CPU it adds up one after the other, wrong by 1e-4 for a million pixels.
     total = ops.sum(weights)
     return ops.sum(weighted) / ops.where(total > 0, total, 1.0)
@@ -101,7 +117,7 @@ def _weighted_entropy(
     entropy = _entropy(labels, logits)
     if min_kept is None:
         min_kept = _pixel_count(labels) // _LABEL_PIXELS_PER_KEPT_PIXEL
-    kept = _hard_pixels(ops.stop_gradient(entropy), valid, threshold, min_kept)
+    kept = _hard_pixels(entropy, valid, threshold, min_kept)
     weights = ops.cast(kept, "float32")
     if class_weights is not None:
         # Divided by the largest, so that weights of any size stay within float32.
@@ -113,13 +129,28 @@ def _weighted_entropy(
 
 def _entropy(labels: Tensor, logits: Tensor) -> Tensor:
     """Entropy of every pixel, `(batch, height, width)`; infinite where the label is no class."""
-    num_classes = logits.shape[1]
-    logits -= ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))
-    classes = ops.reshape(ops.arange(num_classes, dtype="int32"), (1, num_classes, 1, 1))
-    chosen = ops.where(ops.equal(labels[:, None], classes), logits, 0.0)
-    is_class = ops.logical_and(labels >= 0, labels < num_classes)
+    logits -= ops.max(logits, axis=1, keepdims=True)
+    chosen = ops.where(_is_label(labels, logits), logits, 0.0)
+    is_class = ops.logical_and(labels >= 0, labels < logits.shape[1])
     label_logit = ops.where(is_class, ops.sum(chosen, axis=1), -math.inf)
     return ops.log(ops.sum(ops.exp(logits), axis=1)) - label_logit
+
+
+def _entropy_gradient(labels: Tensor, logits: Tensor, weights: Tensor, upstream: Tensor) -> Tensor:
+    """Gradient to the logits: weight times (probability minus 1 for the label, 0 for others)."""
+    exponentials = ops.exp(logits - ops.max(logits, axis=1, keepdims=True))
+    weights = weights * upstream
+    scale = weights / ops.sum(exponentials, axis=1)
+    gradient = exponentials * scale[:, None] - ops.where(
+        _is_label(labels, logits), weights[:, None], 0.0
+    )
+    return ops.where(weights[:, None] != 0, gradient, 0.0)
+
+
+def _is_label(labels: Tensor, logits: Tensor) -> Tensor:
+    """Which of the logits is that of the label."""
+    classes = ops.arange(logits.shape[1], dtype="int32")
+    return ops.equal(labels[:, None], ops.reshape(classes, (1, -1, 1, 1)))
 
 
 def check_class_weights(class_weights: Sequence[float], num_classes: int) -> None:
