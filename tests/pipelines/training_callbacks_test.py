@@ -64,7 +64,7 @@ def test_the_rest_of_a_training_is_told_when_its_time_has_doubled(caplog, monkey
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     now = 100.0
     callback = LogRemaining(steps=12, clock=lambda: now)
-    with caplog.at_level(python_logging.INFO):
+    with caplog.at_level(python_logging.INFO, "absl"):
         for step in range(12):
             callback.on_train_batch_end(step)
             now += 25.0

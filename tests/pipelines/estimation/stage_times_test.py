@@ -75,7 +75,7 @@ def test_an_ended_stage_is_kept_and_what_remains_is_logged(tmp_path, caplog, mon
     rows = continued_times([], estimate)
     write_json(file, {"measurements": {}, "times": [vars(row) for row in rows]})
     kept = StageTimes(file)
-    with caplog.at_level(python_logging.INFO):
+    with caplog.at_level(python_logging.INFO, "absl"):
         kept.ended("pretrain", 30.0)
         kept.ended("comparison", 7.0)
         kept.ended("search", 50.0)
