@@ -1,4 +1,4 @@
-"""Numbers and lists in sentences."""
+"""Numbers, lists and times in sentences."""
 
 from collections.abc import Sequence
 
@@ -15,3 +15,11 @@ def few(names: Sequence[object]) -> str:
     """The first names, and how many there are besides."""
     rest = len(names) - FEW
     return ", ".join(map(str, names[:FEW])) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: `45 s`, `12.5 min`, `3.2 h`, `4.1 days`."""
+    for limit, unit, name in ((90, 1, "s"), (90 * 60, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}" if unit == 1 else f"{seconds / unit:.1f} {name}"
+    return f"{seconds / 86400:.1f} days"

@@ -1,4 +1,6 @@
-from keras_fasterseg.wording import counted, few
+import pytest
+
+from keras_fasterseg.wording import counted, duration, few
 
 
 def test_words():
@@ -10,3 +12,11 @@ def test_words():
         "1 class",
         "3 classes",
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(45, "45 s"), (750, "12.5 min"), (3.25 * 3600, "3.2 h"), (4.1 * 86400, "4.1 days")],
+)
+def test_durations_have_the_unit_that_people_would_take(seconds, text):
+    assert duration(seconds) == text

@@ -10,8 +10,8 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.pipelines.checkpoints import Checkpoints
-from keras_fasterseg.pipelines.estimation.estimate import duration
 from keras_fasterseg.training.l2_sgd import L2SGD
+from keras_fasterseg.wording import duration
 
 # Guessing costs ln(classes) a prediction: a pretraining step adds up twenty of them, about 110, and
 # weights of rare classes make it some hundreds.
@@ -97,7 +97,9 @@ class LogRemaining(keras.callbacks.Callback):
             return
         self._next = 2 * elapsed
         seconds = elapsed / (self._done - 1)
-        logging.info("%.3g s a step: about %s remain.", seconds, duration(left * seconds))
+        logging.info(
+            "%.3g s a step: about %s remain of this training.", seconds, duration(left * seconds)
+        )
 
 
 def has_finite_weights(model: keras.Model) -> bool:

@@ -70,6 +70,6 @@ def test_the_rest_of_a_training_is_told_when_its_time_has_doubled(caplog, monkey
             now += 25.0
     # After 3 and after 6 steps of 25 s; the first, of 100 s, and the end are left out.
     assert caplog.messages == [
-        "25 s a step: about 3.3 min remain.",
-        "25 s a step: about 2.1 min remain.",
+        "25 s a step: about 3.3 min remain of this training.",
+        "25 s a step: about 2.1 min remain of this training.",
     ]

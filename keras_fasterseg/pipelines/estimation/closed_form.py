@@ -1,9 +1,9 @@
 """A step of every stage by arithmetic: its work by the machine's rates, and its memory.
 
-The constants were fitted to steps that `probe_steps` measured in float32 on two cores of an AMD
-EPYC with AVX-512 (TensorFlow 2.21; 4 to 16 layers, 2 to 12 base filters, crops of 64x64 to
-256x512). Memory is within 12 % of these. Other programs ran beside them, so that times were scaled
-to those of a quieter run of the demo. Other precisions and GPUs are assumed to be alike.
+The constants of memory were fitted to steps that `probe_steps` measured in float32 on two cores of
+an AMD EPYC with AVX-512 (TensorFlow 2.21; 4 to 16 layers, 2 to 12 base filters, crops of 64x64 to
+512x1024), each in a process of its own: it is within 10 % of these. Those of time were fitted to the stages of
+a run of the demo and to supernets of 16 layers. Other precisions and GPUs are assumed to be alike.
 """
 
 import dataclasses
@@ -13,7 +13,11 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.pipelines.estimation.measurement import Measurement
 from keras_fasterseg.pipelines.estimation.speed import MachineSpeed
-from keras_fasterseg.pipelines.estimation.stage_costs import FORWARDS_A_PASS
+from keras_fasterseg.pipelines.estimation.stage_costs import (
+    FORWARDS_A_PASS,
+    FROZEN_SHARE,
+    SETTINGS_A_STEP,
+)
 from keras_fasterseg.pipelines.measure_latency import (
     SECONDS_A_MINUTE,
     measured_keys,
@@ -51,29 +55,32 @@ LOGIT_COPIES = 7
 DISTILLATION_COPIES = 25
 """Time of the distillation, in copies of the teacher's logits."""
 
-OPERATION_SECONDS = 2e-4
+OPERATION_SECONDS = 9e-4
 """Time to start an operation's kernels, forward alone."""
 
-TRACING_SECONDS = 0.2
-"""Time to build and trace one operation of a network."""
+TRACING_SECONDS = 4.0
+"""Time to build and trace a step of a network, without what its operations add."""
 
-PROCESS_BYTES = 400_000_000
+OPERATION_TRACING_SECONDS = 0.12
+"""Time that an operation adds to that."""
+
+PROCESS_BYTES = 750_000_000
 """Memory of a process that has traced a small network, with TensorFlow in it."""
 
-WEIGHT_COPIES = 8
+WEIGHT_COPIES = 6
 """Memory of a network's weights, momenta, gradients and temporaries, in copies of the weights."""
 
 ELEMENTS_KEPT = 1.4
 """Memory of the values that a step keeps, in copies of the convolutions' outputs."""
 
-LOGITS_KEPT = 2.2
+LOGITS_KEPT = 2.8
 """Memory of full-size logits, their probabilities and gradients, in copies of them."""
 
-TEACHER_LOGITS_KEPT = 16
+TEACHER_LOGITS_KEPT = 2.8
 """Memory of the distillation, in copies of the teacher's logits."""
 
-SETTINGS_A_STEP = 4
-"""Settings of the supernet in a step, one batch: widest, narrowest and two others."""
+TEACHER_BYTES = 50_000_000
+"""Memory of the process for the graph of a teacher."""
 
 SUPERNET_COPIES = 10
 """Time that a pass takes for the weights of the supernet, in copies of them."""
@@ -90,20 +97,23 @@ SUPERNET_WEIGHT_COPIES = 4.4
 SUPERNET_ELEMENTS_KEPT = 2.3
 """As `ELEMENTS_KEPT`, of the supernet: masks and sums are kept too."""
 
-SUPERNET_TRACING_SECONDS = 6.0
+SUPERNET_TRACING_SECONDS = 12.0
 """Time to build and trace a step of the supernet, without what its operations add."""
 
-SUPERNET_OPERATION_SECONDS = 0.05
+SUPERNET_OPERATION_SECONDS = 0.01
 """Time that an operation adds to that; all of one shape are traced once."""
 
-FROZEN_SHARE = 2 / 3
-"""Share of a pass in which kernels get no gradient."""
-
-ROW_SECONDS = 0.1
+ROW_SECONDS = 0.25
 """Time to make the two graphs of an operation of the latency table."""
 
 CALL_SECONDS = 5e-4
 """Time to call a graph, whatever is in it."""
+
+ROW_OPERATION_SECONDS = 1e-4
+"""As `OPERATION_SECONDS`, of an operation as it is exported."""
+
+SERVING_COPIES = 13
+"""Time to enlarge logits and to choose classes, in copies of the full-size logits."""
 
 ROW_ELEMENT_COPIES = 1.2
 """Time of an operation's own output in copies of it, as it is exported."""
@@ -134,16 +144,23 @@ def row_seconds(key: OpKey, settings: LatencySettings, speed: MachineSpeed) -> t
     The 95 % interval of the median of n measurements of standard deviation s reaches
     1.96 * sqrt(pi / 2) * s / sqrt(n) to either side.
     """
-    work = operations_work([key])
-    operation = OPERATION_SECONDS / 2 + _copy_seconds(ROW_ELEMENT_COPIES * work.elements, speed)
-    operation += work.macs / (speed.macs_per_second * CONVOLUTION_RATE)
     schedule = meter_schedule(settings)
-    copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * operation)))
+    if key.operation == "serving":
+        # It is timed by itself, without an empty graph to compare with.
+        logits = key.height * key.width * key.out_filters
+        calls, copies = 1, 1
+        operation = _copy_seconds(SERVING_COPIES * logits, speed)
+    else:
+        work = operations_work([key])
+        operation = ROW_OPERATION_SECONDS + _copy_seconds(ROW_ELEMENT_COPIES * work.elements, speed)
+        operation += work.macs / (speed.macs_per_second * CONVOLUTION_RATE)
+        calls = 2
+        copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * operation)))
     spread = ROW_SPREAD + CALL_SPREAD_SECONDS / operation
     enough = math.ceil((1.96 * math.sqrt(math.pi / 2) * spread / schedule.precision) ** 2)
     repetitions = max(schedule.min_repetitions, min(schedule.max_repetitions, enough))
     least, all_of_them = (
-        ROW_SECONDS + (schedule.warmup + count) * (2 * CALL_SECONDS + copies * operation)
+        ROW_SECONDS + (schedule.warmup + count) * (calls * CALL_SECONDS + copies * operation)
         for count in (schedule.min_repetitions, repetitions)
     )
     return least, all_of_them
@@ -184,17 +201,18 @@ def training_step(
     seconds = pass_seconds(work, images, speed)
     seconds += _copy_seconds(LOGIT_COPIES * predictions * logits, speed)
     kept = ELEMENTS_KEPT * images * work.elements + LOGITS_KEPT * predictions * logits
-    operations = work.operations
+    operations, process_bytes = work.operations, PROCESS_BYTES
     if teacher is not None:
         frozen = network_work(teacher, settings.crop_size, num_classes, training=False)
         seconds += pass_seconds(frozen, images, speed, forwards=1)
         seconds += _copy_seconds(DISTILLATION_COPIES * logits, speed)
         kept += TEACHER_LOGITS_KEPT * logits + frozen.trainable
         operations += frozen.operations
+        process_bytes += TEACHER_BYTES
     slots = 1 + (settings.ema_momentum is not None) + (settings.accumulation_steps > 1)
     kept += (WEIGHT_COPIES + slots - 1) * work.trainable
-    tracing = TRACING_SECONDS * operations
-    return _measurement(tracing, seconds, work, kept, slots, PROCESS_BYTES, speed)
+    tracing = TRACING_SECONDS + OPERATION_TRACING_SECONDS * operations
+    return _measurement(tracing, seconds, work, kept, slots, process_bytes, speed)
 
 
 def pass_seconds(

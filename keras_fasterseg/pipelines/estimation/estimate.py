@@ -8,6 +8,7 @@ from absl import logging
 
 from keras_fasterseg.pipelines.estimation.machine import gigabytes
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
+from keras_fasterseg.wording import duration
 
 MEASURED = "measured"
 AT_MOST = "at most"
@@ -165,14 +166,6 @@ def check_fits(estimate: Estimate, force: bool = False) -> None:
         raise ValueError(f"{'. '.join(refused)}. --force runs it all the same.")
     if disk:
         raise OSError(f"{disk}. --force runs it all the same.")
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: `45 s`, `12.5 min`, `3.2 h`, `4.1 days`."""
-    for limit, unit, name in ((90, 1, "s"), (90 * 60, 60, "min"), (48 * 3600, 3600, "h")):
-        if seconds < limit:
-            return f"{seconds / unit:.0f} {name}" if unit == 1 else f"{seconds / unit:.1f} {name}"
-    return f"{seconds / 86400:.1f} days"
 
 
 def _row(stage: StageEstimate, with_gpu: bool) -> list[str]:

@@ -97,7 +97,7 @@ def estimate_run(
     steps = _steps(workdir, settings, len(facts.class_names), genotypes)
     kept = before.get("measurements", {})
     if way == QUICK_ESTIMATE:
-        speed = measure_speed()
+        speed = measure_speed(settings.latency.latency_threads)
         results = {name: step.compute(*step.values, speed) for name, step in steps.items()}
     else:
         results, kept = _measured(steps, kept, limit_seconds)

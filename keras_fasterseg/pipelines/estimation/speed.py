@@ -30,15 +30,23 @@ class MachineSpeed:
     device: str = "CPU"
 
 
-def measure_speed() -> MachineSpeed:
+def measure_speed(threads: int | None = None) -> MachineSpeed:
     """The speed of the first GPU that TensorFlow sees, else that of the CPU.
 
     The fastest of many repetitions counts. On a CPU numpy alone runs: TensorFlow, once it has run,
     takes no other number of threads. Small matrices run on one core, so that no other program can
     hold a thread up that all wait for; every physical core within the quota is taken to be as fast.
+
+    Args:
+        threads: CPU threads that TensorFlow is asked for before a GPU starts it, as it takes no
+            other number afterwards: those of the latency table. None leaves them to it.
+
+    Raises:
+        ValueError: TensorFlow runs already with another number of threads than `threads`.
     """
     device = tensorflow_device.device_name()
     if device != "CPU":
+        tensorflow_device.request_threads(threads)
         product = _seconds(tensorflow_product(_GPU_SIDE, "/GPU:0"))
         return MachineSpeed(_GPU_SIDE**3 / product, _GPU_COPY_BYTES / _seconds(_gpu_copy()), device)
     macs = available_cores().physical_threads * _CPU_MATRICES * _CPU_SIDE**3

@@ -18,8 +18,17 @@ FORWARDS_A_PASS = 3
 INPUT_SECONDS_A_PIXEL = 1e-7
 """Processor time to decode, scale and crop an image (.5e-7 of a cached one, at 128x256)."""
 
-SEARCH_PASSES = 8
-"""Passes of a step of the search: four for the weights, four for the architectures."""
+SETTINGS_A_STEP = 4
+"""Settings of the supernet in a step, one batch: widest, narrowest and two others."""
+
+FROZEN_SHARE = 0.6
+"""Share of a pass in which kernels get no gradient."""
+
+SEARCH_PASSES = SETTINGS_A_STEP * (1 + FROZEN_SHARE)
+"""Passes of a step of the search: those of the weights, and frozen ones of the architectures."""
+
+EVALUATION_TRACING_SECONDS = 10.0
+"""Assumed, for tracing the evaluations of a search (at 5 layers, on two CPU cores)."""
 
 CHECKPOINTS = 3
 """Two are kept while the next one is written."""
@@ -33,7 +42,7 @@ GRAPH_BYTES = 10_000_000
 GENERATED_BYTES_A_PIXEL = 2.5
 """Assumed, for the PNG files of a generated image and its labels (2.3 at 128x256)."""
 
-EXPORT_SECONDS = 5.0
+EXPORT_SECONDS = 7.0
 """Assumed, for tracing and writing a SavedModel, or for loading one (on two CPU cores)."""
 
 
@@ -77,7 +86,7 @@ def forward_seconds(
     step_seconds: float,
     settings: SearchSettings | TrainSettings,
     image_size: Size,
-    passes: int = 1,
+    passes: float = 1,
 ) -> float:
     """Assumed time of one image through a network that is trained, without gradients.
 
@@ -85,7 +94,7 @@ def forward_seconds(
         step_seconds: Time of a training step.
         settings: How it is trained.
         image_size: Height and width of the image.
-        passes: Forward and backward passes that a step consists of.
+        passes: Passes, each forward and backward, that a step consists of.
     """
     pixels = settings.batch_size * math.prod(settings.crop_size)
     share = math.prod(image_size) / (FORWARDS_A_PASS * passes * pixels)
@@ -98,7 +107,8 @@ def search_evaluation_seconds(
     """Assumed time of all evaluations: two architectures after every epoch, and two at the end."""
     small = (image_size[0] // settings.downsample, image_size[1] // settings.downsample)
     images = 2 * (settings.epochs + 1) * min(settings.validation_images, num_val_images)
-    return images * forward_seconds(step_seconds, settings, small, SEARCH_PASSES)
+    seconds = images * forward_seconds(step_seconds, settings, small, SEARCH_PASSES)
+    return seconds + (EVALUATION_TRACING_SECONDS if images else 0.0)
 
 
 def training_evaluation_seconds(

@@ -9,9 +9,10 @@ import tabulate
 from absl import logging
 
 from keras_fasterseg.files import read_json, write_json
-from keras_fasterseg.pipelines.estimation.estimate import Estimate, duration
+from keras_fasterseg.pipelines.estimation.estimate import Estimate
 from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.wording import duration
 
 TIMES = "times"
 # Stages of one kind do the same work: how far the estimate is off for one, it is for the other.

@@ -133,12 +133,12 @@ def test_a_gpu_holds_what_a_step_keeps():
 
 def test_a_row_is_measured_until_its_median_is_known():
     # No work but the start of its kernels, 1e-4 s, of which a graph has four copies.
-    key = OpKey("serving", 64, 64, 3, 3, 1)
+    key = OpKey("skip", 1, 1, 1, 1, 1)
     settings = dataclasses.replace(LATENCY, latency_warmup=2, latency_repetitions=10)
-    call = 2 * closed_form.CALL_SECONDS + 4 * closed_form.OPERATION_SECONDS / 2
+    call = 2 * closed_form.CALL_SECONDS + 4 * closed_form.ROW_OPERATION_SECONDS
     spread = closed_form.ROW_SPREAD + closed_form.CALL_SPREAD_SECONDS / 1e-4
     enough = math.ceil((2.4565 * spread / 0.1) ** 2)
-    assert closed_form.OPERATION_SECONDS == 2e-4
+    assert closed_form.ROW_OPERATION_SECONDS == 1e-4
     assert 10 < enough < 300
     least, all_of_them = row_seconds(key, settings_of(settings, 0.1), SPEED)
     assert least == pytest.approx(closed_form.ROW_SECONDS + 12 * call)
@@ -147,6 +147,14 @@ def test_a_row_is_measured_until_its_median_is_known():
     _, precise = row_seconds(key, settings_of(settings, 1e-4), SPEED)
     assert precise == pytest.approx(closed_form.ROW_SECONDS + 302 * call)
     assert row_seconds(key, settings_of(settings, 0.9), SPEED) == (least, least)
+
+
+def test_what_surrounds_a_network_is_timed_without_an_empty_graph():
+    settings = settings_of(dataclasses.replace(LATENCY, latency_warmup=2), 0.9)
+    key = OpKey("serving", 64, 128, 3, 5, 1)
+    logits = closed_form.SERVING_COPIES * 4 * 64 * 128 * 5 / 1e10
+    expected = closed_form.ROW_SECONDS + 12 * (closed_form.CALL_SECONDS + logits)
+    assert row_seconds(key, settings, SPEED) == pytest.approx((expected, expected))
 
 
 def settings_of(settings, precision):

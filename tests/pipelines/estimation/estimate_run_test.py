@@ -197,7 +197,7 @@ def test_a_given_table_and_no_pretraining_need_no_measurement(tmp_path, probed):
 
 
 def test_the_quick_way_computes_every_stage_and_measures_none(tmp_path, probed, monkeypatch):
-    monkeypatch.setattr(job, "measure_speed", lambda: MachineSpeed(1e11, 1e10))
+    monkeypatch.setattr(job, "measure_speed", lambda threads: MachineSpeed(1e11, 1e10))
     settings = Settings()
     estimate = estimate_run(tmp_path, settings, FACTS, QUICK_ESTIMATE)
     assert probed == []

@@ -13,7 +13,6 @@ from keras_fasterseg.pipelines.estimation.estimate import (
     Estimate,
     StageEstimate,
     check_fits,
-    duration,
 )
 from keras_fasterseg.pipelines.estimation.probe import ProbeFailure
 
@@ -138,11 +137,3 @@ def test_json_holds_every_field():
     value = json.loads(json.dumps(estimate(stage(failure=failure)).to_json()))
     assert value["free_memory_bytes"] == 8 * GB
     assert value["stages"][0]["failure"] == {"kind": "time", "reason": "slow"}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(45, "45 s"), (750, "12.5 min"), (3.25 * 3600, "3.2 h"), (4.1 * 86400, "4.1 days")],
-)
-def test_durations_have_the_unit_that_people_would_take(seconds, text):
-    assert duration(seconds) == text

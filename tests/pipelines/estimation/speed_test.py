@@ -20,7 +20,19 @@ def test_a_gpu_runs_products_and_copies_of_its_own(monkeypatch):
     monkeypatch.setattr(speed, "tensorflow_product", lambda side, device: 0.25)
     monkeypatch.setattr(speed, "_gpu_copy", lambda: 0.5)
     monkeypatch.setattr(speed.tensorflow_device, "device_name", lambda: "a GPU")
+    monkeypatch.setattr(speed.tensorflow_device, "request_threads", lambda threads: None)
     assert measure_speed() == MachineSpeed(4096**3 / 0.25, 2**27 / 0.5, "a GPU")
+
+
+def test_a_gpu_starts_tensorflow_with_the_threads_of_the_table(monkeypatch):
+    events = []
+    monkeypatch.setattr(speed.tensorflow_device, "device_name", lambda: "a GPU")
+    monkeypatch.setattr(speed.tensorflow_device, "request_threads", events.append)
+    monkeypatch.setattr(speed, "_seconds", lambda function: 0.5)
+    monkeypatch.setattr(speed, "tensorflow_product", lambda *_: events.append("product"))
+    monkeypatch.setattr(speed, "_gpu_copy", lambda: events.append("copy"))
+    measure_speed(threads=3)
+    assert events == [3, "product", "copy"]
 
 
 def test_this_machine_has_a_speed():

@@ -43,11 +43,13 @@ def test_a_search_is_evaluated_for_both_architectures_and_once_more_at_the_end()
     settings = SearchSettings(
         epochs=4, batch_size=1, crop_size=(64, 64), downsample=2, validation_images=10
     )
-    # Half-size images of 128x128 are as large as a crop; a step is 24 forward passes of it.
-    seconds = stage_costs.search_evaluation_seconds(24.0, settings, (128, 128), 100)
-    assert seconds == pytest.approx(2 * 5 * 10 * 1.0)
-    seconds = stage_costs.search_evaluation_seconds(24.0, settings, (128, 128), 3)
-    assert seconds == pytest.approx(2 * 5 * 3 * 1.0)
+    # Half-size images of 128x128 are as large as a crop; a step of four settings, the second
+    # pass of each 0.6 of the first, is 19.2 forward passes of it. Tracing takes 10 s.
+    seconds = stage_costs.search_evaluation_seconds(19.2, settings, (128, 128), 100)
+    assert seconds == pytest.approx(10 + 2 * 5 * 10 * 1.0)
+    seconds = stage_costs.search_evaluation_seconds(19.2, settings, (128, 128), 3)
+    assert seconds == pytest.approx(10 + 2 * 5 * 3 * 1.0)
+    assert stage_costs.search_evaluation_seconds(19.2, settings, (128, 128), 0) == 0
 
 
 @pytest.mark.parametrize(("every", "times"), [(1, 5), (2, 3), (5, 1), (10, 1)])
@@ -58,16 +60,16 @@ def test_a_training_is_evaluated_every_so_often_and_after_the_last_epoch(every, 
 
 
 def test_export_and_benchmark_count_images():
-    assert stage_costs.export_seconds(0.5, num_val_images=10) == pytest.approx(5 + 5)
+    assert stage_costs.export_seconds(0.5, num_val_images=10) == pytest.approx(7 + 5)
     settings = BenchmarkSettings(batch_size=2, warmup=10, repetitions=50, seconds=3.0)
     # A call of two images takes .2 s: 10 s for 50 of them, longer than 3 s.
-    assert stage_costs.benchmark_seconds(0.1, settings) == pytest.approx(5 + 2 + 10)
-    assert stage_costs.benchmark_seconds(0.001, settings) == pytest.approx(5 + 0.02 + 3)
+    assert stage_costs.benchmark_seconds(0.1, settings) == pytest.approx(7 + 2 + 10)
+    assert stage_costs.benchmark_seconds(0.001, settings) == pytest.approx(7 + 0.02 + 3)
 
 
 def test_a_table_has_rows_and_calibrating_networks():
     assert stage_costs.latency_seconds(0.5, 20, LatencySettings()) == 10
-    assert stage_costs.latency_seconds(0.5, 20, LatencySettings(latency_calibration=8)) == 10 + 40
+    assert stage_costs.latency_seconds(0.5, 20, LatencySettings(latency_calibration=8)) == 10 + 56
 
 
 def test_threads_share_the_images_of_a_step(monkeypatch):

@@ -96,11 +96,11 @@ def test_pretraining_takes_the_first_step_and_the_others():
 
 
 def test_a_search_works_on_halves_and_evaluates():
-    # Ten images make 3 batches of 3; a pass forward of one image is 3 s / (3 * 8 * 3) = 1/24 s.
+    # Ten images make 3 batches of 3; a pass forward of one image is 3 s / (3 * 6.4 * 3) = 1/19.2 s.
     search = stages()["search"]
     assert search.steps == 6
     images = 6 * stage_costs.input_seconds(Settings().search, (64, 64))
-    assert search.seconds == pytest.approx(10.0 + 5 * 3.0 + images + 2 * 3 * 4 / 24)
+    assert search.seconds == pytest.approx(10.0 + 5 * 3.0 + images + 2 * 3 * 4 / 19.2 + 10)
     assert search.disk_bytes == 3 * 180 + stage_costs.LOG_BYTES
 
 
@@ -120,9 +120,9 @@ def test_a_gpu_does_not_wait_for_images():
 
 
 def test_export_and_benchmark_are_made_of_both_networks():
-    assert stages()["export"].seconds == pytest.approx(2 * (5 + 5 * 1.0))
+    assert stages()["export"].seconds == pytest.approx(2 * (7 + 5 * 1.0))
     assert stages()["export"].disk_bytes == 2 * (100 + stage_costs.GRAPH_BYTES)
-    assert stages()["benchmark"].seconds == pytest.approx(2 * (5 + 10 * 1.0 + 50 * 1.0))
+    assert stages()["benchmark"].seconds == pytest.approx(2 * (7 + 10 * 1.0 + 50 * 1.0))
 
 
 def test_what_is_finished_is_left_out():
