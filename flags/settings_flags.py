@@ -36,6 +36,13 @@ class _EstimateParser(flags.EnumParser):
         return super().parse(words.get(str(argument).lower(), argument))
 
 
+class _EstimateFlag(flags.Flag):
+    """Has the forms of a boolean flag, but is written with its way."""
+
+    def _serialize(self, value: str | None) -> str:
+        return "" if value is None else f"--{self.name}={value}"
+
+
 class SizeParser(flags.ArgumentParser):
     """`1024x2048`, height first, to `(1024, 2048)`."""
 
@@ -151,7 +158,7 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
 
 def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     """Defines `--estimate`, which also has the forms of a boolean flag."""
-    flag = flags.Flag(
+    flag = _EstimateFlag(
         _EstimateParser(settings.ESTIMATES),
         flags.ArgumentSerializer(),
         "estimate",

@@ -8,7 +8,7 @@ import tabulate
 
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
-from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.checks import DataFacts, check_run
 from keras_fasterseg.pipelines.results import SUMMARY
@@ -17,21 +17,6 @@ from keras_fasterseg.pipelines.settings import RunSettings, Size
 from keras_fasterseg.pipelines.train import load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
-
-
-def open_run(path: PathLike, settings: RunSettings) -> Run:
-    """The run that `settings` describe, after everything that can be checked beforehand.
-
-    Raises:
-        ValueError: A setting of any stage is wrong, or does not fit the data.
-        OSError: A file or folder is missing or cannot be written, or another process works there.
-    """
-    run = Run(path, settings.data, settings.seed)
-    check_stages(run, settings)
-    with run.workdir.locked():
-        # Draws the data if they are to be drawn, and opens every file of them.
-        _ = run.source
-    return run
 
 
 def check_stages(run: Run, settings: RunSettings) -> DataFacts:
@@ -52,7 +37,7 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
     `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
 
     Args:
-        run: From `open_run`.
+        run: Its settings have passed `check_stages`.
         settings: Settings of every stage.
         command: What the summary calls the command that made it.
 

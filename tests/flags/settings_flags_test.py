@@ -153,6 +153,11 @@ def test_an_estimate_has_ways_and_the_forms_of_a_switch(arguments, expected):
     flag = settings_flags.define_estimate(values)
     values(["tool", *arguments])
     assert flag.value == expected
+    written = values.flags_into_string()
+    again = flags.FlagValues()
+    flag = settings_flags.define_estimate(again)
+    again(["tool", *written.split()])
+    assert flag.value == expected
 
 
 def test_an_unknown_way_to_estimate_is_refused():

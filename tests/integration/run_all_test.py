@@ -12,8 +12,8 @@ from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines import compare as comparing
 from keras_fasterseg.pipelines.compare import compare
 from keras_fasterseg.pipelines.results import read_report, report_markdown
-from keras_fasterseg.pipelines.run import STAGES
-from keras_fasterseg.pipelines.run_all import open_run, run_all, summary_tables
+from keras_fasterseg.pipelines.run import STAGES, Run
+from keras_fasterseg.pipelines.run_all import run_all, summary_tables
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -59,16 +59,20 @@ SETTINGS = RunSettings(
 )
 
 
+def new_run(root, settings) -> Run:
+    return Run(root, settings.data, settings.seed)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The folder of a finished run and what it returned."""
     root = tmp_path_factory.mktemp("run")
-    return root, run_all(open_run(root, SETTINGS), SETTINGS)
+    return root, run_all(new_run(root, SETTINGS), SETTINGS)
 
 
 def run_with(root, stage, changed):
     settings = dataclasses.replace(SETTINGS, **{stage: changed})
-    run_all(open_run(root, settings), settings)
+    run_all(new_run(root, settings), settings)
 
 
 def files_with_times(root: pathlib.Path) -> dict[str, int]:
@@ -131,7 +135,7 @@ def test_scores_of_the_trained_and_of_the_exported_network_agree(run):
 def test_the_same_command_again_does_nothing(run):
     root, summary = run
     before = files_with_times(root)
-    assert run_all(open_run(root, SETTINGS), SETTINGS) == summary
+    assert run_all(new_run(root, SETTINGS), SETTINGS) == summary
     assert files_with_times(root) == before
 
 
@@ -140,7 +144,7 @@ def test_comparison(run, monkeypatch):
     root, summary = run
     published = read_json(root / "search" / "teacher.json")
     monkeypatch.setattr(comparing, "load_preset", lambda name: Genotype.from_json(published))
-    compare(open_run(root, SETTINGS), SETTINGS, "the command")
+    compare(new_run(root, SETTINGS), SETTINGS, "the command")
     found = read_json(root / "comparison.json")
     names = [(row["name"], row["distilled"]) for row in found["rows"]]
     assert names == [

@@ -18,7 +18,7 @@ from keras_fasterseg.pipelines import run as run_module
 from keras_fasterseg.pipelines.measure_latency import TABLE
 from keras_fasterseg.pipelines.pretrain import WEIGHTS
 from keras_fasterseg.pipelines.run import Run
-from keras_fasterseg.pipelines.run_all import open_run, run_all
+from keras_fasterseg.pipelines.run_all import run_all
 from keras_fasterseg.pipelines.settings import (
     DataSettings,
     LatencySettings,
@@ -100,7 +100,7 @@ def new_run(root):
 
 def run_whole(root):
     with pytest.raises(EnoughError):
-        run_all(open_run(root, SETTINGS), SETTINGS)
+        run_all(new_run(root), SETTINGS)
 
 
 def run_singly(root):

@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from keras_fasterseg.files import read_json
+from keras_fasterseg.pipelines.run import STAGES
 from keras_fasterseg.pipelines.trained_networks import load_network
 from tests.shared import ROOT
 from tests.tools import tiny_run
@@ -16,7 +17,7 @@ NORMALISATION = "mean: [0.4, 0.5, 0.3]\nstd: [0.2, 0.1, 0.3]\n"
 # What the page's preset is replaced by.
 TINY = (
     *(*tiny_run.SUPERNET, *tiny_run.LATENCY, *tiny_run.PRETRAIN, *tiny_run.SEARCH),
-    *(*tiny_run.TEACHER, *tiny_run.STUDENT, "--noestimate", "--benchmark_repetitions=1"),
+    *(*tiny_run.TEACHER, *tiny_run.STUDENT, "--benchmark_repetitions=1"),
     *("--benchmark_seconds=0", "--benchmark_warmup=1", "--benchmark_input_size=64x128"),
 )
 
@@ -43,8 +44,22 @@ def test_from_nothing_to_a_result(tmp_path, monkeypatch):
     assert list(printed) == ["run_all", "evaluate", "benchmark", "export"]
     for name in ("grass", "path", "ball"):
         assert re.search(rf"^{name}\s", printed["run_all"], re.MULTILINE)
+    # It has no epoch of pretraining, which is not estimated then.
+    stages = [name for name in STAGES if name != "pretrain"]
+    assert _ended_stages(printed["run_all"]) == [*stages, "total"]
+    times = read_json(tmp_path / "runs" / "yard" / "estimate.json")["times"]
+    assert [row["name"] for row in times] == stages
+    assert all(row["taken_seconds"] > 0 for row in times)
     assert "12 images of val" in printed["evaluate"]
     network = load_network(tmp_path / "runs" / "yard" / "student" / "network.keras")
     manifest = read_json(tmp_path / "runs" / "yard" / "student.onnx" / "manifest.json")
     assert manifest["class_names"] == ["grass", "path", "ball"]
     assert network.mean == tuple(manifest["mean"]) == (0.4, 0.5, 0.3)
+
+
+def _ended_stages(printed: str) -> list[str]:
+    """The first column of the table of estimated and taken times, which ends the output."""
+    estimate, _, table = printed.rpartition("\nstage ")
+    assert "Free: " in estimate
+    assert "taken/estimated" in table
+    return [line.split()[0] for line in table.splitlines()[2:]]

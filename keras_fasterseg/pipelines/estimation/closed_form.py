@@ -1,9 +1,10 @@
 """A step of every stage by arithmetic: its work by the machine's rates, and its memory.
 
-The constants of memory were fitted to steps that `probe_steps` measured in float32 on two cores of
-an AMD EPYC with AVX-512 (TensorFlow 2.21; 4 to 16 layers, 2 to 12 base filters, crops of 64x64 to
-512x1024), each in a process of its own: it is within 10 % of these. Those of time were fitted to the stages of
-a run of the demo and to supernets of 16 layers. Other precisions and GPUs are assumed to be alike.
+The constants were fitted in float32 on two cores of an AMD EPYC with AVX-512 (TensorFlow 2.21).
+Those of memory rest on steps that `probe_steps` measured, each in a process of its own (4 to 16
+layers, 2 to 12 base filters, crops of 64x64 to 512x1024), and are within 15 % of them. Those of
+time rest on the stages of one run of the demo, within 20 %, and on supernets of 16 layers. Other
+precisions and GPUs are assumed to be alike.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ VALUE_BYTES = 4
 """Of a float32."""
 
 CONVOLUTION_RATE = 1.4
-"""Rate of convolutions in that of small matrix products: their larger ones are quicker."""
+"""Rate of convolutions on a CPU in that of small matrix products: their larger ones are quicker."""
 
 ELEMENT_COPIES = 19
 """Time to normalize and rectify the output of a convolution, forward alone, in copies of it."""
@@ -153,7 +154,7 @@ def row_seconds(key: OpKey, settings: LatencySettings, speed: MachineSpeed) -> t
     else:
         work = operations_work([key])
         operation = ROW_OPERATION_SECONDS + _copy_seconds(ROW_ELEMENT_COPIES * work.elements, speed)
-        operation += work.macs / (speed.macs_per_second * CONVOLUTION_RATE)
+        operation += _convolution_seconds(work.macs, speed)
         calls = 2
         copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * operation)))
     spread = ROW_SPREAD + CALL_SPREAD_SECONDS / operation
@@ -226,9 +227,15 @@ def pass_seconds(
         speed: The machine's.
         forwards: The pass in passes forward: with its gradients three.
     """
-    macs = work.macs * images / (speed.macs_per_second * CONVOLUTION_RATE)
+    macs = _convolution_seconds(work.macs * images, speed)
     elements = _copy_seconds(ELEMENT_COPIES * work.elements * images, speed)
     return forwards * (macs + elements + OPERATION_SECONDS * work.operations)
+
+
+def _convolution_seconds(macs: float, speed: MachineSpeed) -> float:
+    """Time of `macs` multiply-accumulates; the products that measure a GPU's rate are large."""
+    rate = CONVOLUTION_RATE if speed.device == "CPU" else 1.0
+    return macs / (rate * speed.macs_per_second)
 
 
 def _copy_seconds(values: float, speed: MachineSpeed) -> float:

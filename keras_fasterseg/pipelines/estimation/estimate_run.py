@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,12 @@ from keras_fasterseg.pipelines.estimation.speed import measure_speed
 from keras_fasterseg.pipelines.estimation.stage_estimates import stage_estimates
 from keras_fasterseg.pipelines.estimation.stage_times import TIMES, continued_times, read_times
 from keras_fasterseg.pipelines.run import STAGES
-from keras_fasterseg.pipelines.settings import QUICK_ESTIMATE, RunSettings, SupernetSettings
+from keras_fasterseg.pipelines.settings import (
+    QUICK_ESTIMATE,
+    LatencySettings,
+    RunSettings,
+    SupernetSettings,
+)
 from keras_fasterseg.pipelines.train import MODEL
 from keras_fasterseg.pipelines.workdir import Workdir, plain
 from keras_fasterseg.runtimes import tensorflow_device
@@ -97,7 +102,7 @@ def estimate_run(
     steps = _steps(workdir, settings, len(facts.class_names), genotypes)
     kept = before.get("measurements", {})
     if way == QUICK_ESTIMATE:
-        speed = measure_speed(settings.latency.latency_threads)
+        speed = measure_speed(_table_threads(settings.latency, steps))
         results = {name: step.compute(*step.values, speed) for name, step in steps.items()}
     else:
         results, kept = _measured(steps, kept, limit_seconds)
@@ -124,6 +129,12 @@ def estimate_run(
     }
     write_json(file, content)
     return estimate
+
+
+def _table_threads(latency: LatencySettings, steps: Collection[str]) -> int | None:
+    """Threads that TensorFlow must have for the latency table; `None` where it has its choice."""
+    measured = "latency" in steps and latency.latency_runtime == "saved_model"
+    return latency.latency_threads if measured else None
 
 
 def _networks(
@@ -164,11 +175,13 @@ def _measured(
     steps: Mapping[str, _Step], kept: Mapping[str, Any], limit_seconds: float
 ) -> tuple[dict[str, Measurement | ProbeFailure], dict[str, Any]]:
     """By stage, what a few steps take, and the measurements to keep."""
-    device = _device()
+    always = {"device": _device(), "version": probe_steps.VERSION}
+    arguments = {
+        name: (*step.values, ROWS if name == "latency" else STEPS) for name, step in steps.items()
+    }
     keys = {
-        name: {"device": device, "arguments": [_essence(each) for each in (*step.values, count)]}
-        for name, step in steps.items()
-        for count in [ROWS if name == "latency" else STEPS]
+        name: {**always, "arguments": [_essence(each) for each in values]}
+        for name, values in arguments.items()
     }
     results: dict[str, Measurement | ProbeFailure] = {
         name: Measurement(**kept[name]["measurement"])
@@ -176,7 +189,7 @@ def _measured(
         if name in kept and kept[name]["key"] == key
     }
     missing = {
-        name: functools.partial(step.measure, *step.values, ROWS if name == "latency" else STEPS)
+        name: functools.partial(step.measure, *arguments[name])
         for name, step in steps.items()
         if name not in results
     }
@@ -284,7 +297,9 @@ def _content(file: pathlib.Path) -> dict[str, Any]:
         read_times(content)
         return content
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        logging.warning("%s is of no use (%s); everything is measured anew.", file, error)
+        logging.warning(
+            "%s is of no use (%s); its measurements and times are left out.", file, error
+        )
         return {}
 
 

@@ -39,6 +39,9 @@ from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
+VERSION = 2
+"""Of the steps' work: where it changes, what was measured before is measured anew."""
+
 
 def measure_pretrain(
     supernet: SupernetSettings, settings: PretrainSettings, num_classes: int, steps: int

@@ -47,18 +47,23 @@ def remaining_seconds(stages: Sequence[StageTime]) -> float:
     for stage in stages:
         if stage.taken_seconds is None:
             kind = [each for each in stages if _kind(each) == _kind(stage)]
-            seconds += (stage.estimated_seconds or 0.0) * (_ratio(kind) or _ratio(stages) or 1.0)
+            ratios = (_ratio(kind), _ratio(stages), 1.0)
+            ratio = next(each for each in ratios if each is not None)
+            seconds += (stage.estimated_seconds or 0.0) * ratio
     return seconds
 
 
 def times_table(stages: Sequence[StageTime]) -> str:
-    """Estimated and taken time of every stage that has ended, for people to read."""
+    """Estimated and taken time of every stage that has ended, for people; empty without one."""
     ended = [each for each in stages if each.taken_seconds is not None]
+    if not ended:
+        return ""
     rows = [
         [each.name, each.basis, *_shown([each], each.estimated_seconds is not None)]
         for each in ended
     ]
-    rows.append(["total", "", *_shown(ended, all(row.estimated_seconds for row in ended))])
+    known = all(each.estimated_seconds is not None for each in ended)
+    rows.append(["total", "", *_shown(ended, known)])
     headers = ["stage", "basis", "estimated", "taken", "taken/estimated"]
     alignment = ("left", "left", "right", "right", "right")
     return tabulate.tabulate(rows, headers, colalign=alignment, disable_numparse=True)
@@ -68,30 +73,35 @@ class StageTimes:
     """Times of a run's stages, kept in the file of its estimate.
 
     Args:
-        file: `estimate.json` of the run, as `estimate_run` wrote it.
+        file: `estimate.json` of the run, as `estimate_run` wrote it; it is read once.
     """
 
     def __init__(self, file: pathlib.Path):
         self.file = file
+        self._content = read_json(file)
+        self._stages = read_times(self._content)
 
     def ended(self, name: str, seconds: float) -> None:
         """Records that stage `name` took `seconds`, and logs what remains.
 
-        A stage without a row is none of the estimate's and changes nothing.
+        A stage without a row is none of the estimate's and changes nothing. A file that cannot be
+        written is a warning: the stage itself has succeeded.
         """
-        content = read_json(self.file)
-        stages = read_times(content)
-        stage = next((each for each in stages if each.name == name), None)
+        stage = next((each for each in self._stages if each.name == name), None)
         if stage is None:
             return
         now = dataclasses.replace(stage, taken_seconds=seconds)
-        stages = [now if each is stage else each for each in stages]
-        write_json(self.file, {**content, TIMES: [dataclasses.asdict(each) for each in stages]})
-        logging.info("%s", _sentence(now, stages))
+        self._stages = [now if each is stage else each for each in self._stages]
+        rows = [dataclasses.asdict(each) for each in self._stages]
+        try:
+            write_json(self.file, {**self._content, TIMES: rows})
+        except (OSError, ValueError, TypeError) as error:
+            logging.warning("The time of %s is not kept in %s: %s", name, self.file, error)
+        logging.info("%s", _sentence(now, self._stages))
 
     def table(self) -> str:
         """See `times_table`."""
-        return times_table(read_times(read_json(self.file)))
+        return times_table(self._stages)
 
 
 def read_times(content: Mapping[str, Any]) -> list[StageTime]:
@@ -117,7 +127,7 @@ def _ratio(stages: Sequence[StageTime]) -> float | None:
     pairs = [
         (each.estimated_seconds, each.taken_seconds)
         for each in stages
-        if each.estimated_seconds and each.taken_seconds is not None
+        if each.estimated_seconds is not None and each.taken_seconds is not None
     ]
     estimated, taken = (sum(column) for column in zip((0.0, 0.0), *pairs, strict=True))
     return taken / estimated if estimated else None
@@ -128,13 +138,14 @@ def _shown(stages: Sequence[StageTime], known: bool) -> list[str]:
     if not known:
         return ["?", taken, ""]
     estimated = duration(sum(each.estimated_seconds or 0.0 for each in stages))
-    return [estimated, taken, f"{_ratio(stages) or 0:.2f}"]
+    ratio = _ratio(stages)
+    return [estimated, taken, "" if ratio is None else f"{ratio:.2f}"]
 
 
 def _sentence(stage: StageTime, stages: Sequence[StageTime]) -> str:
     sentence = f"{stage.name} took {duration(stage.taken_seconds or 0.0)}"
     if stage.estimated_seconds is not None:
         sentence += f", estimated {duration(stage.estimated_seconds)}"
-    if any(each.taken_seconds is None for each in stages):
+    if any(each.taken_seconds is None and each.estimated_seconds is not None for each in stages):
         sentence += f"; about {duration(remaining_seconds(stages))} remain"
     return sentence + "."

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import statistics
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from keras_fasterseg.pipelines.supernets import build_search_space
 from keras_fasterseg.pipelines.workdir import Workdir
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
 from keras_fasterseg.spaces.fasterseg.work import network_work
 from tests.pipelines.estimation.stage_estimates_test import TRAIN, Settings
 
@@ -163,6 +165,37 @@ def test_other_cores_are_measured_anew(tmp_path, probed, monkeypatch):
     assert probed == [ALL] * 3
 
 
+def test_steps_of_another_version_are_measured_anew(tmp_path, probed, monkeypatch):
+    for version in (1, 1, 2):
+        monkeypatch.setattr(job.probe_steps, "VERSION", version)
+        estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
+    assert probed == [ALL] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 3),
+        ({"latency_runtime": "onnxruntime"}, None),
+        ({"latency_table": "there"}, None),
+    ],
+)
+def test_the_speed_is_measured_with_the_threads_of_the_table(
+    tmp_path, monkeypatch, changes, expected
+):
+    asked = []
+
+    def measure_speed(threads):
+        asked.append(threads)
+        return MachineSpeed(1e11, 1e10)
+
+    monkeypatch.setattr(job, "measure_speed", measure_speed)
+    settings = Settings()
+    latency = dataclasses.replace(settings.latency, latency_threads=3, **changes)
+    estimate_run(tmp_path, dataclasses.replace(settings, latency=latency), FACTS)
+    assert asked == [expected]
+
+
 def test_a_corrupt_file_is_measured_anew(tmp_path, probed):
     estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     (tmp_path / ESTIMATE).write_text('{"measurements": {"search"')
@@ -225,6 +258,20 @@ def test_the_quick_way_keeps_what_was_measured(tmp_path, probed):
     estimate_run(tmp_path, Settings(), FACTS, QUICK_ESTIMATE)
     estimate_run(tmp_path, Settings(), FACTS, MEASURED_ESTIMATE)
     assert probed == [ALL]
+
+
+def test_a_typical_network_has_the_median_work_of_those_that_were_drawn(monkeypatch):
+    drawn = []
+
+    def draw(*arguments, **options):
+        drawn.append(random_genotype(*arguments, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(job, "random_genotype", draw)
+    typical = job._typical(Settings().supernet, "student", 0.5)
+    macs = [network_work(each, (64, 64), 1).macs for each in drawn]
+    assert len(set(macs)) > 1
+    assert network_work(typical, (64, 64), 1).macs == statistics.median(macs)
 
 
 def test_a_typical_network_is_between_the_smallest_and_the_largest():

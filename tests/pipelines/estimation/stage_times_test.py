@@ -6,6 +6,7 @@ import pytest
 from absl import logging
 
 from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.pipelines.estimation import stage_times
 from keras_fasterseg.pipelines.estimation.estimate import ASSUMED, COMPUTED, Estimate, StageEstimate
 from keras_fasterseg.pipelines.estimation.stage_times import (
     StageTime,
@@ -85,6 +86,46 @@ def test_an_ended_stage_is_kept_and_what_remains_is_logged(tmp_path, caplog, mon
     ]
     assert read_times(read_json(file)) == times(("pretrain", 20.0, 30.0), ("search", 40.0, 50.0))
     assert kept.table().splitlines()[-1].split() == ["total", "60", "s", "80", "s", "1.33"]
+
+
+def kept_times(file, *rows) -> StageTimes:
+    """The times of a run whose estimate had these rows."""
+    write_json(file, {"measurements": {}, "times": [vars(row) for row in times(*rows)]})
+    return StageTimes(file)
+
+
+def test_a_rest_without_estimates_is_not_said_to_take_no_time(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    kept = kept_times(tmp_path / "estimate.json", ("pretrain", 20.0), ("search", None))
+    with caplog.at_level(python_logging.INFO, "absl"):
+        kept.ended("pretrain", 30.0)
+    assert caplog.messages == ["pretrain took 30 s, estimated 20 s."]
+
+
+def test_a_run_survives_the_loss_of_its_estimate(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    file = tmp_path / "estimate.json"
+    kept = kept_times(file, ("pretrain", 20.0), ("search", 40.0))
+    file.write_text("damaged", encoding="utf-8")
+    kept.ended("pretrain", 30.0)
+    assert read_times(read_json(file)) == times(("pretrain", 20.0, 30.0), ("search", 40.0))
+
+    def full_disk(path, value):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(stage_times, "write_json", full_disk)
+    with caplog.at_level(python_logging.WARNING, "absl"):
+        kept.ended("search", 50.0)
+    assert f"The time of search is not kept in {file}: No space left on device" in caplog.text
+    assert kept.table().splitlines()[-1].split() == ["total", "60", "s", "80", "s", "1.33"]
+
+
+def test_nothing_has_ended_and_there_is_no_table():
+    assert times_table(times(("search", 9.0))) == ""
+    assert times_table(times(("search", 0.0, 9.0))).splitlines()[2].split()[2:] == [
+        *("0", "s"),
+        *("9", "s"),
+    ]
 
 
 def test_a_resumed_run_keeps_what_has_ended():
