@@ -12,7 +12,7 @@ def computes_on_tensorflow_cpu() -> bool:
         return False
     import tensorflow as tf
 
-    return not tf.config.list_physical_devices("GPU")
+    return not tf.config.get_visible_devices("GPU")
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from keras_fasterseg.tensorflow_cpu import compiled, computes_on_tensorflow_cpu
 )
 def test_only_tensorflow_without_a_gpu_computes_on_its_cpu(backend, gpus, expected, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus)
     assert computes_on_tensorflow_cpu() == expected
 
 

@@ -16,7 +16,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The running variance is updated with the unbiased batch variance, as PyTorch does.
 
     Args:
-        **kwargs: As for `keras.layers.BatchNormalization`, with the channels last.
+        **kwargs: As for `keras.layers.BatchNormalization`, with the channels last, a scale and an
+            offset, and statistics of the replica.
+
+    Raises:
+        ValueError: It has no scale or no offset, or its statistics are synchronised.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -29,6 +33,14 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     Output shape:
         The shape of the inputs.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not (self.center and self.scale) or self.synchronized:
+            raise ValueError(
+                "`center` and `scale` must be True and `synchronized` False. Received: "
+                f"center={self.center}, scale={self.scale}, synchronized={self.synchronized}"
+            )
 
     def call(self, inputs: Any, training: bool | None = None, settings: int = 1) -> Any:
         if not (training and self.trainable):

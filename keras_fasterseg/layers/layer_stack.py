@@ -55,7 +55,8 @@ class LayerStack(keras.layers.Layer):
 
     Args:
         make_layer: Makes one layer, unbuilt. Its `call` takes `inputs`, `weights`, `width` and
-            `training`, as `MixedOp`'s does.
+            `training`, as `MixedOp`'s does. Its weights are kernels, of at least three axes, and
+            others that differ in their last axis alone.
         count: Number of layers.
 
     Weights: those of the layer, by the same names, each with a first axis of length `count`.
@@ -168,7 +169,7 @@ class StackRun:
         Args:
             index: Which layer.
             inputs: Its input.
-            weights: `(primitives,)`.
+            weights: `(primitives,)` or `(settings, primitives)`.
             width: Its output width: see `SlimmableConv2D`.
         """
         static = isinstance(width, int)

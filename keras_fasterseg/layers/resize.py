@@ -40,7 +40,7 @@ def resize_bilinear(
         size: New `(height, width)`: integers, or (TensorFlow only) scalar integer tensors.
         as_products: Whether to multiply by interpolation matrices where all sizes but that of the
             batch are known. Their gradient is three times as fast on a CPU, where that of
-            TensorFlow's kernel has one thread; exported it would be no `Resize` any more.
+            TensorFlow's kernel has one thread; exported it would not be a `Resize`.
 
     Returns:
         A tensor of shape `(batch, *size, channels)` and of the dtype of `images`. The arithmetic is

@@ -62,7 +62,8 @@ def distillation_loss(
     @ops.custom_gradient
     def divergence(student):
         def gradient(*upstreams, upstream=None):
-            (upstream,) = upstreams or (upstream,)
+            if upstream is None:
+                (upstream,) = upstreams
             return backward(student, teacher, upstream, float(temperature))
 
         return values, gradient
@@ -89,7 +90,7 @@ def _divergence_gradient(
 
 def _log_softmax(logits: Tensor) -> Tensor:
     # Keras' own would transpose the classes to the end and back.
-    logits -= ops.max(logits, axis=1, keepdims=True)
+    logits = logits - ops.max(logits, axis=1, keepdims=True)
     return logits - ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
 
 

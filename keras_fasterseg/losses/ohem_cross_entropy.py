@@ -53,7 +53,8 @@ def ohem_cross_entropy(
             TensorFlow: on a CPU three times as fast.
 
     Returns:
-        Scalar float32 tensor, in nats. Infinite if a label is neither a class nor ignored.
+        Scalar float32 tensor, in nats. Infinite, with NaN for a gradient, if a label is neither
+            a class nor ignored.
 
     Raises:
         ValueError: The shapes do not fit, `threshold` is no probability, `min_kept` is negative, or
@@ -90,7 +91,8 @@ def ohem_cross_entropy(
     def weighted_entropy(logits):
         # Probabilities are computed again: to write and read them would take longer.
         def gradient(*upstreams, upstream=None):
-            (upstream,) = upstreams or (upstream,)
+            if upstream is None:
+                (upstream,) = upstreams
             return backward(labels, logits, weights, upstream)
 
         return values, gradient
@@ -123,28 +125,37 @@ def _weighted_entropy(
         # Divided by the largest, so that weights of any size stay within float32.
         relative = [weight / max(class_weights) for weight in class_weights]
         relative = ops.convert_to_tensor(relative, "float32")
-        weights *= ops.take(relative, ops.where(valid, labels, 0))
+        is_class = _is_class(labels, logits)
+        own = ops.take(relative, ops.where(is_class, labels, 0))
+        weights *= ops.where(is_class, own, 1.0)
     return ops.where(weights > 0, weights * entropy, 0.0), weights
 
 
 def _entropy(labels: Tensor, logits: Tensor) -> Tensor:
     """Entropy of every pixel, `(batch, height, width)`; infinite where the label is no class."""
-    logits -= ops.max(logits, axis=1, keepdims=True)
+    logits = logits - ops.max(logits, axis=1, keepdims=True)
     chosen = ops.where(_is_label(labels, logits), logits, 0.0)
-    is_class = ops.logical_and(labels >= 0, labels < logits.shape[1])
-    label_logit = ops.where(is_class, ops.sum(chosen, axis=1), -math.inf)
+    label_logit = ops.where(_is_class(labels, logits), ops.sum(chosen, axis=1), -math.inf)
     return ops.log(ops.sum(ops.exp(logits), axis=1)) - label_logit
 
 
 def _entropy_gradient(labels: Tensor, logits: Tensor, weights: Tensor, upstream: Tensor) -> Tensor:
-    """Gradient to the logits: weight times (probability minus 1 for the label, 0 for others)."""
+    """Gradient to the logits: weight times (probability minus 1 for the label, 0 for others).
+
+    It is NaN where the label is no class, so that no training survives it.
+    """
     exponentials = ops.exp(logits - ops.max(logits, axis=1, keepdims=True))
-    weights = weights * upstream
+    counts = ops.logical_or(_is_class(labels, logits), weights == 0)
+    weights = ops.where(counts, weights * upstream, math.nan)
     scale = weights / ops.sum(exponentials, axis=1)
     gradient = exponentials * scale[:, None] - ops.where(
         _is_label(labels, logits), weights[:, None], 0.0
     )
     return ops.where(weights[:, None] != 0, gradient, 0.0)
+
+
+def _is_class(labels: Tensor, logits: Tensor) -> Tensor:
+    return ops.logical_and(labels >= 0, labels < logits.shape[1])
 
 
 def _is_label(labels: Tensor, logits: Tensor) -> Tensor:

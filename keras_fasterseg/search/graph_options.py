@@ -17,11 +17,14 @@ def without_graph_rewriting() -> Iterator[None]:
     """
     before = tf.config.optimizer.get_experimental_options()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    gc.collect()
-    gc.freeze()
+    freezes = gc.get_freeze_count() == 0
+    if freezes:
+        gc.collect()
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if freezes:
+            gc.unfreeze()
         restored = {"disable_meta_optimizer": before.get("disable_meta_optimizer", False)}
         tf.config.optimizer.set_experimental_options(restored)

@@ -1,5 +1,7 @@
 """SGD as PyTorch knows it: the L2 term is part of the gradient."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -31,7 +33,7 @@ class L2SGD(keras.optimizers.SGD):
     def __init__(self, learning_rate=0.01, momentum: float = 0.9, l2: float = 0.0, **kwargs):
         super().__init__(learning_rate, momentum=momentum, **kwargs)
         self.l2 = l2
-        self._after: list[tf.Operation] = []
+        self._after: list[Any] = []
         self._scale: tf.Tensor | None = None
 
     def build(self, variables):
@@ -52,7 +54,9 @@ class L2SGD(keras.optimizers.SGD):
         return super().apply(grads, trainable_variables)
 
     def _clip_gradients(self, grads):
-        if self.global_clipnorm is None:
+        distributed = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        if not self.global_clipnorm or distributed:
+            # Each replica clips its own gradients.
             return super()._clip_gradients(grads)
         norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
         self._scale = self.global_clipnorm / norm
@@ -65,6 +69,7 @@ class L2SGD(keras.optimizers.SGD):
             gradient = gradient + tf.cast(self._l2, variable.dtype) * variable
             if self.momentum == 0:
                 super().update_step(gradient, variable, learning_rate)
+                self._after = [tf.convert_to_tensor(variable)]
                 return
             update = tf.raw_ops.ResourceApplyKerasMomentum(
                 var=variable.handle,

@@ -142,12 +142,15 @@ def test_many_pixels_are_added_up_without_loss():
     assert loss == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("class_weights", [None, (0.5, 1.0, 0.0)])
 @pytest.mark.parametrize("compiled", [None, "loss"])
 @pytest.mark.parametrize("label", [3, -1])
-def test_a_label_that_is_no_class_costs_infinitely_much(label, compiled):
+def test_a_label_that_is_no_class_costs_infinitely_much(label, compiled, class_weights):
     labels = np.array([[[0, label], [255, 2]]])
-    loss, _ = loss_and_gradient(labels, np.zeros((1, 2, 2, 3), "float32"), compiled)
+    logits = np.zeros((1, 2, 2, 3), "float32")
+    loss, gradient = loss_and_gradient(labels, logits, compiled, class_weights=class_weights)
     assert loss == math.inf
+    np.testing.assert_array_equal(np.isnan(gradient).any(axis=-1), labels == label)
 
 
 def test_equal_weights_are_none():

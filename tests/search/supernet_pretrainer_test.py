@@ -147,6 +147,17 @@ def test_widths_are_widest_narrowest_and_two_random_ones_of_the_seed(space):
     assert any((rows[:, 2] != rows[:, 3]).numpy().any() for rows in first[0].widths)
 
 
+def test_a_batch_may_have_any_size(space):
+    images, labels = random_batch()
+    trainer = make_trainer(space, L2SGD(0.0), seed=0)
+    signature = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in (images, labels)]
+    step = tf.function(lambda *data: trainer.train_step(data), signature, autograph=False)
+    with without_graph_rewriting():
+        one, two = (step(tf.repeat(images, n, 0), tf.repeat(labels, n, 0)) for n in (1, 2))
+    # Other roles, other random widths, and an image twice has its own batch statistics.
+    assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=0.5)
+
+
 @pytest.mark.slow
 def test_fit_lowers_the_loss_of_a_fixed_batch():
     keras.utils.set_random_seed(0)

@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -29,14 +31,18 @@ def run(optimizer, traced=False):
     return [np.array(variable) for variable in variables]
 
 
-def torch_formula(rate, momentum, l2):
+def torch_formula(rate, momentum, l2, clip=math.inf, nesterov=False):
     """What `torch.optim.SGD` documents: buffer = momentum * buffer + g; w = w - rate * buffer."""
     weights = [value.astype("float64") for value in START]
     buffers = [np.zeros_like(weight) for weight in weights]
     for step in range(STEPS):
-        for index, gradient in enumerate(gradients_of(step)):
-            buffers[index] = momentum * buffers[index] + gradient + l2 * weights[index]
-            weights[index] = weights[index] - rate * buffers[index]
+        gradients = gradients_of(step)
+        norm = math.sqrt(sum(np.sum(gradient.astype("float64") ** 2) for gradient in gradients))
+        for index, gradient in enumerate(gradients):
+            regularized = gradient * min(1.0, clip / norm) + l2 * weights[index]
+            buffers[index] = momentum * buffers[index] + regularized
+            change = regularized + momentum * buffers[index] if nesterov else buffers[index]
+            weights[index] = weights[index] - rate * change
     return weights
 
 
@@ -44,6 +50,18 @@ def torch_formula(rate, momentum, l2):
 def test_equals_torch(momentum, l2):
     found = run(L2SGD(0.1, momentum=momentum, l2=l2))
     for one, other in zip(found, torch_formula(0.1, momentum, l2), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("clip", [0.5, 100.0])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_gradients_are_clipped_together_before_l2(momentum, clip, nesterov, traced):
+    nesterov = nesterov and momentum > 0
+    optimizer = L2SGD(0.1, momentum=momentum, l2=0.3, global_clipnorm=clip, nesterov=nesterov)
+    expected = torch_formula(0.1, momentum, 0.3, clip, nesterov)
+    for one, other in zip(run(optimizer, traced), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 

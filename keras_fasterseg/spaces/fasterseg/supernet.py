@@ -48,7 +48,8 @@ class Supernet(keras.Model):
     Call arguments:
         images: `(batch, height, width, 3)`, normalised, sides multiples of 32 and at least 64.
         choices: `Choices`; of several settings each sees all images, in one pass: the weights are
-            read once, batch statistics stay each setting's own.
+            read once, batch statistics stay each setting's own. A stem sees the images once for all
+            settings in a row of its role, and averages their statistics in once.
         training: Whether batch statistics are used and the running ones updated.
         frozen: Whether no gradient to the weights of the cells will be asked for, which spares
             its computation.
@@ -130,7 +131,7 @@ class Supernet(keras.Model):
         outputs = self._last_layer(images, choices, training, frozen)
         parts, start = [], 0
         for role, settings in _runs_of_roles(choices):
-            share = slice(start, start + settings), choices.settings
+            share = start, settings, choices.settings
             parts.append(
                 self._of_role(
                     role,
@@ -149,9 +150,9 @@ class Supernet(keras.Model):
     def trunk(
         self, images: Any, choices: Choices, training: bool = False, frozen: bool = False
     ) -> list[Any]:
-        """Outputs of the last layer at 1/8, 1/16 and 1/32, as wide as the heads of the role.
+        """Outputs of the last layer under one setting, as wide as the heads of its role.
 
-        Of one setting.
+        They are at 1/8, 1/16 and 1/32.
         """
         outputs = self._last_layer(images, choices, training, frozen)
         return self._head_inputs(outputs, choices.role)
@@ -190,14 +191,14 @@ class Supernet(keras.Model):
             return function(role)
         return ops.cond(role, lambda: function(STUDENT), lambda: function(TEACHER))
 
-    def _head_inputs(self, outputs, role, share=None, settings=1):
-        """The outputs at the widths of the role's heads, those of some of the settings."""
+    def _head_inputs(self, outputs, role, start=0, count=1, settings=1):
+        """The outputs at the widths of the role's heads, those of `count` of the settings."""
         width = self.stem_head_widths[role]
         inputs = []
         for scale, output in zip(SCALES, outputs, strict=True):
-            if settings > 1:
-                images = output.shape[0] // settings
-                output = output[share.start * images : share.stop * images]
+            if count < settings:
+                images = ops.shape(output)[0] // settings
+                output = output[start * images : (start + count) * images]
             inputs.append(output[..., : node_filters(scale, self.base_filters, width)])
         return inputs
 
