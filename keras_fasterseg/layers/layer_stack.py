@@ -131,7 +131,7 @@ class LayerStack(keras.layers.Layer):
         trainable = [next(kernels if is_kernel else rest) for is_kernel in self._is_kernel]
         if frozen:
             trainable = [ops.stop_gradient(value) for value in trainable]
-        outputs, fixed = self.template.stateless_call(
+        outputs, fixed, *_ = self.template.stateless_call(
             trainable,
             self._fixed.unpack(ops.stop_gradient(fixed)),
             inputs,
