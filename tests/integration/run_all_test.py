@@ -13,7 +13,7 @@ from keras_fasterseg.pipelines import compare as comparing
 from keras_fasterseg.pipelines.compare import compare
 from keras_fasterseg.pipelines.results import read_report, report_markdown
 from keras_fasterseg.pipelines.run import STAGES, Run
-from keras_fasterseg.pipelines.run_all import run_all, summary_tables
+from keras_fasterseg.pipelines.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.pipelines.settings import (
     BenchmarkSettings,
     DataSettings,
@@ -60,7 +60,10 @@ SETTINGS = RunSettings(
 
 
 def new_run(root, settings) -> Run:
-    return Run(root, settings.data, settings.seed)
+    """As the tool opens it."""
+    run = Run(root, settings.data, settings.seed)
+    check_stages(run, settings)
+    return run
 
 
 @pytest.fixture(scope="module")
