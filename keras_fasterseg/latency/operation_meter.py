@@ -33,7 +33,7 @@ class OperationRunner(Protocol):
 
 @dataclass(frozen=True)
 class MeasurementSchedule:
-    """How often an operation is run.
+    """Lengths of warm-up and timing of an operation.
 
     Attributes:
         warmup: Runs before the first that counts; they pay for compilation and cold caches.

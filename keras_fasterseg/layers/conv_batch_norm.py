@@ -81,7 +81,7 @@ class ConvBatchNorm(keras.layers.Layer):
                 kernel_size,
                 strides=strides,
                 width_multipliers=self.width_multipliers,
-                # The normalisation does.
+                # The normalisation behind it masks.
                 masks_outputs=False,
                 dtype=self.dtype_policy,
                 name="convolution",

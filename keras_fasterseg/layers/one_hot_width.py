@@ -28,7 +28,7 @@ class OneHotWidth:
 
     @property
     def has_settings(self) -> bool:
-        """Whether the batch holds several settings."""
+        """True if the batch holds several settings."""
         return len(self.one_hot.shape) == 2
 
     def select(self, rows: Any) -> Any:

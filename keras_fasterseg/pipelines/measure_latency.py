@@ -152,7 +152,7 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
 
 
 def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
-    """How often an operation is run."""
+    """Lengths of warm-up and timing of an operation."""
     return MeasurementSchedule(
         warmup=settings.latency_warmup,
         min_repetitions=settings.latency_repetitions,

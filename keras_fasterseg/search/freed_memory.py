@@ -5,7 +5,7 @@ import ctypes
 from collections.abc import Iterator
 
 _M_MMAP_THRESHOLD = -3  # <malloc.h>
-_M_ARENA_MAX = -8  # glibc does not take it back.
+_M_ARENA_MAX = -8  # glibc keeps it for the life of the process.
 _SMALLEST_RETURNED = 16 * 1024**2
 _LARGEST_THRESHOLD = 32 * 1024**2
 

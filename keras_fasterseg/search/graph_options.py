@@ -1,4 +1,4 @@
-"""How TensorFlow traces and optimises graphs while a supernet is trained."""
+"""Tracing and optimisation of graphs while a supernet is trained."""
 
 import contextlib
 import gc

@@ -257,7 +257,7 @@ class Supernet(keras.Model):
 
 
 def _primitive_weights(alphas, widths):
-    """What the primitives are weighed with: alphas times the gates of the nodes around the cell.
+    """Weights of the primitives: alphas times the gates of the nodes around the cell.
 
     Cells are counted from the first of their scale; cell i of scale j lies in layer i + j. The stem
     and the heads have no gate, and fixed widths none at all.
