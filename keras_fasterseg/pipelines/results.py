@@ -13,9 +13,8 @@ from keras_fasterseg.files import PathLike, atomic_path, read_json, write_text
 from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.pipelines.search_results import search_markdown
 from keras_fasterseg.pipelines.speed_results import benchmark_markdown, verification_markdown
+from keras_fasterseg.run.names import COMPARISON, SUMMARY
 
-SUMMARY = "summary.json"
-COMPARISON = "comparison.json"
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
 

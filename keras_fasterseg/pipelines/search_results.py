@@ -12,8 +12,8 @@ from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.genotype import PRIMITIVES, Genotype
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.derive import BRANCHES_BY_PREDICTION
-from keras_fasterseg.pipelines.measure_latency import TABLE
+from keras_fasterseg.run.names import LATENCY_TABLE
+from keras_fasterseg.search.candidates import BRANCHES_BY_PREDICTION
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT
 
 _FOUND = (
@@ -64,7 +64,7 @@ class _Search:
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
         self.student = Genotype.load(folder / f"{STUDENT}.json")
-        self.table = LatencyTable.load(folder / TABLE).metadata
+        self.table = LatencyTable.load(folder / LATENCY_TABLE).metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
 
     @property

@@ -11,8 +11,7 @@ from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.measure_latency import TABLE
-from keras_fasterseg.pipelines.verify_latency import VERIFICATION
+from keras_fasterseg.run.names import LATENCY_TABLE, VERIFICATION
 
 BENCHMARK_HEADERS = (
     *("network", "size", "runtime", "p50 ms", "p90 ms", "FPS", "times as fast [95 %]"),
@@ -75,7 +74,10 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
     rows = []
     for workdir in workdirs:
         folder = pathlib.Path(workdir) / "latency"
-        table, verification = LatencyTable.load(folder / TABLE), read_json(folder / VERIFICATION)
+        table, verification = (
+            LatencyTable.load(folder / LATENCY_TABLE),
+            read_json(folder / VERIFICATION),
+        )
         stage = read_json(folder / "stage.json")
         fingerprint = table.metadata.fingerprint
         shared = [

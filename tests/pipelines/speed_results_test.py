@@ -4,8 +4,8 @@ import pytest
 
 from keras_fasterseg.files import write_json
 from keras_fasterseg.pipelines import results, speed_results
-from tests.pipelines.latency_rows import random_table
 from tests.pipelines.search_results_test import make_search
+from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 
 MEASUREMENT = {
