@@ -20,7 +20,6 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.settings.stages import SupernetSettings
 
 JOBS = ("pretrain", "search")
 
@@ -31,12 +30,12 @@ IMAGE_SIZE = flags.DEFINE(
 )
 STEPS = flags.DEFINE_integer("steps", 5, "Steps after the first.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
-settings_flags.define_settings(SupernetSettings)
+settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    settings = settings_flags.read_settings(SupernetSettings)
+    settings = settings_flags.read_space()
     images = (BATCH_SIZE.value, *IMAGE_SIZE.value, 3)
     context = multiprocessing.get_context("spawn")
     results = {}
@@ -75,16 +74,16 @@ def main() -> None:
         write_json(pathlib.Path(OUTPUT.value), {**facts, "jobs": results})
 
 
-def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, images, steps: int):
+def _measure(sender, job: str, settings: FasterSegSettings, num_classes: int, images, steps: int):
     # Imported here: the process that only waits needs no TensorFlow.
     import keras
     import numpy as np
-
     from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
+    from keras_fasterseg.search.supernets import build_search_space
+
     from keras_fasterseg.search.freed_memory import returned_to_system
     from keras_fasterseg.search.graph_options import without_graph_rewriting
     from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-    from keras_fasterseg.search.supernets import build_search_space
     from keras_fasterseg.training.l2_sgd import L2SGD
 
     space = build_search_space(settings, num_classes, seed=0)

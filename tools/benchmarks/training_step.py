@@ -23,7 +23,8 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.settings.stages import SupernetSettings, TrainSettings
+from keras_fasterseg.settings.stages import TrainSettings
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images a step.", lower_bound=1)
@@ -32,12 +33,12 @@ IMAGE_SIZE = flags.DEFINE(
 )
 STEPS = flags.DEFINE_integer("steps", 20, "Steps that are timed.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
-settings_flags.define_settings(SupernetSettings)
+settings_flags.define_settings(FasterSegSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    supernet = settings_flags.read_settings(SupernetSettings)
+    supernet = settings_flags.read_settings(FasterSegSettings)
     facts = {
         "num_layers": supernet.num_layers,
         "base_filters": supernet.base_filters,
@@ -62,13 +63,13 @@ def main() -> None:
         write_json(OUTPUT.value, {**facts, "results_ms": results})
 
 
-def _genotype(supernet: SupernetSettings, width: float):
+def _genotype(supernet: FasterSegSettings, width: float):
     from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 
     return largest_genotype(supernet.num_layers, supernet.base_filters, width)
 
 
-def _products_ms(supernet: SupernetSettings) -> float | None:
+def _products_ms(supernet: FasterSegSettings) -> float | None:
     from keras_fasterseg.benchmark.matrix_peak import measure_matrix_peak
     from keras_fasterseg.spaces.fasterseg.stages import served_macs
 
@@ -80,7 +81,7 @@ def _products_ms(supernet: SupernetSettings) -> float | None:
     return 1000 * macs / peak.macs_per_second
 
 
-def _parts(supernet: SupernetSettings, distilled: bool) -> dict[str, Callable[[], object]]:
+def _parts(supernet: FasterSegSettings, distilled: bool) -> dict[str, Callable[[], object]]:
     """By name, in the order of the table: computes one part and waits for it."""
     import keras
     import numpy as np
