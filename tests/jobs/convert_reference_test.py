@@ -12,11 +12,11 @@ from keras_fasterseg.jobs.convert_reference import (
     report_text,
 )
 from keras_fasterseg.jobs.train import load_network
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.reference import ConversionReport
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import load_fixture, shared_path
 from tests.spaces.fasterseg.released_state import released_state, released_supernet
 
@@ -118,7 +118,7 @@ def test_a_supernet_loads_where_a_search_begins(tmp_path):
     output = tmp_path / "supernet.weights.h5"
     report = convert_supernet(shared_path("fixtures/supernet_L6_F6.npz"), SMALL, output)
     assert is_complete(report)
-    supernet = build_search_space(SMALL, num_classes=19, seed=5).supernet
+    supernet = FasterSegSearch(SMALL, num_classes=19, seed=5).supernet
     supernet.load_weights(output)
     expected = released_supernet(load_fixture("supernet_L6_F6"), blend="inputs")
     for weight, other in zip(supernet.weights, expected.weights, strict=True):

@@ -7,8 +7,8 @@ from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.profiler import pilot_key
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.settings.stages import LatencySettings
+from keras_fasterseg.spaces.cost import predicted_latency_ms, serving_key
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
 from tests.latency.reference_costs import reference_table
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS

@@ -54,9 +54,7 @@ class Evaluator:
 def make_callbacks(folder, space, shown, evaluator=None):
     table = random_table(SETTINGS, (64, 96), NUM_CLASSES)
     report = SearchReport(folder, table, evaluator or Evaluator(), (10.0, 20.0))
-    report.set_model(
-        types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
-    )
+    report.set_model(types.SimpleNamespace(model=space))
     return report, SearchPictures(folder, report, [shown], PALETTE, MEAN, STD)
 
 
@@ -104,9 +102,9 @@ def test_nothing_random_is_drawn_and_nothing_is_changed(tmp_path, space, shown):
     def state():
         weights = [
             *space.supernet.variables,
-            *space.teacher.variables,
-            *space.student.variables,
-            space.student.random.state,
+            *space.architectures["teacher"].variables,
+            *space.architectures["student"].variables,
+            space.architectures["student"].random.state,
         ]
         generators = (random.getstate(), str(np.random.get_state()))
         return generators, [np.array(each) for each in weights]

@@ -9,7 +9,7 @@ from keras_fasterseg.jobs import verify_latency as job
 from keras_fasterseg.jobs.measure_latency import calibration_networks
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from keras_fasterseg.spaces.cost import predicted_latency_ms
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 

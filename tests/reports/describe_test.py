@@ -10,6 +10,7 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.reports.describe import describe, description_tables
+from keras_fasterseg.spaces.cost import predicted_latency_ms, serving_key
 from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
     BranchGenotype,
@@ -17,13 +18,9 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
-from keras_fasterseg.spaces.fasterseg.stages import (
-    network_stages,
-    predicted_latency_ms,
-    serving_key,
-)
+from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.registry import load_preset
 from tests.latency.reference_costs import reference_table
 from tests.shared import shared_path
 

@@ -1,14 +1,15 @@
 """The smallest supernet there is, with batches and losses to compare with."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.search.supernets import SearchSpace, build_search_space
-from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 NUM_LAYERS = 4
@@ -27,13 +28,20 @@ def functions_run_eagerly() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
-def make_space(seed: int = 0) -> SearchSpace:
+def make_space(seed: int = 0) -> FasterSegSearch:
     """A supernet of four layers, three classes and two widths; architectures at random logits."""
-    space = build_search_space(SETTINGS, NUM_CLASSES, seed)
+    space = FasterSegSearch(SETTINGS, NUM_CLASSES, seed)
     generator = np.random.default_rng(seed)
-    for architecture in (space.teacher, space.student):
+    for architecture in space.architectures.values():
         for variable in architecture.trainable_variables:
             variable.assign(generator.normal(size=variable.shape))
+    return space
+
+
+def with_loss(space: FasterSegSearch, loss) -> FasterSegSearch:
+    """The same supernet and architectures with another loss."""
+    space = copy.copy(space)
+    space.loss = loss
     return space
 
 
@@ -44,6 +52,11 @@ def random_batch(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
     labels[generator.random(labels.shape) < 0.1] = 255
     images = generator.normal(size=(1, 64, 64, 3))
     return tf.constant(images, tf.float32), tf.constant(labels, tf.int32)
+
+
+def uniform_setting(index: int):
+    """One width for all nodes."""
+    return uniform_widths(index, NUM_LAYERS, len(WIDTHS))
 
 
 def random_widths(seed: int):

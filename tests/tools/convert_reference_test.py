@@ -9,8 +9,8 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import shared_path
 from tests.tools.run_tool import run_tool, sentence
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import ROOT, shared_path
 from tests.tools.run_tool import run_tool, sentence
 

@@ -11,10 +11,10 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     CellGenotype,
     FasterSegGenotype,
 )
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.picture import lay_out
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.registry import load_preset
 from keras_fasterseg.visualization.architecture import architecture_figure
-from keras_fasterseg.visualization.architecture_layout import lay_out
 from keras_fasterseg.visualization.card import save_figure
 from tests.visualization.svg_text import texts, texts_by_id
 from tests.visualization.three_branches import three_branches

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.derive import derive, derive_branch
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import load_fixture, shared_path
 
 WIDTHS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)

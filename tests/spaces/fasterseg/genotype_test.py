@@ -16,7 +16,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     branch_groups,
     shared_prefix,
 )
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import shared_path
 
 

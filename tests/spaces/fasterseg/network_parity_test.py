@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.spaces.fasterseg.reference import (
-    load_reference_network,
-    network_assignments,
-)
+from keras_fasterseg.spaces.fasterseg.reference import load_reference_network, network_assignments
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_state
 

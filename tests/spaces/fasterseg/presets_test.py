@@ -7,7 +7,7 @@ import pytest
 
 from keras_fasterseg.filters import node_filters
 from keras_fasterseg.spaces.fasterseg.genotype import branch_groups
-from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
+from keras_fasterseg.spaces.registry import load_preset, preset_names
 from tests.shared import shared_path
 
 

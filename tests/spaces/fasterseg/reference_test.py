@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.reference import (
@@ -15,7 +14,9 @@ from keras_fasterseg.spaces.fasterseg.reference import (
     network_assignments,
     supernet_assignments,
 )
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.one_hot_choices import make_genotype
 from tests.spaces.fasterseg.released_state import supernet_state
