@@ -119,7 +119,7 @@ EXPORTS := $(foreach network,student published_student,$(foreach kind,saved_mode
 COMMA := ,
 SPACE := $(subst ,, )
 results: setup
-	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
+	$(BIN)/python -m tools.maintenance.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
 		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \

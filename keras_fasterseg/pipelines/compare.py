@@ -11,7 +11,6 @@ from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.pipelines.evaluate import evaluate, open_runner
-from keras_fasterseg.pipelines.results import COMPARISON
 from keras_fasterseg.pipelines.run import Run
 from keras_fasterseg.pipelines.run_all import describe_network, run_all
 from keras_fasterseg.pipelines.settings import BenchmarkSettings, RunSettings
@@ -19,6 +18,7 @@ from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 
 PUBLISHED = "fasterseg_student"
+COMPARISON = "comparison.json"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,11 +12,11 @@ from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines import search_records
-from keras_fasterseg.pipelines.compare import CONTESTANTS
+from keras_fasterseg.pipelines.compare import COMPARISON, CONTESTANTS
 from keras_fasterseg.pipelines.draw_architecture import draw_architecture
 from keras_fasterseg.pipelines.fit import LOG
 from keras_fasterseg.pipelines.measure_latency import TABLE
-from keras_fasterseg.pipelines.results import read_report
+from keras_fasterseg.pipelines.run_all import SUMMARY
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.visualization.card import save_figure
 from keras_fasterseg.visualization.search_curves import search_figure
@@ -41,7 +41,7 @@ class DrawnSearch:
 
 
 def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> DrawnSearch:
-    """Draws what a run, or what `tools.results --record` has kept of one, has to show.
+    """Draws what a run, or what a folder such as `docs/results` keeps of one, has to show.
 
     Writes to the folder `output`: `search` (frame rates in their band, λ, entropies), `candidates`
     (their accuracy against frame rate), `training` (losses, mIoU), `networks` (measured frame rate
@@ -126,16 +126,25 @@ def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
 
 
 def _networks(run: pathlib.Path) -> "Figure":
-    report = read_report(run)
-    networks = [
-        (row.name, TradeOff(row.fps, row.miou))
-        for row in report.rows
-        if row.fps is not None and row.miou is not None
-    ]
+    # A comparison has the rows of the summary too.
+    path = run / (COMPARISON if (run / COMPARISON).is_file() else SUMMARY)
+    value = read_json(path)
+    with _whole(path):
+        if path.name == SUMMARY:
+            rows = [{"name": role, **value[role]} for role in (TEACHER, STUDENT)]
+            value = {**value[STUDENT], "rows": rows}
+        networks = [
+            (
+                row["name"] + ", distilled" * row.get("distilled", False),
+                TradeOff(row["fps"], row["miou"]),
+            )
+            for row in value["rows"]
+            if row["fps"] is not None and row["miou"] is not None
+        ]
+        height, width = value["input_size"]
     band = None
     with contextlib.suppress(FileNotFoundError), _records(run) as records:
         band = search_records.band(records)
-    height, width = report.input_size
     return networks_figure(networks, f"{run.name}: trained networks at {height}x{width}", band)
 
 

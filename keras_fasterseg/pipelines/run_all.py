@@ -11,12 +11,13 @@ from keras_fasterseg.data.label_statistics import constant_predictor_miou, label
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.checks import DataFacts, check_run
-from keras_fasterseg.pipelines.results import SUMMARY
 from keras_fasterseg.pipelines.run import STAGES, Run
 from keras_fasterseg.pipelines.settings import RunSettings, Size
 from keras_fasterseg.pipelines.train import load_network
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
+
+SUMMARY = "summary.json"
 
 
 def check_stages(run: Run, settings: RunSettings) -> DataFacts:

@@ -11,7 +11,6 @@ from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.pipelines import compare as comparing
 from keras_fasterseg.pipelines.compare import compare
-from keras_fasterseg.pipelines.results import read_report, report_markdown
 from keras_fasterseg.pipelines.run import STAGES, Run
 from keras_fasterseg.pipelines.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.pipelines.settings import (
@@ -28,6 +27,7 @@ from keras_fasterseg.pipelines.train import load_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from tests.stand_in import assert_same_classes, random_images
+from tools.maintenance.run_table import run_markdown
 
 SIZE = (64, 128)
 CROP = (64, 64)
@@ -176,7 +176,7 @@ def test_comparison(run, monkeypatch):
     assert any(
         (a != b).any() for a, b in zip(alone.get_weights(), taught.get_weights(), strict=True)
     )
-    text = report_markdown(read_report(root))
+    text = run_markdown(root)
     assert "searched student, distilled" in text
 
 
