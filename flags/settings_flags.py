@@ -9,21 +9,22 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from keras_fasterseg.pipelines import settings
-from keras_fasterseg.pipelines.settings import DataSettings, check_settings
+from keras_fasterseg.setting import check_settings
+from keras_fasterseg.settings import stages
+from keras_fasterseg.settings.stages import DataSettings
 
 Settings = TypeVar("Settings")
 
 
 RUN_STAGES = {
-    "data": (settings.DataSettings, ""),
-    "supernet": (settings.SupernetSettings, ""),
-    "latency": (settings.LatencySettings, ""),
-    "pretrain": (settings.PretrainSettings, "pretrain_"),
-    "search": (settings.SearchSettings, "search_"),
-    "teacher": (settings.TrainSettings, "teacher_"),
-    "student": (settings.TrainSettings, "student_"),
-    "benchmark": (settings.BenchmarkSettings, "benchmark_"),
+    "data": (stages.DataSettings, ""),
+    "supernet": (stages.SupernetSettings, ""),
+    "latency": (stages.LatencySettings, ""),
+    "pretrain": (stages.PretrainSettings, "pretrain_"),
+    "search": (stages.SearchSettings, "search_"),
+    "teacher": (stages.TrainSettings, "teacher_"),
+    "student": (stages.TrainSettings, "student_"),
+    "benchmark": (stages.BenchmarkSettings, "benchmark_"),
 }
 """By name of a stage of a whole run, its settings and what its flags begin with."""
 
@@ -32,7 +33,7 @@ class _EstimateParser(flags.EnumParser):
     """A way to estimate; `--estimate` and `--noestimate` alone are the quick one and none."""
 
     def parse(self, argument: Any) -> str:
-        words = {"true": settings.QUICK_ESTIMATE, "false": settings.NO_ESTIMATE}
+        words = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
         return super().parse(words.get(str(argument).lower(), argument))
 
 
@@ -159,10 +160,10 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
 def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     """Defines `--estimate`, which also has the forms of a boolean flag."""
     flag = _EstimateFlag(
-        _EstimateParser(settings.ESTIMATES),
+        _EstimateParser(stages.ESTIMATES),
         flags.ArgumentSerializer(),
         "estimate",
-        settings.QUICK_ESTIMATE,
+        stages.QUICK_ESTIMATE,
         "How time, memory and disk of the run are estimated first: quick (seconds: the work of "
         "every stage by this machine's measured rates), measured (minutes: a few steps of every "
         "stage) or none; --noestimate is --estimate=none.",

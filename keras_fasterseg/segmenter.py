@@ -20,11 +20,11 @@ from keras_fasterseg.image_normalization import (
 from keras_fasterseg.layers.padding import crop_to_size, pad_to_multiple
 from keras_fasterseg.losses import OhemCrossEntropy
 from keras_fasterseg.metrics import MeanIoU
-from keras_fasterseg.pipelines.genotypes import resolve_genotype
-from keras_fasterseg.pipelines.trained_networks import load_network
+from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes.signature import MINIMUM_SIZE
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import preset_names
+from keras_fasterseg.spaces.genotypes import resolve_genotype
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import benchmark_options, settings
+from keras_fasterseg.settings import benchmark_options, stages
 
 if TYPE_CHECKING:
-    from keras_fasterseg.pipelines import benchmark
+    from keras_fasterseg.jobs import benchmark
 
 ARTEFACT = flags.DEFINE_string(
     "artefact",
@@ -42,18 +42,18 @@ COMPARE = flags.DEFINE_list(
 class _SizesParser(settings_flags.SizeParser):
     """`512x1024,1024x2048` to a tuple of sizes."""
 
-    def parse(self, argument: Any) -> tuple[settings.Size, ...]:
+    def parse(self, argument: Any) -> tuple[stages.Size, ...]:
         if isinstance(argument, tuple):
             return argument
         return tuple(super(_SizesParser, self).parse(each) for each in str(argument).split(","))
 
 
 class _SizesSerializer(flags.ArgumentSerializer):
-    def serialize(self, value: tuple[settings.Size, ...]) -> str:
+    def serialize(self, value: tuple[stages.Size, ...]) -> str:
         return ",".join(f"{height}x{width}" for height, width in value)
 
 
-settings_flags.define_settings(settings.BenchmarkSettings)
+settings_flags.define_settings(stages.BenchmarkSettings)
 settings_flags.define_settings(benchmark_options.BenchmarkOptions)
 # In place of the one size that a run measures at.
 INPUT_SIZE = flags.DEFINE(
@@ -62,7 +62,7 @@ INPUT_SIZE = flags.DEFINE(
     None,
     "Height x width of the images; several, comma separated, are measured one after the other. "
     "Unset: what the artefact was exported for, "
-    f"{_SizesSerializer().serialize((settings.BenchmarkSettings.input_size,))} if it takes any.",
+    f"{_SizesSerializer().serialize((stages.BenchmarkSettings.input_size,))} if it takes any.",
     serializer=_SizesSerializer(),
     allow_override=True,
 )
@@ -71,7 +71,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     from keras_fasterseg.benchmark import comparison, report
-    from keras_fasterseg.pipelines import benchmark
+    from keras_fasterseg.jobs import benchmark
 
     if COMPARE.value:
         if len(COMPARE.value) != 2:
@@ -99,22 +99,22 @@ def main() -> None:
 
 def _shape(
     contenders: "list[benchmark.Contender]", threads: int | None
-) -> tuple[settings.BenchmarkSettings, tuple[settings.Size, ...]]:
+) -> tuple[stages.BenchmarkSettings, tuple[stages.Size, ...]]:
     """Settings and sizes as the flags say; what they leave open is as the exports need it."""
-    from keras_fasterseg.pipelines import benchmark
+    from keras_fasterseg.jobs import benchmark
 
-    chosen = settings_flags.read_settings(settings.BenchmarkSettings)
+    chosen = settings_flags.read_settings(stages.BenchmarkSettings)
     default_batch = flags.FLAGS["batch_size"].using_default_value
     if INPUT_SIZE.value is not None and not default_batch:
         return chosen, INPUT_SIZE.value
     batch_size, size = benchmark.fixed_shape(contenders, threads)
     if default_batch and batch_size is not None:
         chosen = dataclasses.replace(chosen, batch_size=batch_size)
-    return chosen, INPUT_SIZE.value or (size or settings.BenchmarkSettings.input_size,)
+    return chosen, INPUT_SIZE.value or (size or stages.BenchmarkSettings.input_size,)
 
 
 def _contenders() -> "list[benchmark.Contender]":
-    from keras_fasterseg.pipelines import benchmark
+    from keras_fasterseg.jobs import benchmark
 
     if ARTEFACT.value is None:
         raise ValueError("Name what to measure with --artefact, or two results with --compare.")

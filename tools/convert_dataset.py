@@ -6,7 +6,9 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import conversion_settings, settings
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import conversion as conversion_settings
+from keras_fasterseg.settings import stages
 from keras_fasterseg.wording import counted
 
 DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
@@ -15,24 +17,24 @@ OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=
 VERIFY = flags.DEFINE_bool(
     "verify", False, "Convert nothing, but compare the digests of the shards in --output."
 )
-settings_flags.define_settings(settings.ReadingSettings)
+settings_flags.define_settings(stages.ReadingSettings)
 settings_flags.define_settings(conversion_settings.ConversionSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
     from keras_fasterseg.data.converted_dataset import ConvertedDataset
-    from keras_fasterseg.pipelines import convert_dataset
+    from keras_fasterseg.jobs import convert_dataset
 
     if VERIFY.value:
         count = ConvertedDataset(OUTPUT.value).verify()
         print(f"The shards of {OUTPUT.value} are as they were written, all {count}.")
         return
-    settings.require(
+    require(
         DATASET.value is not None and DATA_DIR.value is not None,
         "Set --dataset and --data_dir to what is to be converted, or --verify.",
     )
-    reading = settings_flags.read_settings(settings.ReadingSettings)
+    reading = settings_flags.read_settings(stages.ReadingSettings)
     converted = convert_dataset.convert_dataset(
         registry.load_source(DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels),
         DATASET.value,

@@ -8,10 +8,11 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.genotype import SCALES
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import stages
 
 if TYPE_CHECKING:
-    from keras_fasterseg.pipelines import convert_reference
+    from keras_fasterseg.jobs import convert_reference
 
 KIND = flags.DEFINE_enum(
     "kind",
@@ -49,21 +50,21 @@ REFERENCE_QUIRKS = flags.DEFINE_bool(
 ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "Write weights even if some are missing or unused."
 )
-settings_flags.define_settings(settings.SupernetSettings)
+settings_flags.define_settings(stages.SupernetSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import convert_reference
+    from keras_fasterseg.jobs import convert_reference
 
-    settings.require(
+    require(
         not ALLOW_PARTIAL.value or KIND.value in ("network", "supernet"),
         f"--allow_partial is for weights. Received: --kind={KIND.value}",
     )
     report = _convert()
     print(convert_reference.report_text(report))
     written = convert_reference.is_complete(report) or ALLOW_PARTIAL.value
-    settings.require(
+    require(
         written,
         f"{len(report.missing)} weights are missing and {len(report.unused)} unused, so "
         f"{OUTPUT.value} was not written; give the right file or set --allow_partial.",
@@ -72,9 +73,10 @@ def main() -> None:
 
 
 def _convert() -> "convert_reference.ConversionReport":
-    from keras_fasterseg.pipelines import convert_reference, genotypes
+    from keras_fasterseg.jobs import convert_reference
+    from keras_fasterseg.spaces import genotypes
 
-    supernet = settings_flags.read_settings(settings.SupernetSettings)
+    supernet = settings_flags.read_settings(stages.SupernetSettings)
     if KIND.value == "network":
         genotype = genotypes.resolve_genotype(GENOTYPE.value)
         return convert_reference.convert_network(
@@ -101,7 +103,7 @@ def _convert() -> "convert_reference.ConversionReport":
 def _branch_scales() -> list[int]:
     known = {str(scale): scale for scale in SCALES}
     for text in BRANCH_SCALES.value:
-        settings.require(
+        require(
             text in known,
             f"--branch_scales must be of {', '.join(known)}. Received: {text!r}",
         )

@@ -27,7 +27,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     from keras_fasterseg.latency.reference import charged_as_released
-    from keras_fasterseg.pipelines import describe, genotypes, latency_tables
+    from keras_fasterseg.reports import describe
+    from keras_fasterseg.run import latency_tables
+    from keras_fasterseg.spaces import genotypes
 
     path = LATENCY_TABLE.value
     table = latency_tables.load_table(path, INPUT_SIZE.value) if path else None

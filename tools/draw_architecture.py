@@ -24,7 +24,9 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import draw_architecture, genotypes, latency_tables
+    from keras_fasterseg.reports import draw_architecture
+    from keras_fasterseg.run import latency_tables
+    from keras_fasterseg.spaces import genotypes
     from keras_fasterseg.visualization import card
 
     card.check_suffix(OUTPUT.value)

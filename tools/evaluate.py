@@ -12,7 +12,9 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines import pass_settings, settings
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import passes as pass_settings
+from keras_fasterseg.settings import stages
 
 ARTEFACT = flags.DEFINE_string(
     "artefact", None, "An export's folder or file, or a network.keras.", required=True
@@ -31,17 +33,18 @@ SUBMISSION = flags.DEFINE_string(
 OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace the label maps in the folder of --submission."
 )
-settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(stages.DataSettings)
 settings_flags.define_settings(pass_settings.PassSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import datasets, evaluate
+    from keras_fasterseg.jobs import evaluate
+    from keras_fasterseg.run import datasets
 
-    data = settings_flags.read_settings(settings.DataSettings)
+    data = settings_flags.read_settings(stages.DataSettings)
     passes = settings_flags.read_settings(pass_settings.PassSettings)
-    settings.require(
+    require(
         data.data_dir is not None,
         "Set --data_dir to the data set's folder; a run's generated one is WORKDIR/data.",
     )

@@ -6,7 +6,9 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import export_settings, settings
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import export as export_settings
+from keras_fasterseg.settings import stages
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string(
@@ -24,20 +26,20 @@ TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is ca
 VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
 settings_flags.define_settings(export_settings.ExportSettings)
-settings_flags.define_settings(settings.ReadingSettings)
+settings_flags.define_settings(stages.ReadingSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import export
+    from keras_fasterseg.jobs import export
 
-    settings.require(
+    require(
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",
     )
     source, class_names, palette = None, None, None
     if DATA_DIR.value is not None:
-        reading = settings_flags.read_settings(settings.ReadingSettings)
+        reading = settings_flags.read_settings(stages.ReadingSettings)
         source = registry.load_source(
             DATASET.value, DATA_DIR.value, CLASS_ORDER.value, reading.max_megapixels
         )

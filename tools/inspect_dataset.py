@@ -9,7 +9,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.settings import stages
 
 DATASET = flags.DEFINE_enum(
     "dataset", None, sorted(registry.SOURCES), "Which data set lies there.", required=True
@@ -23,19 +23,19 @@ SHEET = flags.DEFINE_string("sheet", None, "PNG file to write images and their l
 SHEET_IMAGES = flags.DEFINE_integer(
     "sheet_images", 12, "Images of each split on the sheet.", lower_bound=1
 )
-settings_flags.define_settings(settings.ReadingSettings)
+settings_flags.define_settings(stages.ReadingSettings)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines.inspect_dataset import inspect_dataset
-    from keras_fasterseg.pipelines.inspection_report import inspection_report
-    from keras_fasterseg.pipelines.inspection_sheet import save_inspection_sheet
+    from keras_fasterseg.reports.inspect_dataset import inspect_dataset
+    from keras_fasterseg.reports.inspection_report import inspection_report
+    from keras_fasterseg.reports.inspection_sheet import save_inspection_sheet
     from keras_fasterseg.visualization.sample_sheet import check_sheet_path
 
     if SHEET.value is not None:
         check_sheet_path(SHEET.value)
-    reading = settings_flags.read_settings(settings.ReadingSettings)
+    reading = settings_flags.read_settings(stages.ReadingSettings)
     source = registry.load_source(
         DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels
     )

@@ -7,7 +7,9 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.run.names import VERIFICATION_PICTURE
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
@@ -18,8 +20,8 @@ VERIFY = flags.DEFINE_integer(
     "at least 3; 0: none.",
     lower_bound=0,
 )
-settings_flags.define_settings(settings.SupernetSettings)
-settings_flags.define_settings(settings.LatencySettings)
+settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_settings(stages.LatencySettings)
 flags.adopt_module_key_flags(settings_flags)
 # Here there is nothing else that these could mean.
 flags.DEFINE_alias("input_size", "latency_size")
@@ -30,16 +32,16 @@ flags.DEFINE_alias("calibrate", "latency_calibration")
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import run
-    from keras_fasterseg.pipelines.verify_latency import SCATTER, verify_latency
+    from keras_fasterseg.jobs.verify_latency import verify_latency
+    from keras_fasterseg.run import run
 
-    settings.require(
+    require(
         VERIFY.value not in (1, 2),
         f"A table is verified by three networks or more. Received: --verify={VERIFY.value}",
     )
-    supernet = settings_flags.read_settings(settings.SupernetSettings)
+    supernet = settings_flags.read_settings(stages.SupernetSettings)
     path = run.Run(WORKDIR.value).measure_latency(
-        supernet, settings_flags.read_settings(settings.LatencySettings), NUM_CLASSES.value
+        supernet, settings_flags.read_settings(stages.LatencySettings), NUM_CLASSES.value
     )
     table = LatencyTable.load(path)
     print(f"The latency table is {path}: {len(table)} operations.")
@@ -55,7 +57,7 @@ def main() -> None:
                 f"{calibration.networks} other networks beside them and kept in the table: "
                 f"{_judged(result['calibrated'])}"
             )
-        print(f"As a picture: {path.parent / SCATTER}")
+        print(f"As a picture: {path.parent / VERIFICATION_PICTURE}")
 
 
 def _judged(agreement: dict[str, float]) -> str:

@@ -8,7 +8,7 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import predict_settings
+from keras_fasterseg.settings import prediction as predict_settings
 
 ARTEFACT = flags.DEFINE_string(
     "artefact",
@@ -45,7 +45,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import predict
+    from keras_fasterseg.jobs import predict
 
     prediction = predict.predict(
         ARTEFACT.value,

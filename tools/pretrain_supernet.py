@@ -5,23 +5,23 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
-settings_flags.define_settings(settings.DataSettings)
-settings_flags.define_settings(settings.SupernetSettings)
-settings_flags.define_settings(settings.PretrainSettings, "pretrain_")
+settings_flags.define_settings(stages.DataSettings)
+settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_settings(stages.PretrainSettings, "pretrain_")
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import run
+    from keras_fasterseg.run import run
 
-    data = settings_flags.read_settings(settings.DataSettings)
+    data = settings_flags.read_settings(stages.DataSettings)
     weights = run.Run(WORKDIR.value, data, SEED.value).pretrain(
-        settings_flags.read_settings(settings.SupernetSettings),
-        settings_flags.read_settings(settings.PretrainSettings, "pretrain_"),
+        settings_flags.read_settings(stages.SupernetSettings),
+        settings_flags.read_settings(stages.PretrainSettings, "pretrain_"),
     )
     print(f"The supernet's weights are in {weights}")
 

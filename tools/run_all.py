@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.settings import stages
 
 if TYPE_CHECKING:
-    from keras_fasterseg.pipelines.checks import DataFacts
-    from keras_fasterseg.pipelines.estimation.stage_times import StageTimes
-    from keras_fasterseg.pipelines.run import Run
+    from keras_fasterseg.jobs.checks import DataFacts
+    from keras_fasterseg.jobs.estimation.stage_times import StageTimes
+    from keras_fasterseg.run.run import Run
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
@@ -36,29 +36,29 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import run_all
-    from keras_fasterseg.pipelines.run import Run
+    from keras_fasterseg.jobs import run_all
+    from keras_fasterseg.run.run import Run
 
     stages = {
         name: settings_flags.read_settings(*stage)
         for name, stage in settings_flags.RUN_STAGES.items()
     }
-    options = settings.RunSettings(**stages, seed=SEED.value)
+    options = stages.RunSettings(**stages, seed=SEED.value)
     # Before the data are drawn or every file of them is opened.
     run = Run(WORKDIR.value, options.data, options.seed)
     facts = run_all.check_stages(run, options)
     with run.workdir.locked():
-        if ESTIMATE.value == settings.MEASURED_ESTIMATE:
+        if ESTIMATE.value == stages.MEASURED_ESTIMATE:
             # A faulty file shows before minutes of measuring.
             _ = run.source
-        times = _estimate(run, options, facts) if ESTIMATE.value != settings.NO_ESTIMATE else None
+        times = _estimate(run, options, facts) if ESTIMATE.value != stages.NO_ESTIMATE else None
         _run(run, options)
     if times is not None and times.table():
         print(f"\n{times.table()}")
 
 
-def _estimate(run: "Run", options: settings.RunSettings, facts: "DataFacts") -> "StageTimes":
-    from keras_fasterseg.pipelines.estimation import estimate, estimate_run, stage_times
+def _estimate(run: "Run", options: stages.RunSettings, facts: "DataFacts") -> "StageTimes":
+    from keras_fasterseg.jobs.estimation import estimate, estimate_run, stage_times
 
     seconds = ESTIMATE_SECONDS.value
     found = estimate_run.estimate_run(run.path, options, facts, ESTIMATE.value, seconds)
@@ -69,8 +69,8 @@ def _estimate(run: "Run", options: settings.RunSettings, facts: "DataFacts") -> 
     return times
 
 
-def _run(run: "Run", options: settings.RunSettings) -> None:
-    from keras_fasterseg.pipelines import compare, run_all
+def _run(run: "Run", options: stages.RunSettings) -> None:
+    from keras_fasterseg.jobs import compare, run_all
 
     summary = run_all.run_all(run, options, command.line())
     print(run_all.summary_tables(summary))

@@ -5,7 +5,7 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 PRETRAINED = flags.DEFINE_string(
@@ -15,9 +15,9 @@ LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latencies of the student's operations; unset: those in WORKDIR/latency."
 )
 SEED = settings_flags.define_seed()
-settings_flags.define_settings(settings.DataSettings)
-settings_flags.define_settings(settings.SupernetSettings)
-settings_flags.define_settings(settings.SearchSettings, "search_")
+settings_flags.define_settings(stages.DataSettings)
+settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_settings(stages.SearchSettings, "search_")
 flags.adopt_module_key_flags(settings_flags)
 # Here there is nothing else that these could mean.
 flags.DEFINE_alias("min_fps", "search_min_fps")
@@ -25,12 +25,12 @@ flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines import run
+    from keras_fasterseg.run import run
 
-    data = settings_flags.read_settings(settings.DataSettings)
+    data = settings_flags.read_settings(stages.DataSettings)
     genotypes = run.Run(WORKDIR.value, data, SEED.value).search(
-        settings_flags.read_settings(settings.SupernetSettings),
-        settings_flags.read_settings(settings.SearchSettings, "search_"),
+        settings_flags.read_settings(stages.SupernetSettings),
+        settings_flags.read_settings(stages.SearchSettings, "search_"),
         pretrained=PRETRAINED.value,
         latency_table=LATENCY_TABLE.value,
     )

@@ -5,7 +5,8 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.run.names import EVALUATION
+from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 GENOTYPE = flags.DEFINE_string(
@@ -18,22 +19,22 @@ TEACHER = flags.DEFINE_string(
     "teacher", None, "network.keras of a trained teacher to learn from; unset: from labels alone."
 )
 SEED = settings_flags.define_seed()
-settings_flags.define_settings(settings.DataSettings)
+settings_flags.define_settings(stages.DataSettings)
 for _role in ("teacher", "student"):
     # As a whole run names them, so that its presets serve here too.
-    settings_flags.define_settings(settings.TrainSettings, f"{_role}_")
+    settings_flags.define_settings(stages.TrainSettings, f"{_role}_")
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
     from keras_fasterseg.files import read_json
-    from keras_fasterseg.pipelines import genotypes, run
-    from keras_fasterseg.pipelines.train import EVALUATION
+    from keras_fasterseg.run import run
+    from keras_fasterseg.spaces import genotypes
 
-    data = settings_flags.read_settings(settings.DataSettings)
+    data = settings_flags.read_settings(stages.DataSettings)
     network = run.Run(WORKDIR.value, data, SEED.value).train(
         genotypes.resolve_genotype(GENOTYPE.value),
-        settings_flags.read_settings(settings.TrainSettings, f"{ROLE.value}_"),
+        settings_flags.read_settings(stages.TrainSettings, f"{ROLE.value}_"),
         role=ROLE.value,
         teacher=TEACHER.value,
     )

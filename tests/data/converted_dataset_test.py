@@ -17,7 +17,7 @@ from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.files import sha256
-from keras_fasterseg.pipelines.convert_dataset import ConversionSettings, convert_dataset
+from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
 from tests.shared import shared_path
 
 RNG = np.random.default_rng(0)

@@ -84,7 +84,7 @@ PAPER = {
 # Tools define their flags when they are imported, so every tool is parsed in a fork of its own;
 # what all of them import is loaded before.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["keras_fasterseg.pipelines.train", "absl.app"])
+_SERVER.set_forkserver_preload(["keras_fasterseg.jobs.train", "absl.app"])
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)

@@ -6,16 +6,17 @@ import pytest
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.setting import setting
+from keras_fasterseg.settings import stages
 
 JOBS = (
-    settings.DataSettings,
-    settings.SupernetSettings,
-    settings.LatencySettings,
-    settings.PretrainSettings,
-    settings.SearchSettings,
-    settings.TrainSettings,
-    settings.BenchmarkSettings,
+    stages.DataSettings,
+    stages.SupernetSettings,
+    stages.LatencySettings,
+    stages.PretrainSettings,
+    stages.SearchSettings,
+    stages.TrainSettings,
+    stages.BenchmarkSettings,
 )
 
 
@@ -23,13 +24,13 @@ JOBS = (
 class Options:
     """One field of every kind."""
 
-    size: tuple[int, int] = settings.setting((512, 1024), "A size.")
-    width: float = settings.setting(8 / 12, "A width.")
-    widths: tuple[float, ...] = settings.setting((0.5, 1.0), "Some widths.")
-    steps: int | None = settings.setting(None, "A number, or none.")
-    folder: str | None = settings.setting(None, "A folder, or none.")
-    other_size: tuple[int, int] | None = settings.setting(None, "A size, or none.")
-    cache: bool = settings.setting(False, "A switch.")
+    size: tuple[int, int] = setting((512, 1024), "A size.")
+    width: float = setting(8 / 12, "A width.")
+    widths: tuple[float, ...] = setting((0.5, 1.0), "Some widths.")
+    steps: int | None = setting(None, "A number, or none.")
+    folder: str | None = setting(None, "A folder, or none.")
+    other_size: tuple[int, int] | None = setting(None, "A size, or none.")
+    cache: bool = setting(False, "A switch.")
 
 
 def parse(*arguments, kind=Options, prefix=""):
@@ -102,7 +103,7 @@ def test_a_wrong_value_is_said(argument, message):
 def test_a_kind_without_a_flag_is_refused():
     @dataclasses.dataclass(frozen=True)
     class Unknown:
-        table: dict[str, int] = settings.setting(None, "No flag has this form.")
+        table: dict[str, int] = setting(None, "No flag has this form.")
 
     with pytest.raises(TypeError, match=r"No flag is known for Unknown.table: dict\[str, int\]"):
         parse(kind=Unknown)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines.run import STAGES
+from keras_fasterseg.run.run import STAGES
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ("pretrain", "search", "teacher", "student")

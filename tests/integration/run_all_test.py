@@ -9,11 +9,14 @@ import pytest
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
-from keras_fasterseg.pipelines import compare as comparing
-from keras_fasterseg.pipelines.compare import compare
-from keras_fasterseg.pipelines.run import STAGES, Run
-from keras_fasterseg.pipelines.run_all import check_stages, run_all, summary_tables
-from keras_fasterseg.pipelines.settings import (
+from keras_fasterseg.jobs import compare as comparing
+from keras_fasterseg.jobs.compare import compare
+from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
+from keras_fasterseg.jobs.train import load_network
+from keras_fasterseg.run.run import STAGES, Run
+from keras_fasterseg.runtimes.keras_runner import KerasRunner
+from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
@@ -23,9 +26,6 @@ from keras_fasterseg.pipelines.settings import (
     SupernetSettings,
     TrainSettings,
 )
-from keras_fasterseg.pipelines.train import load_network
-from keras_fasterseg.runtimes.keras_runner import KerasRunner
-from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from tests.stand_in import assert_same_classes, random_images
 from tools.maintenance.run_table import run_markdown
 

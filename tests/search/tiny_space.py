@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.pipelines.settings import SupernetSettings
-from keras_fasterseg.pipelines.supernets import SearchSpace, build_search_space
+from keras_fasterseg.search.supernets import SearchSpace, build_search_space
+from keras_fasterseg.settings.stages import SupernetSettings
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
 
 NUM_LAYERS = 4

@@ -7,7 +7,7 @@ from PIL import Image
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
-from keras_fasterseg.pipelines.describe import describe
+from keras_fasterseg.reports.describe import describe
 from tests.runtimes import exports
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 from tests.tools.run_tool import run_tool, sentence

@@ -6,8 +6,8 @@ import shlex
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines.run import STAGES
-from keras_fasterseg.pipelines.trained_networks import load_network
+from keras_fasterseg.run.run import STAGES
+from keras_fasterseg.run.trained_networks import load_network
 from tests.shared import ROOT
 from tests.tools import tiny_run
 from tests.tools.run_tool import run_tool

@@ -10,7 +10,7 @@ import tempfile
 
 # A server that has the library loaded but no flag defined; every run is a fork of it.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["keras_fasterseg.pipelines.run_all"])
+_SERVER.set_forkserver_preload(["keras_fasterseg.jobs.run_all"])
 _TIMEOUT_SECONDS = 300
 
 

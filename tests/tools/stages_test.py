@@ -6,8 +6,8 @@ import pytest
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.train import load_network
 from tests.tools import tiny_run
 from tests.tools.run_tool import Finished, run_tool, sentence
 

@@ -16,7 +16,7 @@ from absl import flags, logging
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.pipelines import export_settings
+from keras_fasterseg.settings import export as export_settings
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _export(format: str, precision: str, source) -> pathlib.Path | None:
-    from keras_fasterseg.pipelines import export
+    from keras_fasterseg.jobs import export
 
     if precision == "int8" and source is None:
         return None

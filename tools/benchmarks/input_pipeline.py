@@ -28,7 +28,7 @@ from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines.settings import require
+from keras_fasterseg.setting import require
 
 SIZES = flags.DEFINE_list(
     "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, separated by commas."
@@ -95,8 +95,8 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
 def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:
     from keras_fasterseg.data.pipeline import make_dataset
     from keras_fasterseg.data.shard_index import ENCODINGS
+    from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
     from keras_fasterseg.latency.median_interval import median_interval
-    from keras_fasterseg.pipelines.convert_dataset import ConversionSettings, convert_dataset
 
     sources, factors = {FILES: source}, {FILES: downsample}
     for encoding in ENCODINGS:

@@ -29,8 +29,8 @@ from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.primitives import ConvPrimitive, FactorizedReduce
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
-from keras_fasterseg.pipelines.genotypes import resolve_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.genotypes import resolve_genotype
 
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "A preset's name or a JSON file.")
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")

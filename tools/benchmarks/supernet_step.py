@@ -20,7 +20,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines.settings import SupernetSettings
+from keras_fasterseg.settings.stages import SupernetSettings
 
 JOBS = ("pretrain", "search")
 
@@ -80,11 +80,11 @@ def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, ima
     import keras
     import numpy as np
 
-    from keras_fasterseg.pipelines.supernets import build_search_space
     from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
     from keras_fasterseg.search.freed_memory import returned_to_system
     from keras_fasterseg.search.graph_options import without_graph_rewriting
     from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+    from keras_fasterseg.search.supernets import build_search_space
     from keras_fasterseg.training.l2_sgd import L2SGD
 
     space = build_search_space(settings, num_classes, seed=0)

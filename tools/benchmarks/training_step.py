@@ -23,7 +23,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines.settings import SupernetSettings, TrainSettings
+from keras_fasterseg.settings.stages import SupernetSettings, TrainSettings
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images a step.", lower_bound=1)
@@ -86,7 +86,7 @@ def _parts(supernet: SupernetSettings, distilled: bool) -> dict[str, Callable[[]
     import numpy as np
     import tensorflow as tf
 
-    from keras_fasterseg.pipelines.train import make_trainer
+    from keras_fasterseg.jobs.train import make_trainer
     from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
     keras.utils.set_random_seed(0)

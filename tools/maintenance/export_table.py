@@ -11,7 +11,7 @@ from keras_fasterseg.runtimes.artefact_format import MANIFEST
 from keras_fasterseg.runtimes.base import metadata_genotype
 from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, joined_digest
 from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
-from tools.maintenance.markdown import table
+from tools.maintenance.markdown import number, table
 
 _HEADERS = (
     *("network", "format", "precision", "images", "MiB", "equal labels %", "logits differ by"),

@@ -10,7 +10,7 @@ from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.genotype import PRIMITIVES, Genotype
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.derive import BRANCHES_BY_PREDICTION
+from keras_fasterseg.search.candidates import BRANCHES_BY_PREDICTION
 from tools.maintenance.markdown import table
 
 _FOUND = (

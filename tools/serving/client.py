@@ -9,7 +9,8 @@ from absl import flags
 from flags import serving_flags, settings_flags
 from keras_fasterseg.data import registry
 from keras_fasterseg.data.palette import default_palette
-from keras_fasterseg.pipelines import settings
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings import stages
 from keras_fasterseg.visualization.segmentation_pictures import (
     LABEL_MAP,
     OVERLAY,
@@ -35,15 +36,15 @@ OPACITY = flags.DEFINE_float(
     "opacity", 0.5, "Of the colours in an overlay; 0: no overlays.", lower_bound=0, upper_bound=1
 )
 serving_flags.define_client()
-settings_flags.define_settings(settings.ReadingSettings)
+settings_flags.define_settings(stages.ReadingSettings)
 flags.adopt_module_key_flags(serving_flags)
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.pipelines.segment_files import find_image_files, segment_files
+    from keras_fasterseg.jobs.segment_files import find_image_files, segment_files
 
-    settings.require(
+    require(
         DATA_DIR.value is None or DATASET.value is not None,
         "--data_dir needs --dataset, which says what lies there.",
     )
@@ -52,7 +53,7 @@ def main() -> None:
         _, palette = registry.load_classes(DATASET.value, DATA_DIR.value)
     kinds = (LABEL_MAP, OVERLAY) if OPACITY.value else (LABEL_MAP,)
     pictures = SegmentationPictures(palette, kinds, opacity=OPACITY.value)
-    reading = settings_flags.read_settings(settings.ReadingSettings)
+    reading = settings_flags.read_settings(stages.ReadingSettings)
     images = find_image_files(IMAGES.value, OUTPUT.value, kinds)
     with serving_flags.read_client() as client:
         result = segment_files(

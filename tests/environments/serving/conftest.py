@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.pipelines.export import export_network
-from keras_fasterseg.pipelines.export_settings import ExportSettings
-from keras_fasterseg.pipelines.genotypes import resolve_genotype
+from keras_fasterseg.jobs.export import export_network
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.load_generator import generate_load
+from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.genotypes import resolve_genotype
 from tests.shared import ROOT
 
 MODEL = "student"

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_fasterseg.files import write_json
-from tests.pipelines.latency_rows import random_table
+from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS
 from tests.tools.maintenance.markdown_rows import rows
 from tests.tools.maintenance.search_table_test import make_search

@@ -1,0 +1,149 @@
+"""Job: what the search was worth: its networks beside others, trained and measured alike."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from absl import logging
+
+from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
+from keras_fasterseg.benchmark.load import check_load
+from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.jobs.evaluate import evaluate, open_runner
+from keras_fasterseg.jobs.run_all import describe_network, run_all
+from keras_fasterseg.run.names import COMPARISON
+from keras_fasterseg.run.run import Run
+from keras_fasterseg.settings.stages import BenchmarkSettings, RunSettings
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.fasterseg.presets import load_preset
+
+PUBLISHED = "fasterseg_student"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A trained network in a comparison.
+
+    Attributes:
+        name: What it is called.
+        stage: Stage that trained it.
+        distilled: Whether it learnt from the searched teacher.
+    """
+
+    name: str
+    stage: str
+    distilled: bool = False
+
+
+CONTESTANTS = (
+    Contestant("searched teacher", TEACHER),
+    Contestant("searched student", STUDENT, distilled=True),
+    Contestant("searched student", "student_alone"),
+    Contestant("published student", "published_student"),
+)
+
+
+def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
+    """Finishes the run and compares its networks with others of the same training and seed.
+
+    Besides the searched teacher and student: the searched student without its teacher, and the
+    student that the paper's authors published, from scratch. Each is trained with the student's
+    settings (the teacher with its own), exported, and scored and measured as the SavedModel that it
+    is; frame rates in turns, so that all of them meet the same state of the machine. Stages that
+    are finished are not done again.
+
+    Returns:
+        What it writes to `comparison.json`: a row a network, the constant predictor's mIoU, the
+        entropies of the search by epoch and the minutes of the stages.
+
+    Raises:
+        ValueError: A stage had another setting.
+        OSError: A folder is missing or cannot be written.
+    """
+    summary = run_all(run, settings, command)
+    searched = Genotype.load(run.path / "search" / f"{STUDENT}.json")
+    run.train(searched, settings.student, name="student_alone")
+    run.train(load_preset(PUBLISHED), settings.student, name="published_student")
+    depends = {each.stage: run.workdir.recorded(each.stage) for each in CONTESTANTS}
+    folder = run.workdir.stage(
+        "comparison",
+        {"benchmark": settings.benchmark, "networks": depends},
+        lambda folder: _measure(folder, run, settings.benchmark),
+        inputs=run.scored_inputs(each.stage for each in CONTESTANTS),
+    )
+    measured = read_json(folder / "benchmark.json")["results"]
+    first = measured[TEACHER]
+    stages = [*summary["minutes"], "student_alone", "published_student", "comparison"]
+    comparison = {
+        "dataset": run.source.name,
+        "split": settings.data.val_split,
+        "command": command,
+        "seed": settings.seed,
+        "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages},
+        "input_size": list(settings.benchmark.input_size),
+        "device": _device(first),
+        "rows": [_row(each, run, folder, measured, settings) for each in CONTESTANTS],
+        "constant_predictor_miou": summary["constant_predictor_miou"],
+        "entropies": summary["entropies"],
+    }
+    write_json(run.path / COMPARISON, comparison)
+    return comparison
+
+
+def _measure(folder: pathlib.Path, run: Run, settings: BenchmarkSettings) -> None:
+    runners = {}
+    for each in CONTESTANTS:
+        target = folder / each.stage / "1"
+        network = run.path / each.stage / "network.keras"
+        run.export_proven(network, target)
+        result = evaluate(target, run.source, run.data.val_split)
+        logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
+        write_json(folder / f"{each.stage}.json", result.to_json())
+        runners[each.stage] = open_runner(target)
+    check_load(allow=True)
+    measured: InterleavedResult = interleaved(
+        runners,
+        input_size=settings.input_size,
+        batch_size=settings.batch_size,
+        warmup=settings.warmup,
+        min_repetitions=settings.repetitions,
+        min_seconds=settings.seconds,
+    )
+    write_json(folder / "benchmark.json", measured.to_json())
+
+
+def _row(
+    each: Contestant,
+    run: Run,
+    folder: pathlib.Path,
+    measured: dict[str, Any],
+    settings: RunSettings,
+) -> dict[str, Any]:
+    network = run.path / each.stage / "network.keras"
+    facts = describe_network(network, settings.benchmark.input_size)
+    scores = read_json(folder / f"{each.stage}.json")
+    training = settings.teacher if each.stage == TEACHER else settings.student
+    return {
+        "name": each.name,
+        "distilled": each.distilled,
+        "genotype": facts["genotype"],
+        "miou": scores["miou"],
+        "per_class": scores["per_class"],
+        "parameters_inference": facts["parameters_inference"],
+        "macs": facts["macs"],
+        "fps": measured[each.stage]["fps"],
+        "epochs": training.epochs,
+    }
+
+
+def _device(result: dict[str, Any]) -> str:
+    """How frame rates were measured, of the JSON of one result."""
+    runner, environment, times = result["runner"], result["environment"], result["times"]
+    device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
+    return (
+        f"{device}, {runner['threads']} threads: the exported network ({runner['runtime']}, "
+        f"{runner['version']}, {runner['precision']}), uint8 images to class ids in host memory, "
+        f"batch {result['batch_size']}, median of {times['repetitions']} calls, all networks in "
+        f"turns; harness version {result['harness_version']}"
+    )

@@ -1,0 +1,193 @@
+"""Job: what the released PyTorch code comes with as files of this package."""
+
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.reference import charged_as_released, load_reference_table
+from keras_fasterseg.search.supernets import build_search_space
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings.stages import SupernetSettings
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import TEACHER
+from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.plan import NetworkPlan
+from keras_fasterseg.spaces.fasterseg.reference import (
+    ConversionReport,
+    load_reference_architecture,
+    load_reference_network,
+    load_reference_supernet,
+)
+from keras_fasterseg.spaces.fasterseg.released_weights import read_released_weights
+
+_LOGITS = re.compile(r"(alpha|beta|ratio)_\d_\d")
+_NETWORK_CLASSES = "heads8.conv_1x1.weight"
+_SUPERNET_CLASSES = "head0.0.conv_1x1.weight"
+
+
+def convert_network(
+    weights: PathLike, genotype: Genotype, output: PathLike, allow_partial: bool = False
+) -> ConversionReport:
+    """Writes a released derived network to `output`, a `.keras` file.
+
+    It has auxiliary heads if the released one has them. Nothing is written if a weight is missing
+    or unused, unless `allow_partial`.
+
+    Raises:
+        FileNotFoundError: There are no such weights.
+        ValueError: The weights cannot be read or are not of that genotype, or `output` has another
+            suffix.
+    """
+    _check_suffix(output, ".keras")
+    state = read_released_weights(weights)
+    network = FasterSegNetwork(
+        genotype,
+        _num_classes(state, _NETWORK_CLASSES, weights, "network"),
+        auxiliary_heads=any(name.startswith(("heads16.", "heads32.")) for name in state),
+    )
+    report = load_reference_network(network, _without_repetitions(state, network.plan))
+    if allow_partial or is_complete(report):
+        with atomic_path(output) as path:
+            network.save(path)
+    return report
+
+
+def convert_supernet(
+    weights: PathLike,
+    settings: SupernetSettings,
+    output: PathLike,
+    allow_partial: bool = False,
+) -> ConversionReport:
+    """Writes a released supernet's weights to `output`, a `.weights.h5` file.
+
+    Nothing is written if a weight is missing or unused, unless `allow_partial`. The logits that
+    the released file holds besides are no weights: see `convert_architecture`.
+
+    Raises:
+        FileNotFoundError: There are no such weights.
+        ValueError: The weights cannot be read or are of another supernet, or `output` has another
+            suffix.
+    """
+    _check_suffix(output, ".weights.h5")
+    state = read_released_weights(weights)
+    num_classes = _num_classes(state, _SUPERNET_CLASSES, weights, "supernet")
+    supernet = build_search_space(settings, num_classes, seed=0).supernet
+    state = {name: value for name, value in state.items() if not _LOGITS.fullmatch(name)}
+    report = load_reference_supernet(supernet, state)
+    if allow_partial or is_complete(report):
+        with atomic_path(output) as path:
+            supernet.save_weights(path)
+    return report
+
+
+def convert_architecture(
+    weights: PathLike,
+    role: str,
+    settings: SupernetSettings,
+    output: PathLike,
+    branch_scales: Sequence[int] = (32, 16),
+    reference_quirks: bool = False,
+) -> ConversionReport:
+    """Writes the genotype that a released architecture stands for to `output`, a `.json` file.
+
+    Args:
+        weights: The released logits `alpha_I_S`, `beta_I_S` and `ratio_I_S`.
+        role: Whose they are: "teacher" (I = 0) or "student" (I = 1).
+        settings: The supernet that was searched.
+        output: The file to write; not written if a logit is missing or unused.
+        branch_scales: The scales at which the branches end.
+        reference_quirks: Decode them as the released code does.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The logits cannot be read or are of another supernet, `role` is unknown, or
+            `output` has another suffix.
+    """
+    _check_suffix(output, ".json")
+    state = read_released_weights(weights)
+    logits = {name: value for name, value in state.items() if _LOGITS.fullmatch(name)}
+    architecture = Architecture(role, settings.num_layers, len(settings.width_multipliers))
+    report = load_reference_architecture(architecture, logits)
+    if is_complete(report):
+        width = 1.0 if role == TEACHER else settings.student_width
+        genotype = derive(
+            **architecture.logits(),
+            base_filters=settings.base_filters,
+            width_multipliers=settings.width_multipliers,
+            stem_width=width,
+            head_width=width,
+            branch_scales=branch_scales,
+            allow_skip=role != TEACHER,
+            reference_quirks=reference_quirks,
+        )
+        genotype.save(output)
+    return report
+
+
+def convert_latency_table(
+    source: PathLike, output: PathLike, reference_quirks: bool = False
+) -> ConversionReport:
+    """Writes the released latency table as a table of this package to `output`, a `.json` file.
+
+    Args:
+        source: The released table as JSON: an object whose `table` maps operations to milliseconds.
+        output: The file to write.
+        reference_quirks: Charge operations as the released code does.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not that table, or `output` has another suffix.
+    """
+    _check_suffix(output, ".json")
+    table = load_reference_table(source)
+    if reference_quirks:
+        table = charged_as_released(table)
+    table.save(output)
+    return ConversionReport(len(table), (), (), ())
+
+
+def is_complete(report: ConversionReport) -> bool:
+    """Whether every weight found its place and every place its weight."""
+    return not report.missing and not report.unused
+
+
+def report_text(report: ConversionReport) -> str:
+    """How many tensors were converted and which were not, for people to read."""
+    lines = [f"converted: {report.converted}"]
+    for kind in ("missing", "unused", "dead"):
+        names = getattr(report, kind)
+        lines += [f"{kind}: {len(names)}", *(f"  {name}" for name in names)]
+    return "\n".join(lines)
+
+
+def _check_suffix(output: PathLike, suffix: str) -> None:
+    require(
+        pathlib.Path(output).name.endswith(suffix),
+        f"The output must be a {suffix} file. Received: {output}",
+    )
+
+
+def _num_classes(state: Mapping[str, np.ndarray], name: str, weights: PathLike, kind: str) -> int:
+    if name not in state:
+        raise ValueError(f"{weights} is no released {kind}: it has no tensor {name}.")
+    return len(state[name])
+
+
+def _without_repetitions(
+    state: Mapping[str, np.ndarray], plan: NetworkPlan
+) -> dict[str, np.ndarray]:
+    """`state` without what it repeats: PyTorch saves a shared cell once for every branch."""
+    state = dict(state)
+    for cell in plan.cells:
+        first, *others = (f"cells.{cell.position}-{branch}." for branch in cell.branches)
+        for prefix in others:
+            for name in [name for name in state if name.startswith(prefix)]:
+                original = state.get(first + name.removeprefix(prefix))
+                if original is not None and np.array_equal(original, state[name]):
+                    del state[name]
+    return state

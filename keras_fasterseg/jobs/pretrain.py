@@ -1,0 +1,63 @@
+"""Job: train the supernet's weights before the search."""
+
+import pathlib
+
+import keras
+
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import atomic_path
+from keras_fasterseg.run.datasets import batch_options, training_batches
+from keras_fasterseg.run.fit import fit
+from keras_fasterseg.run.names import SUPERNET_WEIGHTS
+from keras_fasterseg.run.training_callbacks import decaying_sgd
+from keras_fasterseg.search.freed_memory import returned_to_system
+from keras_fasterseg.search.graph_options import without_graph_rewriting
+from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+from keras_fasterseg.search.supernets import SearchSpace, build_search_space
+from keras_fasterseg.settings.stages import DataSettings, PretrainSettings, SupernetSettings
+
+
+def pretrain(
+    folder: pathlib.Path,
+    source: SegmentationSource,
+    data: DataSettings,
+    supernet: SupernetSettings,
+    settings: PretrainSettings,
+    seed: int,
+) -> pathlib.Path:
+    """Trains a supernet and returns the file of its weights in `folder`.
+
+    Goes on from the newest checkpoint in `folder`, if there is one. Besides: what `fit` writes.
+    """
+    keras.utils.set_random_seed(seed)
+    batches = training_batches(
+        source,
+        source.samples(data.train_split),
+        **batch_options(settings, data, seed),
+    )
+    space = build_search_space(supernet, source.num_classes, seed)
+    trainer = make_pretrainer(space, settings, batches.steps_per_epoch, seed)
+    if settings.epochs:
+        with without_graph_rewriting(), returned_to_system():
+            fit(trainer, batches, settings.epochs, folder)
+    with atomic_path(folder / SUPERNET_WEIGHTS) as path:
+        space.supernet.save_weights(path)
+    return folder / SUPERNET_WEIGHTS
+
+
+def make_pretrainer(
+    space: SearchSpace, settings: PretrainSettings, steps_per_epoch: int, seed: int
+) -> SupernetPretrainer:
+    """The compiled trainer of a supernet's weights, its optimizer built."""
+    trainer = SupernetPretrainer(space.supernet, space.teacher, space.student, seed=seed)
+    optimizer = decaying_sgd(
+        settings.learning_rate,
+        settings.learning_rate_decay,
+        steps_per_epoch,
+        settings.momentum,
+        settings.weight_decay,
+        settings.clip_norm,
+    )
+    optimizer.build(space.supernet.trainable_variables)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    return trainer

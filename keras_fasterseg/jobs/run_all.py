@@ -1,0 +1,141 @@
+"""Job: the whole road, from labelled images to a measured SavedModel."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import tabulate
+
+from keras_fasterseg.benchmark.statistics import fps_text
+from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
+from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.jobs.checks import DataFacts, check_run
+from keras_fasterseg.jobs.train import load_network
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.run.names import SUMMARY
+from keras_fasterseg.run.run import STAGES, Run
+from keras_fasterseg.setting import Size
+from keras_fasterseg.settings.stages import RunSettings
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
+
+
+def check_stages(run: Run, settings: RunSettings) -> DataFacts:
+    """Checks the settings of the unfinished stages and returns the facts of the data.
+
+    Raises:
+        ValueError: A setting of any stage is wrong, or does not fit the data.
+        OSError: A file or folder is missing.
+    """
+    finished = [name for name in STAGES if run.workdir.recorded(name) is not None]
+    return check_run(settings, finished)
+
+
+def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
+    """Runs every stage that is not finished yet and returns the summary.
+
+    The folder then has: `data/` (if generated), `latency/`, `pretrain/`, `search/`, `teacher/`,
+    `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
+
+    Args:
+        run: Its settings have passed `check_stages`.
+        settings: Settings of every stage.
+        command: What the summary calls the command that made it.
+
+    Raises:
+        ValueError: A stage had another setting.
+        OSError: A folder is missing or cannot be written.
+    """
+    num_classes = run.source.num_classes
+    table = LatencyTable.load(run.measure_latency(settings.supernet, settings.latency, num_classes))
+    run.pretrain(settings.supernet, settings.pretrain)
+    genotypes = run.search(settings.supernet, settings.search)
+    teacher = run.train(genotypes[TEACHER], settings.teacher, TEACHER)
+    run.train(genotypes[STUDENT], settings.student, STUDENT, teacher)
+    exported = run.export()
+    measured = run.benchmark(settings.benchmark)
+
+    histogram = label_histogram(run.source.samples(settings.data.val_split), run.source)
+    summary = {
+        "dataset": run.source.name,
+        "num_classes": num_classes,
+        "split": settings.data.val_split,
+        "command": command,
+        "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
+        "minutes": {name: round(run.workdir.minutes(name), 2) for name in STAGES},
+        "latency_table": str(run.table),
+        "entropies": _entropies(read_json(run.path / "search" / "search.json")),
+    }
+    for role in (TEACHER, STUDENT):
+        scores = read_json(exported / f"{role}.json")
+        summary[role] = {
+            **describe_network(run.network(role), settings.benchmark.input_size),
+            "miou": scores["miou"],
+            "per_class": scores["per_class"],
+            "fps": read_json(measured / f"{role}.json")["fps"],
+            "benchmark": str(measured / f"{role}.json"),
+            "saved_model": str(exported / role / "1"),
+        }
+    summary[STUDENT]["latency_ms_predicted"] = predicted_latency_ms(
+        genotypes[STUDENT], table, num_classes
+    )
+    write_json(run.path / SUMMARY, summary)
+    return summary
+
+
+def summary_tables(summary: dict[str, Any]) -> str:
+    """The summary for people: the networks side by side, then IoU of every class."""
+    constant = summary["constant_predictor_miou"]
+    height, width = summary[STUDENT]["input_size"]
+    rows = [
+        (
+            role,
+            f"{100 * each['miou']:.2f}",
+            fps_text(each["fps"]),
+            f"{each['parameters_inference']:,}",
+            f"{each['macs'] / 1e9:.2f}",
+            each["saved_model"],
+        )
+        for role, each in ((role, summary[role]) for role in (TEACHER, STUDENT))
+    ]
+    rows.append(("constant predictor", f"{100 * constant:.2f}", "", "0", "0", ""))
+    headers = ("network", "mIoU %", f"FPS {height}x{width}", "parameters", "GMACs", "SavedModel")
+    networks = tabulate.tabulate(rows, headers=headers, disable_numparse=True)
+    classes = tabulate.tabulate(
+        [
+            (name, *(_percent(summary[role]["per_class"][name]) for role in (TEACHER, STUDENT)))
+            for name in summary[STUDENT]["per_class"]
+        ],
+        headers=("class", "teacher IoU %", "student IoU %"),
+        colalign=("left", "right", "right"),
+        disable_numparse=True,
+    )
+    return f"{classes}\n\n{networks}"
+
+
+def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
+    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
+    network = load_network(path)
+    weights = network.without_auxiliary_heads().trainable_weights
+    return {
+        "genotype": network.genotype.id,
+        "branches": [branch.scale for branch in network.genotype.branches],
+        "input_size": list(input_size),
+        "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
+        "macs": served_macs(network.genotype, input_size, network.num_classes),
+    }
+
+
+def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """By role and family of choices, the entropy after every epoch of the search."""
+    return {
+        role: {
+            family: [epoch[role]["entropy"][family] for epoch in epochs]
+            for family in epochs[0][role]["entropy"]
+        }
+        for role in (TEACHER, STUDENT)
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "absent" if value is None else f"{100 * value:.2f}"

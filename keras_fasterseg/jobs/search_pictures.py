@@ -1,0 +1,88 @@
+"""What a search shows in TensorBoard after every epoch, besides its scalars."""
+
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.image_normalization import check_normalization, normalize_images
+from keras_fasterseg.reports.draw_architecture import draw_architecture
+from keras_fasterseg.reports.search_records import search_curves
+from keras_fasterseg.run.datasets import LabelledImage
+from keras_fasterseg.run.epoch_summaries import EpochSummaries
+from keras_fasterseg.run.search_report import SearchReport, without_nan
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT
+from keras_fasterseg.visualization.card import figure_pixels
+from keras_fasterseg.visualization.prediction_grid import label_panels, prediction_grid
+from keras_fasterseg.visualization.search_curves import search_figure
+
+
+class SearchPictures(keras.callbacks.Callback):
+    """Draws what `SearchReport` found: both networks, the search so far, sample predictions.
+
+    It stands behind that callback and has no memory of its own. Nothing random is drawn: the
+    supernet predicts as it does for its score, with the likeliest widths.
+
+    Args:
+        folder: Folder of the search; pictures go to `tensorboard/pictures` there.
+        report: The callback that derives and scores.
+        images: A few images with labels, sides multiples of 32.
+        palette: `(classes, 3)` uint8, the colours of the classes.
+        mean: Mean of each channel that the supernet's images are normalised by.
+        std: Standard deviation of each channel, likewise.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        report: SearchReport,
+        images: Sequence[LabelledImage],
+        palette: np.ndarray,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ):
+        super().__init__()
+        self.report = report
+        self.images = images
+        self.palette = palette
+        self._mean, self._std = check_normalization(mean, std)
+        self._summaries = EpochSummaries(folder / "tensorboard" / "pictures")
+
+    def on_epoch_end(self, epoch, logs=None):
+        curves = search_figure(
+            search_curves(without_nan(self.report.records)), f"After epoch {epoch + 1}"
+        )
+        with self._summaries.epoch(epoch):
+            for role in self.report.best:
+                _write(f"architecture/{role}", figure_pixels(self._architecture(role)))
+            _write("search", figure_pixels(curves))
+            _write("predictions", self._predictions())
+
+    def _architecture(self, role: str):
+        table = self.report.table
+        return draw_architecture(
+            self.report.best[role].genotype,
+            table.metadata.input_size,
+            self.report.trainer.supernet.num_classes,
+            # The table is of the student's stem and heads.
+            table=table if role == STUDENT else None,
+            name=role,
+        )
+
+    def _predictions(self) -> np.ndarray:
+        roles = {role: getattr(self.report.trainer, role)() for role in self.report.best}
+        rows = []
+        for image, label in self.images:
+            maps = [label]
+            for role, choices in roles.items():
+                normalized = normalize_images(image[np.newaxis], self._mean, self._std)
+                predictions = self.report.evaluator.class_ids(normalized, choices)
+                maps.append(predictions[self.report.best[role].prediction][0])
+            rows.append(label_panels(image, maps, self.palette))
+        return prediction_grid(rows, ["image", "label", *roles])
+
+
+def _write(name: str, pixels: np.ndarray) -> None:
+    tf.summary.image(name, pixels[np.newaxis])

@@ -1,0 +1,188 @@
+"""Job: train a derived network, the student beside its frozen teacher."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from absl import logging
+
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
+from keras_fasterseg.files import atomic_path, write_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
+from keras_fasterseg.run.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
+from keras_fasterseg.run.datasets import (
+    batch_options,
+    evaluation_images,
+    shown_images,
+    training_batches,
+)
+from keras_fasterseg.run.fit import fit
+from keras_fasterseg.run.names import EVALUATION, NETWORK
+from keras_fasterseg.run.optimizers import check_optimizer, training_optimizer
+from keras_fasterseg.run.sample_predictions import SamplePredictions
+from keras_fasterseg.run.trained_networks import (
+    check_genotype,
+    check_initial_classes,
+    check_network_classes,
+    initialize_network,
+    load_network,
+)
+from keras_fasterseg.runtimes.keras_runner import KerasRunner
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings.stages import DataSettings, TrainSettings
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.training.distillation_trainer import DistillationTrainer
+from keras_fasterseg.training.evaluated_network import EvaluatedNetwork
+from keras_fasterseg.training.keep_best import KeepBest
+from keras_fasterseg.training.stop_early import StopEarly
+
+
+def train(
+    folder: pathlib.Path,
+    source: SegmentationSource,
+    data: DataSettings,
+    genotype: Genotype,
+    settings: TrainSettings,
+    teacher: pathlib.Path | None,
+    seed: int,
+    trained_on: dict[str, Any] | None = None,
+) -> pathlib.Path:
+    """Trains the network of `genotype` and returns the file of its best weights.
+
+    Goes on from the newest checkpoint in `folder`, if there is one. Writes `network.keras` (the
+    network with auxiliary heads, in float32, at its best epoch), `evaluation.json` (its scores on
+    the validation split), `genotype.json` and what `fit` writes.
+
+    Args:
+        folder: Where to write.
+        source: The data set.
+        data: Which splits of it.
+        genotype: The network.
+        settings: How to train.
+        teacher: `network.keras` of a trained teacher; `None` trains without distillation.
+        seed: Seed of weights, shuffling and augmentation.
+        trained_on: What the network records of its training images.
+
+    Raises:
+        FileNotFoundError: There is no teacher or no network to begin with.
+        ValueError: A setting is out of its range, the teacher knows other classes or takes images
+            that are normalised otherwise, or the network to begin with is of another genotype or
+            of other classes.
+    """
+    check_training(settings, source.class_names, genotype)
+    loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
+    keras.utils.set_random_seed(seed)
+    samples = source.samples(data.train_split)
+    class_weights = resolve_class_weights(settings.class_weights, source, samples)
+    batches = training_batches(source, samples, **batch_options(settings, data, seed))
+    network = FasterSegNetwork(
+        genotype,
+        source.num_classes,
+        auxiliary_heads=True,
+        mean=source.mean,
+        std=source.std,
+        classes=source.classes,
+        trained_on=trained_on,
+        dtype=settings.precision,
+    )
+    if settings.initial_weights is not None:
+        initial_weights = pathlib.Path(settings.initial_weights)
+        transfer = initialize_network(network, initial_weights, new_heads=settings.new_heads)
+        logging.info("%s", transfer.sentence(initial_weights))
+    trainer = make_trainer(
+        network,
+        loaded_teacher,
+        settings,
+        batches.steps_per_epoch,
+        class_weights,
+    )
+    evaluated = EvaluatedNetwork(network, trainer.optimizer)
+    deployed = evaluated.network.without_auxiliary_heads()
+    runner = KerasRunner(deployed, network.mean, network.std)
+    images = evaluation_images(source, data.val_split)
+
+    def score() -> EvaluationResult:
+        evaluated.update()
+        result = evaluate(runner, images, source.num_classes, source.class_names, progress=False)
+        logging.info("mIoU on %s: %.4f", data.val_split, result.miou)
+        return result
+
+    def save(result: EvaluationResult) -> None:
+        with atomic_path(folder / NETWORK) as path:
+            evaluated.network.save(path)
+        write_json(folder / EVALUATION, result.to_json())
+
+    genotype.save(folder / "genotype.json")
+    keep_best = KeepBest(score, save, settings.evaluate_every, settings.epochs)
+    shown = shown_images(source, data.val_split)
+    callbacks = [
+        keep_best,
+        SamplePredictions(folder, keep_best, runner, shown, source.palette),
+        StopEarly(keep_best, settings.patience),
+    ]
+    fit(trainer, batches, settings.epochs, folder, callbacks)
+    return folder / NETWORK
+
+
+def make_trainer(
+    network: FasterSegNetwork,
+    teacher: keras.Model | None,
+    settings: TrainSettings,
+    steps_per_epoch: int,
+    class_weights: Sequence[float] | None = None,
+) -> DistillationTrainer:
+    """The compiled trainer of a derived network, its optimizer built."""
+    trainer = DistillationTrainer(
+        network,
+        teacher,
+        auxiliary_weight=settings.auxiliary_weight,
+        distillation_weight=settings.distillation_weight,
+        distillation_reduction=settings.distillation_reduction,
+        class_weights=class_weights,
+    )
+    optimizer = training_optimizer(settings, steps_per_epoch)
+    optimizer.build(network.trainable_variables)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    return trainer
+
+
+def check_training(
+    settings: TrainSettings,
+    class_names: Sequence[str] | None = None,
+    genotype: Genotype | None = None,
+) -> None:
+    """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
+
+    Args:
+        settings: How to train.
+        class_names: Classes of the data, if they are known.
+        genotype: The network to train, if it is known.
+    """
+    check_optimizer(settings)
+    if settings.class_weights not in (None, HISTOGRAM):
+        weights = parse_weights(settings.class_weights)
+        check_class_weights(weights, len(weights if class_names is None else class_names))
+    if settings.initial_weights is None:
+        return
+    initial = pathlib.Path(settings.initial_weights)
+    if not initial.is_file():
+        raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
+    trained = load_network(initial)
+    check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
+    if class_names is not None and not settings.new_heads:
+        check_initial_classes(trained, class_names, initial)
+
+
+def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model:
+    teacher = load_network(path)
+    check_network_classes(teacher, f"The teacher {path}", source)
+    require(
+        (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
+        f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "
+        f"and those of {source.name} are by mean={tuple(source.mean)} and "
+        f"std={tuple(source.std)}; train the teacher on this data set, or give both the same.",
+    )
+    return teacher.without_auxiliary_heads()

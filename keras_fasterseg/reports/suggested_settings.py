@@ -1,0 +1,93 @@
+"""What the images and labels of a data set suggest to set."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
+from keras_fasterseg.run.class_weights import histogram_weights
+from keras_fasterseg.setting import Size
+from keras_fasterseg.settings.stages import SearchSettings, TrainSettings
+
+# The least side of a crop, as `check_crop` says.
+_LEAST = 2 * SIZE_MULTIPLE
+
+
+@dataclasses.dataclass(frozen=True)
+class SuggestedSettings:
+    """Settings that suit a data set.
+
+    Attributes:
+        student_crop_size: Height and width of crops to train networks on.
+        search_crop_size: The same for the search, whose images are first made smaller.
+        search_downsample: How many times smaller.
+        latency_size: Height and width to measure latencies at.
+        class_weights: A weight for every class, by its share; `None` if no pixel is labelled.
+    """
+
+    student_crop_size: Size
+    search_crop_size: Size
+    search_downsample: int
+    latency_size: Size
+    class_weights: tuple[float, ...] | None
+
+    def flags(self) -> tuple[str, ...]:
+        """The sizes as flags of `tools.run_all`, for the teacher and pretraining as well.
+
+        Without class weights: whether a rare class is worth some accuracy on the others is not for
+        the data to say.
+        """
+        found = [f"--latency_size={_text(self.latency_size)}"]
+        for stage in ("pretrain", "search"):
+            found.append(f"--{stage}_downsample={self.search_downsample}")
+            found.append(f"--{stage}_crop_size={_text(self.search_crop_size)}")
+        for role in ("teacher", "student"):
+            found.append(f"--{role}_crop_size={_text(self.student_crop_size)}")
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain values."""
+        return dataclasses.asdict(self)
+
+
+def suggest_settings(sizes: Mapping[Size, int], class_pixels: np.ndarray) -> SuggestedSettings:
+    """Settings for images of the median height and width.
+
+    Crops are as large as the image, but of no more pixels than the paper's, which are the defaults
+    of the settings: 512x1024 in training, 224x448 in the search.
+
+    Args:
+        sizes: How many images there are of each height and width; one at least.
+        class_pixels: `(num_classes,)`, the labelled pixels of each class.
+    """
+    counts = list(sizes.values())
+    height, width = (int(np.median(np.repeat(sides, counts))) for sides in zip(*sizes, strict=True))
+    # What is left of a small image when it is halved holds no crop.
+    downsample = SearchSettings.downsample if min(height, width) >= 2 * _LEAST else 1
+    return SuggestedSettings(
+        student_crop_size=_crop((height, width), TrainSettings.crop_size),
+        search_crop_size=_crop(
+            (height // downsample, width // downsample), SearchSettings.crop_size
+        ),
+        search_downsample=downsample,
+        latency_size=_multiples((height, width), round),
+        class_weights=histogram_weights(class_pixels) if np.sum(class_pixels) else None,
+    )
+
+
+def _crop(size: Size, largest: Size) -> Size:
+    """`size`, shrunk in its own proportions to the number of pixels of `largest`."""
+    factor = min(1.0, math.sqrt(math.prod(largest) / math.prod(size)))
+    return _multiples((size[0] * factor, size[1] * factor), math.floor)
+
+
+def _multiples(size: tuple[float, float], rounding) -> Size:
+    height, width = (max(_LEAST, SIZE_MULTIPLE * rounding(side / SIZE_MULTIPLE)) for side in size)
+    return height, width
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

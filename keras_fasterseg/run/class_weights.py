@@ -1,0 +1,75 @@
+"""From the setting `class_weights` to a weight for every class."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_fasterseg.data.label_statistics import label_histogram
+from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
+from keras_fasterseg.setting import require
+
+HISTOGRAM = "histogram"
+
+# ENet's constant c: it bounds the weights of the rarest classes at 1 / ln(1.02), about 50.
+_ENET_OFFSET = 1.02
+
+
+def resolve_class_weights(
+    setting: str | None, source: SegmentationSource, samples: Sequence[Sample]
+) -> tuple[float, ...] | None:
+    """The weights that `setting` means, in the order of the classes; `None` for none.
+
+    Args:
+        setting: `None`, numbers separated by commas, or `histogram`.
+        source: The data set.
+        samples: The labelled images that `histogram` counts.
+
+    Raises:
+        ValueError: There are other than one weight for each class, or they are no weights.
+        DataError: A label cannot be read.
+    """
+    if setting is None:
+        return None
+    if setting == HISTOGRAM:
+        return histogram_weights(label_histogram(samples, source))
+    weights = parse_weights(setting)
+    check_class_weights(weights, source.num_classes)
+    return weights
+
+
+def parse_weights(setting: str) -> tuple[float, ...]:
+    """`1.0,0.5` as numbers.
+
+    Raises:
+        ValueError: It is no such list.
+    """
+    try:
+        return tuple(float(text) for text in setting.split(","))
+    except ValueError:
+        raise ValueError(
+            "`class_weights` must be numbers separated by commas, such as 1.0,0.5,2, or "
+            f"{HISTOGRAM}. Received: {setting!r}"
+        ) from None
+
+
+def histogram_weights(histogram: np.ndarray) -> tuple[float, ...]:
+    """`1 / ln(1.02 + p)` of every class, p its share of the labelled pixels.
+
+    Args:
+        histogram: `(num_classes,)` labelled pixels of each class.
+
+    Returns:
+        Weights between 1.42 (nothing but this class) and 50.5 (no pixel of it).
+
+    Raises:
+        ValueError: No pixel is labelled.
+
+    Reference:
+        Paszke et al., "ENet: A Deep Neural Network Architecture for Real-Time Semantic
+        Segmentation", section 5.2 (https://arxiv.org/abs/1606.02147).
+    """
+    total = int(np.sum(histogram))
+    require(total > 0, "There are no labelled pixels to weigh the classes by.")
+    return tuple(1 / math.log(_ENET_OFFSET + int(count) / total) for count in histogram)

@@ -1,0 +1,253 @@
+"""From data settings to sources and batches."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from keras_fasterseg.data.check_samples import check_samples
+from keras_fasterseg.data.class_order import in_class_order
+from keras_fasterseg.data.label_encodings import check_label_encodings
+from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.data.registry import load_source
+from keras_fasterseg.data.source import Sample, SegmentationSource
+from keras_fasterseg.data.split_halves import split_halves
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.layers.padding import SIZE_MULTIPLE
+from keras_fasterseg.run.dataset_warnings import warn_of_files
+from keras_fasterseg.setting import Size, require
+from keras_fasterseg.settings.stages import (
+    DataSettings,
+    PretrainSettings,
+    SearchSettings,
+    TrainSettings,
+)
+from keras_fasterseg.wording import counted
+
+LabelledImage = tuple[np.ndarray, np.ndarray]
+"""uint8 image `(height, width, 3)` and class ids `(height, width)`, 255 where ignored."""
+
+_SHOWN_IMAGES = 3
+
+
+def open_source(
+    settings: DataSettings, workdir: pathlib.Path, seed: int, progress: bool = True
+) -> SegmentationSource:
+    """The data set, generated first if it is the synthetic one and has no folder of its own.
+
+    Raises:
+        ValueError: There is no such data set, or its folder is not named.
+        DataError: A folder or file is missing or faulty; the message names it.
+    """
+    if is_generated(settings):
+        height, width = settings.synthetic_size
+        source: SegmentationSource = generate(
+            workdir / "data",
+            num_train=settings.synthetic_train_images,
+            num_val=settings.synthetic_val_images,
+            height=height,
+            width=width,
+            seed=seed,
+            progress=progress,
+        )
+        order = settings.class_order
+        return source if order is None else in_class_order(source, order)
+    check_data_dir(settings)
+    return load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
+
+
+def is_generated(settings: DataSettings) -> bool:
+    """True if the data set is one that a run draws for itself."""
+    return settings.dataset == "synthetic" and settings.data_dir is None
+
+
+def check_data_dir(settings: DataSettings) -> None:
+    """Raises `ValueError` unless the folder of the data set is named."""
+    require(
+        settings.data_dir is not None,
+        f"The data set {settings.dataset!r} needs its folder; set --data_dir.",
+    )
+
+
+def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:
+    """Opens every file of both splits once, and warns of what may spoil the result.
+
+    Raises:
+        DataError: A file is missing or faulty, or labels do not go together; the message names it.
+    """
+    splits = tuple(dict.fromkeys((settings.train_split, settings.val_split)))
+    for split in splits:
+        check_samples(source, split, progress=progress)
+    check_label_encodings(source, (each for split in splits for each in source.samples(split)))
+    shared = set(source.parts(settings.train_split)) & set(source.parts(settings.val_split))
+    if shared:
+        logging.warning(
+            "The split %s is both trained and scored on: the score says nothing about images that "
+            "a network has not seen.",
+            ", ".join(sorted(shared)),
+        )
+    warn_of_files(source, splits)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Endless training batches and how many of them make an epoch.
+
+    Attributes:
+        make: The batches without the first so many, which are not even read.
+        steps_per_epoch: Batches of an epoch.
+    """
+
+    make: Callable[[int], tf.data.Dataset]
+    steps_per_epoch: int
+
+    def from_epoch(self, epoch: int, step: int = 0) -> tf.data.Dataset:
+        """The batches from step `step` of epoch `epoch` on, both counted from 0."""
+        return self.make(epoch * self.steps_per_epoch + step)
+
+
+def training_batches(
+    source: SegmentationSource,
+    samples: tuple[Sample, ...],
+    *,
+    batch_size: int,
+    crop_size: Size,
+    downsample: int,
+    steps_per_epoch: int | None,
+    cache: bool,
+    seed: int,
+) -> Batches:
+    """Augmented batches of `samples` without end.
+
+    Raises:
+        ValueError: The crop is not of multiples of 32, or smaller than 64, or there are fewer
+            samples than a batch has.
+    """
+    check_crop(crop_size)
+    for name, value in (("batch_size", batch_size), ("downsample", downsample)):
+        require(value >= 1, f"`{name}` must be at least 1. Received: {name}={value}")
+    require(
+        steps_per_epoch is None or steps_per_epoch >= 1,
+        f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
+    )
+    if samples:
+        check_downsample(source.read_size(samples[0]), downsample, str(samples[0].image))
+    require(
+        len(samples) >= batch_size,
+        f"{counted(len(samples), 'image')} cannot fill a batch of {batch_size}; "
+        "set a smaller batch size or give more images.",
+    )
+
+    def make(skip_batches: int) -> tf.data.Dataset:
+        return make_dataset(
+            samples,
+            source=source,
+            batch_size=batch_size,
+            training=True,
+            crop_size=crop_size,
+            downsample=downsample,
+            seed=seed,
+            repeat=True,
+            skip_batches=skip_batches,
+            cache=cache,
+        )
+
+    return Batches(make, steps_per_epoch or len(samples) // batch_size)
+
+
+def batch_options(
+    settings: PretrainSettings | SearchSettings | TrainSettings, data: DataSettings, seed: int
+) -> dict[str, Any]:
+    """The keyword arguments of `training_batches` that a job's settings hold."""
+    names = ("batch_size", "crop_size", "downsample", "steps_per_epoch")
+    options = {name: getattr(settings, name) for name in names}
+    return {**options, "cache": data.cache, "seed": seed}
+
+
+def bilevel_batches(
+    source: SegmentationSource,
+    samples: tuple[Sample, ...],
+    *,
+    seed: int,
+    **kwargs,
+) -> Batches:
+    """Pairs of batches from two disjoint halves of `samples`: for weights and for architectures."""
+    halves = split_halves(samples, seed)
+    weights, architecture = (
+        training_batches(source, half, seed=seed + index, **kwargs)
+        for index, half in enumerate(halves)
+    )
+
+    def make(skip_batches: int) -> tf.data.Dataset:
+        return tf.data.Dataset.zip((weights.make(skip_batches), architecture.make(skip_batches)))
+
+    return Batches(make, min(weights.steps_per_epoch, architecture.steps_per_epoch))
+
+
+def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:
+    """Whole uint8 images and labels of a split, one by one, as a `Runner` takes them."""
+    samples = source.samples(split)
+    check_label_encodings(source, samples)
+    return make_dataset(samples, source=source, batch_size=1, training=False, normalize=False)
+
+
+def supernet_evaluation_batches(
+    source: SegmentationSource, split: str, count: int, downsample: int
+) -> tf.data.Dataset:
+    """Whole normalised images of a split, `count` spread over it, padded to multiples of 32."""
+    return make_dataset(
+        evenly_spaced(source.samples(split), count),
+        source=source,
+        batch_size=1,
+        training=False,
+        downsample=downsample,
+        size_multiple=SIZE_MULTIPLE,
+    )
+
+
+def shown_images(
+    source: SegmentationSource, split: str, downsample: int = 1, size_multiple: int = 1
+) -> tuple[LabelledImage, ...]:
+    """The few images of a split that pictures show, spread over it and always the same ones."""
+    dataset = make_dataset(
+        evenly_spaced(source.samples(split), _SHOWN_IMAGES),
+        source=source,
+        batch_size=1,
+        training=False,
+        downsample=downsample,
+        size_multiple=size_multiple,
+        normalize=False,
+    )
+    return tuple((image.numpy()[0], label.numpy()[0].astype(np.uint8)) for image, label in dataset)
+
+
+def evenly_spaced(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
+    """`count` of the samples, or all if there are fewer, spread over them: neighbours are alike."""
+    count = min(count, len(samples))
+    return tuple(samples[index * len(samples) // count] for index in range(count))
+
+
+def check_downsample(size: Size, downsample: int, image: str = "The first training image") -> None:
+    """Raises `ValueError` unless an image of `size` is at least 32 x 32 when it is made smaller."""
+    height, width = size
+    require(
+        min(height, width) // downsample >= SIZE_MULTIPLE,
+        f"{image} is {height}x{width}, by `downsample`={downsample} smaller than "
+        f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}; set a smaller downsample or give larger images.",
+    )
+
+
+def check_crop(crop_size: Size) -> None:
+    """Raises `ValueError` unless the sides are multiples of 32, at least 64."""
+    # At 1/32 a zoomed convolution halves the map once more: 32 pixels would leave nothing.
+    require(
+        all(side >= 2 * SIZE_MULTIPLE and side % SIZE_MULTIPLE == 0 for side in crop_size),
+        f"A crop must be of multiples of {SIZE_MULTIPLE}, at least {2 * SIZE_MULTIPLE}. "
+        f"Received: {crop_size[0]}x{crop_size[1]}",
+    )

@@ -1,0 +1,191 @@
+"""How every training job runs: with logs, checkpoints, and on from where it was stopped."""
+
+import csv
+import functools
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import keras
+import numpy as np
+
+from keras_fasterseg.files import atomic_path
+from keras_fasterseg.run.checkpoints import Checkpoints
+from keras_fasterseg.run.datasets import Batches
+from keras_fasterseg.run.names import LOG
+from keras_fasterseg.run.training_callbacks import (
+    LogRemaining,
+    WatchLoss,
+    has_finite_weights,
+)
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A callback whose memory belongs to a checkpoint."""
+
+    def get_state(self) -> dict[str, Any]:
+        """The memory as JSON holds it."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes it back."""
+        ...
+
+
+def fit(
+    trainer: keras.Model,
+    batches: Batches,
+    epochs: int,
+    folder: pathlib.Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    minutes_between_checkpoints: float = 10.0,
+) -> None:
+    """Trains for `epochs` epochs, or for what an earlier call in `folder` left of them.
+
+    A checkpoint is written after every epoch, and in an epoch that takes long every few minutes. A
+    training that was stopped goes on after its newest one: with the same weights, optimizers,
+    random numbers, memories of callbacks, running means of the epoch's logs, and the batches that
+    would have come next. Writes `log.csv`, `tensorboard/` and `checkpoints/`.
+
+    Args:
+        trainer: A compiled model whose optimizers are built.
+        batches: Where batches come from.
+        epochs: Epochs in all.
+        folder: Folder of the stage.
+        callbacks: Run before the logs and the checkpoint of an epoch; those that are `Stateful`
+            are restored. None may count on `params["epochs"]`.
+        minutes_between_checkpoints: Within an epoch; the end of one always has its own.
+
+    Raises:
+        FloatingPointError: The loss is NaN or infinite, or a weight; the last good checkpoint is
+            named.
+        OSError: The disk is full.
+    """
+    checkpoints = Checkpoints(folder)
+    state = checkpoints.restore(trainer) or {"epochs": 0, "callbacks": {}, "minutes": 0.0}
+    done, steps = state["epochs"], state.get("steps", 0)
+    for callback in callbacks:
+        if isinstance(callback, Stateful) and _name(callback) in state["callbacks"]:
+            callback.set_state(state["callbacks"][_name(callback)])
+        callback.set_model(trainer)
+    _keep_rows(folder / LOG, done)
+    if state.get("stopped", False) or done >= epochs:
+        return
+    run = functools.partial(
+        trainer.fit,
+        # The batches are shuffled already; Keras warns if it is asked to.
+        shuffle=False,
+        callbacks=[
+            WatchLoss(checkpoints),
+            LogRemaining((epochs - done) * batches.steps_per_epoch - steps),
+            *callbacks,
+            _Log(folder / LOG, callbacks),
+            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+            _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
+        ],
+        verbose=_verbosity(),
+    )
+    if steps:
+        run(
+            batches.from_epoch(done, steps),
+            initial_epoch=done,
+            epochs=done + 1,
+            steps_per_epoch=batches.steps_per_epoch - steps,
+        )
+        done += 1
+    if done < epochs and not (steps and trainer.stop_training):
+        run(
+            batches.from_epoch(done),
+            initial_epoch=done,
+            epochs=epochs,
+            steps_per_epoch=batches.steps_per_epoch,
+        )
+
+
+class _Log(keras.callbacks.CSVLogger):
+    """A row an epoch; empty where a callback has nothing to log in this one."""
+
+    def __init__(self, path: pathlib.Path, callbacks: Sequence[Any]):
+        super().__init__(str(path), append=True)
+        self._names = [name for each in callbacks for name in getattr(each, "log_names", ())]
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, {**dict.fromkeys(self._names, ""), **(logs or {})})
+
+
+class _SaveCheckpoint(keras.callbacks.Callback):
+    """Writes the checkpoints; it stands last, so that an epoch is over when its turn comes."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        callbacks: Sequence[Any],
+        state: dict[str, Any],
+        minutes_between: float,
+    ):
+        super().__init__()
+        self.checkpoints = checkpoints
+        self.stateful = [callback for callback in callbacks if isinstance(callback, Stateful)]
+        self.minutes_between = minutes_between
+        self._epochs = state["epochs"]
+        self._steps_before = state.get("steps", 0)
+        # Keras empties the metrics before every epoch; the first one may be half over.
+        self._means: list[Any] = state.get("means", []) if self._steps_before else []
+        self._start = time.monotonic() - 60 * state["minutes"]
+        self._saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for variable, value in zip(self._metric_variables(), self._means, strict=False):
+            variable.assign(value)
+        self._means = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        # After the last step the epoch's own is due.
+        within = batch + 1 < self.params["steps"]
+        if within and time.monotonic() - self._saved >= 60 * self.minutes_between:
+            self._save(self._steps_before + batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._epochs, self._steps_before = epoch + 1, 0
+        self._save(0)
+
+    def _metric_variables(self) -> list[keras.Variable]:
+        return [variable for metric in self.model.metrics for variable in metric.variables]
+
+    def _save(self, steps: int) -> None:
+        means = [np.array(variable) for variable in self._metric_variables()]
+        if not (all(np.isfinite(mean).all() for mean in means) and has_finite_weights(self.model)):
+            # The next step ends the training.
+            return
+        state = {
+            "callbacks": {_name(callback): callback.get_state() for callback in self.stateful},
+            "stopped": bool(self.model.stop_training),
+            "means": [mean.tolist() for mean in means],
+            "minutes": (time.monotonic() - self._start) / 60,
+        }
+        self.checkpoints.save(self.model, self._epochs, steps, state)
+        self._saved = time.monotonic()
+
+
+def _name(callback: Any) -> str:
+    return type(callback).__name__
+
+
+def _keep_rows(log: pathlib.Path, epochs: int) -> None:
+    """Leaves the first `epochs` epochs in a CSV log: those after them are run again."""
+    if not log.is_file():
+        return
+    with open(log, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.reader(file) if row]
+    kept = [row for row in rows[1:] if row[0].isdigit() and int(row[0]) < epochs]
+    with atomic_path(log) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        # Without a row Keras writes the header anew.
+        csv.writer(file).writerows([rows[0], *kept] if kept else [])
+
+
+def _verbosity() -> int:
+    """Keras' bars on a terminal, a line an epoch elsewhere."""
+    return 1 if sys.stdout.isatty() else 2

@@ -1,0 +1,121 @@
+"""Reading a latency table that a user names, and whether it holds here."""
+
+import sys
+
+from absl import logging
+
+from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.benchmark.environment import cpu_model
+from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.latency.table_metadata import Fingerprint
+from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
+from keras_fasterseg.spaces.genotypes import SPACE
+
+
+def load_table(
+    path: PathLike, input_size: tuple[int, int] | None = None, threads: int | None = None
+) -> LatencyTable:
+    """The table at `path`: one that `tools.measure_latency` wrote, or the released one as JSON.
+
+    Warns, once a process, of a table that was measured on another device or otherwise than it would
+    be measured here now.
+
+    Args:
+        path: The file.
+        input_size: Height and width of the images that it must hold for; None takes any.
+        threads: CPU threads that would be measured with here; None: as many as by default.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no latency table, or one of another space or for images of another
+            size.
+    """
+    table = load_reference_table(path) if is_reference_table(path) else LatencyTable.load(path)
+    if table.metadata.space != SPACE:
+        raise ValueError(
+            f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
+            f"{SPACE!r}; measure it with `python -m tools.measure_latency`."
+        )
+    if input_size is not None:
+        check_table_size(table, input_size, str(path))
+    foreign = foreign_device(table)
+    if foreign is not None:
+        logging.log_first_n(
+            logging.WARNING,
+            "%s was measured on %s, but this machine runs on %s: its latencies hold there; measure "
+            "this machine with `python -m tools.measure_latency`.",
+            1,
+            path,
+            table.metadata.fingerprint.device,
+            foreign,
+        )
+    elif unlike := differences(table.metadata.fingerprint, threads):
+        logging.log_first_n(
+            logging.WARNING,
+            "%s holds for %s: its latencies and yours may differ; measure again with `python -m "
+            "tools.measure_latency`, or run the network as the table says.",
+            1,
+            path,
+            ", ".join(unlike),
+        )
+    return table
+
+
+def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[str]:
+    """Differences from a measurement here and now, a phrase each.
+
+    Args:
+        fingerprint: How a table was measured.
+        threads: CPU threads that would be measured with here; None: as many as by default.
+    """
+    cores, version = available_cores(), installed_version(fingerprint.runtime)
+    found = []
+    here = version or UNKNOWN
+    # A version that nobody knows may be any.
+    is_known = fingerprint.runtime_version != UNKNOWN
+    if not is_known or (version is not None and version != fingerprint.runtime_version):
+        found.append(f"{fingerprint.runtime} {fingerprint.runtime_version} (here {here})")
+    if fingerprint.threads not in (None, threads or cores.threads):
+        here = f"{cores.threads} unless you say otherwise" if threads is None else str(threads)
+        found.append(f"--threads={fingerprint.threads} (here {here})")
+    if fingerprint.cpu_quota != cores.quota:
+        here, there = (
+            "no CPU quota" if quota is None else f"a CPU quota of {quota:g}"
+            for quota in (cores.quota, fingerprint.cpu_quota)
+        )
+        found.append(f"{there} (here {here})")
+    # 0: others measured it, in a way of their own.
+    if fingerprint.harness_version not in (0, HARNESS_VERSION):
+        found.append(f"harness version {fingerprint.harness_version} (here {HARNESS_VERSION})")
+    return found
+
+
+def check_table_size(
+    table: LatencyTable, input_size: tuple[int, int], name: str = "The latency table"
+) -> None:
+    """Raises `ValueError` unless `table`, which is called `name`, holds for `input_size`."""
+    if tuple(table.metadata.input_size) != tuple(input_size):
+        height, width = table.metadata.input_size
+        raise ValueError(
+            f"{name} holds for images of {height}x{width}, not for "
+            f"{input_size[0]}x{input_size[1]}; let both agree."
+        )
+
+
+def foreign_device(table: LatencyTable) -> str | None:
+    """This machine's device if `table` is of another; None if it is not, or none can tell.
+
+    A machine's CPU and its first GPU are both its own.
+    """
+    device, cpu = table.metadata.fingerprint.device, cpu_model()
+    # Only TensorFlow knows the GPU; it is asked if it runs anyway, but never started for this.
+    if device == cpu or "tensorflow" not in sys.modules:
+        return None
+    from keras_fasterseg.runtimes import tensorflow_device
+
+    own = tensorflow_device.device_name()
+    own = cpu if own == "CPU" else own
+    return None if device == own else own

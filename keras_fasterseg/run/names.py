@@ -1,0 +1,12 @@
+"""Names of the files that a run leaves in its folder."""
+
+LATENCY_TABLE = "latency_table.json"
+SUPERNET_WEIGHTS = "supernet.weights.h5"
+NETWORK = "network.keras"
+EVALUATION = "evaluation.json"
+RECORD = "stage.json"
+LOG = "log.csv"
+SUMMARY = "summary.json"
+COMPARISON = "comparison.json"
+VERIFICATION = "verification.json"
+VERIFICATION_PICTURE = "verification.png"

@@ -1,0 +1,54 @@
+"""What a network in training makes of a few images, for TensorBoard."""
+
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.run.datasets import LabelledImage
+from keras_fasterseg.run.epoch_summaries import EpochSummaries
+from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.training.keep_best import KeepBest
+from keras_fasterseg.visualization.prediction_grid import label_panels, prediction_grid
+
+
+class SamplePredictions(keras.callbacks.Callback):
+    """Shows images, labels and predictions after every evaluation.
+
+    It stands behind the `KeepBest` whose evaluations it accompanies, and has no memory of its own.
+
+    Args:
+        folder: Folder of the training; pictures go to `tensorboard/pictures` there.
+        keep_best: The callback that evaluates.
+        runner: Predicts as `keep_best` evaluates.
+        images: A few images with labels.
+        palette: `(classes, 3)` uint8, the colours of the classes.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        keep_best: KeepBest,
+        runner: Runner,
+        images: Sequence[LabelledImage],
+        palette: np.ndarray,
+    ):
+        super().__init__()
+        self.keep_best = keep_best
+        self.runner = runner
+        self.images = images
+        self.palette = palette
+        self._summaries = EpochSummaries(folder / "tensorboard" / "pictures")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self.keep_best.is_due(epoch):
+            return
+        rows = [
+            label_panels(image, [label, self.runner(image[np.newaxis])[0]], self.palette)
+            for image, label in self.images
+        ]
+        with self._summaries.epoch(epoch):
+            grid = prediction_grid(rows, ["image", "label", "prediction"])
+            tf.summary.image("predictions", grid[np.newaxis])

@@ -1,0 +1,209 @@
+"""What a search says of itself after every epoch."""
+
+import itertools
+import math
+import pathlib
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from keras_fasterseg.files import write_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.run.epoch_summaries import EpochSummaries
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
+from keras_fasterseg.search.candidates import (
+    Candidate,
+    band_distance,
+    best_candidate,
+    derive_candidates,
+)
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
+from keras_fasterseg.spaces.fasterseg.choices import STUDENT
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+
+
+class SearchReport(keras.callbacks.Callback):
+    """Derives the networks of the moment and writes what they are and what is expected of them.
+
+    Writes below `folder`: `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record
+    an epoch: entropies, mIoU of the supernet, predicted frame rates and their band, lambda),
+    TensorBoard scalars.
+
+    Args:
+        folder: Folder of the search.
+        table: Latencies of the student's operations.
+        evaluator: Accuracy of the supernet.
+        band: Lowest and highest frame rate that the search steers between.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        table: LatencyTable,
+        evaluator: SupernetEvaluator,
+        band: tuple[float, float],
+    ):
+        super().__init__()
+        self.folder = folder
+        self.table = table
+        self.evaluator = evaluator
+        self.band = band
+        self.records: list[dict[str, Any]] = []
+        self.best: dict[str, Candidate] = {}
+        self._summaries = EpochSummaries(folder / "tensorboard" / "architecture")
+
+    @property
+    def trainer(self) -> BilevelTrainer:
+        return self.model
+
+    def candidate_fps(self) -> list[float]:
+        """Predicted frame rates of the student's candidates."""
+        genotypes = derive_candidates(self.trainer.student, self.trainer.supernet).values()
+        classes = self.trainer.supernet.num_classes
+        return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
+
+    def get_state(self) -> dict[str, Any]:
+        """The epochs so far and the candidates of the last one, for a checkpoint."""
+        best = {
+            role: {
+                "prediction": each.prediction,
+                "genotype": each.genotype.to_json(),
+                "miou": without_nan(each.miou),
+                "latency_ms": each.latency_ms,
+            }
+            for role, each in self.best.items()
+        }
+        return {"records": without_nan(self.records), "best": best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` gave."""
+        self.records = list(state["records"])
+        self.best = {
+            role: Candidate(
+                each["prediction"],
+                Genotype.from_json(each["genotype"]),
+                math.nan if each["miou"] is None else each["miou"],
+                each["latency_ms"],
+            )
+            for role, each in state["best"].items()
+        }
+        write_json(self.folder / "search.json", self.records)
+
+    def on_epoch_end(self, epoch, logs=None):
+        record: dict[str, Any] = {
+            "epoch": epoch,
+            **{name: float(value) for name, value in (logs or {}).items()},
+            "fps_band": list(self.band),
+        }
+        for architecture in (self.trainer.teacher, self.trainer.student):
+            candidates = self._candidates(architecture)
+            best = self.best[architecture.role] = best_candidate(candidates, self.band)
+            best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{architecture.role}.json")
+            record[architecture.role] = {
+                "genotype": best.genotype.id,
+                "branches": [branch.scale for branch in best.genotype.branches],
+                "entropy": architecture.entropies(),
+                "supernet_miou": {name: each.miou for name, each in candidates.items()},
+                "fps_predicted": {
+                    name: 1000.0 / each.latency_ms
+                    for name, each in candidates.items()
+                    if each.latency_ms is not None
+                },
+            }
+        self.records.append(record)
+        write_json(self.folder / "search.json", without_nan(self.records))
+        self._write_scalars(epoch, record)
+        student = record["student"]
+        logging.info(
+            "epoch %d: student %s, predicted FPS %s of %g to %g, lambda %s, entropy %s, "
+            "supernet mIoU %s",
+            epoch + 1,
+            student["genotype"],
+            _rounded(student["fps_predicted"], 1),
+            *self.band,
+            record.get("penalty_weight", "unchanged"),
+            _rounded(student["entropy"], 4),
+            _rounded(student["supernet_miou"], 3),
+        )
+
+    def discretization_gap(self) -> dict[str, dict[str, float]]:
+        """By role: mIoU of the supernet as it is and with its likeliest operations and paths."""
+        gaps = {}
+        for role, best in self.best.items():
+            choices = getattr(self.trainer, role)()
+            one_hot = self.evaluator(discretized(choices))[best.prediction]
+            gaps[role] = {"supernet_miou": best.miou, "one_hot_miou": one_hot}
+        return gaps
+
+    def outside_band(self) -> str | None:
+        """A sentence if the last epoch's student is outside the band: what λ did, what to change.
+
+        `None` if it is inside.
+        """
+        best, (low, high) = self.best[STUDENT], self.band
+        if best.latency_ms is None or band_distance(best, self.band) == 0:
+            return None
+        last = self.records[-1]
+        predicted = ", ".join(f"{fps:.1f}" for fps in last[STUDENT]["fps_predicted"].values())
+        weights = [each["penalty_weight"] for each in self.records if "penalty_weight" in each]
+        sentence = (
+            f"No candidate of the last epoch is inside the band of {low:g} to {high:g} FPS "
+            f"(predicted: {predicted}); the nearest was taken."
+        )
+        if weights:
+            rises = sum(after > before for before, after in itertools.pairwise(weights))
+            falls = sum(after < before for before, after in itertools.pairwise(weights))
+            sentence += (
+                f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
+                f"(rises: {rises}, falls: {falls})."
+            )
+        if 1000.0 / best.latency_ms < low:
+            return sentence + (
+                " For faster networks set a larger --search_penalty_weight or more "
+                "--search_epochs, or lower --search_min_fps."
+            )
+        return sentence + (
+            " For slower, more accurate networks set a smaller --search_penalty_weight or more "
+            "--search_epochs, or raise --search_max_fps."
+        )
+
+    def _candidates(self, architecture) -> dict[str, Candidate]:
+        scores = self.evaluator(architecture())
+        candidates = {}
+        for name, genotype in derive_candidates(architecture, self.trainer.supernet).items():
+            latency = None
+            # The table is of the student's stem and heads; the teacher has no budget.
+            if architecture is self.trainer.student:
+                classes = self.trainer.supernet.num_classes
+                latency = predicted_latency_ms(genotype, self.table, classes)
+            candidates[name] = Candidate(name, genotype, scores[name], latency)
+        return candidates
+
+    def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:
+        with self._summaries.epoch(epoch):
+            for name, value in _flattened(record):
+                tf.summary.scalar(name, value)
+
+
+def without_nan(value: Any) -> Any:
+    """`value` with `None` in place of every NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _flattened(value: Any, name: str = ""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flattened(item, f"{name}/{key}" if name else key)
+    elif isinstance(value, float):
+        yield name, value
+
+
+def _rounded(values: dict[str, float], digits: int) -> dict[str, float]:
+    return {name: round(value, digits) for name, value in values.items()}

@@ -1,0 +1,176 @@
+"""Networks from files: to go on with as they are, or to begin another training with."""
+
+import dataclasses
+import pathlib
+import zipfile
+from collections.abc import Sequence
+
+import keras
+from absl import logging
+
+from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.files import parse_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.setting import require
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+
+_REGISTERED_NAME = keras.saving.get_registered_name(FasterSegNetwork)
+_CONFIG = "config.json"
+_MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
+_CLASSIFIER = "/classifier"
+# Configurations are of some ten kilobytes, and weights hardly shrink.
+_LARGEST_CONFIG = 4 << 20
+_LARGEST_RATIO = 20
+
+
+def load_network(path: pathlib.Path) -> FasterSegNetwork:
+    """The network in a `network.keras` file.
+
+    The file need not be trusted: before Keras opens it, it must announce a network of this package
+    and hold weights as HDF5, which knows no code.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no trained network {path}.")
+    try:
+        _check_archive(path)
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not a trained network of this package: {error}; give a network.keras that "
+            "a training wrote."
+        ) from error
+    return network
+
+
+def check_network_classes(
+    network: FasterSegNetwork, whose: str, source: SegmentationSource
+) -> None:
+    """Raises `ValueError` unless a network has the classes of a data set, in the same order.
+
+    Of a network that records none, which earlier versions wrote, their number must agree.
+    """
+    names = None if network.classes is None else network.classes.names
+    check_same_classes(names, network.num_classes, whose, source.class_names, source.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """Which layers took weights over, by the paths of those that have weights of their own."""
+
+    copied: tuple[str, ...]
+    anew: tuple[str, ...]
+
+    def sentence(self, path: pathlib.Path) -> str:
+        """For the log."""
+        rest = f"; anew: {', '.join(self.anew)}" if self.anew else ""
+        total = len(self.copied) + len(self.anew)
+        return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
+
+
+def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.Path) -> None:
+    """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
+    require(
+        trained.genotype == genotype,
+        f"{path} is a network of the genotype {trained.genotype.id}, but that of {genotype.id} is "
+        "to be trained; give its own, or train that genotype.",
+    )
+
+
+def initialize_network(
+    network: FasterSegNetwork, path: pathlib.Path, *, new_heads: bool = False
+) -> Transfer:
+    """Copies the weights of a trained network into `network`, layer by layer where they fit.
+
+    With another number of classes the last convolution of every head stays as it is; with the same
+    classes everything is copied, statistics of batch normalisation too.
+
+    Args:
+        network: A network of the same genotype, changed in place.
+        path: `network.keras` of the trained one.
+        new_heads: Whether the last convolutions stay as they are, whatever the classes.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a network of this package, one of another genotype, or one of
+            as many but other classes without `new_heads`; nothing has been changed then.
+    """
+    trained = load_network(path)
+    check_genotype(trained, network.genotype, path)
+    if not new_heads and network.classes is not None:
+        check_initial_classes(trained, network.classes.names, path)
+    if trained.num_classes != network.num_classes:
+        logging.warning(
+            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
+            "heads begin at random.",
+            path,
+            trained.num_classes,
+            network.num_classes,
+        )
+    sources = _weights_by_layer(trained)
+    copied, anew = [], []
+    for layer, weights in _weights_by_layer(network).items():
+        values = [] if new_heads and layer.endswith(_CLASSIFIER) else sources.get(layer, [])
+        if [weight.shape for weight in weights] == [value.shape for value in values]:
+            for weight, value in zip(weights, values, strict=True):
+                weight.assign(value)
+            copied.append(layer)
+        else:
+            anew.append(layer)
+    return Transfer(tuple(copied), tuple(anew))
+
+
+def check_initial_classes(
+    trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
+) -> None:
+    """Refuses the heads of a network with as many but other classes.
+
+    Args:
+        trained: The network from the file `path`.
+        class_names: Classes of the network that is to begin with its weights.
+        path: For the message.
+
+    Raises:
+        ValueError: The classes have other names or another order.
+    """
+    if trained.num_classes != len(class_names):
+        # Nothing of the heads can be copied then.
+        return
+    before = None if trained.classes is None else trained.classes.names
+    require(
+        before in (None, tuple(class_names)),
+        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, and the network to "
+        f"be trained {', '.join(class_names)}. If they are the same ones, set --class_order to the "
+        "data set's classes in the order of the first list; if they are others, set "
+        "--student_new_heads (or --teacher_new_heads) to begin the heads' last convolutions at "
+        "random.",
+    )
+
+
+def _check_archive(path: pathlib.Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unknown = sorted(set(archive.namelist()) - _MEMBERS)
+        if unknown:
+            raise ValueError(f"it holds {unknown[0]!r}, which no network of this package does")
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_RATIO * path.stat().st_size + _LARGEST_CONFIG:
+            raise ValueError(f"it would unpack to {unpacked:,} bytes")
+        if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
+            raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
+        config = parse_json(archive.read(_CONFIG))
+    received = config.get("registered_name") if isinstance(config, dict) else None
+    if received != _REGISTERED_NAME:
+        raise ValueError(f"it announces {received!r}, not {_REGISTERED_NAME!r}")
+
+
+def _weights_by_layer(network: FasterSegNetwork) -> dict[str, list[keras.Variable]]:
+    """The weights of every layer that has its own, by the layer's path within the network."""
+    layers: dict[str, list[keras.Variable]] = {}
+    for weight in network.weights:
+        layers.setdefault(weight.path.rpartition("/")[0], []).append(weight)
+    return layers

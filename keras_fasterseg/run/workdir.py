@@ -1,0 +1,278 @@
+"""The folder of a run: which stages are finished, and with which settings."""
+
+import contextlib
+import dataclasses
+import math
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from absl import logging
+
+from keras_fasterseg.files import PathLike, read_json, remove_partial, write_json
+from keras_fasterseg.run.checkpoints import Checkpoints
+from keras_fasterseg.run.inputs import Input, InputFiles
+from keras_fasterseg.run.names import RECORD
+from keras_fasterseg.run.run_lock import RunLock
+from keras_fasterseg.setting import is_harmless, is_path
+
+_GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency")
+
+
+class Workdir:
+    """A run's folder, one subfolder a stage.
+
+    Args:
+        path: The folder; made by the first that writes to it, so that a mistake elsewhere in a
+            command leaves nothing behind.
+
+    Attributes:
+        listeners: Called when a stage has ended with its name and its seconds, calls that were
+            stopped included; of a prolonged stage, those of the last call.
+
+    Raises:
+        OSError: It cannot be made or written.
+    """
+
+    def __init__(self, path: PathLike):
+        self.path = pathlib.Path(path)
+        _check_writable(self.path)
+        self._lock = RunLock(self.path)
+        self.input_files = InputFiles(self.path / "inputs")
+        self.listeners: list[Callable[[str, float], None]] = []
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process runs a stage here.
+
+        Raises:
+            OSError: Another process does, or the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"The workdir {self.path} cannot be made: {error}.") from error
+        with self._lock.held():
+            yield
+
+    def stage(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        run: Callable[[pathlib.Path], Any],
+        partial: str | None = None,
+        inputs: Mapping[str, Input | None] | None = None,
+        keep_checkpoint: bool = False,
+        prolong: bool = False,
+    ) -> pathlib.Path:
+        """Runs a stage unless it is finished, and returns its folder.
+
+        A stage leaves a record of its settings: when it begins, and again, with the minutes that
+        it took, when it is finished. A finished one is not run again. One that was stopped is run
+        again and goes on from its checkpoints, if it had written any; they are removed at the end.
+        Settings that change no result (`is_harmless`) are not recorded.
+
+        Args:
+            name: Name of the stage and its folder.
+            settings: Everything that its result depends on.
+            run: Does the work in the folder that it is given.
+            partial: A file of the stage that is continued if a stop left it, as checkpoints are.
+            inputs: What it reads, by a name for people; `None` where that is not there any more,
+                which is no reason to do a finished stage anew.
+            keep_checkpoint: Whether the newest checkpoint stays when the stage is finished.
+            prolong: Whether a finished stage resumes from the checkpoint that it has kept, with
+                settings that the caller has compared.
+
+        Raises:
+            ValueError: The stage is finished, or has what can be continued, but with other
+                settings or other inputs.
+            OSError: Another process works in the folder.
+        """
+        folder = self.path / name
+        record = folder / RECORD
+        settings = plain(settings)
+        checkpoints = Checkpoints(folder)
+        finished = self.recorded(name)
+        left = folder / partial if partial is not None and (folder / partial).is_file() else None
+        begun = checkpoints.exist() or left is not None
+        if record.exists() and (finished is not None or begun):
+            before = _read_record(record)
+            if not prolong:
+                _check_unchanged(folder, before, settings)
+            self._check_inputs(folder, before, inputs or {})
+        if finished is not None and not prolong:
+            logging.info("%s is finished already: %s", name, folder)
+            return folder
+        with self.locked():
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_partial(folder)
+            earlier = checkpoints.minutes() if left is None else _minutes_until(left, record)
+            facts = {"settings": settings, "inputs": _recorded_inputs(inputs or {})}
+            begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
+            write_json(record, begin)
+            logging.info("=== %s ===", name)
+            start = time.monotonic()
+            run(folder)
+            seconds = time.monotonic() - start
+            write_json(record, {**facts, "minutes": earlier + seconds / 60})
+            checkpoints.remove(keep_newest=keep_checkpoint)
+        for listener in self.listeners:
+            listener(name, seconds if prolong else 60 * earlier + seconds)
+        return folder
+
+    def readers(self, content: Input) -> list[pathlib.Path]:
+        """The folders of the finished stages that have read `content`."""
+        records = {path.parent: _read_record(path) for path in self.path.glob(f"*/{RECORD}")}
+        return sorted(
+            folder
+            for folder, record in records.items()
+            if record["minutes"] is not None
+            and content.sha256 in [each["sha256"] for each in record.get("inputs", {}).values()]
+        )
+
+    def recorded(self, name: str) -> dict[str, Any] | None:
+        """The settings that stage `name` was finished with; `None` if it is not finished."""
+        path = self.path / name / RECORD
+        record = _read_record(path) if path.exists() else {}
+        return record["settings"] if record.get("minutes") is not None else None
+
+    def _check_inputs(
+        self, folder: pathlib.Path, record: dict[str, Any], inputs: Mapping[str, Input | None]
+    ) -> None:
+        before = record.get("inputs")
+        if before is None:
+            logging.warning(
+                "%s is of an earlier version, which recorded no digests: whether the data and "
+                "files that it reads have changed since cannot be told.",
+                folder,
+            )
+            return
+        changed = [
+            self.input_files.changes(name, before.get(name, {}), inputs.get(name))
+            for name, now in {**dict.fromkeys(before), **inputs}.items()
+            if name not in inputs
+            or name not in before
+            or (now is not None and before[name]["sha256"] != now.sha256)
+        ]
+        if changed:
+            raise ValueError(
+                f"{folder} {_state(record)} with other inputs: {'; '.join(changed)}. Give the "
+                "former ones back, take another workdir, or delete that folder and those of the "
+                "stages after it to do them anew."
+            )
+
+    def minutes(self, name: str) -> float:
+        """How long the finished stage `name` took, calls that were stopped included.
+
+        Of a call that was stopped counts what its checkpoints or its partial file kept.
+
+        Raises:
+            FileNotFoundError: The stage is not finished.
+        """
+        if self.recorded(name) is None:
+            raise FileNotFoundError(f"The stage {self.path / name} is not finished.")
+        return _read_record(self.path / name / RECORD)["minutes"]
+
+
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    record = read_json(path)
+    fine = isinstance(record, dict) and isinstance(record.get("settings"), dict)
+    if not fine or not isinstance(record.get("minutes"), int | float | None):
+        raise ValueError(
+            f"{path} is not the record of a stage; restore it, or delete its folder and run the "
+            "stage again."
+        )
+    return record
+
+
+def _check_writable(path: pathlib.Path) -> None:
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise OSError(f"The workdir {path} cannot be made: {nearest} is a file.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OSError(
+            f"The workdir {path} cannot be written to; choose another folder or change its rights."
+        )
+
+
+def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
+    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    earlier = read_json(record) if record.exists() else {}
+    last = partial.stat().st_mtime - earlier.get("begun", math.inf)
+    return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON holds it: dataclasses as objects, tuples and paths as lists and strings.
+
+    Fields that change no result are left out, and paths of what a stage reads: its content counts.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {
+            field.name: getattr(value, field.name)
+            for field in dataclasses.fields(value)
+            if not is_harmless(field) and not is_path(field)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, pathlib.PurePath) else value
+
+
+def _check_unchanged(folder: pathlib.Path, record: dict[str, Any], settings: Any) -> None:
+    before = record["settings"]
+    if "inputs" not in record:
+        # Of an earlier version, which recorded paths and had fewer settings.
+        before, settings = _shared(before, settings), _shared(settings, before)
+    changed = _differences(before, settings)
+    if changed:
+        raise ValueError(
+            f"{folder} {_state(record)} with other settings ({'; '.join(changed)}); "
+            "give the same ones, another workdir, or delete that folder."
+        )
+
+
+def _state(record: dict[str, Any]) -> str:
+    return "was begun" if record["minutes"] is None else "was finished"
+
+
+def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, Any]]:
+    """The files of an input are listed elsewhere."""
+    return {
+        name: {"path": each.path, "sha256": each.sha256, "files": len(each.files)}
+        for name, each in inputs.items()
+        if each is not None
+    }
+
+
+def _shared(value: Any, other: Any) -> Any:
+    """`value` without the keys that `other` lacks, at every depth."""
+    if not (isinstance(value, dict) and isinstance(other, dict)):
+        return value
+    return {key: _shared(value[key], other[key]) for key in value if key in other}
+
+
+def _differences(before: Any, now: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(key for key in now if key not in before)]
+        return [
+            difference
+            for key in keys
+            for difference in _differences(
+                before.get(key), now.get(key), f"{name}.{key}" if name else key
+            )
+        ]
+    return [] if before == now else [f"{_flag(name)} was {before!r}, is {now!r}"]
+
+
+def _flag(name: str) -> str:
+    """`pretrain.epochs` as the tools' flag that sets it; other names as they are."""
+    group, _, field = name.partition(".")
+    if not field:
+        return "--seed" if group == "seed" else group
+    if group == "data_set":
+        return f"{field} of the data set"
+    return f"--{field}" if group in _GROUPS_WITHOUT_PREFIX else f"--{group}_{field}"

@@ -1,0 +1,189 @@
+import dataclasses
+
+import pytest
+
+from keras_fasterseg.jobs import measure_latency as job
+from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.latency.profiler import pilot_key
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.settings.stages import LatencySettings, SupernetSettings
+from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
+from tests.latency.reference_costs import reference_table
+from tests.run.latency_rows import random_table
+from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+
+SIZE = (64, 128)
+LATENCY = LatencySettings(latency_size=SIZE, latency_warmup=0, latency_repetitions=1)
+
+
+class CountingMeter:
+    """In place of the device: every operation costs one millisecond."""
+
+    def __init__(self, repetitions=1):
+        self.measured = []
+        self.cut_short = frozenset()
+        self.repetitions = repetitions
+
+    def __call__(self, keys, seconds=None):
+        self.measured += keys
+        return {key: LatencyRow(1.0, 1.0, 1.0, self.repetitions) for key in keys}
+
+
+@pytest.fixture
+def meter(monkeypatch):
+    meter = CountingMeter()
+    monkeypatch.setattr(job, "operation_meter", lambda settings: meter)
+    return meter
+
+
+def measure(folder, **changes):
+    settings = dataclasses.replace(LATENCY, **changes)
+    return job.measure_latency(folder, SETTINGS, settings, NUM_CLASSES, progress=False)
+
+
+def needed_keys():
+    return set(job.measured_keys(SETTINGS, SIZE, NUM_CLASSES))
+
+
+def test_the_space_of_the_paper_needs_659_rows():
+    keys = job.measured_keys(SupernetSettings(), (1024, 2048), 19)
+    assert len(keys) == len(set(keys)) == 659 + 1
+    assert [key for key in keys if key.operation == "serving"] == [serving_key((1024, 2048), 19)]
+    assert not reference_table().missing(key for key in keys if key.operation != "serving")
+
+
+def test_measures_what_the_space_needs_and_what_surrounds_it(tmp_path, meter):
+    table = measure(tmp_path)
+    assert set(table) == needed_keys()
+    assert table.metadata.input_size == SIZE
+    assert table.metadata.fingerprint == job.device_fingerprint()
+    assert table.metadata.fingerprint.runtime == "saved_model"
+    assert table.calibration is None
+    assert LatencyTable.load(tmp_path / job.TABLE) == table
+
+
+def test_the_settings_reach_the_meter():
+    meter = job.operation_meter(
+        dataclasses.replace(LATENCY, latency_repetitions=400, latency_precision=0.125)
+    )
+    schedule = meter._schedule
+    assert (schedule.warmup, schedule.precision) == (0, 0.125)
+    assert (schedule.min_repetitions, schedule.max_repetitions) == (400, 400)
+
+
+def test_the_runtime_and_threads_are_in_the_fingerprint(tmp_path, meter):
+    fingerprint = measure(
+        tmp_path, latency_runtime="onnxruntime", latency_threads=1
+    ).metadata.fingerprint
+    assert (fingerprint.runtime, fingerprint.threads) == ("onnxruntime", 1)
+    assert fingerprint.device == job.cpu_model()
+
+
+def test_rows_of_an_earlier_run_are_kept(tmp_path, meter):
+    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    kept = dict(list(whole.items())[:30])
+    LatencyTable(kept, whole.metadata).save(tmp_path / job.TABLE)
+    table = measure(tmp_path)
+    assert {key: table[key] for key in kept} == kept
+    pilot = pilot_key(list(needed_keys()))
+    assert set(meter.measured) - {pilot} == needed_keys() - set(kept) - {pilot}
+
+
+@pytest.mark.parametrize(
+    "change", [{"input_size": (96, 128)}, {"device": "another"}, {"runtime": "onnxruntime"}]
+)
+def test_a_table_of_another_device_runtime_or_size_is_measured_anew(tmp_path, meter, change):
+    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    metadata = whole.metadata
+    if "input_size" in change:
+        metadata = dataclasses.replace(metadata, **change)
+    else:
+        fingerprint = dataclasses.replace(metadata.fingerprint, **change)
+        metadata = dataclasses.replace(metadata, fingerprint=fingerprint)
+    LatencyTable(whole, metadata).save(tmp_path / job.TABLE)
+    table = measure(tmp_path)
+    assert set(meter.measured) == needed_keys()
+    assert {row.latency_ms for row in table.values()} == {1.0}
+
+
+def test_really_measures_an_operation(tmp_path):
+    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    last = list(whole)[-1]
+    others = {key: row for key, row in whole.items() if key != last}
+    LatencyTable(others, whole.metadata).save(tmp_path / job.TABLE)
+    table = measure(tmp_path, latency_repetitions=2, latency_time_budget=0.001)
+    assert table[last].repetitions == 2
+    assert table[last].latency_ms > 0
+    assert {key: table[key] for key in others} == others
+
+
+def test_operations_that_time_did_not_suffice_for_are_named(tmp_path, meter, monkeypatch):
+    said = []
+    monkeypatch.setattr(job.logging, "warning", lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(job, "check_load", lambda allow: said.append(allow))
+    table = measure(tmp_path / "a")
+    assert said == [True]
+    first, *_ = meter.cut_short = tuple(table)[:4]
+    measure(tmp_path / "b")
+    assert said[-1].startswith(
+        f"4 of {len(table)} operations were not measured often enough for the precision of 0.02, "
+        f"for want of time: {first} (1 times), "
+    )
+    assert said[-1].endswith("(1 times), …. A larger --latency_time_budget makes them surer.")
+
+
+def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch):
+    calls = []
+
+    def measure_networks(genotypes, table, num_classes, progress):
+        calls.append(genotypes)
+        plain = [predicted_latency_ms(each, table, num_classes) for each in genotypes]
+        return [dataclasses.make_dataclass("Times", ["p50_ms"])(1.5 * ms + 4.0) for ms in plain]
+
+    monkeypatch.setattr(job, "measure_networks", measure_networks)
+    table = measure(tmp_path, latency_calibration=5)
+    assert len({genotype.id for genotype in calls[0]}) == 5
+    assert table.calibration.factor == pytest.approx(1.5)
+    assert table.calibration.offset_ms == pytest.approx(4.0)
+    assert table.calibration.networks == 5
+    assert LatencyTable.load(tmp_path / job.TABLE) == table
+    # An interrupted run that has got so far does not measure them again.
+    assert measure(tmp_path, latency_calibration=5) == table
+    assert len(calls) == 1
+
+
+def test_one_network_makes_no_line(tmp_path, meter):
+    message = r"--latency_calibration \(--calibrate\) of 0 or at least 2\. Received: 1"
+    with pytest.raises(ValueError, match=message):
+        measure(tmp_path, latency_calibration=1)
+    assert meter.measured == []
+
+
+def test_a_given_table_is_taken(tmp_path, meter):
+    given = random_table(SETTINGS, SIZE, NUM_CLASSES).calibrated(Calibration(1.5, 2.0, 3))
+    given.save(tmp_path / "given.json")
+    table = measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
+    assert table == given == LatencyTable.load(tmp_path / "run" / job.TABLE)
+
+
+def test_a_given_table_of_another_size(tmp_path):
+    random_table(SETTINGS, (96, 128), NUM_CLASSES).save(tmp_path / "given.json")
+    with pytest.raises(ValueError, match=r"given\.json holds for images of 96x128.*64x128"):
+        measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
+
+
+def test_a_given_table_that_lacks_rows(tmp_path):
+    given = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    missing = list(given)[3]
+    rows = {key: row for key, row in given.items() if key != missing}
+    LatencyTable(rows, given.metadata).save(tmp_path / "given.json")
+    count = len(job.table_keys(SETTINGS, SIZE, NUM_CLASSES))
+    with pytest.raises(ValueError, match=f"lacks 1 of {count} operations") as error:
+        measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
+    assert str(missing) in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_such_table(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+        measure(tmp_path, latency_table=str(tmp_path / "nowhere.json"))

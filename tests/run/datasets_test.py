@@ -1,0 +1,246 @@
+import dataclasses
+import pathlib
+import re
+
+import numpy as np
+import pytest
+from absl import logging
+from PIL import Image
+
+from keras_fasterseg.data.camvid import CamVid
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.registry import SOURCES
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
+from keras_fasterseg.run.datasets import (
+    bilevel_batches,
+    check_crop,
+    check_source,
+    evaluation_images,
+    evenly_spaced,
+    open_source,
+    shown_images,
+    supernet_evaluation_batches,
+    training_batches,
+)
+from keras_fasterseg.settings.stages import DataSettings
+from tests.data.encoded_files import png
+from tests.faulty_camvid import LABEL, write_good
+
+SETTINGS = DataSettings(synthetic_train_images=6, synthetic_val_images=2, synthetic_size=(80, 96))
+OPTIONS = {
+    "batch_size": 2,
+    "crop_size": (64, 96),
+    "downsample": 1,
+    "steps_per_epoch": None,
+    "cache": False,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def source(workdir):
+    return open_source(SETTINGS, workdir, seed=0, progress=False)
+
+
+def test_synthetic_streets_are_generated_below_the_workdir_once(source, workdir):
+    assert source.root == workdir / "data"
+    assert len(source.samples("train")) == 6
+    before = source.samples("train")[0].image.stat().st_mtime_ns
+    again = open_source(SETTINGS, workdir, seed=0, progress=False)
+    assert again.samples("train")[0].image.stat().st_mtime_ns == before
+
+
+def test_a_folder_that_is_given_is_read(source, tmp_path):
+    given = dataclasses.replace(SETTINGS, data_dir=str(source.root))
+    assert open_source(given, tmp_path, seed=5).samples("val") == source.samples("val")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_help_names_every_data_set():
+    (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "dataset")
+    for name in SOURCES:
+        assert re.search(rf"\b{name}\b", field.metadata["description"]), name
+
+
+@pytest.mark.parametrize("dataset", ["camvid", "cityscapes", "folder"])
+def test_a_real_data_set_needs_its_folder(tmp_path, dataset):
+    with pytest.raises(ValueError, match=f"'{dataset}' needs its folder; set --data_dir"):
+        open_source(DataSettings(dataset=dataset), tmp_path, seed=0)
+
+
+def test_check_source_names_a_broken_file(tmp_path):
+    source = generate(tmp_path, num_train=1, num_val=1, height=32, width=32, progress=False)
+    check_source(source, SETTINGS, progress=False)
+    broken = source.samples("val")[0].image
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError, match=broken.name):
+        check_source(source, SETTINGS, progress=False)
+
+
+def test_check_source_warns_of_images_in_both_splits(tmp_path, monkeypatch):
+    write_good(tmp_path)
+    (tmp_path / "val" / "d.png").write_bytes((tmp_path / "train" / "a.png").read_bytes())
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    check_source(CamVid(tmp_path), SETTINGS, progress=False)
+    assert [sentence[:32] for sentence in said] == ["1 image in more than one split, "]
+
+
+def test_labels_that_do_not_go_together_are_neither_trained_nor_scored_on(tmp_path):
+    write_good(tmp_path)
+    ids = np.where(LABEL == 11, 0, LABEL)
+    for stem, colors in (("d", [9, 8, 7]), ("e", [7, 8, 9])):
+        path = tmp_path / "valannot" / f"{stem}.png"
+        path.write_bytes(png(ids, 3, 8, np.outer(range(4), colors)))
+    source = CamVid(tmp_path)
+    with pytest.raises(DataError, match="palettes of labels differ"):
+        check_source(source, SETTINGS, progress=False)
+    with pytest.raises(DataError, match="palettes of labels differ"):
+        evaluation_images(source, "val")
+
+
+def test_the_limit_of_megapixels_is_the_sources(source, tmp_path):
+    given = dataclasses.replace(SETTINGS, data_dir=str(source.root), max_megapixels=7)
+    assert open_source(given, tmp_path, seed=0).max_megapixels == 7
+
+
+def test_training_batches_have_no_end(source):
+    samples = source.samples("train")
+    batches = training_batches(source, samples, **OPTIONS)
+    assert batches.steps_per_epoch == 3
+    shapes = [(x.shape, y.shape) for x, y in batches.from_epoch(0).take(7)]
+    assert shapes == [((2, 64, 96, 3), (2, 64, 96))] * 7
+    fewer = training_batches(source, samples, **{**OPTIONS, "steps_per_epoch": 2})
+    assert fewer.steps_per_epoch == 2
+
+
+def test_fewer_images_than_a_batch(source):
+    with pytest.raises(ValueError, match="6 images cannot fill a batch of 7"):
+        training_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 7})
+
+
+def test_bilevel_halves_are_disjoint(tmp_path):
+    # Images of one grey each: a crop says which image it is from.
+    for name, value in (("train", 40), ("trainannot", 0)):
+        (tmp_path / name).mkdir()
+        for index in range(6):
+            shape = (64, 96, 3) if name == "train" else (64, 96)
+            pixels = np.full(shape, value * index, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    source = CamVid(tmp_path)
+    options = {**OPTIONS, "batch_size": 1}
+    batches = bilevel_batches(source, source.samples("train"), **options)
+    assert batches.steps_per_epoch == 3
+
+    def origin(crop):
+        red = crop.numpy()[0, 32, 48, 0]
+        return round(255 * float(red * IMAGENET_STD[0] + IMAGENET_MEAN[0])) // 40
+
+    pairs = [(origin(a), origin(b)) for (a, _), (b, _) in batches.from_epoch(0).take(6)]
+    weights, architecture = (set(half) for half in zip(*pairs, strict=True))
+    assert len(weights) == len(architecture) == 3
+    assert not weights & architecture
+
+
+def test_a_split_that_is_trained_and_scored_on_is_warned_of(source, caplog, monkeypatch):
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    check_source(source, DataSettings(train_split="train+val"), progress=False)
+    assert "The split val is both trained and scored on" in caplog.text
+
+
+def test_a_half_must_fill_a_batch(source):
+    with pytest.raises(ValueError, match="1 image cannot fill a batch of 2"):
+        training_batches(source, source.samples("train")[:1], **OPTIONS)
+    with pytest.raises(ValueError, match="3 images cannot fill a batch of 4"):
+        bilevel_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 4})
+
+
+def test_evaluation_images_are_whole_and_plain(source):
+    images = list(evaluation_images(source, "val"))
+    assert [(x.shape, x.dtype.name) for x, _ in images] == [((1, 80, 96, 3), "uint8")] * 2
+
+
+def test_shown_images_are_spread_over_the_split_and_always_the_same(source):
+    shown = shown_images(source, "train")
+    whole = list(evaluation_images(source, "train"))
+    for (image, label), index in zip(shown, (0, 2, 4), strict=True):
+        assert (image.dtype, label.dtype) == (np.uint8, np.uint8)
+        np.testing.assert_array_equal(image, whole[index][0][0])
+        np.testing.assert_array_equal(label, whole[index][1][0])
+    # Two images are all that this split has.
+    padded = shown_images(source, "val", size_multiple=32)
+    assert [(image.shape, label.shape) for image, label in padded] == [((96, 96, 3), (96, 96))] * 2
+    assert (padded[0][1][80:] == 255).all()
+
+
+@pytest.mark.parametrize(("downsample", "size"), [(1, (96, 96)), (2, (64, 64))])
+def test_supernet_evaluation_is_padded_to_multiples_of_32(source, downsample, size):
+    batches = list(supernet_evaluation_batches(source, "val", 1, downsample))
+    ((images, labels),) = batches
+    assert images.shape == (1, *size, 3)
+    height, width = 80 // downsample, 96 // downsample
+    assert (labels.numpy()[:, height:] == 255).all()
+    assert (labels.numpy()[:, :, width:] == 255).all()
+
+
+def test_supernet_evaluation_is_spread_over_the_split(source):
+    found = [images.numpy() for images, _ in supernet_evaluation_batches(source, "train", 3, 1)]
+    whole = [images.numpy() for images, _ in supernet_evaluation_batches(source, "train", 6, 1)]
+    assert len(whole) == 6
+    np.testing.assert_array_equal(found, [whole[0], whole[2], whole[4]])
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "expected"),
+    [(101, 4, (0, 25, 50, 75)), (5, 2, (0, 2)), (2, 3, (0, 1)), (0, 3, ())],
+)
+def test_evenly_spaced(total, count, expected):
+    assert evenly_spaced(range(total), count) == expected
+
+
+@pytest.mark.parametrize("size", [(32, 64), (64, 100), (0, 64), (-64, 64)])
+def test_a_crop_that_does_not_fit(size):
+    with pytest.raises(ValueError, match=f"at least 64. Received: {size[0]}x{size[1]}"):
+        check_crop(size)
+
+
+def test_a_crop_that_fits():
+    check_crop((64, 96))
+
+
+@pytest.mark.parametrize("name", ["batch_size", "downsample", "steps_per_epoch"])
+def test_a_number_below_one_is_refused(name):
+    arguments = {
+        "batch_size": 1,
+        "crop_size": (64, 64),
+        "downsample": 1,
+        "steps_per_epoch": 1,
+        "cache": False,
+        "seed": 0,
+    }
+    with pytest.raises(ValueError, match=f"`{name}` must be at least 1"):
+        training_batches(None, (), **{**arguments, name: 0})
+
+
+def test_a_later_epoch_begins_where_the_one_before_ended(source):
+    batches = training_batches(
+        source,
+        source.samples("train"),
+        batch_size=1,
+        crop_size=(64, 64),
+        downsample=1,
+        steps_per_epoch=3,
+        cache=False,
+        seed=1,
+    )
+    expected = list(batches.from_epoch(0).skip(6).take(2))
+    found = list(batches.from_epoch(2).take(2))
+    for (image, label), (other_image, other_label) in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(image, other_image)
+        np.testing.assert_array_equal(label, other_label)

@@ -1,0 +1,23 @@
+"""A latency table of random rows in place of a measured one."""
+
+import numpy as np
+
+from keras_fasterseg.jobs.measure_latency import device_fingerprint, measured_keys
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.latency.table_metadata import TableMetadata
+from keras_fasterseg.settings.stages import SupernetSettings
+
+
+def random_table(
+    supernet: SupernetSettings,
+    size: tuple[int, int],
+    num_classes: int,
+    runtime: str = "saved_model",
+) -> LatencyTable:
+    """Every row that is measured of the space, between 0.1 and 1 ms."""
+    generator = np.random.default_rng(0)
+    rows = {}
+    for key in measured_keys(supernet, size, num_classes):
+        value = float(generator.uniform(0.1, 1.0))
+        rows[key] = LatencyRow(value, value, value, 1)
+    return LatencyTable(rows, TableMetadata("fasterseg", size, device_fingerprint(runtime)))

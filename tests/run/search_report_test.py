@@ -1,0 +1,207 @@
+import json
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import logging
+
+from keras_fasterseg.files import read_json
+from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.latency.calibration import Calibration
+from keras_fasterseg.run.search_report import SearchReport, without_nan
+from keras_fasterseg.search.candidates import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.spaces.fasterseg.stages import network_stages, serving_key
+from tests.run.latency_rows import random_table
+from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
+
+SIZE = (64, 128)
+BAND = (155.0, 175.0)
+# Every network of the space is inside.
+WIDE_BAND = (1.0, 100_000.0)
+SCORES = {
+    "scale_8": 0.1,
+    "scale_16": 0.2,
+    "scale_32": 0.3,
+    "scale_8_32": 0.25,
+    "scale_16_32": 0.35,
+}
+
+
+class Evaluator:
+    """Fixed scores; one-hot operations score half."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def __call__(self, choices):
+        hard = float(tf.reduce_max(choices.alphas[0])) == 1.0
+        return {name: score / 2 if hard else score for name, score in self.scores.items()}
+
+
+@pytest.fixture(scope="module")
+def space():
+    return make_space()
+
+
+@pytest.fixture(scope="module")
+def table():
+    return random_table(SETTINGS, SIZE, NUM_CLASSES)
+
+
+def make_report(folder, space, table, scores=None, band=WIDE_BAND):
+    report = SearchReport(folder, table, Evaluator(scores or SCORES), band)
+    report.set_model(
+        types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
+    )
+    return report
+
+
+def summed_rows(genotype, table):
+    """Milliseconds, one row after the other, and what surrounds the network."""
+    total = table[serving_key(SIZE, NUM_CLASSES)].latency_ms
+    for stage in network_stages(genotype, SIZE, NUM_CLASSES):
+        if not stage.training_only:
+            for key in stage.keys:
+                total += table[key].latency_ms
+    return total
+
+
+def test_candidate_fps_is_a_second_over_the_rows(tmp_path, space, table):
+    found = make_report(tmp_path, space, table).candidate_fps()
+    genotypes = derive_candidates(space.student, space.supernet).values()
+    assert found == pytest.approx([1000 / summed_rows(each, table) for each in genotypes])
+
+
+def test_the_record_of_an_epoch(tmp_path, space, table):
+    report = make_report(tmp_path, space, table)
+    report.on_epoch_end(0, {"loss": np.float32(1.5)})
+    report.on_epoch_end(1, {"loss": np.float32(1.25), "penalty_weight": 0.06})
+    records = read_json(tmp_path / "search.json")
+    assert [record["epoch"] for record in records] == [0, 1]
+    assert [record["loss"] for record in records] == [1.5, 1.25]
+    assert records[1]["penalty_weight"] == 0.06
+    assert [record["fps_band"] for record in records] == [[1.0, 100_000.0]] * 2
+    for role in ("teacher", "student"):
+        record, architecture = records[0][role], getattr(space, role)
+        candidates = derive_candidates(architecture, space.supernet)
+        assert record["supernet_miou"] == {"scale_8_32": 0.25, "scale_16_32": 0.35}
+        assert record["entropy"] == pytest.approx(architecture.entropies())
+        # The more accurate by 40%: more than any latency of these rows outweighs.
+        best = candidates["scale_16_32"]
+        assert record["genotype"] == best.id
+        assert record["branches"] == [32, 16]
+        assert Genotype.load(tmp_path / "epoch_001" / f"{role}.json") == best
+        assert report.best[role].genotype == best
+    expected = {
+        name: 1000 / summed_rows(genotype, table)
+        for name, genotype in derive_candidates(space.student, space.supernet).items()
+    }
+    assert records[0]["student"]["fps_predicted"] == pytest.approx(expected)
+    assert records[0]["teacher"]["fps_predicted"] == {}
+
+
+def test_a_calibrated_table_predicts_calibrated_frame_rates(tmp_path, space, table):
+    calibrated = table.calibrated(Calibration(0.5, 2.0, 3))
+    found = make_report(tmp_path, space, calibrated).candidate_fps()
+    genotypes = derive_candidates(space.student, space.supernet).values()
+    expected = [1000 / (0.5 * summed_rows(each, table) + 2.0) for each in genotypes]
+    assert found == pytest.approx(expected)
+
+
+def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, monkeypatch):
+    lines = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: lines.append(text % values))
+    report = make_report(tmp_path, space, table, band=BAND)
+    report.on_epoch_end(0, {"loss": 1.5, "penalty_weight": 0.12})
+    (line,) = lines
+    assert line.startswith(f"epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
+    assert " of 155 to 175, lambda 0.12, entropy " in line
+
+
+def test_scalars_for_tensorboard(tmp_path, space, table):
+    make_report(tmp_path, space, table).on_epoch_end(0, {"loss": 1.5})
+    (events,) = (tmp_path / "tensorboard" / "architecture").glob("events.out.tfevents.*")
+    found = {}
+    for record in tf.data.TFRecordDataset(str(events)):
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
+            found[value.tag] = float(tf.make_ndarray(value.tensor))
+    assert found["loss"] == 1.5
+    assert found["teacher/supernet_miou/scale_8_32"] == pytest.approx(0.25)
+    assert {"student/entropy/alpha", "student/fps_predicted/scale_16_32"} <= set(found)
+
+
+def test_the_gap_is_between_blended_and_one_hot(tmp_path, space, table):
+    report = make_report(tmp_path, space, table)
+    report.on_epoch_end(0)
+    expected = {"supernet_miou": 0.35, "one_hot_miou": 0.175}
+    assert report.discretization_gap() == {"teacher": expected, "student": expected}
+
+
+def test_scores_that_are_no_number_are_null(tmp_path, space, table):
+    scores = dict.fromkeys(SCORES, float("nan"))
+    make_report(tmp_path, space, table, scores).on_epoch_end(0, {"loss": 1.0})
+    (record,) = read_json(tmp_path / "search.json")
+    assert record["student"]["supernet_miou"] == {"scale_8_32": None, "scale_16_32": None}
+    assert record["student"]["genotype"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "sentence"),
+    [
+        (
+            (87.4, 80.0),
+            "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: 87.4, "
+            "80.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after the "
+            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight "
+            "or more --search_epochs, or lower --search_min_fps.",
+        ),
+        (
+            (200.0, 190.0),
+            "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: "
+            "200.0, 190.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after "
+            "the last (rises: 2, falls: 1). For slower, more accurate networks set a smaller "
+            "--search_penalty_weight or more --search_epochs, or raise --search_max_fps.",
+        ),
+        ((154.0, 160.0), None),
+    ],
+)
+def test_a_student_outside_its_band(tmp_path, space, table, fps, sentence):
+    report = make_report(tmp_path, space, table, band=BAND)
+    candidates = {
+        str(index): Candidate(str(index), None, 0.5, 1000 / each) for index, each in enumerate(fps)
+    }
+    report.best = {"student": best_candidate(candidates, BAND)}
+    predicted = {"student": {"fps_predicted": dict(enumerate(fps))}}
+    report.records = [{"penalty_weight": each, **predicted} for each in (0.12, 0.24, 0.12, 0.24)]
+    assert report.outside_band() == sentence
+
+
+def test_without_nan():
+    nan = float("nan")
+    assert without_nan({"a": [1, nan, {"b": nan}], "c": "x"}) == {
+        "a": [1, None, {"b": None}],
+        "c": "x",
+    }
+
+
+def test_a_report_goes_on_where_it_was_stopped(tmp_path, space, table):
+    whole = make_report(tmp_path / "whole", space, table)
+    whole.on_epoch_end(0, {"loss": 1.5})
+    state = json.loads(json.dumps(whole.get_state()))
+    whole.on_epoch_end(1, {"loss": 1.25})
+    continued = make_report(tmp_path / "continued", space, table)
+    continued.set_state(state)
+    assert continued.best == {role: whole.best[role] for role in ("teacher", "student")}
+    continued.on_epoch_end(1, {"loss": 1.25})
+    name = "search.json"
+    assert read_json(tmp_path / "continued" / name) == read_json(tmp_path / "whole" / name)
+
+
+def test_the_state_of_scores_that_are_no_number(tmp_path, space, table):
+    report = make_report(tmp_path, space, table, dict.fromkeys(SCORES, float("nan")))
+    report.on_epoch_end(0, {"loss": 1.0})
+    state = json.loads(json.dumps(report.get_state(), allow_nan=False))
+    other = make_report(tmp_path, space, table)
+    other.set_state(state)
+    assert np.isnan(other.best["student"].miou)
