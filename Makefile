@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -142,10 +142,6 @@ wheel: setup
 	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt "$$(echo dist/*.whl)[cpu]"
 	smoke=$(CURDIR)/tests/wheel_smoke.py && python=$(CURDIR)/.venv-wheel/bin/python && cd "$$(mktemp -d)" && "$$python" -I "$$smoke"
 	rm -rf .venv-wheel
-
-# BUILD, from the tree and its imports.
-build-file: setup
-	$(BIN)/python -m tools.build_file
 
 buildifier:
 	npx --yes @bazel/buildifier@8.2.1 -mode=check -lint=warn -warnings=all BUILD

@@ -83,7 +83,6 @@ TOOLS = {
         [],
     ),
     "draw_search": (["workdir", "output", "format"], []),
-    "build_file": (["root"], []),
     "convert_dataset": (
         ["dataset", "data_dir", "output", "verify"],
         [(convert_dataset.ConversionSettings, ""), (settings.ReadingSettings, "")],
