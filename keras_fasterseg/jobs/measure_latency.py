@@ -21,7 +21,7 @@ from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.run.latency_tables import load_table
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
+from keras_fasterseg.runtimes.operation_runner import RuntimeOperationRunner, runtime_version
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import LatencySettings, SupernetSettings
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
@@ -143,7 +143,7 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
     Raises:
         ValueError: The runtime is not installed, or the threads cannot be had.
     """
-    runner = OperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
+    runner = RuntimeOperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
     return OperationMeter(runner, meter_schedule(settings))
 
 

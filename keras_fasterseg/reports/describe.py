@@ -15,6 +15,7 @@ from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.run.latency_tables import check_table_size
 from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages, serving_key
 from keras_fasterseg.spaces.genotypes import SPACE
+from keras_fasterseg.wording import text_table
 
 IDENTITY = "identity"
 SERVING = "serving"
@@ -94,12 +95,7 @@ def description_tables(description: dict[str, Any]) -> str:
         headers += ["latency ms", "share"]
         fields += ["latency_ms", "latency_share"]
     rows = [_readable(row) for row in description["stages"]]
-    stages = tabulate.tabulate(
-        [[row.get(field, "") for field in fields] for row in rows],
-        headers=headers,
-        colalign=("left", "left", *["right"] * (len(headers) - 2)),
-        disable_numparse=True,
-    )
+    stages = text_table(headers, [[row.get(field, "") for field in fields] for row in rows], "ll")
     height, width = description["input_size"]
     totals = [
         ("genotype", f"{description['genotype']} ({description['id']})"),

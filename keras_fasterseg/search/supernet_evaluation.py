@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
@@ -36,12 +37,9 @@ class SupernetEvaluator:
         confusions = {name: np.zeros((classes, classes), np.int64) for name in Predictions._fields}
         for images, labels in self.batches:
             labels = np.asarray(labels)
-            valid = labels < classes
             for name, ids in self.class_ids(images, choices).items():
-                pairs = labels[valid].astype(np.int64) * classes + ids[valid]
-                counts = np.bincount(pairs, minlength=classes * classes)
-                confusions[name] += counts.reshape(classes, classes)
-        return {name: float(iou_from_confusion(table).mean) for name, table in confusions.items()}
+                confusions[name] += confusion_of(labels, ids, classes)
+        return {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
 
     def class_ids(self, images: Any, choices: Choices) -> dict[str, np.ndarray]:
         """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""
