@@ -27,10 +27,13 @@ def run_markdown(workdir: PathLike) -> str:
         measured = f"FPS: measured on {value['device']}. Seed {value['seed']}."
     elif (folder / "summary.json").is_file():
         value = read_json(folder / "summary.json")
-        rows = [{"name": role, **value[role]} for role in ("teacher", "student")]
-        size, other = (row["input_size"] for row in rows)
-        if size != other:
-            raise ValueError(f"{folder} has networks timed at different sizes, {size} and {other}.")
+        rows = [{"name": role, **value[role]} for role in ("teacher", "student") if role in value]
+        size = value["student"]["input_size"]
+        for row in rows:
+            if row["input_size"] != size:
+                raise ValueError(
+                    f"{folder} has networks timed at different sizes, {row['input_size']} and {size}."
+                )
         title, measured = "the searched networks", _measured(folder / "benchmark" / "student.json")
     else:
         raise FileNotFoundError(

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from keras_fasterseg.search.supernets import build_search_space
 
 from keras_fasterseg.jobs.estimation import closed_form
 from keras_fasterseg.jobs.estimation.closed_form import (
@@ -18,20 +19,19 @@ from keras_fasterseg.jobs.estimation.closed_form import (
 from keras_fasterseg.jobs.estimation.speed import MachineSpeed
 from keras_fasterseg.jobs.measure_latency import measured_keys
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.work import Work
 
 SPEED = MachineSpeed(1e11, 1e10)
-SUPERNET = SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 SHAPES = {"batch_size": 2, "crop_size": (64, 128)}
 TRAIN = TrainSettings(**SHAPES)
 TEACHER, STUDENT = (largest_genotype(4, 2, width) for width in (1.0, 0.5))

@@ -1,22 +1,22 @@
 """What is measured: the trainers that the jobs train, at their shapes."""
 
 import pytest
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 
 from keras_fasterseg.jobs.estimation import probe_steps
 from keras_fasterseg.latency.operations import multiply_accumulates
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
 
-SUPERNET = SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 SHAPES = {"batch_size": 2, "crop_size": (64, 96)}
 
 
