@@ -31,9 +31,8 @@ def run_markdown(workdir: PathLike) -> str:
         size = value["student"]["input_size"]
         for row in rows:
             if row["input_size"] != size:
-                raise ValueError(
-                    f"{folder} has networks timed at different sizes, {row['input_size']} and {size}."
-                )
+                sizes = f"{size} and {row['input_size']}"
+                raise ValueError(f"{folder} has networks timed at different sizes, {sizes}.")
         title, measured = "the searched networks", _measured(folder / "benchmark" / "student.json")
     else:
         raise FileNotFoundError(
