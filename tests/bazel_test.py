@@ -64,12 +64,8 @@ def test_every_file_of_the_tree_is_in_a_target(build):
     _, targets = build
     files = {file for each in targets.values() for file in (*each["srcs"], *each["data"])}
     tree = [path for folder in HOUSE for path in (ROOT / folder).rglob("*")]
-    suffixes = {"tests": (".py",), "flags": (".py", ".flags")}
-    expected = _relative(
-        path
-        for path in tree
-        if path.suffix in suffixes.get(path.relative_to(ROOT).parts[0], (".py", ".json"))
-    )
+    suffixes = (".flags", ".json", ".npz", ".py")
+    expected = _relative(path for path in tree if path.suffix in suffixes)
     assert files == {*expected, "run_pytest.py", "pyproject.toml"}
 
 
