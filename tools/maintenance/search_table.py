@@ -11,7 +11,7 @@ from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.search_model import BRANCHES_BY_PREDICTION
-from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import load_genotype
 from tools.maintenance.markdown import table
 
 _FOUND = (
@@ -61,7 +61,7 @@ class _Search:
         folder = pathlib.Path(workdir) / "search"
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
-        self.student = Genotype.load(folder / "student.json")
+        self.student = load_genotype(folder / "student.json")
         self.table = LatencyTable.load(folder / "latency_table.json").metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
 
