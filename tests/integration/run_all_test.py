@@ -12,7 +12,6 @@ from keras_fasterseg.jobs import compare as comparing
 from keras_fasterseg.jobs.compare import compare
 from keras_fasterseg.jobs.run_all import check_stages, run_all, stages_of, summary_tables
 from keras_fasterseg.jobs.train import load_network
-from keras_fasterseg.pipelines.results import read_report, report_markdown
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
@@ -29,6 +28,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from tests.stand_in import assert_same_classes, random_images
+from tools.maintenance.run_table import run_markdown
 
 SIZE = (64, 128)
 CROP = (64, 64)
@@ -181,7 +181,7 @@ def test_comparison(run, monkeypatch):
     assert any(
         (a != b).any() for a, b in zip(alone.get_weights(), taught.get_weights(), strict=True)
     )
-    text = report_markdown(read_report(root))
+    text = run_markdown(root)
     assert "searched student, distilled" in text
 
 

@@ -263,7 +263,7 @@ CASES = {
         "--branch_scales must be of 8, 16, 32. Received: 'a'",
     ),
     "no run": (
-        ("results", "--runs=IN/empty", f"--readme={ROOT}/README.md"),
+        ("maintenance.results", "--runs=IN/empty", f"--readme={ROOT}/README.md"),
         "IN/empty has neither summary.json nor comparison.json",
     ),
 }

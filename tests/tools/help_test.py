@@ -10,7 +10,6 @@ from keras_fasterseg.pipelines import (
     export_settings,
     pass_settings,
     predict_settings,
-    results,
     settings,
 )
 from tests.tools.run_tool import run_tool
@@ -84,12 +83,14 @@ TOOLS = {
         [],
     ),
     "draw_search": (["workdir", "output", "format"], []),
-    "build_file": (["root"], []),
     "convert_dataset": (
         ["dataset", "data_dir", "output", "verify"],
         [(convert_dataset.ConversionSettings, ""), (settings.ReadingSettings, "")],
     ),
-    "results": (["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"], []),
+    "maintenance.results": (
+        ["runs", "readme", "benchmarks", "tables", "searches", "exports", "record"],
+        [],
+    ),
     "serving.prepare": (
         [
             *("artefact", "repository", "name", "version", "overwrite", "other_classes"),
@@ -130,10 +131,3 @@ def test_help_lists_all_flags(tool):
     assert {*names, *fields} <= listed
     # Nothing of other tools.
     assert listed <= {*names, *fields, "debug"}
-
-
-def test_the_markers_of_results_are_those_that_it_looks_for():
-    text = run_tool("results", "--help").stdout
-    text = " ".join(text.split())
-    assert results.BEGIN in text
-    assert results.END in text

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from keras_fasterseg.visualization.architecture_layout import lay_out
 from PIL import Image
 
 from keras_fasterseg.spaces.fasterseg.genotype import (
