@@ -86,10 +86,10 @@ def test_what_is_wrong_with_a_late_stage_is_said_first(stage, changes, expected)
 
 def test_a_given_table_must_have_the_rows_of_the_space(tmp_path):
     path = tmp_path / "table.json"
-    table = random_table(SUPERNET, (64, 128), num_classes=19)
+    table = random_table(FasterSegSpace(SUPERNET), (64, 128), num_classes=19)
     table.save(path)
     check_run(with_setting("latency", latency_table=str(path)))
-    random_table(SUPERNET, (64, 128), num_classes=5).save(path)
+    random_table(FasterSegSpace(SUPERNET), (64, 128), num_classes=5).save(path)
     with pytest.raises(ValueError, match=r"Stage latency: .* lacks .* operations of this space"):
         check_run(with_setting("latency", latency_table=str(path)))
 

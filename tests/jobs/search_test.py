@@ -8,11 +8,11 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.names import LATENCY_TABLE
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+from tests.search.tiny_space import NUM_CLASSES, SPACE
 
 
 def test_a_search_goes_on_with_the_table_that_it_began_with(tmp_path):
-    first = random_table(SETTINGS, (64, 128), NUM_CLASSES)
+    first = random_table(SPACE, (64, 128), NUM_CLASSES)
     assert table_of_search(tmp_path, first) is first
     calibrated = first.calibrated(Calibration(2.0, 0.0, 4))
     # Without a checkpoint it begins again.

@@ -49,6 +49,7 @@ SETTINGS = RunSettings(
     student=TrainSettings(epochs=3),
     seed=4,
 )
+ROLES = ("teacher", "student")
 STAGES = ("latency", "pretrain", "search", "teacher", "student")
 
 
@@ -203,11 +204,9 @@ def test_a_second_student_has_a_folder_of_its_own(tmp_path):
 
 def test_export_and_benchmark_need_the_stages_before(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished stages teacher and student"):
-        export_stage(
-            new_run(tmp_path),
-        )
+        export_stage(new_run(tmp_path), ROLES)
     with pytest.raises(FileNotFoundError, match="no finished stage export"):
-        benchmark_stage(new_run(tmp_path), SETTINGS.benchmark)
+        benchmark_stage(new_run(tmp_path), SETTINGS.benchmark, ROLES)
 
 
 def test_a_negative_seed_is_refused(tmp_path):
@@ -353,7 +352,7 @@ def test_a_refused_prolonging_leaves_the_training_finished(tmp_path, monkeypatch
     assert train_to(tmp_path, monkeypatch, 3) == 3
     # Whoever has read the network would have another's.
     run = new_run(tmp_path)
-    inputs = run._networks(["student"])
+    inputs = run.networks(["student"])
     run.workdir.stage("export", {}, lambda folder: None, inputs=inputs)
     with pytest.raises(ValueError, match=f"delete them: {tmp_path / 'export'}. Received: --st"):
         train_to(tmp_path, monkeypatch, 5)

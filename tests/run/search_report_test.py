@@ -14,7 +14,7 @@ from keras_fasterseg.spaces.cost import serving_key
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
+from tests.search.tiny_space import NUM_CLASSES, SPACE, make_space
 
 SIZE = (64, 128)
 BAND = (155.0, 175.0)
@@ -46,7 +46,7 @@ def space():
 
 @pytest.fixture(scope="module")
 def table():
-    return random_table(SETTINGS, SIZE, NUM_CLASSES)
+    return random_table(SPACE, SIZE, NUM_CLASSES)
 
 
 def make_report(folder, space, table, scores=None, band=WIDE_BAND):

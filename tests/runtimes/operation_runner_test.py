@@ -61,7 +61,7 @@ def test_tensorflow_takes_the_threads_before_it_starts():
         "from keras_fasterseg.latency.op_key import OpKey\n"
         "from keras_fasterseg.runtimes import operation_runner, tensorflow_device\n"
         "runner = operation_runner.RuntimeOperationRunner('saved_model', threads=1)\n"
-        "runner.copies(OpKey('conv', 8, 8, 8, 8, 1), 1)()\n"
+        "runner.copies(OpKey('conv_bn_relu_3x3', 8, 8, 8, 8, 1), 1)()\n"
         "assert tensorflow_device.intra_op_threads() == 1\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

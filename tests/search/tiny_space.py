@@ -11,11 +11,13 @@ from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths, width_shapes
 from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 
 NUM_LAYERS = 4
 NUM_CLASSES = 3
 WIDTHS = (0.5, 1.0)
 SETTINGS = FasterSegSettings(NUM_LAYERS, 2, WIDTHS, student_width=0.5)
+SPACE = FasterSegSpace(SETTINGS)
 
 
 @contextlib.contextmanager
