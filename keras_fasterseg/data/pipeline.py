@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
 from keras_fasterseg.wording import counted
+
+_PREFETCHED_BATCHES = 2
 
 
 def make_dataset(
@@ -27,7 +30,6 @@ def make_dataset(
     repeat: bool = False,
     skip_batches: int = 0,
     drop_remainder: bool | None = None,
-    prefetch: int = tf.data.AUTOTUNE,
     cache: bool = False,
 ) -> tf.data.Dataset:
     """Batches of images and labels for training or evaluation.
@@ -58,7 +60,6 @@ def make_dataset(
             iteration over it in training another one.
         skip_batches: With `repeat`, so many batches are left out at the start, unread.
         drop_remainder: Whether a last, smaller batch is dropped; by default in training only.
-        prefetch: Batches made ahead.
         cache: Whether decoded (and downsampled) images stay in memory, 4 bytes a pixel.
 
     Returns:
@@ -130,13 +131,18 @@ def make_dataset(
     dataset = dataset.skip(skip_batches * batch_size)
     dataset = dataset.map(
         training_example if training else evaluation_example,
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=available_cores().threads,
         deterministic=True,
     )
     dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
     num_batches = len(samples) // batch_size if drop_remainder else -(-len(samples) // batch_size)
     cardinality = tf.data.INFINITE_CARDINALITY if repeat else num_batches
-    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(prefetch)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+    # The thread that tunes misses its call to end, and is waited for as long as its period lasts,
+    # which grows up to a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
 def _shuffled_indices(num_samples: int, seed: int, repeat: bool) -> tf.data.Dataset:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.pipeline import make_dataset
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
@@ -208,6 +209,27 @@ def test_faulty_file_is_named_while_training(source):
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: .*006.png is damaged"):
         _arrays(_training(source))
+
+
+def test_nothing_is_left_to_the_tuning_thread(source):
+    """TensorFlow waits for that thread when an iterator ends."""
+    for dataset in (_training(source, repeat=True), _evaluation(source)):
+        assert dataset.options().autotune.enabled is False
+        graph = tf.raw_ops.DatasetToGraphV2(input_dataset=tf.data.experimental.to_variant(dataset))
+        nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
+        counts = {
+            node.name: int(tf.make_ndarray(node.attr["value"].tensor))
+            for node in nodes
+            if node.op == "Const"
+            and not node.attr["value"].tensor.tensor_shape.dim
+            and node.attr["dtype"].type == tf.int64.as_datatype_enum
+        }
+        settings = {
+            node.op: counts[node.input[-1]]
+            for node in nodes
+            if node.op in ("PrefetchDataset", "ParallelMapDatasetV2")
+        }
+        assert settings == {"PrefetchDataset": 2, "ParallelMapDatasetV2": available_cores().threads}
 
 
 def test_images_are_normalised_by_the_numbers_of_their_source(source):
