@@ -12,13 +12,13 @@ from absl import flags
 from keras_fasterseg.setting import check_settings
 from keras_fasterseg.settings import stages
 from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.spaces import registry
 
 Settings = TypeVar("Settings")
 
 
 RUN_STAGES = {
     "data": (stages.DataSettings, ""),
-    "supernet": (stages.SupernetSettings, ""),
     "latency": (stages.LatencySettings, ""),
     "pretrain": (stages.PretrainSettings, "pretrain_"),
     "search": (stages.SearchSettings, "search_"),
@@ -27,6 +27,9 @@ RUN_STAGES = {
     "benchmark": (stages.BenchmarkSettings, "benchmark_"),
 }
 """By name of a stage of a whole run, its settings and what its flags begin with."""
+
+SPACE_GROUP = "search space "
+"""Begins the heading of a space's flags in `--help`."""
 
 
 class _EstimateParser(flags.EnumParser):
@@ -99,7 +102,10 @@ class _NumberParser(flags.ArgumentParser):
 
 
 def define_settings(
-    settings: type, prefix: str = "", values: flags.FlagValues = flags.FLAGS
+    settings: type,
+    prefix: str = "",
+    values: flags.FlagValues = flags.FLAGS,
+    group: str | None = None,
 ) -> None:
     """Defines one flag for every field of a settings dataclass.
 
@@ -107,30 +113,58 @@ def define_settings(
         settings: The dataclass; its fields are made by `setting`.
         prefix: Put before the field's name: `pretrain_` makes `--pretrain_epochs`.
         values: Where to define them.
+        group: Heading of the flags in `--help`; None lists them with those of this module.
     """
+    where = {"flag_values": values} | ({} if group is None else {"module_name": group})
     hints = typing.get_type_hints(settings)
     for field in dataclasses.fields(settings):
         name, kind = prefix + field.name, _without_none(hints[field.name])
         description = field.metadata["description"]
         arguments = (name, field.default, description)
         if kind is bool:
-            flags.DEFINE_bool(*arguments, flag_values=values)
+            flags.DEFINE_bool(*arguments, **where)
         elif kind is int:
-            flags.DEFINE_integer(*arguments, flag_values=values)
+            flags.DEFINE_integer(*arguments, **where)
         elif kind is str:
-            flags.DEFINE_string(*arguments, flag_values=values)
+            flags.DEFINE_string(*arguments, **where)
         elif kind is float:
-            flags.DEFINE(
-                _NumberParser(), *arguments, flag_values=values, serializer=_NumberSerializer()
-            )
+            flags.DEFINE(_NumberParser(), *arguments, serializer=_NumberSerializer(), **where)
         elif kind == tuple[int, int]:
-            define_size(*arguments, values=values)
+            flags.DEFINE(SizeParser(), *arguments, serializer=_SizeSerializer(), **where)
         elif kind == tuple[float, ...]:
-            flags.DEFINE(
-                _NumbersParser(), *arguments, flag_values=values, serializer=_NumbersSerializer()
-            )
+            flags.DEFINE(_NumbersParser(), *arguments, serializer=_NumbersSerializer(), **where)
         else:
             raise TypeError(f"No flag is known for {settings.__name__}.{field.name}: {kind}")
+
+
+def define_space(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines `--space` and the settings of every search space, each a group in `--help`."""
+    flags.DEFINE_enum(
+        "space",
+        registry.DEFAULT,
+        list(registry.space_names()),
+        "Search space; the settings of each are below, under its name.",
+        flag_values=values,
+    )
+    for name in registry.space_names():
+        settings = registry.settings_class(name)
+        define_settings(settings, space_prefix(name), values, SPACE_GROUP + name)
+
+
+def space_prefix(name: str) -> str:
+    """Begins the flags of a space: nothing for the default one, else its name."""
+    return "" if name == registry.DEFAULT else f"{name}_"
+
+
+def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
+    """The `SearchSpace` that the parsed flags describe.
+
+    Raises:
+        ValueError: A setting is out of its limits; the message names the flag.
+    """
+    name = values["space"].value
+    settings = read_settings(registry.settings_class(name), space_prefix(name), values)
+    return registry.make_space(name, settings)
 
 
 def define_size(
@@ -187,7 +221,13 @@ def run_flags() -> frozenset[str]:
         for kind, prefix in RUN_STAGES.values()
         for field in dataclasses.fields(kind)
     )
-    return frozenset((*stages, "seed", "compare", "estimate", "force", "estimate_seconds"))
+    spaces = (
+        space_prefix(name) + field.name
+        for name in registry.space_names()
+        for field in dataclasses.fields(registry.settings_class(name))
+    )
+    others = ("seed", "space", "compare", "estimate", "force", "estimate_seconds")
+    return frozenset((*stages, *spaces, *others))
 
 
 def read_settings(

@@ -10,7 +10,6 @@ from keras import ops
 
 from keras_fasterseg.data.source import IGNORE_LABEL
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.image_normalization import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -22,9 +21,14 @@ from keras_fasterseg.losses import OhemCrossEntropy
 from keras_fasterseg.metrics import MeanIoU
 from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes.signature import MINIMUM_SIZE
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import preset_names
-from keras_fasterseg.spaces.genotypes import resolve_genotype
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import (
+    genotype_from_json,
+    preset_names,
+    resolve_genotype,
+    space_of,
+)
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 
@@ -80,13 +84,13 @@ class Segmenter(keras.Model):
         **kwargs,
     ) -> None:
         if isinstance(genotype, dict):
-            genotype = Genotype.from_json(genotype)
+            genotype = genotype_from_json(genotype)
         _check_classes(num_classes, class_names)
         mean_array, std_array = check_normalization(mean, std)
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
         # Without autocast, images would be rounded to half precision before they are normalised.
         super().__init__(dtype=policy, autocast=False, **kwargs)
-        self.network = FasterSegNetwork(
+        self.network = space_of(genotype).build(
             genotype, num_classes, mean=mean, std=std, dtype=policy, name="network"
         )
         self.genotype = genotype
@@ -127,11 +131,11 @@ class Segmenter(keras.Model):
         return cls(resolve_genotype(name), num_classes, **kwargs)
 
     @classmethod
-    def from_network(cls, network: FasterSegNetwork | PathLike, **kwargs) -> "Segmenter":
+    def from_network(cls, network: SegmentationNetwork | PathLike, **kwargs) -> "Segmenter":
         """A segmenter with the weights of a trained network; its auxiliary heads are left out.
 
         Args:
-            network: A `FasterSegNetwork` or the `network.keras` that a training run wrote.
+            network: A derived network or the `network.keras` that a training run wrote.
             **kwargs: `class_names` of `Segmenter`, and `name`, `trainable`, `mean`, `std` and
                 `dtype`; the last three are the network's by default.
 
@@ -139,7 +143,7 @@ class Segmenter(keras.Model):
             FileNotFoundError: There is no such file.
             ValueError: The file holds something else.
         """
-        if not isinstance(network, FasterSegNetwork):
+        if not isinstance(network, SegmentationNetwork):
             network = load_network(pathlib.Path(network))
         config = network.get_config()
         kwargs = {**{name: config[name] for name in ("mean", "std", "dtype")}, **kwargs}

@@ -8,9 +8,13 @@ import tensorflow as tf
 
 from keras_fasterseg import Segmenter
 from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.losses import OhemCrossEntropy
 from keras_fasterseg.metrics import MeanIoU
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.shared import ROOT
 from tests.stand_in import (
@@ -24,14 +28,14 @@ from tests.stand_in import (
 NAMES = ("road", "tree", "sky", "car")
 
 
-def tiny_genotype() -> Genotype:
+def tiny_genotype() -> FasterSegGenotype:
     """Three cells that end at 1/16."""
     cells = (
         CellGenotype(0, 8, "conv", 1, 0.5),
         CellGenotype(1, 8, "conv", 2, 0.5),
         CellGenotype(2, 16, "conv", 1, 0.5),
     )
-    return Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
+    return FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
 
 
 def tiny_segmenter(**arguments) -> Segmenter:

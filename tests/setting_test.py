@@ -4,6 +4,7 @@ import pytest
 
 from keras_fasterseg.setting import AT_LEAST_ZERO, SHARE, TRAINED_SIZE, Limits, check_settings
 from keras_fasterseg.settings import stages
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 
 @pytest.mark.parametrize(
@@ -38,10 +39,10 @@ def test_words():
             "Received: --x_crop_size=100x64",
         ),
         (
-            stages.SupernetSettings(width_multipliers=(1.0, 0.5)),
+            FasterSegSettings(width_multipliers=(1.0, 0.5)),
             "--x_width_multipliers must rise",
         ),
-        (stages.SupernetSettings(student_width=0.4), "--x_student_width must be one of"),
+        (FasterSegSettings(student_width=0.4), "--x_student_width must be one of"),
     ],
 )
 def test_sentences(value, message):
@@ -53,7 +54,7 @@ def test_sentences(value, message):
     "kind",
     [
         stages.DataSettings,
-        stages.SupernetSettings,
+        FasterSegSettings,
         stages.LatencySettings,
         stages.PretrainSettings,
         stages.SearchSettings,

@@ -37,6 +37,9 @@ quiet_import("tensorflow")
 
 _GOES_ON = "; the same command goes on where it was stopped"
 
+# Settings of a search space are a group of their own in the help.
+_GROUP = "search space "
+
 _HELP = ("-h", "--h")
 _FLAGFILE = re.compile("--?flagfile=")
 
@@ -132,7 +135,10 @@ class _FlagParser:
         try:
             positional = flags.FLAGS([program, *self._expanded(rest)])
         except SystemExit:
-            # absl ends with a failure after it has shown its help.
+            # absl ends with a failure after it has shown its help, that of one module.
+            for module in flags.FLAGS.flags_by_module_dict():
+                if str(module).startswith(_GROUP):
+                    print(flags.FLAGS.module_help(module))
             sys.exit(0)
         except flags.Error as error:
             _say(_flag_sentence(error))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.genotype import SCALES
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings import stages
+from keras_fasterseg.spaces.registry import settings_class
 
 if TYPE_CHECKING:
     from keras_fasterseg.jobs import convert_reference
@@ -50,7 +49,7 @@ REFERENCE_QUIRKS = flags.DEFINE_bool(
 ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "Write weights even if some are missing or unused."
 )
-settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_settings(settings_class("fasterseg"))
 flags.adopt_module_key_flags(settings_flags)
 
 
@@ -74,11 +73,11 @@ def main() -> None:
 
 def _convert() -> "convert_reference.ConversionReport":
     from keras_fasterseg.jobs import convert_reference
-    from keras_fasterseg.spaces import genotypes
+    from keras_fasterseg.spaces.registry import resolve_genotype
 
-    supernet = settings_flags.read_settings(stages.SupernetSettings)
+    supernet = settings_flags.read_settings(settings_class("fasterseg"))
     if KIND.value == "network":
-        genotype = genotypes.resolve_genotype(GENOTYPE.value)
+        genotype = resolve_genotype(GENOTYPE.value)
         return convert_reference.convert_network(
             WEIGHTS.value, genotype, OUTPUT.value, ALLOW_PARTIAL.value
         )
@@ -101,7 +100,7 @@ def _convert() -> "convert_reference.ConversionReport":
 
 
 def _branch_scales() -> list[int]:
-    known = {str(scale): scale for scale in SCALES}
+    known = {str(scale): scale for scale in (8, 16, 32)}
     for text in BRANCH_SCALES.value:
         require(
             text in known,

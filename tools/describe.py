@@ -26,17 +26,17 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.latency.reference import charged_as_released
     from keras_fasterseg.reports import describe
     from keras_fasterseg.run import latency_tables
-    from keras_fasterseg.spaces import genotypes
+    from keras_fasterseg.spaces.registry import resolve_genotype
 
     path = LATENCY_TABLE.value
-    table = latency_tables.load_table(path, INPUT_SIZE.value) if path else None
-    if REFERENCE_QUIRKS.value and table is not None:
-        table = charged_as_released(table)
+    table = None
+    if path:
+        quirks = REFERENCE_QUIRKS.value
+        table = latency_tables.load_table(path, INPUT_SIZE.value, reference_quirks=quirks)
     description = describe.describe(
-        genotypes.resolve_genotype(GENOTYPE.value),
+        resolve_genotype(GENOTYPE.value),
         INPUT_SIZE.value,
         NUM_CLASSES.value,
         table=table,

@@ -26,7 +26,7 @@ flags.adopt_module_key_flags(settings_flags)
 def main() -> None:
     from keras_fasterseg.reports import draw_architecture
     from keras_fasterseg.run import latency_tables
-    from keras_fasterseg.spaces import genotypes
+    from keras_fasterseg.spaces.registry import resolve_genotype
     from keras_fasterseg.visualization import card
 
     card.check_suffix(OUTPUT.value)
@@ -35,7 +35,7 @@ def main() -> None:
     if size is None:
         size = (1024, 2048) if table is None else table.metadata.input_size
     figure = draw_architecture.draw_architecture(
-        genotypes.resolve_genotype(GENOTYPE.value),
+        resolve_genotype(GENOTYPE.value),
         size,
         NUM_CLASSES.value,
         table=table,

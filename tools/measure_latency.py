@@ -20,7 +20,7 @@ VERIFY = flags.DEFINE_integer(
     "at least 3; 0: none.",
     lower_bound=0,
 )
-settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_space()
 settings_flags.define_settings(stages.LatencySettings)
 flags.adopt_module_key_flags(settings_flags)
 # Here there is nothing else that these could mean.
@@ -32,21 +32,25 @@ flags.DEFINE_alias("calibrate", "latency_calibration")
 
 
 def main() -> None:
+    from keras_fasterseg.jobs.measure_latency import latency_stage
     from keras_fasterseg.jobs.verify_latency import verify_latency
-    from keras_fasterseg.run import run
+    from keras_fasterseg.run.run import Run
 
     require(
         VERIFY.value not in (1, 2),
         f"A table is verified by three networks or more. Received: --verify={VERIFY.value}",
     )
-    supernet = settings_flags.read_settings(stages.SupernetSettings)
-    path = run.Run(WORKDIR.value).measure_latency(
-        supernet, settings_flags.read_settings(stages.LatencySettings), NUM_CLASSES.value
+    space = settings_flags.read_space()
+    path = latency_stage(
+        Run(WORKDIR.value),
+        space,
+        settings_flags.read_settings(stages.LatencySettings),
+        NUM_CLASSES.value,
     )
     table = LatencyTable.load(path)
     print(f"The latency table is {path}: {len(table)} operations.")
     if VERIFY.value:
-        result = verify_latency(path.parent, table, supernet, NUM_CLASSES.value, VERIFY.value)
+        result = verify_latency(path.parent, table, space, NUM_CLASSES.value, VERIFY.value)
         print(f"{VERIFY.value} random networks as measured, against what the table predicts:")
         print(f"- by the sum of the rows: {_judged(result['sum'])}")
         if "calibration" in result:

@@ -10,17 +10,19 @@ from keras_fasterseg.settings import stages
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
 settings_flags.define_settings(stages.DataSettings)
-settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_space()
 settings_flags.define_settings(stages.PretrainSettings, "pretrain_")
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    from keras_fasterseg.run import run
+    from keras_fasterseg.jobs.pretrain import pretrain_stage
+    from keras_fasterseg.run.run import Run
 
     data = settings_flags.read_settings(stages.DataSettings)
-    weights = run.Run(WORKDIR.value, data, SEED.value).pretrain(
-        settings_flags.read_settings(stages.SupernetSettings),
+    weights = pretrain_stage(
+        Run(WORKDIR.value, data, SEED.value),
+        settings_flags.read_space(),
         settings_flags.read_settings(stages.PretrainSettings, "pretrain_"),
     )
     print(f"The supernet's weights are in {weights}")

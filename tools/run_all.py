@@ -32,6 +32,7 @@ ESTIMATE_SECONDS = flags.DEFINE_float(
 )
 for _settings, _prefix in settings_flags.RUN_STAGES.values():
     settings_flags.define_settings(_settings, _prefix)
+settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
 
 
@@ -39,11 +40,11 @@ def main() -> None:
     from keras_fasterseg.jobs import run_all
     from keras_fasterseg.run.run import Run
 
-    stages = {
+    groups = {
         name: settings_flags.read_settings(*stage)
         for name, stage in settings_flags.RUN_STAGES.items()
     }
-    options = stages.RunSettings(**stages, seed=SEED.value)
+    options = stages.RunSettings(**groups, space=settings_flags.read_space(), seed=SEED.value)
     # Before the data are drawn or every file of them is opened.
     run = Run(WORKDIR.value, options.data, options.seed)
     facts = run_all.check_stages(run, options)

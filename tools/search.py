@@ -16,7 +16,7 @@ LATENCY_TABLE = flags.DEFINE_string(
 )
 SEED = settings_flags.define_seed()
 settings_flags.define_settings(stages.DataSettings)
-settings_flags.define_settings(stages.SupernetSettings)
+settings_flags.define_space()
 settings_flags.define_settings(stages.SearchSettings, "search_")
 flags.adopt_module_key_flags(settings_flags)
 # Here there is nothing else that these could mean.
@@ -25,11 +25,13 @@ flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:
-    from keras_fasterseg.run import run
+    from keras_fasterseg.jobs.search import search_stage
+    from keras_fasterseg.run.run import Run
 
     data = settings_flags.read_settings(stages.DataSettings)
-    genotypes = run.Run(WORKDIR.value, data, SEED.value).search(
-        settings_flags.read_settings(stages.SupernetSettings),
+    genotypes = search_stage(
+        Run(WORKDIR.value, data, SEED.value),
+        settings_flags.read_space(),
         settings_flags.read_settings(stages.SearchSettings, "search_"),
         pretrained=PRETRAINED.value,
         latency_table=LATENCY_TABLE.value,

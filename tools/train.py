@@ -28,12 +28,14 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     from keras_fasterseg.files import read_json
-    from keras_fasterseg.run import run
-    from keras_fasterseg.spaces import genotypes
+    from keras_fasterseg.jobs.train import training_stage
+    from keras_fasterseg.run.run import Run
+    from keras_fasterseg.spaces.registry import resolve_genotype
 
     data = settings_flags.read_settings(stages.DataSettings)
-    network = run.Run(WORKDIR.value, data, SEED.value).train(
-        genotypes.resolve_genotype(GENOTYPE.value),
+    network = training_stage(
+        Run(WORKDIR.value, data, SEED.value),
+        resolve_genotype(GENOTYPE.value),
         settings_flags.read_settings(stages.TrainSettings, f"{ROLE.value}_"),
         role=ROLE.value,
         teacher=TEACHER.value,

@@ -22,9 +22,8 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
 from keras_fasterseg.setting import require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import preset_names
-from keras_fasterseg.spaces.genotypes import resolve_genotype
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import preset_names, resolve_genotype, space_of
 
 _SEED = 0
 
@@ -88,17 +87,17 @@ def is_network(artefact: PathLike) -> bool:
     return not is_export
 
 
-def _network(artefact: PathLike, num_classes: int) -> FasterSegNetwork:
+def _network(artefact: PathLike, num_classes: int) -> SegmentationNetwork:
     path = pathlib.Path(artefact)
     if str(artefact) not in preset_names() and path.suffix != ".json":
         return load_network(path)
     genotype = resolve_genotype(str(artefact))
     keras.utils.set_random_seed(_SEED)
-    return FasterSegNetwork(genotype, num_classes)
+    return space_of(genotype).build(genotype, num_classes)
 
 
 def _open_network(
-    network: FasterSegNetwork,
+    network: SegmentationNetwork,
     runtime: Runtime,
     threads: int | None,
     input_size: tuple[int, int] | None,

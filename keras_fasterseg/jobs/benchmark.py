@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,12 +18,13 @@ from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.jobs.artefacts import is_network, open_artefact
+from keras_fasterseg.run.run import Run
 from keras_fasterseg.runtimes.base import Runner, metadata_genotype
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.setting import Size, check_settings, require
 from keras_fasterseg.settings.benchmark_options import BenchmarkOptions
 from keras_fasterseg.settings.stages import BenchmarkSettings
-from keras_fasterseg.spaces.fasterseg.stages import served_macs
+from keras_fasterseg.spaces.cost import network_work
 
 # A run measures its networks in passing: memory takes a process and seconds of its own, and days of
 # training do not end in an error for what else the machine does.
@@ -147,7 +149,7 @@ def network_macs(metadata: Mapping[str, Any], input_size: Size) -> int | None:
     genotype, num_classes = metadata_genotype(metadata), metadata.get("num_classes")
     if genotype is None or not isinstance(num_classes, int):
         return None
-    return served_macs(genotype, input_size, num_classes)
+    return network_work(genotype, input_size, num_classes).macs
 
 
 def _measure(
@@ -255,3 +257,26 @@ def _memory(
         "memory_peak_mib": use.peak_mib,
         "memory_gpu_mib": use.gpu_mib,
     }
+
+
+def benchmark_stage(run: Run, settings: BenchmarkSettings, roles: Sequence[str]) -> pathlib.Path:
+    """Measures the SavedModels of `roles` into `benchmark/ROLE.json`; returns the folder.
+
+    Raises:
+        OSError: Nothing is exported, or the folder cannot be written.
+    """
+    depends = run.workdir.recorded("export")
+    if depends is None:
+        raise FileNotFoundError(f"{run.path} has no finished stage export.")
+    ids = {role: depends[f"{role}_genotype"] for role in roles}
+
+    def measure_all(folder: pathlib.Path) -> None:
+        for role in roles:
+            benchmark(run.path / "export" / role / "1", settings).save(folder / f"{role}.json")
+
+    return run.workdir.stage(
+        "benchmark",
+        {"benchmark": settings, "genotypes": ids},
+        measure_all,
+        inputs=run.networks(roles),
+    )

@@ -9,14 +9,15 @@ from absl import logging
 from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
 from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.files import read_json, write_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.evaluate import evaluate, open_runner
+from keras_fasterseg.jobs.export_stage import export_proven
 from keras_fasterseg.jobs.run_all import describe_network, run_all
+from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.run.names import COMPARISON
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.settings.stages import BenchmarkSettings, RunSettings
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_genotype, load_preset
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 PUBLISHED = "fasterseg_student"
 
@@ -62,9 +63,9 @@ def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict
         OSError: A folder is missing or cannot be written.
     """
     summary = run_all(run, settings, command)
-    searched = Genotype.load(run.path / "search" / f"{STUDENT}.json")
-    run.train(searched, settings.student, name="student_alone")
-    run.train(load_preset(PUBLISHED), settings.student, name="published_student")
+    searched = load_genotype(run.path / "search" / f"{STUDENT}.json")
+    training_stage(run, searched, settings.student, name="student_alone")
+    training_stage(run, load_preset(PUBLISHED), settings.student, name="published_student")
     depends = {each.stage: run.workdir.recorded(each.stage) for each in CONTESTANTS}
     folder = run.workdir.stage(
         "comparison",
@@ -96,7 +97,7 @@ def _measure(folder: pathlib.Path, run: Run, settings: BenchmarkSettings) -> Non
     for each in CONTESTANTS:
         target = folder / each.stage / "1"
         network = run.path / each.stage / "network.keras"
-        run.export_proven(network, target)
+        export_proven(run, network, target)
         result = evaluate(target, run.source, run.data.val_split)
         logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
         write_json(folder / f"{each.stage}.json", result.to_json())

@@ -7,13 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from keras_fasterseg.files import PathLike, atomic_path
-from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.latency.reference import charged_as_released, load_reference_table
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings.stages import SupernetSettings
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import TEACHER
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.plan import NetworkPlan
@@ -23,7 +18,15 @@ from keras_fasterseg.spaces.fasterseg.reference import (
     load_reference_network,
     load_reference_supernet,
 )
+from keras_fasterseg.spaces.fasterseg.released_table import (
+    charged_as_released,
+    load_reference_table,
+)
 from keras_fasterseg.spaces.fasterseg.released_weights import read_released_weights
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.roles import TEACHER
 
 _LOGITS = re.compile(r"(alpha|beta|ratio)_\d_\d")
 _NETWORK_CLASSES = "heads8.conv_1x1.weight"
@@ -59,7 +62,7 @@ def convert_network(
 
 def convert_supernet(
     weights: PathLike,
-    settings: SupernetSettings,
+    settings: FasterSegSettings,
     output: PathLike,
     allow_partial: bool = False,
 ) -> ConversionReport:
@@ -76,7 +79,7 @@ def convert_supernet(
     _check_suffix(output, ".weights.h5")
     state = read_released_weights(weights)
     num_classes = _num_classes(state, _SUPERNET_CLASSES, weights, "supernet")
-    supernet = build_search_space(settings, num_classes, seed=0).supernet
+    supernet = FasterSegSearch(settings, num_classes, seed=0).supernet
     state = {name: value for name, value in state.items() if not _LOGITS.fullmatch(name)}
     report = load_reference_supernet(supernet, state)
     if allow_partial or is_complete(report):
@@ -88,7 +91,7 @@ def convert_supernet(
 def convert_architecture(
     weights: PathLike,
     role: str,
-    settings: SupernetSettings,
+    settings: FasterSegSettings,
     output: PathLike,
     branch_scales: Sequence[int] = (32, 16),
     reference_quirks: bool = False,
@@ -114,7 +117,7 @@ def convert_architecture(
     architecture = Architecture(role, settings.num_layers, len(settings.width_multipliers))
     report = load_reference_architecture(architecture, logits)
     if is_complete(report):
-        width = 1.0 if role == TEACHER else settings.student_width
+        width = settings.stem_head_widths[role]
         genotype = derive(
             **architecture.logits(),
             base_filters=settings.base_filters,

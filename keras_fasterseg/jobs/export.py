@@ -32,7 +32,7 @@ from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.network import SegmentationNetwork
 
 FEW_CALIBRATION_IMAGES = 16
 """Below it int8 warns: three quarters of the images give the ranges of activations."""
@@ -126,7 +126,7 @@ def export(
 
 
 def export_network(
-    network: FasterSegNetwork,
+    network: SegmentationNetwork,
     target: pathlib.Path,
     class_names: tuple[str, ...] | None = None,
     overwrite: bool = False,
@@ -168,7 +168,7 @@ def export_network(
 
 
 def network_facts(
-    network: FasterSegNetwork,
+    network: SegmentationNetwork,
     class_names: Sequence[str] | None = None,
     palette: Palette | None = None,
 ) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def _calibration(
 
 
 def _proof(
-    network: FasterSegNetwork,
+    network: SegmentationNetwork,
     path: pathlib.Path,
     settings: ExportSettings,
     source: SegmentationSource | None,
@@ -320,7 +320,7 @@ def _proof(
 
 
 def _runner(
-    network: FasterSegNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
+    network: SegmentationNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
 ) -> tuple[Runner, str, ExportSettings]:
     """The runner of the export at `path`, its name, and the settings of the file it runs."""
     try:
@@ -338,7 +338,7 @@ def _runner(
 
 
 def _logits_twin(
-    network: FasterSegNetwork, settings: ExportSettings, path: pathlib.Path
+    network: SegmentationNetwork, settings: ExportSettings, path: pathlib.Path
 ) -> pathlib.Path | None:
     """The same export with logits, where it has none itself.
 

@@ -10,33 +10,33 @@ from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.measure_networks import measure_networks, random_networks
 from keras_fasterseg.latency.calibration import fit_calibration
-from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
 from keras_fasterseg.latency.profiler import ProfileSchedule, profile
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
-from keras_fasterseg.run.latency_tables import load_table
+from keras_fasterseg.run.inputs import table_input
+from keras_fasterseg.run.latency_tables import check_rows, load_table
 from keras_fasterseg.run.names import LATENCY_TABLE
+from keras_fasterseg.run.run import TABLE_INPUT, Run, if_there
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import LatencySettings, SupernetSettings
-from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
+from keras_fasterseg.settings.stages import LatencySettings
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.cost import predicted_latency_ms
+from keras_fasterseg.spaces.genotype import Genotype
 
 CALIBRATION_SEED = 1
 SECONDS_A_MINUTE = 60.0
-TEACHER_WIDTH = 1.0
 
 _SHOWN = 3
 
 
 def measure_latency(
     folder: pathlib.Path,
-    supernet: SupernetSettings,
+    space: SearchSpace,
     settings: LatencySettings,
     num_classes: int,
     progress: bool = True,
@@ -50,14 +50,16 @@ def measure_latency(
         ValueError: The given table is for another image size or lacks operations of the space; or
             the runtime is unknown or not installed.
     """
-    check_latency(settings, supernet, num_classes)
+    check_latency(settings, space, num_classes)
     path = folder / LATENCY_TABLE
     if settings.latency_table is not None:
-        table = load_table(settings.latency_table, settings.latency_size, settings.latency_threads)
+        table = load_table(
+            settings.latency_table, settings.latency_size, settings.latency_threads, space.name
+        )
         table.save(path)
         return table
     fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
-    metadata = TableMetadata("fasterseg", tuple(settings.latency_size), fingerprint)
+    metadata = TableMetadata(space.name, tuple(settings.latency_size), fingerprint)
     partial = LatencyTable.load(path) if path.exists() else None
     if partial is not None and partial.metadata != metadata:
         logging.warning(
@@ -69,7 +71,7 @@ def measure_latency(
             fingerprint,
         )
         partial = None
-    keys = measured_keys(supernet, settings.latency_size, num_classes)
+    keys = space.measured_keys(settings.latency_size, num_classes)
     missing = LatencyTable(partial or {}, metadata).missing(keys)
     meter = operation_meter(settings)
     if missing:
@@ -86,16 +88,16 @@ def measure_latency(
     )
     _warn_of_cut_short(meter, table, settings)
     if settings.latency_calibration:
-        table = _calibrated(table, supernet, settings, num_classes, progress)
+        table = _calibrated(table, space, settings, num_classes, progress)
         table.save(path)
     return table
 
 
-def check_latency(settings: LatencySettings, supernet: SupernetSettings, num_classes: int) -> None:
+def check_latency(settings: LatencySettings, space: SearchSpace, num_classes: int) -> None:
     """Raises what `measure_latency` would, before anything is measured."""
     check_settings(settings, "--")
     if settings.latency_table is not None:
-        _check_given_table(settings, table_keys(supernet, settings.latency_size, num_classes))
+        _check_given_table(settings, space, num_classes)
         return
     require(
         settings.latency_calibration != 1,
@@ -103,38 +105,6 @@ def check_latency(settings: LatencySettings, supernet: SupernetSettings, num_cla
         "at least 2. Received: 1",
     )
     runtime_version(settings.latency_runtime)
-
-
-def table_keys(
-    supernet: SupernetSettings,
-    size: tuple[int, int],
-    num_classes: int,
-    stem_head_width: float | None = None,
-) -> tuple[OpKey, ...]:
-    """The rows that a search needs of a table: those of the student's networks.
-
-    Args:
-        supernet: The space.
-        size: Height and width of the images.
-        num_classes: Classes that the heads tell apart.
-        stem_head_width: Width of the stem and the heads; None takes the student's.
-    """
-    return required_keys(
-        size,
-        base_filters=supernet.base_filters,
-        width_multipliers=supernet.width_multipliers,
-        stem_head_width=stem_head_width or supernet.student_width,
-        num_classes=num_classes,
-    )
-
-
-def measured_keys(
-    supernet: SupernetSettings, size: tuple[int, int], num_classes: int
-) -> tuple[OpKey, ...]:
-    """The rows of a table that is measured here: student's, teacher's, and what surrounds both."""
-    student = table_keys(supernet, size, num_classes)
-    teacher = table_keys(supernet, size, num_classes, TEACHER_WIDTH)
-    return tuple(dict.fromkeys((*student, *teacher, serving_key(size, num_classes))))
 
 
 def operation_meter(settings: LatencySettings) -> OperationMeter:
@@ -172,9 +142,9 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
     )
 
 
-def calibration_networks(supernet: SupernetSettings, count: int) -> list[Genotype]:
+def calibration_networks(space: SearchSpace, count: int) -> list[Genotype]:
     """The networks that a calibration by `count` of them is fitted to."""
-    return random_networks(supernet, count, CALIBRATION_SEED) if count else []
+    return random_networks(space, count, CALIBRATION_SEED) if count else []
 
 
 def calibrate(
@@ -226,24 +196,44 @@ def _warn_of_cut_short(
 
 def _calibrated(
     table: LatencyTable,
-    supernet: SupernetSettings,
+    space: SearchSpace,
     settings: LatencySettings,
     num_classes: int,
     progress: bool,
 ) -> LatencyTable:
     if table.calibration is not None and table.calibration.networks == settings.latency_calibration:
         return table
-    genotypes = calibration_networks(supernet, settings.latency_calibration)
+    genotypes = calibration_networks(space, settings.latency_calibration)
     times = measure_networks(genotypes, table, num_classes, progress=progress)
     return calibrate(table, genotypes, times, num_classes)
 
 
-def _check_given_table(settings: LatencySettings, keys: Sequence[OpKey]) -> None:
+def _check_given_table(settings: LatencySettings, space: SearchSpace, num_classes: int) -> None:
     path = settings.latency_table
-    table = load_table(path, settings.latency_size, settings.latency_threads)
-    missing = table.missing(keys)
-    if missing:
-        raise ValueError(
-            f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
-            f"{missing[0]}; is it for other base filters or widths?"
-        )
+    table = load_table(path, settings.latency_size, settings.latency_threads, space.name)
+    check_rows(table, path, space, num_classes)
+
+
+def latency_stage(
+    run: Run, space: SearchSpace, settings: LatencySettings, num_classes: int
+) -> pathlib.Path:
+    """Measures the space's operations into `latency/` and returns the table's file.
+
+    Raises:
+        ValueError: A setting is wrong, or the stage had another one.
+        OSError: The folder cannot be written.
+    """
+    require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+    if run.workdir.recorded("latency") is None:
+        check_latency(settings, space, num_classes)
+    inputs = {}
+    if settings.latency_table is not None:
+        inputs[TABLE_INPUT] = if_there(table_input, settings.latency_table)
+    run.workdir.stage(
+        "latency",
+        {**space.record(), "latency": settings, "num_classes": num_classes},
+        lambda folder: measure_latency(folder, space, settings, num_classes),
+        partial=LATENCY_TABLE,
+        inputs=inputs,
+    )
+    return run.table

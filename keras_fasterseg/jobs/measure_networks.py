@@ -10,12 +10,11 @@ import numpy as np
 from keras_fasterseg.benchmark.harness import interleaved
 from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.settings.stages import SupernetSettings
-from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.genotype import Genotype
 
 # Networks take turns, as many as these pixels of images allow: each holds its intermediate results
 # in memory, some 200 bytes a pixel.
@@ -25,12 +24,12 @@ DRAWS_A_NETWORK = 100
 
 
 def random_networks(
-    supernet: SupernetSettings, count: int, seed: int, others: Iterable[Genotype] = ()
+    space: SearchSpace, count: int, seed: int, others: Iterable[Genotype] = ()
 ) -> list[Genotype]:
     """Different networks of the student's space, drawn at random.
 
     Args:
-        supernet: The space.
+        space: The space.
         count: How many.
         seed: Of the draw.
         others: Networks that must not be among them.
@@ -42,13 +41,7 @@ def random_networks(
     excluded = {genotype.id for genotype in others}
     drawn: dict[str, Genotype] = {}
     for _ in range(DRAWS_A_NETWORK * count):
-        genotype = random_genotype(
-            generator,
-            base_filters=supernet.base_filters,
-            width_multipliers=supernet.width_multipliers,
-            stem_head_width=supernet.student_width,
-            num_layers=supernet.num_layers,
-        )
+        genotype = space.random_genotype(generator)
         if genotype.id not in excluded:
             drawn[genotype.id] = genotype
         if len(drawn) == count:

@@ -6,22 +6,25 @@ import keras
 
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import atomic_path
+from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import batch_options, training_batches
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.names import SUPERNET_WEIGHTS
+from keras_fasterseg.run.run import Run
 from keras_fasterseg.run.training_callbacks import decaying_sgd
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-from keras_fasterseg.search.supernets import SearchSpace, build_search_space
-from keras_fasterseg.settings.stages import DataSettings, PretrainSettings, SupernetSettings
+from keras_fasterseg.setting import check_settings
+from keras_fasterseg.settings.stages import DataSettings, PretrainSettings
+from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 
 
 def pretrain(
     folder: pathlib.Path,
     source: SegmentationSource,
     data: DataSettings,
-    supernet: SupernetSettings,
+    space: SearchSpace,
     settings: PretrainSettings,
     seed: int,
 ) -> pathlib.Path:
@@ -35,21 +38,21 @@ def pretrain(
         source.samples(data.train_split),
         **batch_options(settings, data, seed),
     )
-    space = build_search_space(supernet, source.num_classes, seed)
-    trainer = make_pretrainer(space, settings, batches.steps_per_epoch, seed)
+    model = space.search_model(source.num_classes, seed)
+    trainer = make_pretrainer(model, settings, batches.steps_per_epoch, seed)
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
             fit(trainer, batches, settings.epochs, folder)
     with atomic_path(folder / SUPERNET_WEIGHTS) as path:
-        space.supernet.save_weights(path)
+        model.supernet.save_weights(path)
     return folder / SUPERNET_WEIGHTS
 
 
 def make_pretrainer(
-    space: SearchSpace, settings: PretrainSettings, steps_per_epoch: int, seed: int
+    model: SearchModel, settings: PretrainSettings, steps_per_epoch: int, seed: int
 ) -> SupernetPretrainer:
     """The compiled trainer of a supernet's weights, its optimizer built."""
-    trainer = SupernetPretrainer(space.supernet, space.teacher, space.student, seed=seed)
+    trainer = SupernetPretrainer(model, seed=seed)
     optimizer = decaying_sgd(
         settings.learning_rate,
         settings.learning_rate_decay,
@@ -58,6 +61,26 @@ def make_pretrainer(
         settings.weight_decay,
         settings.clip_norm,
     )
-    optimizer.build(space.supernet.trainable_variables)
+    optimizer.build(model.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer
+
+
+def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> pathlib.Path:
+    """Trains the supernet's weights into `pretrain/` and returns their file.
+
+    Raises:
+        ValueError: A setting is wrong, or the stage had another one.
+        OSError: A folder is missing or cannot be written.
+    """
+    check_settings(settings, "--pretrain_")
+    if run.workdir.recorded("pretrain") is None:
+        check_images("pretrain", settings, check_data(run.data))
+    source = run.source
+    folder = run.workdir.stage(
+        "pretrain",
+        {**run.data_record(), **space.record(), "seed": run.seed, "pretrain": settings},
+        lambda folder: pretrain(folder, source, run.data, space, settings, run.seed),
+        inputs=run.splits(run.data.train_split),
+    )
+    return folder / SUPERNET_WEIGHTS

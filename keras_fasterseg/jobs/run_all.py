@@ -9,15 +9,28 @@ import tabulate
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
 from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.jobs.benchmark import benchmark_stage
 from keras_fasterseg.jobs.checks import DataFacts, check_run
-from keras_fasterseg.jobs.train import load_network
+from keras_fasterseg.jobs.export_stage import export_stage
+from keras_fasterseg.jobs.measure_latency import latency_stage
+from keras_fasterseg.jobs.pretrain import pretrain_stage
+from keras_fasterseg.jobs.search import search_stage
+from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import SUMMARY
-from keras_fasterseg.run.run import STAGES, Run
+from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.setting import Size
 from keras_fasterseg.settings.stages import RunSettings
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, served_macs
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+
+
+def stages_of(space: SearchSpace) -> tuple[str, ...]:
+    """Names of the stages of a run that searches `space`, in their order."""
+    pretrain = ("pretrain",) if space.pretrains else ()
+    return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")
 
 
 def check_stages(run: Run, settings: RunSettings) -> DataFacts:
@@ -27,7 +40,9 @@ def check_stages(run: Run, settings: RunSettings) -> DataFacts:
         ValueError: A setting of any stage is wrong, or does not fit the data.
         OSError: A file or folder is missing.
     """
-    finished = [name for name in STAGES if run.workdir.recorded(name) is not None]
+    finished = [
+        name for name in stages_of(settings.space) if run.workdir.recorded(name) is not None
+    ]
     return check_run(settings, finished)
 
 
@@ -47,13 +62,17 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
         OSError: A folder is missing or cannot be written.
     """
     num_classes = run.source.num_classes
-    table = LatencyTable.load(run.measure_latency(settings.supernet, settings.latency, num_classes))
-    run.pretrain(settings.supernet, settings.pretrain)
-    genotypes = run.search(settings.supernet, settings.search)
-    teacher = run.train(genotypes[TEACHER], settings.teacher, TEACHER)
-    run.train(genotypes[STUDENT], settings.student, STUDENT, teacher)
-    exported = run.export()
-    measured = run.benchmark(settings.benchmark)
+    space = settings.space
+    table = LatencyTable.load(latency_stage(run, space, settings.latency, num_classes))
+    if space.pretrains:
+        pretrain_stage(run, space, settings.pretrain)
+    genotypes = search_stage(run, space, settings.search)
+    teacher = None
+    if TEACHER in space.roles:
+        teacher = training_stage(run, genotypes[TEACHER], settings.teacher, TEACHER)
+    training_stage(run, genotypes[STUDENT], settings.student, STUDENT, teacher)
+    exported = export_stage(run, space.roles)
+    measured = benchmark_stage(run, settings.benchmark, space.roles)
 
     histogram = label_histogram(run.source.samples(settings.data.val_split), run.source)
     summary = {
@@ -62,11 +81,11 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
         "split": settings.data.val_split,
         "command": command,
         "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
-        "minutes": {name: round(run.workdir.minutes(name), 2) for name in STAGES},
+        "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages_of(space)},
         "latency_table": str(run.table),
         "entropies": _entropies(read_json(run.path / "search" / "search.json")),
     }
-    for role in (TEACHER, STUDENT):
+    for role in space.roles:
         scores = read_json(exported / f"{role}.json")
         summary[role] = {
             **describe_network(run.network(role), settings.benchmark.input_size),
@@ -86,6 +105,7 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
 def summary_tables(summary: dict[str, Any]) -> str:
     """The summary for people: the networks side by side, then IoU of every class."""
     constant = summary["constant_predictor_miou"]
+    roles = [role for role in (TEACHER, STUDENT) if role in summary]
     height, width = summary[STUDENT]["input_size"]
     rows = [
         (
@@ -96,18 +116,18 @@ def summary_tables(summary: dict[str, Any]) -> str:
             f"{each['macs'] / 1e9:.2f}",
             each["saved_model"],
         )
-        for role, each in ((role, summary[role]) for role in (TEACHER, STUDENT))
+        for role, each in ((role, summary[role]) for role in roles)
     ]
     rows.append(("constant predictor", f"{100 * constant:.2f}", "", "0", "0", ""))
     headers = ("network", "mIoU %", f"FPS {height}x{width}", "parameters", "GMACs", "SavedModel")
     networks = tabulate.tabulate(rows, headers=headers, disable_numparse=True)
     classes = tabulate.tabulate(
         [
-            (name, *(_percent(summary[role]["per_class"][name]) for role in (TEACHER, STUDENT)))
+            (name, *(_percent(summary[role]["per_class"][name]) for role in roles))
             for name in summary[STUDENT]["per_class"]
         ],
-        headers=("class", "teacher IoU %", "student IoU %"),
-        colalign=("left", "right", "right"),
+        headers=("class", *(f"{role} IoU %" for role in roles)),
+        colalign=("left", *["right"] * len(roles)),
         disable_numparse=True,
     )
     return f"{classes}\n\n{networks}"
@@ -119,10 +139,10 @@ def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
     weights = network.without_auxiliary_heads().trainable_weights
     return {
         "genotype": network.genotype.id,
-        "branches": [branch.scale for branch in network.genotype.branches],
+        "branches": network.genotype.summary().get("branch_scales", []),
         "input_size": list(input_size),
         "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
-        "macs": served_macs(network.genotype, input_size, network.num_classes),
+        "macs": network_work(network.genotype, input_size, network.num_classes).macs,
     }
 
 
@@ -134,6 +154,7 @@ def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]
             for family in epochs[0][role]["entropy"]
         }
         for role in (TEACHER, STUDENT)
+        if role in epochs[0]
     }
 
 

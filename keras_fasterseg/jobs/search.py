@@ -1,46 +1,51 @@
 """Job: search the teacher's and the student's architecture."""
 
 import pathlib
+from typing import Any
 
 import keras
 from absl import logging
 
+from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.files import write_json
-from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.jobs.search_pictures import SearchPictures
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.decoupled import CODE, PAPER, LatencyWeights, auto_weights
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.checkpoints import Checkpoints
+from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
     bilevel_batches,
     shown_images,
     supernet_evaluation_batches,
+    training_batches,
 )
 from keras_fasterseg.run.fit import fit
-from keras_fasterseg.run.names import LATENCY_TABLE
+from keras_fasterseg.run.inputs import file_input, table_input
+from keras_fasterseg.run.latency_tables import check_rows, load_table
+from keras_fasterseg.run.names import LATENCY_TABLE, RECORD, SUPERNET_WEIGHTS
+from keras_fasterseg.run.run import TABLE_INPUT, Run
 from keras_fasterseg.run.search_report import SearchReport, without_nan
 from keras_fasterseg.run.training_callbacks import decaying_sgd
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
+from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.penalty_controller import PenaltyController
+from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
-from keras_fasterseg.search.supernets import SearchSpace, build_search_space
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import DataSettings, SearchSettings, SupernetSettings
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
+from keras_fasterseg.settings.stages import DataSettings, SearchSettings
+from keras_fasterseg.spaces.base import SearchModel, SearchSpace
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import load_genotype
 
 
 def search(
     folder: pathlib.Path,
     source: SegmentationSource,
     data: DataSettings,
-    supernet: SupernetSettings,
+    space: SearchSpace,
     settings: SearchSettings,
     table: LatencyTable,
     pretrained: pathlib.Path | None,
@@ -60,29 +65,25 @@ def search(
     """
     check_search(settings)
     keras.utils.set_random_seed(seed)
-    batches = bilevel_batches(
+    make_batches = training_batches if space.single_level else bilevel_batches
+    batches = make_batches(
         source,
         source.samples(data.train_split),
         **batch_options(settings, data, seed),
     )
-    space = build_search_space(supernet, source.num_classes, seed)
+    model = space.search_model(source.num_classes, seed)
     if pretrained is not None:
-        space.supernet.load_weights(pretrained)
+        model.supernet.load_weights(pretrained)
     table = table_of_search(folder, table)
-    costs = latency_costs(
-        table,
-        base_filters=supernet.base_filters,
-        width_multipliers=supernet.width_multipliers,
-        stem_head_width=supernet.student_width,
-    )
-    trainer = make_bilevel_trainer(space, settings, costs, batches.steps_per_epoch)
+    trainer = make_search_trainer(space, model, settings, table, batches.steps_per_epoch)
     validation = supernet_evaluation_batches(
         source, data.val_split, settings.validation_images, settings.downsample
     )
     band = (settings.min_fps, settings.max_fps)
-    report = SearchReport(folder, table, SupernetEvaluator(space.supernet, validation), band)
+    report = SearchReport(folder, table, SupernetEvaluator(model, validation), band)
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
+        *model.callbacks(),
         PenaltyController(report.candidate_fps, *band),
         _temperature_schedule(settings),
         report,
@@ -96,7 +97,7 @@ def search(
     warning = report.outside_band()
     if warning is not None:
         logging.warning("%s", warning)
-    genotypes = {role: report.best[role].genotype for role in (TEACHER, STUDENT)}
+    genotypes = {role: report.best[role].genotype for role in space.roles}
     for role, genotype in genotypes.items():
         genotype.save(folder / f"{role}.json")
     return genotypes
@@ -121,19 +122,21 @@ def check_search(settings: SearchSettings) -> None:
     )
 
 
-def make_bilevel_trainer(
-    space: SearchSpace, settings: SearchSettings, costs: LatencyCosts, steps_per_epoch: int
-) -> BilevelTrainer:
+def make_search_trainer(
+    space: SearchSpace,
+    model: SearchModel,
+    settings: SearchSettings,
+    table: LatencyTable,
+    steps_per_epoch: int,
+) -> SearchTrainer:
     """The compiled trainer of weights and architectures, its optimizers built."""
     target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
-    shares = _shares(settings.penalty_shares, costs, space.supernet.num_layers)
-    trainer = BilevelTrainer(
-        space.supernet,
-        space.teacher,
-        space.student,
-        penalty=LatencyPenalty(costs, target_ms, shares),
+    trainer = SearchTrainer(
+        model,
+        penalty=space.penalty(table, target_ms, settings.penalty_shares),
         penalty_weight=settings.penalty_weight,
         temperature=settings.temperature,
+        single_level=space.single_level,
     )
     trainer.compile(
         optimizer=decaying_sgd(
@@ -151,13 +154,6 @@ def make_bilevel_trainer(
     return trainer
 
 
-def _shares(name: str, costs: LatencyCosts, num_layers: int) -> LatencyWeights | None:
-    """What `LatencyPenalty` takes: None for an undivided latency."""
-    if name == "auto":
-        return auto_weights(costs, num_layers)
-    return {"paper": PAPER, "code": CODE, "undivided": None}[name]
-
-
 def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:
     def set_temperature(epoch, logs=None):
         temperature = settings.temperature * settings.temperature_decay**epoch
@@ -165,3 +161,99 @@ def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:
 
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=set_temperature)
     return callback
+
+
+def search_stage(
+    run: Run,
+    space: SearchSpace,
+    settings: SearchSettings,
+    pretrained: PathLike | None = None,
+    latency_table: PathLike | None = None,
+) -> dict[str, Genotype]:
+    """Searches into `search/` and returns the genotypes by role.
+
+    Args:
+        space: Where to search.
+        settings: How to search.
+        pretrained: Weights to begin with; `None` takes those of the stage `pretrain`.
+        latency_table: The table; `None` takes that of the stage `latency`.
+
+    Raises:
+        ValueError: A setting is wrong, the stage had another one, or the weights or the table
+            are of another supernet.
+        OSError: A folder or file is missing or cannot be written.
+    """
+    check_search(settings)
+    if latency_table is not None:
+        load_table(latency_table, space=space.name)
+    if pretrained is not None and not pathlib.Path(pretrained).is_file():
+        raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
+    if run.workdir.recorded("search") is None:
+        check_images("search", settings, check_data(run.data))
+    source = run.source
+    depends: dict[str, Any] = {
+        **run.data_record(),
+        **space.record(),
+        "seed": run.seed,
+        "num_classes": source.num_classes,
+        "search": settings,
+    }
+    threads = None
+    if latency_table is None:
+        record = _finished(run, "latency", space, "tools.measure_latency", "latency_table")
+        depends["latency"] = record["latency"]
+        threads = record["latency"].get("latency_threads")
+        latency_table = run.table
+    if pretrained is None and space.pretrains:
+        record = _finished(run, "pretrain", space, "tools.pretrain_supernet", "pretrained")
+        depends["pretrain"] = record["pretrain"]
+        pretrained = run.path / "pretrain" / SUPERNET_WEIGHTS
+    table = load_table(latency_table, threads=threads, space=space.name)
+    # A row that a late epoch's candidate needs is missed now, not then.
+    check_rows(table, latency_table, space, source.num_classes)
+    inputs = {
+        **run.splits(run.data.train_split, run.data.val_split),
+        TABLE_INPUT: table_input(pathlib.Path(latency_table)),
+    }
+    weights = None
+    if pretrained is not None:
+        weights = pathlib.Path(pretrained)
+        if not weights.is_file():
+            raise FileNotFoundError(f"There are no pretrained weights {weights}.")
+        _check_pretrained(weights, source)
+        inputs["the pretrained weights"] = file_input(weights)
+    folder = run.workdir.stage(
+        "search",
+        depends,
+        lambda folder: search(folder, source, run.data, space, settings, table, weights, run.seed),
+        inputs=inputs,
+    )
+    return {role: load_genotype(folder / f"{role}.json") for role in space.roles}
+
+
+def _finished(run: Run, name: str, space: SearchSpace, tool: str, flag: str) -> dict[str, Any]:
+    """The record of a finished stage of the same space and settings."""
+    record = run.workdir.recorded(name)
+    if record is None:
+        raise FileNotFoundError(
+            f"{run.path} has no finished stage {name}; run `python -m {tool}` with this "
+            f"workdir first, or name a file with --{flag}."
+        )
+    expected = plain(space.record())
+    before = {key: record.get(key) for key in expected}
+    if before != expected:
+        raise ValueError(
+            f"{run.path / name} was made for another supernet: {before}; give the same one or "
+            f"another workdir. Received: {expected}"
+        )
+    return record
+
+
+def _check_pretrained(weights: pathlib.Path, source: SegmentationSource) -> None:
+    """Refuses weights that a stage has recorded for other classes; other files say nothing."""
+    record = weights.parent / RECORD
+    settings = read_json(record).get("settings", {}) if record.is_file() else {}
+    names = settings.get("classes")
+    if names is not None:
+        whose = f"The supernet of {weights}"
+        check_same_classes(names, None, whose, source.class_names, source.name)

@@ -13,7 +13,7 @@ from keras_fasterseg.reports.search_records import search_curves
 from keras_fasterseg.run.datasets import LabelledImage
 from keras_fasterseg.run.epoch_summaries import EpochSummaries
 from keras_fasterseg.run.search_report import SearchReport, without_nan
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT
+from keras_fasterseg.spaces.roles import STUDENT
 from keras_fasterseg.visualization.card import figure_pixels
 from keras_fasterseg.visualization.prediction_grid import label_panels, prediction_grid
 from keras_fasterseg.visualization.search_curves import search_figure
@@ -65,23 +65,22 @@ class SearchPictures(keras.callbacks.Callback):
         return draw_architecture(
             self.report.best[role].genotype,
             table.metadata.input_size,
-            self.report.trainer.supernet.num_classes,
+            self.report.search_model.num_classes,
             # The table is of the student's stem and heads.
             table=table if role == STUDENT else None,
             name=role,
         )
 
     def _predictions(self) -> np.ndarray:
-        roles = {role: getattr(self.report.trainer, role)() for role in self.report.best}
         rows = []
         for image, label in self.images:
             maps = [label]
-            for role, choices in roles.items():
+            for role, best in self.report.best.items():
                 normalized = normalize_images(image[np.newaxis], self._mean, self._std)
-                predictions = self.report.evaluator.class_ids(normalized, choices)
-                maps.append(predictions[self.report.best[role].prediction][0])
+                predictions = self.report.evaluator.class_ids(role, normalized)
+                maps.append(predictions[best.prediction][0])
             rows.append(label_panels(image, maps, self.palette))
-        return prediction_grid(rows, ["image", "label", *roles])
+        return prediction_grid(rows, ["image", "label", *self.report.best])
 
 
 def _write(name: str, pixels: np.ndarray) -> None:

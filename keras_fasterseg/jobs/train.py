@@ -9,10 +9,10 @@ from absl import logging
 
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
-from keras_fasterseg.files import atomic_path, write_json
-from keras_fasterseg.genotype import Genotype
+from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
 from keras_fasterseg.run.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
+from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
     evaluation_images,
@@ -20,8 +20,11 @@ from keras_fasterseg.run.datasets import (
     training_batches,
 )
 from keras_fasterseg.run.fit import fit
+from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import EVALUATION, NETWORK
 from keras_fasterseg.run.optimizers import check_optimizer, training_optimizer
+from keras_fasterseg.run.prolonging import check_prolonging, more_epochs
+from keras_fasterseg.run.run import Run, if_there
 from keras_fasterseg.run.sample_predictions import SamplePredictions
 from keras_fasterseg.run.trained_networks import (
     check_genotype,
@@ -30,10 +33,14 @@ from keras_fasterseg.run.trained_networks import (
     initialize_network,
     load_network,
 )
+from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.setting import require
 from keras_fasterseg.settings.stages import DataSettings, TrainSettings
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import load_genotype, space_of
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
 from keras_fasterseg.training.evaluated_network import EvaluatedNetwork
 from keras_fasterseg.training.keep_best import KeepBest
@@ -78,7 +85,7 @@ def train(
     samples = source.samples(data.train_split)
     class_weights = resolve_class_weights(settings.class_weights, source, samples)
     batches = training_batches(source, samples, **batch_options(settings, data, seed))
-    network = FasterSegNetwork(
+    network = space_of(genotype).build(
         genotype,
         source.num_classes,
         auxiliary_heads=True,
@@ -128,7 +135,7 @@ def train(
 
 
 def make_trainer(
-    network: FasterSegNetwork,
+    network: SegmentationNetwork,
     teacher: keras.Model | None,
     settings: TrainSettings,
     steps_per_epoch: int,
@@ -138,6 +145,7 @@ def make_trainer(
     trainer = DistillationTrainer(
         network,
         teacher,
+        prediction=network.prediction,
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
         distillation_reduction=settings.distillation_reduction,
@@ -186,3 +194,89 @@ def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model
         f"std={tuple(source.std)}; train the teacher on this data set, or give both the same.",
     )
     return teacher.without_auxiliary_heads()
+
+
+def training_stage(
+    run: Run,
+    genotype: Genotype,
+    settings: TrainSettings,
+    role: str = STUDENT,
+    teacher: PathLike | None = None,
+    name: str | None = None,
+) -> pathlib.Path:
+    """Trains the network of `genotype` into a folder of its own and returns its file.
+
+    A finished training is prolonged by more epochs if nothing else is changed, where its
+    schedule does not depend on them.
+
+    Args:
+        genotype: The network.
+        settings: How to train.
+        role: "teacher" or "student".
+        teacher: `network.keras` of a trained teacher for a student to learn from, if any.
+        name: Name of the stage and its folder; `None` names it as the role.
+
+    Raises:
+        ValueError: A setting is wrong, the stage had another one, or a teacher is to have a
+            teacher.
+        OSError: A folder or file is missing or cannot be written.
+    """
+    require(role in (TEACHER, STUDENT), f"The role is teacher or student. Received: {role!r}")
+    require(
+        role == STUDENT or teacher is None,
+        f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a student.",
+    )
+    name = name or role
+    teacher = None if teacher is None else pathlib.Path(teacher)
+    if teacher is not None and not teacher.is_file():
+        raise FileNotFoundError(f"There is no trained teacher {teacher}.")
+    recorded = run.workdir.recorded(name)
+    grows = recorded is not None and recorded.get(role, {}).get("epochs", 0) < settings.epochs
+    if recorded is None or grows:
+        facts = check_data(run.data)
+        check_training(settings, facts.class_names, genotype)
+        check_images(role, settings, facts)
+    source = run.source
+    depends = {**run.data_record(), **_space_of_search(run, role, genotype), "seed": run.seed}
+    if role == STUDENT:
+        depends |= _record_of_teacher(run, teacher)
+    depends |= {role: settings, f"{role}_genotype": genotype.id}
+    inputs: dict[str, Input | None] = {**run.splits(run.data.train_split, run.data.val_split)}
+    if teacher is not None:
+        inputs["the teacher"] = network_input(teacher)
+    if settings.initial_weights is not None:
+        inputs["the initial weights"] = if_there(network_input, settings.initial_weights)
+    prolong = more_epochs(recorded, plain(depends), role) > 0
+    if prolong:
+        check_prolonging(run.workdir, name, role, plain(settings))
+    trained_on = run.trained_on()
+    folder = run.workdir.stage(
+        name,
+        depends,
+        lambda folder: train(
+            folder, source, run.data, genotype, settings, teacher, run.seed, trained_on
+        ),
+        inputs=inputs,
+        keep_checkpoint=True,
+        prolong=prolong,
+    )
+    return folder / NETWORK
+
+
+def _space_of_search(run: Run, role: str, genotype: Genotype) -> dict[str, Any]:
+    """The space of the run's own search as it is recorded, if the genotype is that search's."""
+    record = run.workdir.recorded("search")
+    path = run.path / "search" / f"{role}.json"
+    if record is None or not path.is_file() or load_genotype(path).id != genotype.id:
+        return {}
+    return {name: record[name] for name in ("space", "supernet") if name in record}
+
+
+def _record_of_teacher(run: Run, teacher: pathlib.Path | None) -> dict[str, Any]:
+    """What is recorded of the teacher: its own record if it is the run's own teacher."""
+    record = run.workdir.recorded(TEACHER)
+    if teacher is None or record is None:
+        return {}
+    if teacher.resolve() != run.network(TEACHER).resolve():
+        return {}
+    return {name: record[name] for name in ("teacher", "teacher_genotype")}

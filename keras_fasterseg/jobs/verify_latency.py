@@ -16,8 +16,8 @@ from keras_fasterseg.latency.agreement import agreement
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import VERIFICATION, VERIFICATION_PICTURE
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings.stages import SupernetSettings
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.visualization.latency_scatter import save_latency_scatter
 
 VERIFICATION_SEED = 2
@@ -26,7 +26,7 @@ VERIFICATION_SEED = 2
 def verify_latency(
     folder: pathlib.Path,
     table: LatencyTable,
-    supernet: SupernetSettings,
+    space: SearchSpace,
     num_classes: int,
     networks: int,
     progress: bool = True,
@@ -42,7 +42,7 @@ def verify_latency(
     Args:
         folder: Where to write.
         table: The table; its runtime, threads and image size are taken.
-        supernet: The space that the table is of.
+        space: The space that the table is of.
         num_classes: Number of classes.
         networks: How many networks.
         progress: Whether to show a progress bar.
@@ -67,8 +67,8 @@ def verify_latency(
         f"The table is of {expected}; it would be judged by networks that are measured on {here}: "
         "measure a table here, into another workdir.",
     )
-    fitted = calibration_networks(supernet, table.calibration.networks if table.calibration else 0)
-    genotypes = random_networks(supernet, networks, VERIFICATION_SEED, fitted)
+    fitted = calibration_networks(space, table.calibration.networks if table.calibration else 0)
+    genotypes = random_networks(space, networks, VERIFICATION_SEED, fitted)
     measured_times = measure_networks([*fitted, *genotypes], table, num_classes, progress=progress)
     if fitted:
         table = calibrate(table, fitted, measured_times[: len(fitted)], num_classes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_fasterseg.latency.median_interval import median_interval
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.latency.operations import work
 from keras_fasterseg.latency.table import LatencyRow
 
 Call = Callable[[], object]
@@ -141,7 +141,7 @@ class OperationMeter:
                 sure |= cut
             pending = [key for key in pending if key not in sure]
         rows = {key: _row(milliseconds) for key, milliseconds in measured.items()}
-        rates = [multiply_accumulates(key) / row.latency_ms for key, row in rows.items()]
+        rates = [work(key).macs / row.latency_ms for key, row in rows.items()]
         self._macs_per_ms = max([self._macs_per_ms, *rates])
         return rows
 
@@ -156,7 +156,7 @@ class OperationMeter:
         """So many that they last about `copies_ms` at the best rate of work that was seen."""
         if self._macs_per_ms == 0:
             return 1
-        expected_ms = multiply_accumulates(key) / self._macs_per_ms
+        expected_ms = work(key).macs / self._macs_per_ms
         copies = math.ceil(self._schedule.copies_ms / expected_ms)
         return min(max(copies, 1), self._schedule.max_copies)
 

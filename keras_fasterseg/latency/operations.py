@@ -1,71 +1,181 @@
-"""The operation behind an `OpKey`: its layer, its size and its work."""
+"""The operations behind `OpKey`s: their layers, and their work as counted from these."""
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import keras
 
-from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
-from keras_fasterseg.layers.head import Head, head_filters
-from keras_fasterseg.layers.primitives import make_primitive
+from keras_fasterseg.layers.head import Head
+
+SERVING = "serving"
+"""All that surrounds a network from uint8 images to class ids: one call of the runtime,
+normalisation, enlarging by 8 and argmax. No layer stands for it."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that a key can name.
+
+    Attributes:
+        make_layer: Makes the layer for a key; `None` for `SERVING`.
+        strides: The strides that it exists at.
+        attributes: Names of the attributes that its keys have, in alphabetical order.
+    """
+
+    make_layer: Callable[[OpKey], keras.layers.Layer] | None
+    strides: tuple[int, ...] = (1, 2)
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One pass of one image, and the weights behind it.
+
+    Attributes:
+        macs: Multiply-accumulates of the convolutions.
+        elements: Values that the convolutions put out.
+        operations: Number of operations.
+        trainable: Weights that are trained: kernels, scales, offsets, biases.
+        statistics: Moving means and variances.
+    """
+
+    macs: int = 0
+    elements: int = 0
+    operations: int = 0
+    trainable: int = 0
+    statistics: int = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+_OPERATIONS: dict[str, Operation] = {
+    "conv_bn_relu_1x1": Operation(lambda key: ConvBatchNorm(key.out_filters, 1, key.stride)),
+    "conv_bn_relu_3x3": Operation(lambda key: ConvBatchNorm(key.out_filters, 3, key.stride)),
+    "fusion": Operation(lambda key: ConvBatchNorm(key.out_filters, 1), strides=(1,)),
+    "head": Operation(lambda key: Head(key.out_filters), strides=(1,)),
+    SERVING: Operation(None, strides=(1,)),
+}
+
+
+def register_operations(operations: Mapping[str, Operation]) -> None:
+    """Makes the operations of a search space known, by name.
+
+    Raises:
+        ValueError: Another operation has that name already.
+    """
+    for name, operation in operations.items():
+        if _OPERATIONS.setdefault(name, operation) != operation:
+            raise ValueError(f"There is another operation {name!r} already; choose another name.")
+
+
+def operation_of(key: OpKey) -> Operation:
+    """The registered operation that explains `key`.
+
+    Raises:
+        ValueError: There is none of that name, or not with that stride or these attributes.
+    """
+    operation = _OPERATIONS.get(key.operation)
+    if operation is None:
+        raise ValueError(
+            f"No search space here has the operation of {key}; known are "
+            f"{', '.join(sorted(_OPERATIONS))}."
+        )
+    names = tuple(name for name, _ in key.attributes)
+    if key.stride not in operation.strides or names != operation.attributes:
+        raise ValueError(
+            f"`{key.operation}` exists with stride {' or '.join(map(str, operation.strides))} and "
+            f"the attributes {operation.attributes}. Received: {key}"
+        )
+    return operation
 
 
 def build_operation(key: OpKey) -> keras.Model:
-    """The operation as a model of its own, at batch size 1 and static size."""
+    """The operation as a model of its own, at batch size 1 and static size.
+
+    Raises:
+        ValueError: No registered operation explains `key`, or it is `SERVING`.
+    """
+    make_layer = operation_of(key).make_layer
+    if make_layer is None:
+        raise ValueError(f"No layer stands for {key}.")
     images = keras.Input((key.height, key.width, key.in_filters), batch_size=1, name="images")
-    if key.operation == "head":
-        layer = Head(key.out_filters)
-    elif key.operation == "conv_bn_relu_3x3":
-        layer = ConvBatchNorm(key.out_filters, 3, key.stride)
-    elif key.operation in PRIMITIVES and key.operation != "skip":
-        layer = make_primitive(key.operation, key.out_filters, key.stride)
-    elif key.stride == 2:
-        layer = make_primitive("skip", key.out_filters, 2)
-    else:
-        layer = ConvBatchNorm(key.out_filters, 1)
-    return keras.Model(images, layer(images))
+    return keras.Model(images, make_layer(key)(images))
 
 
-def multiply_accumulates(key: OpKey) -> int:
-    """Multiply-accumulates of the operation's convolutions for one image."""
-    kernels = (kernel * kernel * inputs * outputs for kernel, inputs, outputs in _convolutions(key))
-    return sum(kernels) * _pixels(key)
+@functools.lru_cache(maxsize=4096)
+def work(key: OpKey) -> Work:
+    """The work of an operation, counted from its layer; `SERVING` has none.
+
+    Raises:
+        ValueError: No registered operation explains `key`.
+    """
+    make_layer = operation_of(key).make_layer
+    if make_layer is None:
+        return Work(operations=1)
+    return count(make_layer(key), (1, key.height, key.width, key.in_filters))
 
 
-def output_elements(key: OpKey) -> int:
-    """Values that the operation's convolutions put out for one image."""
-    return sum(outputs for _, _, outputs in _convolutions(key)) * _pixels(key)
+def total_work(keys: Iterable[OpKey]) -> Work:
+    """The sum over operations."""
+    return sum(map(work, keys), Work())
 
 
-def parameters(key: OpKey) -> int:
-    """Trainable parameters of the operation: kernels, scales and offsets, a head's bias."""
-    kernels = (kernel * kernel * inputs * outputs for kernel, inputs, outputs in _convolutions(key))
-    bias = key.out_filters if key.operation == "head" else 0
-    return sum(kernels) + 2 * normalized_filters(key) + bias
+def count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
+    """The work of an unbuilt layer for one input, traced but not computed.
+
+    Every kernel, that is every weight of rank 4, is taken to be applied once to each pixel of the
+    output of the layer that owns it. That holds for convolutions of all kinds.
+
+    Args:
+        layer: The layer; it is of no other use afterwards.
+        input_shape: `(1, height, width, channels)`.
+    """
+    layer.build(input_shape)
+    macs = elements = 0
+
+    def counted(owner: keras.layers.Layer) -> Callable[..., Any]:
+        call = owner.call
+        kernels = sum(math.prod(weight.shape) for weight in _kernels(owner))
+
+        def wrapped(*args, **kwargs):
+            nonlocal macs, elements
+            output = call(*args, **kwargs)
+            pixels = math.prod(output.shape[1:3])
+            macs += kernels * pixels
+            elements += output.shape[-1] * pixels
+            return output
+
+        return wrapped
+
+    for each in (layer, *layer._flatten_layers(include_self=False, recursive=True)):
+        if _kernels(each):
+            each.call = counted(each)
+    _Traced(layer)(keras.KerasTensor(input_shape))
+    trainable, statistics = (
+        sum(math.prod(weight.shape) for weight in weights)
+        for weights in (layer.trainable_weights, layer.non_trainable_weights)
+    )
+    return Work(macs, elements, 1, trainable, statistics)
 
 
-def normalized_filters(key: OpKey) -> int:
-    """Filters that are batch-normalized: all but those of a head's last convolution."""
-    filters = sum(outputs for _, _, outputs in _convolutions(key))
-    return filters - key.out_filters if key.operation == "head" else filters
+def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The kernels that a layer owns itself."""
+    inner = {id(weight) for each in layer._layers for weight in each.weights}
+    return [w for w in layer.trainable_weights if len(w.shape) == 4 and id(w) not in inner]
 
 
-def _pixels(key: OpKey) -> int:
-    """Pixels of the output of each convolution."""
-    stride = 2 if key.operation.endswith("downup") else key.stride
-    return (key.height // stride) * (key.width // stride)
+class _Traced(keras.layers.Layer):
+    """Calls a layer where Keras would only ask for the shape of its output."""
 
+    def __init__(self, layer: keras.layers.Layer):
+        super().__init__()
+        self.layer = layer
 
-def _convolutions(key: OpKey) -> list[tuple[int, int, int]]:
-    """Kernel side, input and output filters of every convolution; `serving` has none."""
-    inputs, outputs = key.in_filters, key.out_filters
-    if key.operation == "serving":
-        return []
-    if key.operation == "head":
-        middle = head_filters(inputs)
-        return [(3, inputs, middle), (1, middle, outputs)]
-    if key.operation in ("skip", "fusion", "conv_bn_relu_1x1"):
-        return [(1, inputs, outputs)]
-    convolutions = [(3, inputs, outputs)]
-    if key.operation.startswith("conv_2x"):
-        convolutions.append((3, outputs, outputs))
-    return convolutions
+    def call(self, inputs):
+        return self.layer.call(inputs)

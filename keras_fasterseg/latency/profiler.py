@@ -9,7 +9,7 @@ from absl import logging
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.latency.operations import work
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
 from keras_fasterseg.progress import progress_bar
@@ -144,8 +144,8 @@ def pilot_key(keys: Sequence[OpKey]) -> OpKey:
 
     A quarter of all has more work than it: long enough to be known well, not the longest.
     """
-    work = sorted(keys, key=lambda key: (multiply_accumulates(key), key))
-    return work[3 * len(work) // 4]
+    by_work = sorted(keys, key=lambda key: (work(key).macs, key))
+    return by_work[3 * len(by_work) // 4]
 
 
 class _Budget:

@@ -3,9 +3,8 @@
 import keras
 from keras import ops
 
-from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.one_hot_width import OneHotWidth
-from keras_fasterseg.layers.primitives import make_primitive
+from keras_fasterseg.layers.primitives import PRIMITIVES, make_primitive
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
     scale_settings,

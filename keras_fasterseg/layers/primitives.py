@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
 from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.one_hot_width import OneHotWidth
@@ -16,6 +15,9 @@ from keras_fasterseg.layers.slimmable_conv2d import (
     validate_width_multipliers,
 )
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
+
+PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
+"""What `make_primitive` makes; their order is that of the weights in `MixedOp`."""
 
 
 def make_primitive(

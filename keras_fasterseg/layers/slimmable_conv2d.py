@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg.genotype import round_filters
+from keras_fasterseg.filters import round_filters
 
 # `None`: the widest. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
 # the multipliers: the shape stays full and the channels past the width are zero. With a first axis

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_fasterseg.genotype import node_filters
+from keras_fasterseg.filters import node_filters
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.primitives import ConvPrimitive
 

@@ -8,11 +8,11 @@ import tabulate
 
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.files import PathLike, read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.runtimes.artefact_format import MANIFEST
 from keras_fasterseg.runtimes.base import metadata_genotype
 from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, joined_digest
-from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import load_preset, preset_names
 
 _HEADERS = (
     *("network", "format", "precision", "images", "MiB", "equal labels %", "logits differ by"),

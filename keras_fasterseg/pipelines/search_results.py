@@ -10,11 +10,12 @@ import tabulate
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
-from keras_fasterseg.genotype import PRIMITIVES, Genotype
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.run.names import LATENCY_TABLE
-from keras_fasterseg.search.candidates import BRANCHES_BY_PREDICTION
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT
+from keras_fasterseg.spaces.fasterseg.search_model import BRANCHES_BY_PREDICTION
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.roles import STUDENT
 
 _FOUND = (
     *("search", "band", "penalty", "predicted FPS", "measured FPS", "cells"),

@@ -7,14 +7,15 @@ from typing import Any
 import tabulate
 
 from keras_fasterseg.benchmark.statistics import fps_text
-from keras_fasterseg.genotype import SCALES, Genotype
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import multiply_accumulates, parameters
+from keras_fasterseg.latency.operations import work
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.run.latency_tables import check_table_size
-from keras_fasterseg.spaces.fasterseg.stages import Stage, network_stages, serving_key
-from keras_fasterseg.spaces.genotypes import SPACE
+from keras_fasterseg.spaces.cost import serving_key
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import space_of
+from keras_fasterseg.spaces.stage import Stage
 
 IDENTITY = "identity"
 SERVING = "serving"
@@ -32,7 +33,6 @@ def describe(
     """Everything that can be said of a network without building it, fit for JSON.
 
     `parameters_training` counts the auxiliary heads, all other totals are of the deployed network.
-    `branches` numbers the scales as the released code does: 0 for 1/8, 1 for 1/16, 2 for 1/32.
     With a table, an operation's `latency_share` is its part of `latency_ms_sum`, the sum of the
     rows; `latency_ms_predicted` is that sum by the table's calibration, if there is one;
     `latency_table` is the table's header, which says where the prediction holds. What surrounds
@@ -54,7 +54,7 @@ def describe(
         raise ValueError(f"A network needs a class. Received: num_classes={num_classes}")
     if table is not None:
         _check_table(table, genotype, input_size)
-    stages = list(network_stages(genotype, input_size, num_classes))
+    stages = list(space_of(genotype).stages(genotype, input_size, num_classes))
     serving = serving_key(input_size, num_classes)
     if table is not None and serving in table:
         stages.append(Stage(SERVING, (serving,)))
@@ -64,8 +64,7 @@ def describe(
         "genotype": name or genotype.id,
         "id": genotype.id,
         "space": genotype.space,
-        "branches": [SCALES.index(branch.scale) for branch in genotype.branches],
-        "branch_scales": [branch.scale for branch in genotype.branches],
+        **genotype.summary(),
         "input_size": list(input_size),
         "num_classes": num_classes,
         "parameters_inference": sum(row["parameters"] for row in deployed),
@@ -101,10 +100,11 @@ def description_tables(description: dict[str, Any]) -> str:
         disable_numparse=True,
     )
     height, width = description["input_size"]
+    branches = f"{description.get('branches')}, scales {description.get('branch_scales')}"
     totals = [
         ("genotype", f"{description['genotype']} ({description['id']})"),
         ("space", description["space"]),
-        ("branches", f"{description['branches']}, scales {description['branch_scales']}"),
+        *([("branches", branches)] if "branches" in description else []),
         ("input size, classes", f"{height}x{width}, {description['num_classes']}"),
         ("parameters, inference", f"{description['parameters_inference']:,}"),
         ("parameters, training", f"{description['parameters_training']:,}"),
@@ -144,8 +144,9 @@ def _cost(key: OpKey) -> dict[str, Any]:
         "in_filters": key.in_filters,
         "out_filters": key.out_filters,
         "stride": key.stride,
-        "parameters": parameters(key),
-        "macs": multiply_accumulates(key),
+        **dict(key.attributes),
+        "parameters": work(key).trainable,
+        "macs": work(key).macs,
     }
 
 
@@ -175,7 +176,7 @@ def _readable(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _check_table(table: LatencyTable, genotype: Genotype, input_size: tuple[int, int]) -> None:
-    if table.metadata.space != genotype.space or genotype.space != SPACE:
+    if table.metadata.space != genotype.space:
         raise ValueError(
             f"The latency table is of the search space {table.metadata.space!r}, the network of "
             f"{genotype.space!r}; let both agree."

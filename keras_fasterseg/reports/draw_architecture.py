@@ -4,9 +4,9 @@ import collections
 from typing import TYPE_CHECKING
 
 from keras_fasterseg.benchmark.statistics import fps_text
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.reports.describe import describe
+from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.visualization.architecture import architecture_figure
 
 if TYPE_CHECKING:

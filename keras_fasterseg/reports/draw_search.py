@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.files import PathLike, read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.compare import CONTESTANTS
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.pipelines.results import read_report
 from keras_fasterseg.reports import search_records
 from keras_fasterseg.reports.draw_architecture import draw_architecture
 from keras_fasterseg.run.names import LATENCY_TABLE, LOG
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.registry import load_genotype
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.visualization.card import save_figure
 from keras_fasterseg.visualization.search_curves import search_figure
 from keras_fasterseg.visualization.trade_off import TradeOff, candidates_figure, networks_figure
@@ -143,7 +143,7 @@ def _architecture(run: pathlib.Path, role: str) -> "Figure":
     # A search that goes on has the networks of its epochs only.
     paths = [folder / f"{role}.json", *sorted(folder.glob(f"epoch_*/{role}.json"), reverse=True)]
     path = next((path for path in paths if path.is_file()), paths[0])
-    genotype = Genotype.load(path)
+    genotype = load_genotype(path)
     table = LatencyTable.load(folder / LATENCY_TABLE)
     stage = folder / "stage.json"
     settings = read_json(stage)

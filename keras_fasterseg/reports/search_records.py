@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_fasterseg.search.candidates import BRANCHES_BY_PREDICTION
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.visualization.search_curves import SearchCurves
 from keras_fasterseg.visualization.trade_off import TradeOff
 
 Record = Mapping[str, Any]
-
-_FAMILIES = ("alpha", "beta", "gamma")
 
 
 def search_curves(records: Sequence[Record]) -> SearchCurves:
@@ -23,17 +20,17 @@ def search_curves(records: Sequence[Record]) -> SearchCurves:
     return SearchCurves(
         fps={
             _name(prediction): [each[STUDENT]["fps_predicted"][prediction] for each in records]
-            for prediction in BRANCHES_BY_PREDICTION
+            for prediction in records[-1][STUDENT]["fps_predicted"]
         },
         band=band(records),
         penalty_weights=[each.get("penalty_weight") for each in records],
         entropies={
             role: {
                 family: [each[role]["entropy"][family] for each in records]
-                for family in _FAMILIES
-                if family in records[0][role]["entropy"]
+                for family in records[0][role]["entropy"]
             }
             for role in (STUDENT, TEACHER)
+            if role in records[0]
         },
     )
 
@@ -46,15 +43,16 @@ def candidates(records: Sequence[Record]) -> dict[str, list[TradeOff]]:
             for point in (_trade_off(record, prediction) for record in records)
             if point is not None
         ]
-        for prediction in BRANCHES_BY_PREDICTION
+        for prediction in records[-1][STUDENT]["fps_predicted"]
     }
 
 
 def chosen(records: Sequence[Record]) -> TradeOff | None:
     """The candidate that the last epoch took; None if it has no mIoU."""
-    scales = set(records[-1][STUDENT]["branches"])
-    (prediction,) = (n for n, each in BRANCHES_BY_PREDICTION.items() if set(each) == scales)
-    return _trade_off(records[-1], prediction)
+    student = records[-1][STUDENT]
+    # Records of earlier versions name the branches alone.
+    earlier = "_".join(["scale", *map(str, sorted(student.get("branches", ())))])
+    return _trade_off(records[-1], student.get("prediction", earlier))
 
 
 def band(records: Sequence[Record]) -> tuple[float, float]:
@@ -71,6 +69,8 @@ def _trade_off(record: Record, prediction: str) -> TradeOff | None:
 
 
 def _name(prediction: str) -> str:
-    """Such as `branches 1/8, 1/32`."""
-    scales = sorted(BRANCHES_BY_PREDICTION[prediction])
+    """Such as `branches 1/8, 1/32` for `scale_8_32`; other names are shown as they are."""
+    kind, *scales = prediction.split("_")
+    if kind != "scale" or not all(map(str.isdecimal, scales)):
+        return prediction
     return "branches " + ", ".join(f"1/{scale}" for scale in scales)

@@ -8,15 +8,25 @@ from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
+from keras_fasterseg.latency.operations import operation_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
-from keras_fasterseg.spaces.genotypes import SPACE
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.fasterseg.released_table import (
+    charged_as_released,
+    is_reference_table,
+    load_reference_table,
+)
+from keras_fasterseg.spaces.registry import space_class
 
 
 def load_table(
-    path: PathLike, input_size: tuple[int, int] | None = None, threads: int | None = None
+    path: PathLike,
+    input_size: tuple[int, int] | None = None,
+    threads: int | None = None,
+    space: str | None = None,
+    reference_quirks: bool = False,
 ) -> LatencyTable:
     """The table at `path`: one that `tools.measure_latency` wrote, or the released one as JSON.
 
@@ -27,18 +37,26 @@ def load_table(
         path: The file.
         input_size: Height and width of the images that it must hold for; None takes any.
         threads: CPU threads that would be measured with here; None: as many as by default.
+        space: Name of the search space that it must be of; None takes any.
+        reference_quirks: Whether operations are charged as FasterSeg's released code does.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no latency table, or one of another space or for images of another
-            size.
+        ValueError: The file is no latency table, one of another space or for images of another
+            size, or has a row that no operation of a known space explains.
     """
     table = load_reference_table(path) if is_reference_table(path) else LatencyTable.load(path)
-    if table.metadata.space != SPACE:
+    if space is not None and table.metadata.space != space:
         raise ValueError(
             f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
-            f"{SPACE!r}; measure it with `python -m tools.measure_latency`."
+            f"{space!r}; measure it with `python -m tools.measure_latency`."
         )
+    # Also registers its operations.
+    space_class(table.metadata.space)
+    for key in table:
+        operation_of(key)
+    if reference_quirks:
+        table = charged_as_released(table)
     if input_size is not None:
         check_table_size(table, input_size, str(path))
     foreign = foreign_device(table)
@@ -62,6 +80,19 @@ def load_table(
             ", ".join(unlike),
         )
     return table
+
+
+def check_rows(
+    table: LatencyTable, path: PathLike | None, space: SearchSpace, num_classes: int
+) -> None:
+    """Raises `ValueError` unless `table`, from the file `path`, has all rows that `space` needs."""
+    keys = space.required_keys(table.metadata.input_size, num_classes)
+    missing = table.missing(keys)
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
+            f"{missing[0]}; is it for other settings of the space or another number of classes?"
+        )
 
 
 def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[str]:

@@ -10,19 +10,14 @@ import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.files import write_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.epoch_summaries import EpochSummaries
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
-from keras_fasterseg.search.candidates import (
-    Candidate,
-    band_distance,
-    best_candidate,
-    derive_candidates,
-)
-from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from keras_fasterseg.search.candidates import Candidate, band_distance, best_candidate
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
+from keras_fasterseg.spaces.base import SearchModel
+from keras_fasterseg.spaces.cost import predicted_latency_ms
+from keras_fasterseg.spaces.registry import genotype_from_json
+from keras_fasterseg.spaces.roles import STUDENT
 
 
 class SearchReport(keras.callbacks.Callback):
@@ -56,13 +51,14 @@ class SearchReport(keras.callbacks.Callback):
         self._summaries = EpochSummaries(folder / "tensorboard" / "architecture")
 
     @property
-    def trainer(self) -> BilevelTrainer:
-        return self.model
+    def search_model(self) -> SearchModel:
+        """The supernet and the architectures."""
+        return self.model.model
 
     def candidate_fps(self) -> list[float]:
         """Predicted frame rates of the student's candidates."""
-        genotypes = derive_candidates(self.trainer.student, self.trainer.supernet).values()
-        classes = self.trainer.supernet.num_classes
+        genotypes = self.search_model.candidates(STUDENT).values()
+        classes = self.search_model.num_classes
         return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
 
     def get_state(self) -> dict[str, Any]:
@@ -84,7 +80,7 @@ class SearchReport(keras.callbacks.Callback):
         self.best = {
             role: Candidate(
                 each["prediction"],
-                Genotype.from_json(each["genotype"]),
+                genotype_from_json(each["genotype"]),
                 math.nan if each["miou"] is None else each["miou"],
                 each["latency_ms"],
             )
@@ -98,14 +94,14 @@ class SearchReport(keras.callbacks.Callback):
             **{name: float(value) for name, value in (logs or {}).items()},
             "fps_band": list(self.band),
         }
-        for architecture in (self.trainer.teacher, self.trainer.student):
-            candidates = self._candidates(architecture)
-            best = self.best[architecture.role] = best_candidate(candidates, self.band)
-            best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{architecture.role}.json")
-            record[architecture.role] = {
+        for role in self.search_model.architectures:
+            candidates = self._candidates(role)
+            best = self.best[role] = best_candidate(candidates, self.band)
+            best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{role}.json")
+            record[role] = {
                 "genotype": best.genotype.id,
-                "branches": [branch.scale for branch in best.genotype.branches],
-                "entropy": architecture.entropies(),
+                "prediction": best.prediction,
+                "entropy": self.search_model.entropies(role),
                 "supernet_miou": {name: each.miou for name, each in candidates.items()},
                 "fps_predicted": {
                     name: 1000.0 / each.latency_ms
@@ -116,7 +112,7 @@ class SearchReport(keras.callbacks.Callback):
         self.records.append(record)
         write_json(self.folder / "search.json", without_nan(self.records))
         self._write_scalars(epoch, record)
-        student = record["student"]
+        student = record[STUDENT]
         logging.info(
             "epoch %d: student %s, predicted FPS %s of %g to %g, lambda %s, entropy %s, "
             "supernet mIoU %s",
@@ -133,8 +129,7 @@ class SearchReport(keras.callbacks.Callback):
         """By role: mIoU of the supernet as it is and with its likeliest operations and paths."""
         gaps = {}
         for role, best in self.best.items():
-            choices = getattr(self.trainer, role)()
-            one_hot = self.evaluator(discretized(choices))[best.prediction]
+            one_hot = self.evaluator(role, discretized=True)[best.prediction]
             gaps[role] = {"supernet_miou": best.miou, "one_hot_miou": one_hot}
         return gaps
 
@@ -170,15 +165,14 @@ class SearchReport(keras.callbacks.Callback):
             "--search_epochs, or raise --search_max_fps."
         )
 
-    def _candidates(self, architecture) -> dict[str, Candidate]:
-        scores = self.evaluator(architecture())
+    def _candidates(self, role: str) -> dict[str, Candidate]:
+        scores = self.evaluator(role)
         candidates = {}
-        for name, genotype in derive_candidates(architecture, self.trainer.supernet).items():
+        for name, genotype in self.search_model.candidates(role).items():
             latency = None
-            # The table is of the student's stem and heads; the teacher has no budget.
-            if architecture is self.trainer.student:
-                classes = self.trainer.supernet.num_classes
-                latency = predicted_latency_ms(genotype, self.table, classes)
+            # The table is of the student's operations; the teacher has no budget.
+            if role == STUDENT:
+                latency = predicted_latency_ms(genotype, self.table, self.search_model.num_classes)
             candidates[name] = Candidate(name, genotype, scores[name], latency)
         return candidates
 

@@ -11,11 +11,11 @@ from absl import logging
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import parse_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.setting import require
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import space_class, space_names
 
-_REGISTERED_NAME = keras.saving.get_registered_name(FasterSegNetwork)
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
 _CLASSIFIER = "/classifier"
@@ -24,7 +24,7 @@ _LARGEST_CONFIG = 4 << 20
 _LARGEST_RATIO = 20
 
 
-def load_network(path: pathlib.Path) -> FasterSegNetwork:
+def load_network(path: pathlib.Path) -> SegmentationNetwork:
     """The network in a `network.keras` file.
 
     The file need not be trusted: before Keras opens it, it must announce a network of this package
@@ -49,7 +49,7 @@ def load_network(path: pathlib.Path) -> FasterSegNetwork:
 
 
 def check_network_classes(
-    network: FasterSegNetwork, whose: str, source: SegmentationSource
+    network: SegmentationNetwork, whose: str, source: SegmentationSource
 ) -> None:
     """Raises `ValueError` unless a network has the classes of a data set, in the same order.
 
@@ -73,7 +73,7 @@ class Transfer:
         return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
 
 
-def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.Path) -> None:
+def check_genotype(trained: SegmentationNetwork, genotype: Genotype, path: pathlib.Path) -> None:
     """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
     require(
         trained.genotype == genotype,
@@ -83,7 +83,7 @@ def check_genotype(trained: FasterSegNetwork, genotype: Genotype, path: pathlib.
 
 
 def initialize_network(
-    network: FasterSegNetwork, path: pathlib.Path, *, new_heads: bool = False
+    network: SegmentationNetwork, path: pathlib.Path, *, new_heads: bool = False
 ) -> Transfer:
     """Copies the weights of a trained network into `network`, layer by layer where they fit.
 
@@ -126,7 +126,7 @@ def initialize_network(
 
 
 def check_initial_classes(
-    trained: FasterSegNetwork, class_names: Sequence[str], path: pathlib.Path
+    trained: SegmentationNetwork, class_names: Sequence[str], path: pathlib.Path
 ) -> None:
     """Refuses the heads of a network with as many but other classes.
 
@@ -164,11 +164,13 @@ def _check_archive(path: pathlib.Path) -> None:
             raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
         config = parse_json(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
-    if received != _REGISTERED_NAME:
-        raise ValueError(f"it announces {received!r}, not {_REGISTERED_NAME!r}")
+    # Also makes the classes known to Keras.
+    known = [keras.saving.get_registered_name(space_class(name).network) for name in space_names()]
+    if received not in known:
+        raise ValueError(f"it announces {received!r}, not {' or '.join(map(repr, known))}")
 
 
-def _weights_by_layer(network: FasterSegNetwork) -> dict[str, list[keras.Variable]]:
+def _weights_by_layer(network: SegmentationNetwork) -> dict[str, list[keras.Variable]]:
     """The weights of every layer that has its own, by the layer's path within the network."""
     layers: dict[str, list[keras.Variable]] = {}
     for weight in network.weights:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
+from keras_fasterseg.spaces.genotype import Genotype
 
 
 class Runner(abc.ABC):

@@ -1,17 +1,11 @@
-"""Job: from architecture parameters to the networks that they stand for."""
+"""Networks that a search would derive now, and which of them it takes."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
 
-from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import TEACHER
-from keras_fasterseg.spaces.fasterseg.derive import derive
-from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.genotype import Genotype
 
-# The prediction of the supernet that stands for a network with these branches.
-BRANCHES_BY_PREDICTION = {"scale_8_32": (32, 8), "scale_16_32": (32, 16)}
 LATENCY_EXPONENT = -0.07
 
 
@@ -41,23 +35,6 @@ class Candidate:
         if self.latency_ms is None:
             return self.miou
         return self.miou * self.latency_ms**LATENCY_EXPONENT
-
-
-def derive_candidates(architecture: Architecture, supernet: Supernet) -> dict[str, Genotype]:
-    """The networks of `architecture` with branches 32 + 8 and 32 + 16, by supernet prediction."""
-    width = supernet.stem_head_widths[architecture.role]
-    return {
-        prediction: derive(
-            **architecture.logits(),
-            base_filters=supernet.base_filters,
-            width_multipliers=supernet.width_multipliers,
-            stem_width=width,
-            head_width=width,
-            branch_scales=scales,
-            allow_skip=architecture.role != TEACHER,
-        )
-        for prediction, scales in BRANCHES_BY_PREDICTION.items()
-    }
 
 
 def best_candidate(

@@ -1,6 +1,5 @@
 """Accuracy of the supernet under one setting, before any network is derived."""
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,72 +8,63 @@ import tensorflow as tf
 
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
-from keras_fasterseg.spaces.fasterseg.choices import Choices
-from keras_fasterseg.spaces.fasterseg.supernet import Supernet
-from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
+from keras_fasterseg.spaces.base import Choices, SearchModel
 
 _ANY_SIZE = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
 
 
 class SupernetEvaluator:
-    """Mean IoU of the supernet's five predictions, at full size, on labelled batches.
+    """Mean IoU of the supernet's predictions, at full size, on labelled batches.
 
     Args:
-        supernet: The supernet.
+        model: The supernet and the architectures.
         batches: Repeatable batches of normalised images and labels (255: ignored), sides multiples
             of 32.
     """
 
-    def __init__(self, supernet: Supernet, batches: Iterable[tuple[Any, Any]]):
-        self.supernet = supernet
+    def __init__(self, model: SearchModel, batches: Iterable[tuple[Any, Any]]):
+        self.model = model
         self.batches = batches
-        self._functions: dict[Any, Any] = {}
+        self._functions: dict[str, Any] = {}
 
-    def __call__(self, choices: Choices) -> dict[str, float]:
-        """Mean IoU by name of the prediction, such as `scale_8_32`."""
-        classes = self.supernet.num_classes
-        confusions = {name: np.zeros((classes, classes), np.int64) for name in Predictions._fields}
+    def __call__(self, role: str, discretized: bool = False) -> dict[str, float]:
+        """Mean IoU by name of the prediction, such as `scale_8_32`.
+
+        Args:
+            role: Whose architecture.
+            discretized: Whether its mixtures are replaced by their likeliest entries.
+        """
+        choices = self.model.evaluation_choices(role)
+        if discretized:
+            choices = self.model.discretized(choices)
+        classes = self.model.num_classes
+        confusions: dict[str, np.ndarray] = {}
         for images, labels in self.batches:
             labels = np.asarray(labels)
             valid = labels < classes
-            for name, ids in self.class_ids(images, choices).items():
+            for name, ids in self._class_ids(role, images, choices).items():
                 pairs = labels[valid].astype(np.int64) * classes + ids[valid]
                 counts = np.bincount(pairs, minlength=classes * classes)
-                confusions[name] += counts.reshape(classes, classes)
+                confusions[name] = confusions.get(name, 0) + counts.reshape(classes, classes)
         return {name: float(iou_from_confusion(table).mean) for name, table in confusions.items()}
 
-    def class_ids(self, images: Any, choices: Choices) -> dict[str, np.ndarray]:
+    def class_ids(self, role: str, images: Any) -> dict[str, np.ndarray]:
         """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""
-        predictions = self._function(choices)(images, choices)
-        return {
-            name: ids.numpy().astype(np.uint8)
-            for name, ids in zip(Predictions._fields, predictions, strict=True)
-        }
+        return self._class_ids(role, images, self.model.evaluation_choices(role))
 
-    def _function(self, choices: Choices):
+    def _class_ids(self, role: str, images: Any, choices: Choices) -> dict[str, np.ndarray]:
         # With the size left open there is one trace a role, however many sizes the images have.
-        constants, _ = choices.__tf_flatten__()
-        if constants not in self._functions:
+        if role not in self._functions:
             signature = _ANY_SIZE, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
-            self._functions[constants] = tf.function(
-                self._class_ids, input_signature=signature, autograph=False
+            self._functions[role] = tf.function(
+                self._traced_class_ids, input_signature=signature, autograph=False
             )
-        return self._functions[constants]
+        ids = self._functions[role](images, choices)
+        return {name: each.numpy().astype(np.uint8) for name, each in ids.items()}
 
-    def _class_ids(self, images, choices):
+    def _traced_class_ids(self, images, choices):
         size = tf.shape(images)[1], tf.shape(images)[2]
-        predictions = self.supernet(images, choices=choices, training=False, frozen=True)
-        return [tf.argmax(resize_bilinear(logits, size), axis=-1) for logits in predictions]
-
-
-def discretized(choices: Choices) -> Choices:
-    """`choices` with every alpha and beta replaced by its likeliest entry."""
-
-    def one_hot(rows):
-        return tf.one_hot(tf.argmax(rows, axis=-1), rows.shape[-1])
-
-    return dataclasses.replace(
-        choices,
-        alphas=tuple(one_hot(rows) for rows in choices.alphas),
-        betas=tuple(one_hot(rows) for rows in choices.betas),
-    )
+        return {
+            name: tf.argmax(resize_bilinear(logits, size), axis=-1)
+            for name, logits in self.model.predictions(images, choices).items()
+        }

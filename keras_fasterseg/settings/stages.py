@@ -1,9 +1,9 @@
 """The settings of the jobs: frozen dataclasses whose fields say what they mean, once, here."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from keras_fasterseg.data.source import MAX_MEGAPIXELS
-from keras_fasterseg.genotype import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
 from keras_fasterseg.setting import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -13,13 +13,16 @@ from keras_fasterseg.setting import (
     TRAINED_SIZE,
     Limits,
     Size,
-    require,
     setting,
 )
-from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS
+from keras_fasterseg.spaces.registry import make_space
 
 QUICK_ESTIMATE, MEASURED_ESTIMATE, NO_ESTIMATE = ESTIMATES = ("quick", "measured", "none")
 """Ways to estimate a run; see `estimation.estimate_run`."""
+
+
+if TYPE_CHECKING:
+    from keras_fasterseg.spaces.base import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,42 +70,6 @@ class DataSettings(ReadingSettings):
         (128, 256), "Height x width of generated images.", limits=IMAGE_SIZE
     )
     cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).", harmless=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class SupernetSettings:
-    """Which supernet."""
-
-    num_layers: int = setting(
-        16, "Layers of the supernet, at least 4.", limits=Limits(at_least=4, at_most=MAXIMUM_LAYERS)
-    )
-    base_filters: int = setting(
-        12,
-        "Base filters F: a node at scale s has s * F filters.",
-        limits=Limits(at_least=1, at_most=MAXIMUM_BASE_FILTERS),
-    )
-    width_multipliers: tuple[float, ...] = setting(
-        WIDTH_MULTIPLIERS, "Widths a node chooses from, ascending; the last is 1.", limits=POSITIVE
-    )
-    student_width: float = setting(
-        8 / 12, "Width multiplier of the student's stem and heads.", limits=POSITIVE
-    )
-
-    def check(self, prefix: str = "") -> None:
-        """Raises `ValueError` if the widths do not fit together; see `check_settings`."""
-        widths = self.width_multipliers
-        shown = ",".join(map(str, widths))
-        require(
-            list(widths) == sorted(set(widths)) and widths[-1] == 1,
-            f"{prefix}width_multipliers must rise and end with 1. "
-            f"Received: {prefix}width_multipliers={shown}",
-        )
-        require(
-            self.student_width in widths,
-            f"{prefix}student_width must be one of {prefix}width_multipliers={shown}; write it as "
-            f"the same fraction, such as 8/12. Received: "
-            f"{prefix}student_width={self.student_width}",
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,7 +306,7 @@ class RunSettings:
     """The settings of every stage."""
 
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
-    supernet: SupernetSettings = dataclasses.field(default_factory=SupernetSettings)
+    space: "SearchSpace" = dataclasses.field(default_factory=make_space)
     latency: LatencySettings = dataclasses.field(default_factory=LatencySettings)
     pretrain: PretrainSettings = dataclasses.field(default_factory=PretrainSettings)
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)

@@ -13,14 +13,15 @@ from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 class DistillationTrainer(keras.Model):
     """Trains a network with auxiliary heads; with a teacher it also imitates the teacher's logits.
 
-    `loss = OHEM(1/8) + .2 * OHEM(1/16) + .2 * OHEM(1/32) + KL(teacher || network)`, all at the size
+    `loss = OHEM(prediction) + .2 * sum(OHEM(auxiliary)) + KL(teacher || network)`, all at the size
     of the labels, in float32 whatever the networks compute in. Compile with the optimizer alone:
     `compile(optimizer=L2SGD(...))`, for float16 within a `LossScaleOptimizer`.
 
     Args:
-        network: Maps images to a dictionary of full-size logits, `scale_8` the prediction.
+        network: Maps images to a dictionary of full-size logits.
         teacher: Maps images to full-size logits; it is not trained. `None`: no distillation.
-        auxiliary_weight: Weight of the losses of the auxiliary heads.
+        prediction: Name of the logits that are deployed, and that imitate the teacher's.
+        auxiliary_weight: Weight of the losses of all other logits.
         distillation_weight: Weight of the distillation loss.
         distillation_reduction: "element_mean" (released: mean over batch, pixels and classes) or
             "pixel_mean".
@@ -38,6 +39,7 @@ class DistillationTrainer(keras.Model):
         self,
         network: keras.Model,
         teacher: keras.Model | None = None,
+        prediction: str = "scale_8",
         auxiliary_weight: float = 0.2,
         distillation_weight: float = 1.0,
         distillation_reduction: str = "element_mean",
@@ -51,6 +53,7 @@ class DistillationTrainer(keras.Model):
         if teacher is not None:
             teacher.trainable = False
         self.teacher = teacher
+        self.prediction = prediction
         self.auxiliary_weight = auxiliary_weight
         self.distillation_weight = distillation_weight
         self.distillation_reduction = distillation_reduction
@@ -94,7 +97,7 @@ class DistillationTrainer(keras.Model):
         """
         loss = 0.0
         for name, logits in predictions.items():
-            weight = 1.0 if name == "scale_8" else self.auxiliary_weight
+            weight = 1.0 if name == self.prediction else self.auxiliary_weight
             loss += weight * ohem_cross_entropy(
                 labels,
                 logits,
@@ -105,7 +108,7 @@ class DistillationTrainer(keras.Model):
             )
         if teacher is not None:
             imitation = distillation_loss(
-                predictions["scale_8"],
+                predictions[self.prediction],
                 teacher,
                 reduction=self.distillation_reduction,
                 jit_compile=self._compiles_losses,

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.training.l2_sgd import L2SGD
 
 
@@ -22,10 +22,10 @@ class EvaluatedNetwork:
         network: The copy; its weights are those of the last `update`.
     """
 
-    def __init__(self, network: FasterSegNetwork, optimizer: keras.optimizers.Optimizer) -> None:
+    def __init__(self, network: SegmentationNetwork, optimizer: keras.optimizers.Optimizer) -> None:
         self._source = network
         self._optimizer: L2SGD = getattr(optimizer, "inner_optimizer", optimizer)
-        self.network = FasterSegNetwork.from_config({**network.get_config(), "dtype": "float32"})
+        self.network = type(network).from_config({**network.get_config(), "dtype": "float32"})
         self.update()
 
     def update(self) -> None:

@@ -3,57 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from keras_fasterseg.genotype import SCALES, Genotype
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.picture import SERVING, TOP, Box, BoxKind, Picture, Row, Wire
+from keras_fasterseg.spaces.registry import space_of
 from keras_fasterseg.visualization import card
-from keras_fasterseg.visualization.architecture_layout import (
-    FUSION,
-    HEAD,
-    JOIN,
-    SERVING,
-    TOP,
-    ArchitectureLayout,
-    Box,
-    Row,
-    Wire,
-    lay_out,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What stands in a box, by its kind; in a narrow one in two lines.
-_NAMES = {
-    "skip": ("skip",),
-    "conv": ("conv",),
-    "conv_2x": ("conv", "2x"),
-    "conv_downup": ("zoom",),
-    "conv_2x_downup": ("zoom", "2x"),
-    JOIN: ("join",),
-    FUSION: ("fuse",),
-    HEAD: ("head",),
-    SERVING: ("in,", "out"),
-}
-_COLORS = {
-    "skip": "#ffffff",
-    "conv": card.SKY_BLUE,
-    "conv_2x": card.BLUE,
-    "conv_downup": card.ORANGE,
-    "conv_2x_downup": card.VERMILION,
-    JOIN: card.GREEN,
-    FUSION: card.PURPLE,
-    HEAD: card.PURPLE,
-    SERVING: "#d0d7de",
-}
-_MEANINGS = {
-    "conv": "conv: 3x3 convolution",
-    "conv_2x": "conv 2x: two of them",
-    "conv_downup": "zoom: conv at half size (conv_downup)",
-    "conv_2x_downup": "zoom 2x: two of them (conv_2x_downup)",
-    "skip": "skip: identity, or 1x1 of stride 2",
-    JOIN: "join: up, concat with finer, 3x3",
-    FUSION: "fuse, head: concat, 1x1, classify",
-    SERVING: "in, out: from bytes, to class ids",
-}
 _LEGEND_TOP = TOP + 12
 _LEGEND_LEFT = 130
 _LEGEND_ROWS = 4
@@ -82,14 +39,14 @@ def architecture_figure(
         genotype: The network.
         title: What stands above in large letters.
         facts: What stands below that, in a line.
-        shares: Part of the latency, by name of the stage as `network_stages` calls it. A stage
+        shares: Part of the latency, by name of the stage as `SearchSpace.stages` calls it. A stage
             `serving` becomes a box too.
 
     Raises:
         ValueError: `shares` lacks a stage.
         ModuleNotFoundError: matplotlib is not installed.
     """
-    layout = lay_out(genotype, serving=SERVING in (shares or {}))
+    layout = space_of(genotype).picture(genotype, card.WIDTH, serving=SERVING in (shares or {}))
     missing = [box.name for box in layout.boxes if shares is not None and box.name not in shares]
     if missing:
         raise ValueError(f"`shares` lacks the stages {', '.join(missing)}; give one for each.")
@@ -104,10 +61,11 @@ def architecture_figure(
         _draw_bridge(axes, crossing, _stripe(layout, layout.row_at(crossing[1])))
     letter, in_one_line = _letters(layout.boxes[0].width)
     for box in layout.boxes:
-        lines = [" ".join(_NAMES[box.kind])] if in_one_line else list(_NAMES[box.kind])
+        kind = layout.kinds[box.kind]
+        lines = [" ".join(kind.lines)] if in_one_line else list(kind.lines)
         lines += [] if box.filters is None else [str(box.filters)]
         lines += [] if shares is None else [f"{100 * shares[box.name]:.1f}%"]
-        _draw_box(axes, box, lines, letter)
+        _draw_box(axes, box, kind, lines, letter)
     _text(axes, 18, 26, title, 17, fontweight="bold")
     _text(axes, 18, 49, facts, 12.5, color=card.FAINT_INK)
     _draw_legend(axes, layout, shares is not None)
@@ -121,12 +79,13 @@ def _letters(width: float) -> tuple[float, bool]:
     return min(_LARGEST_LETTER, letter if in_one_line else width / _LONG_SHARE), in_one_line
 
 
-def _stripe(layout: ArchitectureLayout, row: Row) -> str:
+def _stripe(layout: Picture, row: Row) -> str:
     """The colour of a row; those of the stem are all white."""
-    return _STRIPES[0 if row.scale < SCALES[0] else layout.rows.index(row) % 2]
+    index = layout.rows.index(row)
+    return _STRIPES[0 if index < layout.stem_rows else index % 2]
 
 
-def _draw_rows(axes, layout: ArchitectureLayout) -> None:
+def _draw_rows(axes, layout: Picture) -> None:
     for row in layout.rows:
         stripe = _rectangle(
             (8, row.top),
@@ -168,8 +127,8 @@ def _draw_bridge(axes, crossing: tuple[float, float], background: str) -> None:
     axes.plot([x, x], [y - 4, y + 4], color=card.FAINT_INK, linewidth=card.points(1.7), zorder=2.6)
 
 
-def _draw_box(axes, box: Box, lines: list[str], letter: float) -> None:
-    color = _COLORS[box.kind]
+def _draw_box(axes, box: Box, kind: BoxKind, lines: list[str], letter: float) -> None:
+    color = kind.color
     x, y = box.left[0], box.top[1]
     patch = _rectangle((x, y), box.width, box.height, facecolor=color, edgecolor=card.INK, zorder=3)
     patch.set(gid=box.name, linewidth=card.points(1))
@@ -188,24 +147,23 @@ def _draw_box(axes, box: Box, lines: list[str], letter: float) -> None:
         )
 
 
-def _draw_legend(axes, layout: ArchitectureLayout, has_shares: bool) -> None:
-    kinds = {box.kind for box in layout.boxes}
-    entries = [kind for kind in _MEANINGS if kind in kinds]
+def _draw_legend(axes, layout: Picture, has_shares: bool) -> None:
+    names = {box.kind for box in layout.boxes}
+    entries = [kind for name, kind in layout.kinds.items() if name in names and kind.meaning]
     for index, kind in enumerate(entries):
         column, row = divmod(index, _LEGEND_ROWS)
         x = _LEGEND_LEFT + column * _LEGEND_COLUMN
         y = _LEGEND_TOP + row * _LEGEND_PITCH
-        swatch = _rectangle(
-            (x, y - 6), 12, 12, facecolor=_COLORS[kind], edgecolor=card.INK, zorder=3
-        )
+        swatch = _rectangle((x, y - 6), 12, 12, facecolor=kind.color, edgecolor=card.INK, zorder=3)
         swatch.set_linewidth(card.points(1))
         axes.add_patch(swatch)
-        _text(axes, x + 18, y, _MEANINGS[kind], 11.5)
+        _text(axes, x + 18, y, kind.meaning, 11.5)
     x = _LEGEND_LEFT + 2 * _LEGEND_COLUMN
-    _draw_wire(axes, Wire(((x, _LEGEND_TOP), (x + 24, _LEGEND_TOP)), is_fine=True))
-    _text(axes, x + 32, _LEGEND_TOP, "finer feature for a join", 11.5)
-    notes = ["number: filters", "box height: width multiplier"]
-    for row, note in enumerate([*notes, *(["%: share of the latency"] * has_shares)], start=1):
+    if any(wire.is_fine for wire in layout.wires):
+        _draw_wire(axes, Wire(((x, _LEGEND_TOP), (x + 24, _LEGEND_TOP)), is_fine=True))
+        _text(axes, x + 32, _LEGEND_TOP, "finer feature for a join", 11.5)
+    notes = [*layout.notes, *(["%: share of the latency"] * has_shares)]
+    for row, note in enumerate(notes, start=1):
         _text(axes, x, _LEGEND_TOP + row * _LEGEND_PITCH, note, 11.5)
 
 

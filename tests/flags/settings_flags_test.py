@@ -8,10 +8,11 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.setting import setting
 from keras_fasterseg.settings import stages
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 JOBS = (
     stages.DataSettings,
-    stages.SupernetSettings,
+    FasterSegSettings,
     stages.LatencySettings,
     stages.PretrainSettings,
     stages.SearchSettings,

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.jobs import compare as comparing
 from keras_fasterseg.jobs.compare import compare
@@ -24,9 +23,10 @@ from keras_fasterseg.settings.stages import (
     PretrainSettings,
     RunSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from tests.stand_in import assert_same_classes, random_images
 
 SIZE = (64, 128)
@@ -36,7 +36,7 @@ TRAINING = TrainSettings(
 )
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=4, synthetic_val_images=2, synthetic_size=SIZE),
-    supernet=SupernetSettings(
+    supernet=FasterSegSettings(
         num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0), student_width=0.5
     ),
     latency=LatencySettings(
@@ -95,7 +95,7 @@ def test_summary(run):
     assert tuple(summary["minutes"]) == STAGES
     for role in ("teacher", "student"):
         network = summary[role]
-        found = Genotype.load(root / "search" / f"{role}.json")
+        found = FasterSegGenotype.load(root / "search" / f"{role}.json")
         assert network["genotype"] == found.id
         assert network["branches"] == [branch.scale for branch in found.branches]
         assert network["input_size"] == list(SIZE)
@@ -146,7 +146,9 @@ def test_the_same_command_again_does_nothing(run):
 def test_comparison(run, monkeypatch):
     root, summary = run
     published = read_json(root / "search" / "teacher.json")
-    monkeypatch.setattr(comparing, "load_preset", lambda name: Genotype.from_json(published))
+    monkeypatch.setattr(
+        comparing, "load_preset", lambda name: FasterSegGenotype.from_json(published)
+    )
     compare(new_run(root, SETTINGS), SETTINGS, "the command")
     found = read_json(root / "comparison.json")
     names = [(row["name"], row["distilled"]) for row in found["rows"]]

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.jobs import artefacts
 from keras_fasterseg.jobs.artefacts import open_artefact
@@ -14,6 +13,11 @@ from keras_fasterseg.jobs.export import export_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.settings.export import ExportSettings
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.stand_in import assert_same_classes, random_images
 
@@ -22,7 +26,7 @@ CELLS = (
     CellGenotype(1, 8, "skip", 2, 0.5),
     CellGenotype(2, 16, "conv", 1, 0.5),
 )
-GENOTYPE = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 SIZE = (96, 128)
 OWN_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 FORMATS = {runtime: format for format, runtime in OWN_RUNTIMES.items()}
@@ -88,7 +92,7 @@ def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
         CellGenotype(1, 16, "conv_downup", 2, 0.5),
         CellGenotype(2, 32, "conv_2x_downup", 1, 0.5),
     )
-    genotype = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(32, cells),))
+    genotype = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(32, cells),))
     network, size = FasterSegNetwork(genotype, 3), (224, 480)
     settings = ExportSettings(FORMATS[runtime], input_size=size)
     export_network(network, tmp_path / "export", settings=settings)

@@ -5,15 +5,20 @@ import pytest
 from absl import logging
 
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.jobs import checks
 from keras_fasterseg.jobs.checks import DataFacts, check_data, check_run
 from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.settings import stages
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from tests.run.latency_rows import random_table
 
-SUPERNET = stages.SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 DATA = stages.DataSettings(
     synthetic_train_images=8, synthetic_val_images=4, synthetic_size=(64, 128)
 )
@@ -90,7 +95,7 @@ def test_files_of_finished_stages_may_be_gone():
 def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
     cells = (CellGenotype(0, 8, "conv", 1, 0.5), CellGenotype(1, 8, "conv", 2, 0.5))
     cells += (CellGenotype(2, 16, "conv", 1, 0.5),)
-    genotype = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
+    genotype = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
     path = tmp_path / "network.keras"
     FasterSegNetwork(genotype, 3).save(path)
     stage = dataclasses.replace(RUN.student, initial_weights=str(path))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.convert_reference import (
     convert_architecture,
     convert_network,
@@ -14,13 +13,14 @@ from keras_fasterseg.jobs.convert_reference import (
 )
 from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.search.supernets import build_search_space
-from keras_fasterseg.settings.stages import SupernetSettings
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.reference import ConversionReport
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from tests.shared import load_fixture, shared_path
 from tests.spaces.fasterseg.released_state import released_state, released_supernet
 
-SMALL = SupernetSettings(num_layers=6, base_filters=6)
+SMALL = FasterSegSettings(num_layers=6, base_filters=6)
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +131,9 @@ def test_released_logits_decode_to_the_published_network(tmp_path, role):
     raw = read_json(shared_path(f"fixtures/genotype_{role}.json"))["raw"]
     weights = save(tmp_path / "arch.npz", {name: np.asarray(each) for name, each in raw.items()})
     output = tmp_path / f"{role}.json"
-    report = convert_architecture(weights, role, SupernetSettings(), output, reference_quirks=True)
+    report = convert_architecture(weights, role, FasterSegSettings(), output, reference_quirks=True)
     assert is_complete(report)
-    assert Genotype.load(output) == load_preset(f"fasterseg_{role}")
+    assert FasterSegGenotype.load(output) == load_preset(f"fasterseg_{role}")
 
 
 def test_logits_that_are_missing_write_nothing(tmp_path):
@@ -141,7 +141,7 @@ def test_logits_that_are_missing_write_nothing(tmp_path):
     arrays = {name: np.asarray(each) for name, each in raw.items() if name != "beta_1_2"}
     weights = save(tmp_path / "arch.npz", arrays)
     output = tmp_path / "student.json"
-    report = convert_architecture(weights, "student", SupernetSettings(), output)
+    report = convert_architecture(weights, "student", FasterSegSettings(), output)
     assert report.missing == ("beta_1_2",)
     assert not output.exists()
 

@@ -14,7 +14,6 @@ from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.export import proof as proof_module
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.jobs import export as export_module
 from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.jobs.export import export
@@ -24,13 +23,18 @@ from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.settings.export import FORMATS, ExportSettings
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.shared import shared_path
 from tests.stand_in import random_images
 
 NOWHERE = pathlib.Path("gone.keras")
 CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv_downup", 1, 1.0))
-GENOTYPE = Genotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
 SIZE = (96, 128)
 
 

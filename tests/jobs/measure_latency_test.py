@@ -6,7 +6,8 @@ from keras_fasterseg.jobs import measure_latency as job
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.profiler import pilot_key
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
-from keras_fasterseg.settings.stages import LatencySettings, SupernetSettings
+from keras_fasterseg.settings.stages import LatencySettings
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
 from tests.latency.reference_costs import reference_table
 from tests.run.latency_rows import random_table
@@ -46,7 +47,7 @@ def needed_keys():
 
 
 def test_the_space_of_the_paper_needs_659_rows():
-    keys = job.measured_keys(SupernetSettings(), (1024, 2048), 19)
+    keys = job.measured_keys(FasterSegSettings(), (1024, 2048), 19)
     assert len(keys) == len(set(keys)) == 659 + 1
     assert [key for key in keys if key.operation == "serving"] == [serving_key((1024, 2048), 19)]
     assert not reference_table().missing(key for key in keys if key.operation != "serving")

@@ -12,11 +12,15 @@ from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.jobs import train as pipeline
 from keras_fasterseg.jobs.train import check_training, load_network, train
 from keras_fasterseg.run.trained_networks import initialize_network
 from keras_fasterseg.settings.stages import DataSettings, TrainSettings
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.run.event_files import images
 
@@ -25,7 +29,7 @@ CELLS = (
     CellGenotype(1, 8, "conv", 2, 0.5),
     CellGenotype(2, 16, "conv", 1, 0.5),
 )
-GENOTYPE = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 SETTINGS = TrainSettings(
     epochs=2, steps_per_epoch=2, batch_size=1, crop_size=(64, 64), evaluate_every=1
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 
 Path = tuple[int, ...]
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from keras_fasterseg.latency.costs import LatencyCosts
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import charged_as_released, load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.released_table import (
+    charged_as_released,
+    load_reference_table,
+)
 from tests.shared import shared_path
 
 PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")

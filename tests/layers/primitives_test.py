@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from keras.src.testing import TestCase
 
-from keras_fasterseg.genotype import PRIMITIVES
-from keras_fasterseg.layers.primitives import ConvPrimitive, FactorizedReduce, make_primitive
+from keras_fasterseg.layers.primitives import (
+    PRIMITIVES,
+    ConvPrimitive,
+    FactorizedReduce,
+    make_primitive,
+)
 from tests.layers.reference_weights import (
     WIDTHS,
     assert_close_to_size,

@@ -3,10 +3,14 @@
 import pytest
 
 from keras_fasterseg.files import write_json
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.pipelines.search_results import search_markdown
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 
 
 def student(primitive="conv"):
@@ -18,7 +22,7 @@ def student(primitive="conv"):
     )
     shallow = (CellGenotype(0, 8, primitive, 1, 1.0), CellGenotype(3, 8, "conv", 1, 1.0))
     branches = (BranchGenotype(32, deep), BranchGenotype(8, shallow))
-    return Genotype("fasterseg", 6, 4, 1.0, 1.0, branches)
+    return FasterSegGenotype("fasterseg", 6, 4, 1.0, 1.0, branches)
 
 
 def make_search(folder, band, records, primitive="conv", penalty="auto"):

@@ -5,15 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import SCALES, BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.reports.describe import describe, description_tables
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    SCALES,
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
 from keras_fasterseg.spaces.fasterseg.stages import (
     network_stages,
     predicted_latency_ms,
@@ -35,7 +40,7 @@ def small_genotype(space="fasterseg"):
         CellGenotype(4, 16, "conv_2x_downup", 1, HALF),
         CellGenotype(5, 16, "conv", 1, HALF),
     )
-    return Genotype(space, 2, 6, HALF, HALF, (BranchGenotype(16, cells),))
+    return FasterSegGenotype(space, 2, 6, HALF, HALF, (BranchGenotype(16, cells),))
 
 
 def table_of(keys, input_size, space="fasterseg"):

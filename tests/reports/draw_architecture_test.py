@@ -2,9 +2,9 @@
 
 import pytest
 
-from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.reports.draw_architecture import draw_architecture
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
 from keras_fasterseg.visualization.card import save_figure
 from tests.shared import shared_path
 from tests.visualization.svg_text import texts, texts_by_id

@@ -5,11 +5,11 @@ import numpy as np
 from keras_fasterseg.jobs.measure_latency import device_fingerprint, measured_keys
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
-from keras_fasterseg.settings.stages import SupernetSettings
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 
 def random_table(
-    supernet: SupernetSettings,
+    supernet: FasterSegSettings,
     size: tuple[int, int],
     num_classes: int,
     runtime: str = "saved_model",

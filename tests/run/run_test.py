@@ -24,11 +24,11 @@ from keras_fasterseg.settings.stages import (
     PretrainSettings,
     RunSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from tests.data.own_files import write_pair
 from tests.reports.describe_test import table_of
 from tests.run.workdir_test import save_checkpoint
@@ -36,7 +36,7 @@ from tests.run.workdir_test import save_checkpoint
 SIZE = (64, 128)
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
-    supernet=SupernetSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
+    supernet=FasterSegSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
     latency=LatencySettings(latency_size=SIZE),
     pretrain=PretrainSettings(downsample=1, batch_size=1),
     search=SearchSettings(downsample=1, batch_size=1),

@@ -7,10 +7,10 @@ import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.run.search_report import SearchReport, without_nan
 from keras_fasterseg.search.candidates import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.stages import network_stages, serving_key
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
@@ -91,7 +91,7 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
         best = candidates["scale_16_32"]
         assert record["genotype"] == best.id
         assert record["branches"] == [32, 16]
-        assert Genotype.load(tmp_path / "epoch_001" / f"{role}.json") == best
+        assert FasterSegGenotype.load(tmp_path / "epoch_001" / f"{role}.json") == best
         assert report.best[role].genotype == best
     expected = {
         name: 1000 / summed_rows(genotype, table)

@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.run.trained_networks import initialize_network, load_network
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 
 CELLS = (
@@ -17,7 +21,7 @@ CELLS = (
     CellGenotype(1, 8, "skip", 2, 0.5),
     CellGenotype(2, 16, "conv", 1, 0.5),
 )
-GENOTYPE = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 
 
 def make(num_classes=3, genotype=GENOTYPE, seed=0):

@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.search.supernets import SearchSpace, build_search_space
-from keras_fasterseg.settings.stages import SupernetSettings
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 NUM_LAYERS = 4
 NUM_CLASSES = 3
 WIDTHS = (0.5, 1.0)
-SETTINGS = SupernetSettings(NUM_LAYERS, 2, WIDTHS, student_width=0.5)
+SETTINGS = FasterSegSettings(NUM_LAYERS, 2, WIDTHS, student_width=0.5)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,12 @@ from PIL import Image
 
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.files import read_json, write_json
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.reports.describe import describe
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from tests.runtimes import exports
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 from tests.tools.run_tool import run_tool, sentence
@@ -15,14 +19,14 @@ from tests.tools.run_tool import run_tool, sentence
 SHORT = ("--warmup=1", "--repetitions=6", "--seconds=0", "--memory=false", "--nopeak")
 
 
-def tiny_genotype() -> Genotype:
+def tiny_genotype() -> FasterSegGenotype:
     """A network of three cells."""
     cells = (
         CellGenotype(0, 8, "conv", 1, 0.5),
         CellGenotype(1, 8, "conv", 2, 0.5),
         CellGenotype(2, 16, "conv", 1, 0.5),
     )
-    return Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
+    return FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
 
 
 @pytest.fixture(scope="module")

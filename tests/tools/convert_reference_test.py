@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import load_reference_table
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
 from tests.shared import shared_path
 from tests.tools.run_tool import run_tool, sentence
 
@@ -32,11 +32,11 @@ def test_architecture(tmp_path, logits):
         *("converted: 8", "missing: 0", "unused: 0", "dead: 0"),
         f"Converted into {output}",
     ]
-    assert Genotype.load(output) == load_preset("fasterseg_student")
+    assert FasterSegGenotype.load(output) == load_preset("fasterseg_student")
 
     finished = run_tool("convert_reference", *arguments, "--branch_scales=8,32")
     assert finished.status == 0, finished
-    assert [branch.scale for branch in Genotype.load(output).branches] == [8, 32]
+    assert [branch.scale for branch in FasterSegGenotype.load(output).branches] == [8, 32]
 
 
 def test_what_is_not_an_architecture_is_not_written(tmp_path, logits):

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.latency.reference import load_reference_table
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
 from tests.shared import ROOT, shared_path
 from tests.tools.run_tool import run_tool, sentence
 
@@ -125,5 +125,5 @@ def test_genotype_that_was_edited(tmp_path):
     value = json.loads(path.read_text(encoding="utf-8")) | {"num_layers": 17}
     path.write_text(json.dumps(value), encoding="utf-8")
     with pytest.raises(ValueError, match="stored id"):
-        Genotype.load(path)
+        FasterSegGenotype.load(path)
     assert "stored id" in sentence(run_tool("describe", f"--genotype={path}"))

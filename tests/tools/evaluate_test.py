@@ -9,12 +9,16 @@ from PIL import Image
 
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.tools.run_tool import run_tool, sentence
 
 CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv", 1, 1.0))
-GENOTYPE = Genotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(8, CELLS),))
 
 
 @pytest.fixture(scope="module")

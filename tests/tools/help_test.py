@@ -16,7 +16,7 @@ from keras_fasterseg.pipelines import (
 from tests.tools.run_tool import run_tool
 
 DATA = (settings.DataSettings, "")
-SUPERNET = (settings.SupernetSettings, "")
+SUPERNET = (settings.FasterSegSettings, "")
 LATENCY = (settings.LatencySettings, "")
 CLIENT = ("server", "protocol", "model", "version", "timeout", "attempts")
 TOOLS = {

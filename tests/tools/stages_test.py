@@ -5,9 +5,13 @@ import tempfile
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from tests.tools import tiny_run
 from tests.tools.run_tool import Finished, run_tool, sentence
 
@@ -18,14 +22,14 @@ def succeed(name, *arguments) -> Finished:
     return finished
 
 
-def tiny_genotype() -> Genotype:
+def tiny_genotype() -> FasterSegGenotype:
     """A network of three cells."""
     cells = (
         CellGenotype(0, 8, "conv", 1, 0.5),
         CellGenotype(1, 8, "conv", 2, 0.5),
         CellGenotype(2, 16, "conv", 1, 0.5),
     )
-    return Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
+    return FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def test_search_and_both_networks(run):
     workdir = f"--workdir={run}"
     succeed("search", workdir, *tiny_run.DATA, *tiny_run.SUPERNET, *tiny_run.SEARCH)
     for role in ("teacher", "student"):
-        assert Genotype.load(run / "search" / f"{role}.json").base_filters == 2
+        assert FasterSegGenotype.load(run / "search" / f"{role}.json").base_filters == 2
     teacher = (f"--genotype={run}/search/teacher.json", "--role=teacher", *tiny_run.TEACHER)
     succeed("train", workdir, *tiny_run.DATA, *teacher)
     with tempfile.TemporaryDirectory() as other:

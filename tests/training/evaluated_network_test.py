@@ -4,7 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.evaluated_network import EvaluatedNetwork
 from keras_fasterseg.training.l2_sgd import L2SGD
@@ -14,7 +18,7 @@ CELLS = (
     CellGenotype(1, 8, "conv", 2, 0.5),
     CellGenotype(2, 16, "conv", 1, 0.5),
 )
-GENOTYPE = Genotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
+GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 MOMENTUM = 0.8
 
 

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
 from keras_fasterseg.visualization.architecture import architecture_figure
@@ -77,7 +81,7 @@ def test_narrow_boxes_have_names_of_two_lines(tmp_path):
 def test_without_shares_there_is_no_per_cent(tmp_path):
     path = tmp_path / "small.svg"
     cells = (CellGenotype(0, 8, "conv", 1, 4 / 12), CellGenotype(3, 8, "conv_2x", 1, 8 / 12))
-    small = Genotype("fasterseg", 12, 16, 8 / 12, 8 / 12, (BranchGenotype(8, cells),))
+    small = FasterSegGenotype("fasterseg", 12, 16, 8 / 12, 8 / 12, (BranchGenotype(8, cells),))
     save_figure(architecture_figure(small, "small"), path)
     boxes = lines_by_box(path)
     assert boxes["branch_8_cell_01"] == ["conv 2x", "64"]

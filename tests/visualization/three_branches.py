@@ -2,18 +2,23 @@
 
 import itertools
 
-from keras_fasterseg.genotype import PRIMITIVES, BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 
 WIDTHS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
 
 
-def three_branches() -> Genotype:
+def three_branches() -> FasterSegGenotype:
     """Branches of 16 cells that part after four and six; they go down at 4 and 10, at 8, and never.
 
     No skip has stride 1, since those are no cells of a derived network.
     """
     branches = (_branch(32, (4, 10), 1), _branch(16, (8,), 2), _branch(8, (), 3))
-    return Genotype("fasterseg", 12, 16, 8 / 12, 8 / 12, branches)
+    return FasterSegGenotype("fasterseg", 12, 16, 8 / 12, 8 / 12, branches)
 
 
 def _branch(end: int, downs: tuple[int, ...], offset: int) -> BranchGenotype:

@@ -50,11 +50,11 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
 
     from keras_fasterseg.available_cores import available_cores
     from keras_fasterseg.evaluation.evaluator import evaluate
-    from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-    from keras_fasterseg.spaces.fasterseg.presets import load_preset
+    from keras_fasterseg.spaces.registry import load_preset, space_of
 
     keras.utils.set_random_seed(0)
-    network = FasterSegNetwork(load_preset("fasterseg_student"), num_classes)
+    genotype = load_preset("fasterseg_student")
+    network = space_of(genotype).build(genotype, num_classes)
     process = psutil.Process()
     reported = {1, count, *(each for each in COUNTS if each < count)}
     resident: dict[int, float] = {}

@@ -29,8 +29,8 @@ from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.primitives import ConvPrimitive, FactorizedReduce
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
-from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.genotypes import resolve_genotype
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import resolve_genotype, space_of
 
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "A preset's name or a JSON file.")
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
@@ -137,7 +137,7 @@ def module_of(layer) -> nn.Module:
 class Network(nn.Module):
     """From uint8 images `(batch, height, width, 3)` to uint8 class ids, or to logits."""
 
-    def __init__(self, network: FasterSegNetwork):
+    def __init__(self, network: SegmentationNetwork):
         super().__init__()
         self.plan = network.plan
         names = [each.name for each in network.layers]
@@ -163,7 +163,8 @@ class Network(nn.Module):
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    network = FasterSegNetwork(resolve_genotype(GENOTYPE.value), NUM_CLASSES.value)
+    genotype = resolve_genotype(GENOTYPE.value)
+    network = space_of(genotype).build(genotype, NUM_CLASSES.value)
     target = pathlib.Path(TARGET.value)
     with atomic_path(target / "network.keras") as path:
         network.save(path)

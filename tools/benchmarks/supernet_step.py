@@ -6,6 +6,7 @@ in it; "step" is the median of the steps after it.
 
 from tools import command  # isort: skip
 
+import dataclasses
 import json
 import multiprocessing
 import pathlib
@@ -20,7 +21,6 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.settings.stages import SupernetSettings
 
 JOBS = ("pretrain", "search")
 
@@ -31,18 +31,26 @@ IMAGE_SIZE = flags.DEFINE(
 )
 STEPS = flags.DEFINE_integer("steps", 5, "Steps after the first.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
-settings_flags.define_settings(SupernetSettings)
+settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    settings = settings_flags.read_settings(SupernetSettings)
+    space = settings_flags.read_space()
     images = (BATCH_SIZE.value, *IMAGE_SIZE.value, 3)
     context = multiprocessing.get_context("spawn")
     results = {}
     for job in JOBS:
         receiver, sender = context.Pipe(duplex=False)
-        arguments = (sender, job, settings, NUM_CLASSES.value, images, STEPS.value)
+        arguments = (
+            sender,
+            job,
+            space.name,
+            space.settings,
+            NUM_CLASSES.value,
+            images,
+            STEPS.value,
+        )
         process = context.Process(target=_measure, args=arguments)
         process.start()
         sender.close()
@@ -63,8 +71,8 @@ def main() -> None:
     headers = ("job", "trace + first step s", "step s", "peak memory GB")
     print(tabulate.tabulate(rows, headers=headers, disable_numparse=True))
     facts = {
-        "num_layers": settings.num_layers,
-        "base_filters": settings.base_filters,
+        "space": space.name,
+        **dataclasses.asdict(space.settings),
         "images": list(images),
         "available_cores": available_cores().logical,
         "cpu_quota": available_cores().quota,
@@ -75,32 +83,32 @@ def main() -> None:
         write_json(pathlib.Path(OUTPUT.value), {**facts, "jobs": results})
 
 
-def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, images, steps: int):
+def _measure(sender, job: str, name: str, settings, num_classes: int, images, steps: int):
     # Imported here: the process that only waits needs no TensorFlow.
     import keras
     import numpy as np
 
-    from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
     from keras_fasterseg.search.freed_memory import returned_to_system
     from keras_fasterseg.search.graph_options import without_graph_rewriting
+    from keras_fasterseg.search.search_trainer import SearchTrainer
     from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-    from keras_fasterseg.search.supernets import build_search_space
+    from keras_fasterseg.spaces.registry import make_space
     from keras_fasterseg.training.l2_sgd import L2SGD
 
-    space = build_search_space(settings, num_classes, seed=0)
-    networks = (space.supernet, space.teacher, space.student)
+    space = make_space(name, settings)
+    model = space.search_model(num_classes, seed=0)
     generator = np.random.default_rng(0)
     batch = (
         generator.standard_normal(images, "float32"),
         generator.integers(0, num_classes, images[:3], "int32"),
     )
     optimizer = L2SGD(0.01, l2=5e-4, global_clipnorm=5.0)
-    optimizer.build(space.supernet.trainable_variables)
+    optimizer.build(model.supernet.trainable_variables)
     if job == "pretrain":
-        trainer, data = SupernetPretrainer(*networks, seed=0), batch
+        trainer, data = SupernetPretrainer(model, seed=0), batch
         trainer.compile(optimizer=optimizer, jit_compile=False)
     else:
-        trainer, data = BilevelTrainer(*networks), (batch, batch)
+        trainer, data = SearchTrainer(model), (batch, batch)
         trainer.compile(optimizer, keras.optimizers.Adam(3e-4, beta_1=0.5))
     import tensorflow as tf
 
@@ -118,7 +126,7 @@ def _measure(sender, job: str, settings: SupernetSettings, num_classes: int, ima
             "step_seconds": statistics.median(seconds[1:]),
             # Kilobytes on Linux.
             "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-            "parameters": space.supernet.count_params(),
+            "parameters": model.supernet.count_params(),
         }
     )
 

@@ -11,6 +11,7 @@ served network) would take at the rate of this machine's matrix products.
 
 from tools import command  # isort: skip
 
+import dataclasses
 import json
 import statistics
 import time
@@ -23,7 +24,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.settings.stages import SupernetSettings, TrainSettings
+from keras_fasterseg.settings.stages import TrainSettings
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images a step.", lower_bound=1)
@@ -32,26 +33,26 @@ IMAGE_SIZE = flags.DEFINE(
 )
 STEPS = flags.DEFINE_integer("steps", 20, "Steps that are timed.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
-settings_flags.define_settings(SupernetSettings)
+settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    supernet = settings_flags.read_settings(SupernetSettings)
+    space = settings_flags.read_space()
     facts = {
-        "num_layers": supernet.num_layers,
-        "base_filters": supernet.base_filters,
+        "space": space.name,
+        **dataclasses.asdict(space.settings),
         "images": [BATCH_SIZE.value, *IMAGE_SIZE.value, 3],
         "num_classes": NUM_CLASSES.value,
         "steps": STEPS.value,
-        "products_ms": _products_ms(supernet),
+        "products_ms": _products_ms(space),
         "available_cores": available_cores().logical,
         "cpu_quota": available_cores().quota,
         "load_average_before": psutil.getloadavg()[0],
         "command": command.line(),
     }
     results = {
-        name: _medians_ms(_parts(supernet, distilled))
+        name: _medians_ms(_parts(space, distilled))
         for name, distilled in (("alone", False), ("distilled", True))
     }
     rows = [(name, *(f"{ms:.1f}" for ms in parts.values())) for name, parts in results.items()]
@@ -62,42 +63,34 @@ def main() -> None:
         write_json(OUTPUT.value, {**facts, "results_ms": results})
 
 
-def _genotype(supernet: SupernetSettings, width: float):
-    from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
-
-    return largest_genotype(supernet.num_layers, supernet.base_filters, width)
-
-
-def _products_ms(supernet: SupernetSettings) -> float | None:
+def _products_ms(space) -> float | None:
     from keras_fasterseg.benchmark.matrix_peak import measure_matrix_peak
-    from keras_fasterseg.spaces.fasterseg.stages import served_macs
+    from keras_fasterseg.spaces.cost import network_work
 
     peak = measure_matrix_peak()
     if peak is None:
         return None
-    genotype = _genotype(supernet, supernet.student_width)
-    macs = 3 * BATCH_SIZE.value * served_macs(genotype, IMAGE_SIZE.value, NUM_CLASSES.value)
-    return 1000 * macs / peak.macs_per_second
+    work = network_work(space.largest_genotype(), IMAGE_SIZE.value, NUM_CLASSES.value)
+    return 1000 * 3 * BATCH_SIZE.value * work.macs / peak.macs_per_second
 
 
-def _parts(supernet: SupernetSettings, distilled: bool) -> dict[str, Callable[[], object]]:
+def _parts(space, distilled: bool) -> dict[str, Callable[[], object]]:
     """By name, in the order of the table: computes one part and waits for it."""
     import keras
     import numpy as np
     import tensorflow as tf
 
     from keras_fasterseg.jobs.train import make_trainer
-    from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+    from keras_fasterseg.spaces.roles import TEACHER
 
     keras.utils.set_random_seed(0)
     classes = NUM_CLASSES.value
-    student = _genotype(supernet, supernet.student_width)
-    network = FasterSegNetwork(student, classes, auxiliary_heads=True)
-    teacher = FasterSegNetwork(_genotype(supernet, 1.0), classes) if distilled else None
+    network = space.build(space.largest_genotype(), classes, auxiliary_heads=True)
+    teacher = space.build(space.largest_genotype(TEACHER), classes) if distilled else None
     trainer = make_trainer(network, teacher, TrainSettings(), steps_per_epoch=STEPS.value)
     heads = keras.Model(
         network.input,
-        {name: network.get_layer(f"upsample_{name[6:]}").input for name in network.output},
+        {name: logits._keras_history.operation.input for name, logits in network.output.items()},
     )
     generator = np.random.default_rng(0)
     shape = (BATCH_SIZE.value, *IMAGE_SIZE.value)

@@ -10,7 +10,6 @@ precisions and GPUs are assumed to be alike.
 import dataclasses
 import math
 
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.estimation.measurement import Measurement
 from keras_fasterseg.jobs.estimation.speed import MachineSpeed
 from keras_fasterseg.jobs.estimation.stage_costs import (
@@ -29,10 +28,10 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.plan import plan_network
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.work import (
     Work,
     cells_work,
@@ -40,6 +39,7 @@ from keras_fasterseg.spaces.fasterseg.work import (
     operations_work,
     stem_and_heads_work,
 )
+from keras_fasterseg.spaces.genotype import Genotype
 
 VALUE_BYTES = 4
 """Of a float32."""
@@ -127,7 +127,7 @@ CALL_SPREAD_SECONDS = 3e-5
 
 
 def operations_step(
-    supernet: SupernetSettings, settings: LatencySettings, num_classes: int, speed: MachineSpeed
+    supernet: FasterSegSettings, settings: LatencySettings, num_classes: int, speed: MachineSpeed
 ) -> Measurement:
     """The mean row of a latency table."""
     keys = measured_keys(supernet, settings.latency_size, num_classes)
@@ -168,7 +168,7 @@ def row_seconds(key: OpKey, settings: LatencySettings, speed: MachineSpeed) -> t
 
 
 def pretrain_step(
-    supernet: SupernetSettings, settings: PretrainSettings, num_classes: int, speed: MachineSpeed
+    supernet: FasterSegSettings, settings: PretrainSettings, num_classes: int, speed: MachineSpeed
 ) -> Measurement:
     """A step of pretraining."""
     work = _supernet_work(supernet, settings.crop_size, num_classes)
@@ -178,7 +178,7 @@ def pretrain_step(
 
 
 def search_step(
-    supernet: SupernetSettings, settings: SearchSettings, num_classes: int, speed: MachineSpeed
+    supernet: FasterSegSettings, settings: SearchSettings, num_classes: int, speed: MachineSpeed
 ) -> Measurement:
     """A step of the search: one of the weights and one of the architectures."""
     work = _supernet_work(supernet, settings.crop_size, num_classes)
@@ -243,7 +243,7 @@ def _copy_seconds(values: float, speed: MachineSpeed) -> float:
     return VALUE_BYTES * values / speed.copied_bytes_per_second
 
 
-def _supernet_work(supernet: SupernetSettings, size: Size, num_classes: int) -> Work:
+def _supernet_work(supernet: FasterSegSettings, size: Size, num_classes: int) -> Work:
     """A pass of one image of one setting with the teacher's stem and heads, the larger ones.
 
     Its weights are those of the whole supernet, the student's stem and heads too.

@@ -12,7 +12,6 @@ from absl import logging
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model, package_versions
 from keras_fasterseg.files import PathLike, read_json, write_json
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.checks import DataFacts
 from keras_fasterseg.jobs.estimation import closed_form, machine, probe_steps
 from keras_fasterseg.jobs.estimation.estimate import (
@@ -31,16 +30,13 @@ from keras_fasterseg.run.names import NETWORK
 from keras_fasterseg.run.run import STAGES
 from keras_fasterseg.run.workdir import Workdir, plain
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.settings.stages import (
-    QUICK_ESTIMATE,
-    LatencySettings,
-    RunSettings,
-    SupernetSettings,
-)
+from keras_fasterseg.settings.stages import QUICK_ESTIMATE, LatencySettings, RunSettings
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.work import network_work
+from keras_fasterseg.spaces.genotype import Genotype
 
 ESTIMATE = "estimate.json"
 STEPS = 3
@@ -154,7 +150,7 @@ def _networks(
     }, False
 
 
-def _typical(supernet: SupernetSettings, role: str, width: float) -> Genotype:
+def _typical(supernet: FasterSegSettings, role: str, width: float) -> Genotype:
     """The network of median work of those that a search could find for `role`."""
     generator = np.random.default_rng(_SEED)
     draws = [

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.genotype import Genotype
 from keras_fasterseg.jobs.estimation.measurement import Measurement
 from keras_fasterseg.jobs.measure_latency import (
     SECONDS_A_MINUTE,
@@ -33,18 +32,19 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.genotype import Genotype
 
 VERSION = 2
 """Of the steps' work: where it changes, what was measured before is measured anew."""
 
 
 def measure_pretrain(
-    supernet: SupernetSettings, settings: PretrainSettings, num_classes: int, steps: int
+    supernet: FasterSegSettings, settings: PretrainSettings, num_classes: int, steps: int
 ) -> Measurement:
     """Steps of pretraining."""
     start = time.perf_counter()
@@ -56,7 +56,7 @@ def measure_pretrain(
 
 
 def measure_search(
-    supernet: SupernetSettings, settings: SearchSettings, num_classes: int, steps: int
+    supernet: FasterSegSettings, settings: SearchSettings, num_classes: int, steps: int
 ) -> Measurement:
     """Steps of the search, with a latency penalty in which every operation takes 1 ms."""
     start = time.perf_counter()
@@ -90,7 +90,7 @@ def measure_training(
 
 
 def measure_operations(
-    supernet: SupernetSettings, settings: LatencySettings, num_classes: int, count: int
+    supernet: FasterSegSettings, settings: LatencySettings, num_classes: int, count: int
 ) -> Measurement:
     """Rows of the latency table: `count` of them, spread from cheap to expensive."""
     start = time.perf_counter()
@@ -145,7 +145,7 @@ def _random_batch(batch_size: int, crop_size: tuple[int, int], num_classes: int)
     return tf.constant(images), tf.constant(labels)
 
 
-def _equal_costs(supernet: SupernetSettings, num_classes: int):
+def _equal_costs(supernet: FasterSegSettings, num_classes: int):
     size = (64, 64)
     row = LatencyRow(1.0, 1.0, 1.0, 0)
     rows = dict.fromkeys(table_keys(supernet, size, num_classes), row)

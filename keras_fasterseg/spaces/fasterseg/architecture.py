@@ -6,16 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.layers.gumbel_softmax import gumbel_softmax
+from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.layers.random_state import SavesRandomState
-from keras_fasterseg.spaces.fasterseg.choices import (
-    STUDENT,
-    TEACHER,
-    Choices,
-    one_hot_widths,
-    width_shapes,
-)
+from keras_fasterseg.spaces.fasterseg.choices import Choices, one_hot_widths, width_shapes
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 INITIAL_LOGIT = 1e-3
 MINIMAL_LAYERS = 4

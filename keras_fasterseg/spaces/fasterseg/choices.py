@@ -6,10 +6,6 @@ from typing import Any
 
 import numpy as np
 
-WIDTH_MULTIPLIERS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
-TEACHER = "teacher"
-STUDENT = "student"
-
 
 @dataclasses.dataclass(frozen=True)
 class Choices:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from keras_fasterseg.genotype import (
-    PRIMITIVES,
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
     BranchGenotype,
     CellGenotype,
-    Genotype,
+    FasterSegGenotype,
 )
 
 _SKIP = PRIMITIVES.index("skip")
@@ -55,7 +55,7 @@ def derive(
     allow_skip: bool = True,
     reference_quirks: bool = False,
     space: str = "fasterseg",
-) -> Genotype:
+) -> FasterSegGenotype:
     """Decodes architecture parameters into a genotype. Nothing that is handed in is changed.
 
     Args:
@@ -102,7 +102,7 @@ def derive(
             CellGenotype(layer, SCALES[index], PRIMITIVES[op], 1 + down, width)
             for layer, index, op, down, width in rows
         )
-    return Genotype(
+    return FasterSegGenotype(
         space=space,
         base_filters=base_filters,
         num_layers=len(np.asarray(alphas[0])),

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from keras_fasterseg.genotype import PRIMITIVES, Genotype
+from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 
 _DEAREST = "conv_2x"
 
 
-def largest_genotype(num_layers: int, base_filters: int, stem_head_width: float) -> Genotype:
+def largest_genotype(
+    num_layers: int, base_filters: int, stem_head_width: float
+) -> FasterSegGenotype:
     """The genotype with the most operations and activations of a search space.
 
     Every cell is `conv_2x` at full width. The branch to 1/16 stays at 1/8 as long as it may, that

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fasterseg.genotype import PRIMITIVES, SCALES, node_filters
-from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.filters import node_filters
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.fasterseg.stages import check_input_size, stem_keys
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.cost import check_input_size
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.genotype import SCALES
+from keras_fasterseg.spaces.fasterseg.stages import stem_keys
 
 
 def required_keys(

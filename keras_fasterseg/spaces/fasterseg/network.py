@@ -1,92 +1,43 @@
 """The network that a genotype describes."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 from keras import ops
 
-from keras_fasterseg.classes import Classes
-from keras_fasterseg.genotype import Genotype
-from keras_fasterseg.image_normalization import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    check_normalization,
-)
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.primitives import make_primitive
 from keras_fasterseg.layers.resize import Resize
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.plan import FeaturePlan, NetworkPlan, plan_network
+from keras_fasterseg.spaces.network import SegmentationNetwork
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
-class FasterSegNetwork(keras.Model):
-    """A derived multi-resolution segmentation network.
+class FasterSegNetwork(SegmentationNetwork):
+    """A derived multi-resolution segmentation network; arguments as of `SegmentationNetwork`.
 
     Its branches share their first cells; a decoder brings each to 1/8, where a 1x1 conv-bn-relu
-    joins them, a head predicts and a bilinear resize (aligned corners) leads to full size.
-
-    Args:
-        genotype: What to build, a `Genotype` or its JSON object.
-        num_classes: Number of classes.
-        auxiliary_heads: Whether to predict from 1/16 and 1/32 too, as training needs it.
-        input_size: Height and width of the images, multiples of 32; `None` leaves them open.
-        mean: Mean of the three channels that its images are normalised by, of images scaled to
-            [0, 1]. Nothing here computes with it: it is what a training tells an export.
-        std: Standard deviation of the three channels, likewise.
-        classes: What the logits stand for, `Classes` or their JSON object; `None` if it is not
-            known. Recorded likewise.
-        trained_on: The images that it was trained on, a JSON object of the training's; likewise.
-
-    Input shape:
-        `(batch, height, width, 3)`, normalised; sides are multiples of 32.
-
-    Output shape:
-        Logits `(batch, height, width, num_classes)`, float32; with auxiliary heads a dictionary of
-        these: `scale_8` (the prediction), `scale_16` and, if a branch ends there, `scale_32`.
+    joins them, a head predicts and a bilinear resize (aligned corners) leads to full size. The
+    auxiliary heads predict `scale_16` and, if a branch ends there, `scale_32`.
 
     Reference:
         FasterSeg, section 3.4 (https://arxiv.org/abs/1912.10917).
     """
 
-    def __init__(
-        self,
-        genotype: Genotype | dict,
-        num_classes: int = 19,
-        auxiliary_heads: bool = False,
-        input_size: tuple[int, int] | None = None,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-        classes: Classes | dict | None = None,
-        trained_on: dict[str, Any] | None = None,
-        **kwargs,
-    ):
-        if isinstance(genotype, dict):
-            genotype = Genotype.from_json(genotype)
-        if isinstance(classes, dict):
-            classes = Classes.from_json(classes)
-        if classes is not None and len(classes.names) != num_classes:
-            raise ValueError(
-                "`classes` must name every class. "
-                f"Received: {len(classes.names)} names for num_classes={num_classes}"
-            )
-        height, width = (None, None) if input_size is None else input_size
-        if input_size is not None and (height % 32 or width % 32):
-            raise ValueError(
-                f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
-            )
-        check_normalization(mean, std)
+    genotype_class = FasterSegGenotype
+    prediction = "scale_8"
 
-        # === Layers ===
-        dtype = kwargs.pop("dtype", None)
+    @property
+    def plan(self) -> NetworkPlan:
+        """The genotype laid out as layers."""
+        return plan_network(self.genotype)
+
+    @classmethod
+    def make_logits(cls, images, genotype, num_classes, auxiliary_heads, dtype):
         plan = plan_network(genotype)
         layers = _make_layers(genotype, plan, num_classes, auxiliary_heads, dtype)
-
-        # === Functional model ===
-        images = keras.Input((height, width, 3), name="images")
         results = {plan.stem.layer: layers[plan.stem.layer](images)}
         for cell in plan.cells:
             results[cell.name] = layers[cell.name](results[cell.source.layer])
@@ -95,59 +46,16 @@ class FasterSegNetwork(keras.Model):
                 pair = [results[join.coarse.layer], results[join.fine.layer]]
                 results[join.name] = layers[join.name](pair)
         fused = layers["fusion"](_concatenate(results, plan.outputs))
-        outputs = layers["upsample_8"](layers["head"](fused))
+        outputs = {cls.prediction: layers["upsample_8"](layers["head"](fused))}
         if auxiliary_heads:
-            outputs = {"scale_8": outputs}
             for scale, features in plan.auxiliary.items():
                 logits = layers[f"auxiliary_head_{scale}"](_concatenate(results, features))
                 outputs[f"scale_{scale}"] = layers[f"upsample_{scale}"](logits)
-        super().__init__(inputs=images, outputs=outputs, **kwargs)
-
-        # === Config ===
-        self.genotype = genotype
-        self.plan = plan
-        self.num_classes = num_classes
-        self.auxiliary_heads = auxiliary_heads
-        self.input_size = None if input_size is None else tuple(input_size)
-        self.mean = tuple(float(value) for value in mean)
-        self.std = tuple(float(value) for value in std)
-        self.classes = classes
-        self.trained_on = trained_on
-        self._layer_dtype = dtype
-
-    def without_auxiliary_heads(self) -> keras.Model:
-        """The network as it is deployed, sharing this one's weights."""
-        if not self.auxiliary_heads:
-            return self
-        return keras.Model(self.input, self.get_layer("upsample_8").output, name=self.name)
-
-    def get_config(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "genotype": self.genotype.to_json(),
-            "num_classes": self.num_classes,
-            "auxiliary_heads": self.auxiliary_heads,
-            "input_size": self.input_size,
-            "mean": self.mean,
-            "std": self.std,
-            "classes": None if self.classes is None else self.classes.to_json(),
-            "trained_on": self.trained_on,
-            "dtype": keras.saving.serialize_keras_object(self._layer_dtype)
-            if isinstance(self._layer_dtype, keras.DTypePolicy)
-            else self._layer_dtype,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        if isinstance(config.get("dtype"), dict):
-            config["dtype"] = keras.saving.deserialize_keras_object(config["dtype"])
-        return cls(**config)
+        return outputs
 
 
 def _make_layers(
-    genotype: Genotype, plan: NetworkPlan, num_classes: int, auxiliary_heads: bool, dtype
+    genotype: FasterSegGenotype, plan: NetworkPlan, num_classes: int, auxiliary_heads: bool, dtype
 ) -> dict[str, keras.layers.Layer]:
     stem = Stem(genotype.base_filters, genotype.stem_width, dtype=dtype, name=plan.stem.layer)
     layers = [stem]

@@ -2,13 +2,9 @@
 
 import dataclasses
 
-from keras_fasterseg.genotype import (
-    CellGenotype,
-    Genotype,
-    branch_groups,
-    node_filters,
-)
+from keras_fasterseg.filters import node_filters
 from keras_fasterseg.layers.stem import stem_filters
+from keras_fasterseg.spaces.fasterseg.genotype import CellGenotype, FasterSegGenotype, branch_groups
 
 STEM = "stem"
 
@@ -77,7 +73,7 @@ class NetworkPlan:
     auxiliary: dict[int, tuple[FeaturePlan, ...]]
 
 
-def plan_network(genotype: Genotype) -> NetworkPlan:
+def plan_network(genotype: FasterSegGenotype) -> NetworkPlan:
     """Lays `genotype` out.
 
     Reference:

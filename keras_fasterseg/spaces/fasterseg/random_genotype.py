@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fasterseg.genotype import PRIMITIVES, Genotype
+from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.choices import width_shapes
 from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 
 BRANCH_PAIRS = ((32, 8), (32, 16))
 
@@ -21,7 +22,7 @@ def random_genotype(
     stem_head_width: float,
     num_layers: int = 16,
     allow_skip: bool = True,
-) -> Genotype:
+) -> FasterSegGenotype:
     """Derives a network from random logits, so that every result is one the search could find.
 
     Choices that are uniform in every cell would make networks of nearly one latency, since many

@@ -20,9 +20,9 @@ from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 _NORMALIZATION = {
     "gamma": "weight",

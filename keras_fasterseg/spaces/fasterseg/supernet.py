@@ -7,23 +7,20 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg.genotype import SCALES, node_filters
+from keras_fasterseg.filters import node_filters
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
 from keras_fasterseg.layers.layer_stack import LayerStack, trace_once
 from keras_fasterseg.layers.mixed_op import MixedOp
 from keras_fasterseg.layers.slimmable_conv2d import scale_settings
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.spaces.fasterseg.architecture import MINIMAL_LAYERS
-from keras_fasterseg.spaces.fasterseg.choices import (
-    STUDENT,
-    TEACHER,
-    WIDTH_MULTIPLIERS,
-    Choices,
-    width_shapes,
-)
+from keras_fasterseg.spaces.fasterseg.choices import Choices, width_shapes
+from keras_fasterseg.spaces.fasterseg.genotype import SCALES
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS, FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions, SupernetDecoder
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
-STEM_HEAD_WIDTHS = {TEACHER: 1.0, STUDENT: 8 / 12}
+STEM_HEAD_WIDTHS = FasterSegSettings().stem_head_widths
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_fasterseg.genotype import node_filters
+from keras_fasterseg.filters import node_filters
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
 

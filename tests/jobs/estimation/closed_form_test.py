@@ -23,15 +23,15 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.work import Work
 
 SPEED = MachineSpeed(1e11, 1e10)
-SUPERNET = SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 SHAPES = {"batch_size": 2, "crop_size": (64, 128)}
 TRAIN = TrainSettings(**SHAPES)
 TEACHER, STUDENT = (largest_genotype(4, 2, width) for width in (1.0, 0.5))

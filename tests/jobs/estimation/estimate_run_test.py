@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.available_cores import AvailableCores
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.jobs.checks import DataFacts
 from keras_fasterseg.jobs.estimation import closed_form
 from keras_fasterseg.jobs.estimation import estimate_run as job
@@ -23,6 +22,11 @@ from keras_fasterseg.run.run import STAGES
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
@@ -119,14 +123,14 @@ def test_a_supernet_is_measured_on_this_machine(tmp_path):
 WIDTHS = {"teacher": 1.0, "student": 0.5}
 
 
-def short_genotype(width: float) -> Genotype:
+def short_genotype(width: float) -> FasterSegGenotype:
     """One branch of three cells."""
     cells = [(0, 8, 2, 1.0), (1, 16, 2, 1.0), (2, 32, 1, width)]
     branch = BranchGenotype(
         32,
         tuple(CellGenotype(layer, scale, "conv", stride, w) for layer, scale, stride, w in cells),
     )
-    return Genotype("fasterseg", 2, 4, width, width, (branch,))
+    return FasterSegGenotype("fasterseg", 2, 4, width, width, (branch,))
 
 
 def size(variables) -> int:

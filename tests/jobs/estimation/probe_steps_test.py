@@ -10,13 +10,13 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
 
-SUPERNET = SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 SHAPES = {"batch_size": 2, "crop_size": (64, 96)}
 
 

@@ -19,9 +19,9 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,
     SearchSettings,
-    SupernetSettings,
     TrainSettings,
 )
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 
 FACTS = DataFacts(("a", "b", "c"), train_images=21, val_images=5, size=(64, 64))
 TRAIN = TrainSettings(
@@ -38,7 +38,7 @@ class Settings:
     """The settings of a small run."""
 
     data: DataSettings = DataSettings("camvid", "there")
-    supernet: SupernetSettings = SupernetSettings(4, 2, (0.5, 1.0), 0.5)
+    supernet: FasterSegSettings = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
     latency: LatencySettings = LatencySettings(latency_size=(64, 64))
     pretrain: PretrainSettings = PretrainSettings(epochs=2, batch_size=4)
     search: SearchSettings = SearchSettings(

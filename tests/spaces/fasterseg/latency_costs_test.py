@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import SCALES
 from keras_fasterseg.latency.calibration import Calibration
-from keras_fasterseg.latency.estimator import branch_latencies
 from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.expected_latency import branch_latencies
+from keras_fasterseg.spaces.fasterseg.genotype import SCALES
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.stages import network_stages

@@ -3,11 +3,15 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.classes import Classes
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype, Genotype
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.layers.stem import Stem
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from tests.spaces.fasterseg.one_hot_choices import (
@@ -160,7 +164,7 @@ def test_config():
     assert copy.get_config() == network.get_config()
     assert [w.shape for w in copy.weights] == [w.shape for w in network.weights]
     assert FasterSegNetwork(genotype.to_json()).genotype == genotype
-    assert isinstance(copy.genotype, Genotype)
+    assert isinstance(copy.genotype, FasterSegGenotype)
 
 
 def test_normalisation_is_kept_and_that_of_networks_saved_without_is_imagenets():

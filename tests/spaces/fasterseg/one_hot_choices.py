@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.genotype import (
-    PRIMITIVES,
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
     BranchGenotype,
     CellGenotype,
-    Genotype,
+    FasterSegGenotype,
 )
-from keras_fasterseg.spaces.fasterseg.choices import WIDTH_MULTIPLIERS, Choices, width_shapes
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS, Choices, width_shapes
 
 NUM_LAYERS = 6
 BASE_FILTERS = 6
@@ -20,9 +20,11 @@ BASE_FILTERS = 6
 
 def make_genotype(
     branches: Sequence[BranchGenotype], end_width: float, num_layers: int = NUM_LAYERS
-) -> Genotype:
+) -> FasterSegGenotype:
     """A genotype whose stem and heads have the width `end_width`."""
-    return Genotype("fasterseg", BASE_FILTERS, num_layers, end_width, end_width, tuple(branches))
+    return FasterSegGenotype(
+        "fasterseg", BASE_FILTERS, num_layers, end_width, end_width, tuple(branches)
+    )
 
 
 def full_branch(

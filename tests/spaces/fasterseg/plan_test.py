@@ -1,4 +1,4 @@
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype
+from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.plan import (
     CellPlan,
     FeaturePlan,

@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from keras_fasterseg.genotype import branch_groups, node_filters
+from keras_fasterseg.filters import node_filters
+from keras_fasterseg.spaces.fasterseg.genotype import branch_groups
 from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
 from tests.shared import shared_path
 

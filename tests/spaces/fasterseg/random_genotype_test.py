@@ -5,8 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import PRIMITIVES, Genotype
 from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.random_genotype import BRANCH_PAIRS, random_genotype
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
@@ -15,12 +16,12 @@ WIDTHS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
 SPACE = {"base_filters": 12, "width_multipliers": WIDTHS, "stem_head_width": 8 / 12}
 
 
-def draw(count: int, seed: int = 0, **options) -> list[Genotype]:
+def draw(count: int, seed: int = 0, **options) -> list[FasterSegGenotype]:
     generator = np.random.default_rng(seed)
     return [random_genotype(generator, **(SPACE | options)) for _ in range(count)]
 
 
-def work(genotype: Genotype) -> int:
+def work(genotype: FasterSegGenotype) -> int:
     """Multiply-accumulates of the deployed network."""
     stages = network_stages(genotype, (128, 256))
     keys = [key for stage in stages if not stage.training_only for key in stage.keys]
@@ -34,7 +35,7 @@ def test_a_seed_gives_the_same_networks_again_and_another_seed_others():
 
 def test_every_network_is_of_the_space_and_survives_json():
     for genotype in draw(50):
-        assert Genotype.from_json(genotype.to_json()) == genotype
+        assert FasterSegGenotype.from_json(genotype.to_json()) == genotype
         assert tuple(branch.scale for branch in genotype.branches) in BRANCH_PAIRS
         assert (genotype.stem_width, genotype.head_width) == (8 / 12, 8 / 12)
         for branch in genotype.branches:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, WIDTH_MULTIPLIERS
+from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.reference import (
     ConversionReport,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.genotype import PRIMITIVES
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.mixed_op import MixedOp
+from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.presets import load_preset

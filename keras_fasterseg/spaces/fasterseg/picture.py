@@ -3,23 +3,19 @@
 Columns are the places of cells along their branches, rows the scales. A scale has a lane for every
 branch that has something of its own there; a shared cell stands once, in the lane of the first of
 its branches. Between the lanes of a scale run the wires that the decoder takes fine features by.
-All lengths are pixels, y grows downwards.
 """
 
-import dataclasses
 import itertools
 
-from keras_fasterseg.genotype import SCALES, Genotype
 from keras_fasterseg.layers.stem import stem_filters
+from keras_fasterseg.spaces.fasterseg.genotype import SCALES, FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.plan import CellPlan, FeaturePlan, JoinPlan, plan_network
-from keras_fasterseg.visualization.card import WIDTH
+from keras_fasterseg.spaces.picture import SERVING, TOP, Box, BoxKind, Picture, Point, Row, Wire
 
 JOIN = "join"
 FUSION = "fusion"
 HEAD = "head"
-SERVING = "serving"
 
-TOP = 66
 _STEM_PITCH = 58
 _LEFT, _RIGHT, _BOTTOM = 50, 14, 14
 _CHANNEL = 14
@@ -30,116 +26,26 @@ _WIDEST_COLUMN = 76
 # Of a box, the part that a narrow node has too: its text must find room.
 _LEAST_HEIGHT = 0.62
 
-Point = tuple[float, float]
+KINDS = {
+    "conv": BoxKind(("conv",), "#56b4e9", "conv: 3x3 convolution"),
+    "conv_2x": BoxKind(("conv", "2x"), "#0072b2", "conv 2x: two of them"),
+    "conv_downup": BoxKind(("zoom",), "#e69f00", "zoom: conv at half size (conv_downup)"),
+    "conv_2x_downup": BoxKind(("zoom", "2x"), "#d55e00", "zoom 2x: two of them (conv_2x_downup)"),
+    "skip": BoxKind(("skip",), "#ffffff", "skip: identity, or 1x1 of stride 2"),
+    JOIN: BoxKind(("join",), "#009e73", "join: up, concat with finer, 3x3"),
+    FUSION: BoxKind(("fuse",), "#cc79a7", "fuse, head: concat, 1x1, classify"),
+    HEAD: BoxKind(("head",), "#cc79a7"),
+    SERVING: BoxKind(("in,", "out"), "#d0d7de", "in, out: from bytes, to class ids"),
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class Box:
-    """A part of the network.
-
-    Attributes:
-        name: Name of its stage, as `network_stages` calls it.
-        kind: Its primitive, or what it is in the decoder.
-        center: Where it stands.
-        width: Its width.
-        height: Its height, larger for a node of a larger width multiplier.
-        filters: Channels of what it makes; None where there is nothing to tell.
-        stride: 2 if it goes down a scale.
-    """
-
-    name: str
-    kind: str
-    center: Point
-    width: float
-    height: float
-    filters: int | None
-    stride: int = 1
-
-    @property
-    def left(self) -> Point:
-        return self.center[0] - self.width / 2, self.center[1]
-
-    @property
-    def right(self) -> Point:
-        return self.center[0] + self.width / 2, self.center[1]
-
-    @property
-    def top(self) -> Point:
-        return self.center[0], self.center[1] - self.height / 2
-
-    @property
-    def bottom(self) -> Point:
-        return self.center[0], self.center[1] + self.height / 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Wire:
-    """A feature on its way.
-
-    Attributes:
-        points: Its corners.
-        is_fine: Whether the decoder takes it past the cells between.
-    """
-
-    points: tuple[Point, ...]
-    is_fine: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """The stripe of a scale: its downsampling rate, its upper edge and its height."""
-
-    scale: int
-    top: float
-    height: float
-
-
-@dataclasses.dataclass(frozen=True)
-class ArchitectureLayout:
-    """The whole picture, title left out."""
-
-    height: float
-    rows: tuple[Row, ...]
-    boxes: tuple[Box, ...]
-    wires: tuple[Wire, ...]
-
-    @property
-    def crossings(self) -> tuple[Point, ...]:
-        """Where one wire passes over another that it has nothing to do with.
-
-        Fine features are left out: their wires look different.
-        """
-        pieces = [
-            sorted(pair)
-            for wire in self.wires
-            if not wire.is_fine
-            for pair in itertools.pairwise(wire.points)
-        ]
-        level = [(start, end) for start, end in pieces if start[1] == end[1]]
-        upright = [(start, end) for start, end in pieces if start[0] == end[0]]
-        return tuple(
-            (top[0], left[1])
-            for (left, right), (top, bottom) in itertools.product(level, upright)
-            if left[0] < top[0] < right[0] and top[1] < left[1] < bottom[1]
-        )
-
-    def row_at(self, y: float) -> Row:
-        """The row that has the height `y`."""
-        return next(row for row in self.rows if row.top <= y <= row.top + row.height)
-
-
-def lay_out(genotype: Genotype, serving: bool = False) -> ArchitectureLayout:
-    """Lays a network out.
-
-    Args:
-        genotype: The network.
-        serving: Whether to add a box for what surrounds it from images to class ids.
-    """
-    return _Builder(genotype, serving).layout()
+def lay_out(genotype: FasterSegGenotype, width: float, serving: bool = False) -> Picture:
+    """Lays a network out; see `SearchSpace.picture`."""
+    return _Builder(genotype, width, serving).layout()
 
 
 class _Builder:
-    def __init__(self, genotype: Genotype, serving: bool):
+    def __init__(self, genotype: FasterSegGenotype, width: float, serving: bool):
         self.plan = plan_network(genotype)
         self.genotype = genotype
         self.serving = serving
@@ -150,7 +56,7 @@ class _Builder:
         self.cells_end = max(len(branch.cells) for branch in branches)
         self.joins_end = self.cells_end + max(len(steps) for steps in self.plan.joins)
         columns = self.joins_end + 2 + serving
-        self.pitch = min(_WIDEST_COLUMN, (WIDTH - _LEFT - _RIGHT) / columns)
+        self.pitch = min(_WIDEST_COLUMN, (width - _LEFT - _RIGHT) / columns)
         self.gap = min(18.0, max(9.0, 0.22 * self.pitch))
         self.lanes = self._find_lanes()
         self.rows = self._find_rows()
@@ -158,7 +64,7 @@ class _Builder:
         self.columns: dict[str, int] = {}
         self.wires: list[Wire] = []
 
-    def layout(self) -> ArchitectureLayout:
+    def layout(self) -> Picture:
         self._add_stem()
         for cell in self.plan.cells:
             self._add_cell(cell)
@@ -167,11 +73,14 @@ class _Builder:
                 self._add_join(join, branch, self.cells_end + step)
         self._add_end()
         last = self.rows[max(self.lanes)]
-        return ArchitectureLayout(
+        return Picture(
             last.top + last.height + _BOTTOM,
             tuple(self.rows.values()),
             tuple(self.boxes.values()),
             tuple(self.wires),
+            KINDS,
+            stem_rows=3,
+            notes=("number: filters", "box height: width multiplier"),
         )
 
     def _find_lanes(self) -> dict[int, dict[int, int]]:

@@ -8,13 +8,12 @@ import pathlib
 import numpy as np
 import pytest
 
-from keras_fasterseg.genotype import (
+from keras_fasterseg.filters import node_filters, round_filters
+from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
     CellGenotype,
-    Genotype,
+    FasterSegGenotype,
     branch_groups,
-    node_filters,
-    round_filters,
     shared_prefix,
 )
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
@@ -33,7 +32,7 @@ def branch_to_8() -> BranchGenotype:
     return BranchGenotype(8, (cell(0), cell(1, width=1.0)))
 
 
-def genotype(**changes) -> Genotype:
+def genotype(**changes) -> FasterSegGenotype:
     fields = {
         "space": "fasterseg",
         "base_filters": 12,
@@ -42,7 +41,7 @@ def genotype(**changes) -> Genotype:
         "head_width": 1.0,
         "branches": (branch_to_16(), branch_to_8()),
     }
-    return Genotype(**(fields | changes))
+    return FasterSegGenotype(**(fields | changes))
 
 
 @pytest.mark.parametrize(
@@ -83,8 +82,8 @@ def test_node_filters_round_a_half_up_though_the_width_is_not_exact():
 def test_json_round_trip(tmp_path):
     path = tmp_path / "folder" / "genotype.json"
     genotype().save(path)
-    assert Genotype.load(path) == genotype()
-    assert Genotype.load(path).to_json() == genotype().to_json()
+    assert FasterSegGenotype.load(path) == genotype()
+    assert FasterSegGenotype.load(path).to_json() == genotype().to_json()
     stored = json.loads(path.read_text(encoding="utf-8"))
     assert list(stored)[:4] == ["schema_version", "space", "id", "base_filters"]
     assert stored["branches"][0]["cells"][1] == {
@@ -126,7 +125,7 @@ def test_genotype_cannot_be_changed():
 
 def test_load_names_the_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.json"):
-        Genotype.load(tmp_path / "absent.json")
+        FasterSegGenotype.load(tmp_path / "absent.json")
 
 
 @pytest.mark.parametrize("where", ["top", "branch", "cell"])
@@ -154,19 +153,19 @@ def test_load_names_missing_and_unknown_keys(tmp_path, where, change):
         path = tmp_path / "genotype.json"
         path.write_text(json.dumps(value), encoding="utf-8")
         with pytest.raises(ValueError, match=rf"genotype\.json .*'{name}'.*{change}"):
-            Genotype.load(path)
+            FasterSegGenotype.load(path)
 
 
 def test_from_json_refuses_content_that_was_edited_and_tells_its_id():
     value = genotype().to_json()
     value["base_filters"] = 6
     with pytest.raises(ValueError, match=f"'{genotype().id}'.*{genotype(base_filters=6).id}"):
-        Genotype.from_json(value)
+        FasterSegGenotype.from_json(value)
 
 
 def test_from_json_refuses_another_schema():
     with pytest.raises(ValueError, match="schema_version 2"):
-        Genotype.from_json(genotype().to_json() | {"schema_version": 2})
+        FasterSegGenotype.from_json(genotype().to_json() | {"schema_version": 2})
 
 
 @pytest.mark.parametrize(
@@ -182,7 +181,7 @@ def test_from_json_refuses_another_schema():
 def test_from_json_refuses_other_types(change, message):
     value = genotype().to_json() | change if change else change
     with pytest.raises(ValueError, match=message):
-        Genotype.from_json(value)
+        FasterSegGenotype.from_json(value)
 
 
 @pytest.mark.parametrize(
@@ -322,13 +321,13 @@ def test_numbers_from_elsewhere_are_bounded(value):
     for name in ("base_filters", "num_layers", "stem_width", "head_width", "schema_version", "id"):
         content = genotype().to_json() | {name: value}
         with pytest.raises(ValueError, match=name.split("_")[0]) as caught:
-            Genotype.from_json(content)
+            FasterSegGenotype.from_json(content)
         assert len(str(caught.value)) < 400
     for name in ("layer", "scale", "stride", "width", "primitive"):
         content = genotype().to_json()
         content["branches"][0]["cells"][0][name] = value
         with pytest.raises(ValueError, match=name) as caught:
-            Genotype.from_json(content)
+            FasterSegGenotype.from_json(content)
         assert len(str(caught.value)) < 400
 
 
@@ -345,4 +344,4 @@ def test_a_file_with_a_huge_number_is_named(tmp_path):
     text = json.dumps(genotype().to_json()).replace('"stem_width": 0.5', f'"stem_width": {10**400}')
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"student\.json is not a JSON file .*has 401 digits"):
-        Genotype.load(path)
+        FasterSegGenotype.load(path)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.reference import is_reference_table, load_reference_table
+from keras_fasterseg.spaces.fasterseg.released_table import is_reference_table, load_reference_table
 from tests.latency.reference_costs import node_filters, reference_table, stem_ms
 from tests.shared import shared_path
 

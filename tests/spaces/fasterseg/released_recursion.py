@@ -9,8 +9,8 @@ at the end of the cell instead of at its input.
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fasterseg.latency.cell_latencies import cell_latencies
-from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.cell_latencies import cell_latencies
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 
 Tensor = Any
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fasterseg.latency.cell_latencies import cell_latencies
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.released_recursion import released_latency
+from keras_fasterseg.spaces.fasterseg.cell_latencies import cell_latencies
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 
 Tensor = Any
 
@@ -15,7 +14,6 @@ def expected_latency(
     betas: Sequence[Tensor],
     gammas: Sequence[Tensor],
     costs: LatencyCosts,
-    reference_quirks: bool = False,
 ) -> Tensor:
     """The latency of a supernet: the sum over the scales of `branch_latencies`.
 
@@ -24,8 +22,6 @@ def expected_latency(
         betas: As in `branch_latencies`.
         gammas: As in `branch_latencies`.
         costs: The device's latencies.
-        reference_quirks: Add up as the released code does, faults included: see
-            `released_latency`.
 
     Returns:
         A scalar tensor in milliseconds, differentiable in all choices.
@@ -35,9 +31,6 @@ def expected_latency(
 
     Reference: FasterSeg (Chen et al., ICLR 2020), section 3.2, latency estimation.
     """
-    if reference_quirks:
-        _check_shapes(alphas, betas, gammas, costs)
-        return released_latency(alphas, betas, gammas, costs)
     return sum(branch_latencies(alphas, betas, gammas, costs))
 
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from keras_fasterseg.spaces.genotypes import resolve_genotype
 
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.spaces.genotypes import resolve_genotype
 
 
 def test_preset_and_file_of_the_same_network(tmp_path):

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_fasterseg.search.supernet_loss import SupernetLoss, uniform_setting
 
 from keras_fasterseg.search.graph_options import without_graph_rewriting
-from keras_fasterseg.search.supernet_loss import SupernetLoss, uniform_setting
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, stack_settings
 from tests.search.tiny_space import (
     assert_close,

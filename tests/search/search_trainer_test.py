@@ -5,12 +5,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
 from keras_fasterseg.search.supernet_loss import uniform_setting
+
 from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.decoupled import PAPER, LatencyWeights, decoupled_latency
 from tests.latency.path_enumeration import enumerated_latency
 from tests.search.recording_sgd import RecordingSGD
 from tests.search.tiny_space import (

@@ -2,19 +2,14 @@
 
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.layers.layer_stack import trace_once
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.spaces.fasterseg.choices import Choices, uniform_widths
+from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
 LABEL_STRIDE = 8
-
-
-def uniform_setting(supernet: Supernet, index: int) -> tuple[Any, Any, Any]:
-    """Width `index` at every node of `supernet`, as one-hot tensors."""
-    return uniform_widths(index, supernet.num_layers, len(supernet.width_multipliers))
 
 
 class SupernetLoss:
@@ -38,12 +33,12 @@ class SupernetLoss:
 
     def __call__(
         self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
+        images: Any,
+        labels: Any,
         choices: Choices,
         training: bool = True,
         frozen: bool = False,
-    ) -> tf.Tensor:
+    ) -> Any:
         """The loss, a scalar.
 
         Args:
@@ -55,8 +50,8 @@ class SupernetLoss:
         """
         predictions = self.supernet(images, choices=choices, training=training, frozen=frozen)
         labels = labels[:, ::LABEL_STRIDE, ::LABEL_STRIDE]
-        parts = (tf.split(logits, choices.settings) for logits in predictions)
-        return tf.add_n([self._cross_entropy(labels, each) for part in parts for each in part])
+        parts = (ops.split(logits, choices.settings) for logits in predictions)
+        return sum(self._cross_entropy(labels, each) for part in parts for each in part)
 
     def _traced_cross_entropy(self, labels, logits):
         return ohem_cross_entropy(

@@ -1,22 +1,16 @@
 """A derived network as pure data: which cells it has, of what kind and width, stored as JSON."""
 
 import dataclasses
-import hashlib
-import json
-import math
 import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fasterseg.files import PathLike, read_json, shown, write_json
+from keras_fasterseg.files import shown
+from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.settings import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
+from keras_fasterseg.spaces.genotype import Genotype, check_keys
 
-SCHEMA_VERSION = 1
-PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
 SCALES = (8, 16, 32)
-
-# Beyond the largest networks that anyone trains: a file may not ask for more than memory has.
-MAXIMUM_BASE_FILTERS = 1024
-MAXIMUM_LAYERS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +92,11 @@ class BranchGenotype:
 
 
 @dataclasses.dataclass(frozen=True)
-class Genotype:
+class FasterSegGenotype(Genotype):
     """A derived network: everything that is needed to build it and to inherit its weights.
 
     Attributes:
-        space: Name of the search space that the network is from.
+        space: Name of the search space, "fasterseg".
         base_filters: Filters per unit of scale, F of the paper (12).
         num_layers: Layers of the supernet that it was derived from.
         stem_width: Width multiplier of the stem, in (0, 1].
@@ -159,17 +153,13 @@ class Genotype:
                 )
             width = cell.width
 
-    @property
-    def id(self) -> str:
-        """The name of this content: 12 hex digits, equal for equal genotypes on every machine."""
-        content = self._content()
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+    def summary(self) -> dict[str, Any]:
+        """The branches, by number as in the released code (0 for 1/8, 1 for 1/16), and by scale."""
+        scales = [branch.scale for branch in self.branches]
+        return {"branches": [SCALES.index(scale) for scale in scales], "branch_scales": scales}
 
     def _content(self) -> dict[str, Any]:
         return {
-            "schema_version": SCHEMA_VERSION,
-            "space": self.space,
             "base_filters": int(self.base_filters),
             "num_layers": int(self.num_layers),
             "stem_width": float(self.stem_width),
@@ -192,86 +182,21 @@ class Genotype:
             ],
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """The genotype as a JSON object, its id included."""
-        content = self._content()
-        head = {key: content.pop(key) for key in ("schema_version", "space")}
-        return head | {"id": self.id} | content
-
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Genotype":
-        """The genotype in a JSON object that `to_json` made.
-
-        Raises:
-            ValueError: The schema version is unknown, a key is missing or unknown, a value is out
-                of its range, or the stored id is not that of the content.
-        """
-        if isinstance(value, dict) and value.get("schema_version", 1) != SCHEMA_VERSION:
-            raise ValueError(
-                f"The genotype has schema_version {shown(value['schema_version'])}, but this "
-                f"version of keras_fasterseg reads {SCHEMA_VERSION}; use the version that wrote it."
-            )
-        names = [field.name for field in dataclasses.fields(cls)]
-        _check_keys(value, ("schema_version", "id", *names), "the genotype")
+    def _from_content(cls, space: str, content: dict[str, Any]) -> "FasterSegGenotype":
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "space"]
+        check_keys(content, names, "the genotype")
         branches = []
-        for index, branch in enumerate(_items(value["branches"], "branches")):
+        for index, branch in enumerate(_items(content["branches"], "branches")):
             where = f"branches[{index}]"
-            _check_keys(branch, ("scale", "cells"), where)
+            check_keys(branch, ("scale", "cells"), where)
             cells = []
             for position, cell in enumerate(_items(branch["cells"], f"{where}.cells")):
                 fields = [field.name for field in dataclasses.fields(CellGenotype)]
-                _check_keys(cell, fields, f"{where}.cells[{position}]")
+                check_keys(cell, fields, f"{where}.cells[{position}]")
                 cells.append(CellGenotype(**cell))
             branches.append(BranchGenotype(branch["scale"], tuple(cells)))
-        plain = {name: value[name] for name in names if name != "branches"}
-        genotype = cls(**plain, branches=tuple(branches))
-        if value["id"] != genotype.id:
-            raise ValueError(
-                f"The stored id {shown(value['id'])} is not that of the content; restore the "
-                f"content, or, if the edit is meant, set the id to {genotype.id!r}."
-            )
-        return genotype
-
-    def save(self, path: PathLike) -> None:
-        """Writes the genotype to `path` as JSON; the file is whole or not there."""
-        write_json(path, self.to_json())
-
-    @classmethod
-    def load(cls, path: PathLike) -> "Genotype":
-        """The genotype in the JSON file at `path`.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: The file is not JSON or not a valid genotype; the message names it.
-        """
-        value = read_json(path)
-        try:
-            return cls.from_json(value)
-        except ValueError as error:
-            raise ValueError(f"{path} holds no valid genotype: {error}") from error
-
-
-def round_filters(filters: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `filters`, at least `divisor`; halves round up.
-
-    Raises:
-        ValueError: `filters` is not a positive finite number.
-    """
-    if not (math.isfinite(filters) and filters > 0):
-        raise ValueError(f"filters must be positive and finite. Received: filters={filters}")
-    # A width such as 10/12 is not exact in binary: the last bit must not decide over a half.
-    return max(divisor, math.floor(filters / divisor + 0.5 + 1e-9) * divisor)
-
-
-def node_filters(scale: int, base_filters: int, width: float) -> int:
-    """Filters of a node: `scale * base_filters * width`, rounded by `round_filters`.
-
-    Args:
-        scale: Downsampling rate of the node, 8, 16 or 32.
-        base_filters: Filters per unit of scale.
-        width: Width multiplier of the node, in (0, 1].
-    """
-    return round_filters(scale * base_filters * width)
+        return cls(space, **{**content, "branches": tuple(branches)})
 
 
 def branch_groups(branches: Sequence[BranchGenotype]) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -330,19 +255,6 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         valid = value in choices
     if not valid:
         raise ValueError(f"{name} must be one of {choices}. Received: {name}={shown(value)}")
-
-
-def _check_keys(value: Any, expected: Sequence[str], where: str) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"Expected {where} to be a JSON object. Received: {shown(value)}")
-    for key in expected:
-        if key not in value:
-            raise ValueError(f"The key {key!r} is missing in {where}.")
-    for key in value:
-        if key not in expected:
-            raise ValueError(
-                f"The key {shown(key)} in {where} is unknown; expected {list(expected)}."
-            )
 
 
 def _items(value: Any, where: str) -> list[Any]:

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 
 
 def make_costs(operations=5, widths=4):

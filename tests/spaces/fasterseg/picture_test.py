@@ -3,11 +3,16 @@
 import itertools
 
 import pytest
+from keras_fasterseg.visualization.architecture_layout import FUSION, HEAD, SERVING, lay_out
 
-from keras_fasterseg.genotype import SCALES, BranchGenotype, CellGenotype, Genotype
+from keras_fasterseg.spaces.fasterseg.genotype import (
+    SCALES,
+    BranchGenotype,
+    CellGenotype,
+    FasterSegGenotype,
+)
 from keras_fasterseg.spaces.fasterseg.plan import plan_network
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.visualization.architecture_layout import FUSION, HEAD, SERVING, lay_out
 from keras_fasterseg.visualization.card import WIDTH
 from tests.visualization.three_branches import three_branches
 
@@ -173,7 +178,7 @@ def test_wires_cross_where_one_goes_down_past_another():
     down = ("conv", 2)
     fine = branch(conv, down, conv, conv)
     deep = branch(conv, ("conv_2x", 1), down, down, conv)
-    layout = lay_out(Genotype("fasterseg", 12, 16, 1.0, 1.0, (deep, fine)))
+    layout = lay_out(FasterSegGenotype("fasterseg", 12, 16, 1.0, 1.0, (deep, fine)))
     boxes = boxes_by_name(layout)
     # The finer goes down across the other's way at 1/8, and that one across its way at 1/16.
     crossed = [

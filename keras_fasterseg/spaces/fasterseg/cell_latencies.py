@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.latency.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 
 Tensor = Any
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.decoupled import (
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.decoupled import (
     CODE,
     PAPER,
     LatencyWeights,

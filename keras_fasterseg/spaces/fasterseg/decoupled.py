@@ -6,8 +6,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.estimator import expected_latency
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.expected_latency import expected_latency
 
 Tensor = Any
 

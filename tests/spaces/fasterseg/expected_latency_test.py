@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.latency.costs import LatencyCosts
-from keras_fasterseg.latency.estimator import branch_latencies, expected_latency
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.expected_latency import branch_latencies, expected_latency
 from tests.latency.path_enumeration import enumerated_latency
 from tests.latency.reference_costs import (
     PRIMITIVES,

@@ -1,0 +1,115 @@
+"""Checks of the data of a run before its images are read."""
+
+import dataclasses
+
+from absl import logging
+
+from keras_fasterseg.data.class_order import reordered
+from keras_fasterseg.data.registry import load_source
+from keras_fasterseg.data.source import TRAIN_AND_VAL
+from keras_fasterseg.data.synthetic_streets import SyntheticStreets
+from keras_fasterseg.run.datasets import (
+    check_crop,
+    check_data_dir,
+    check_downsample,
+    is_generated,
+)
+from keras_fasterseg.setting import Size, check_settings, require
+from keras_fasterseg.settings.stages import (
+    DataSettings,
+    PretrainSettings,
+    SearchSettings,
+    TrainSettings,
+)
+from keras_fasterseg.wording import counted
+
+# Images are made larger by at most this before they are cropped.
+_LARGEST_SCALE = 1.25
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """Facts of a data set that need none of its images read.
+
+    Attributes:
+        class_names: Names of the classes.
+        train_images: Images of the training split.
+        val_images: Images of the validation split.
+        size: Height and width of the first training image, which stands for all.
+    """
+
+    class_names: tuple[str, ...]
+    train_images: int
+    val_images: int
+    size: Size
+
+
+def check_data(settings: DataSettings) -> DataFacts:
+    """Facts of the data before its images are read.
+
+    Raises:
+        ValueError: A setting is wrong: the data set, its folder or a split.
+        DataError: The folder is missing or not in the layout of that data set, or an image has no
+            label.
+    """
+    check_settings(settings, "--")
+    splits = (settings.train_split, settings.val_split)
+    if is_generated(settings):
+        counts = {
+            "train": settings.synthetic_train_images,
+            "val": settings.synthetic_val_images,
+        }
+        for split in splits:
+            for part in _parts(split):
+                require(
+                    part in counts,
+                    f"The generated data set has no split {part!r}; it has {', '.join(counts)}.",
+                )
+        names = SyntheticStreets.class_names
+        if settings.class_order is not None:
+            names, _ = reordered(names, settings.class_order)
+        images = (sum(counts[part] for part in _parts(split)) for split in splits)
+        return DataFacts(names, *images, settings.synthetic_size)
+    check_data_dir(settings)
+    source = load_source(
+        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
+    )
+    train, val = (source.samples(split) for split in splits)
+    return DataFacts(source.class_names, len(train), len(val), source.read_size(train[0]))
+
+
+def check_images(
+    stage: str, settings: PretrainSettings | SearchSettings | TrainSettings, facts: DataFacts
+) -> None:
+    """Checks what a stage takes of the images; warns where crops are larger than they ever are.
+
+    Raises:
+        ValueError: A crop is not of multiples of 32, a smaller image is below 32 x 32, or there are
+            fewer images than a batch has.
+    """
+    # The search takes a batch from each half of the images.
+    halves = isinstance(settings, SearchSettings)
+    images = facts.train_images // 2 if halves else facts.train_images
+    counted_images = counted(facts.train_images, "training image")
+    require(images > 0, f"Each half of a search needs a training image. Received: {counted_images}")
+    require(
+        settings.batch_size <= images,
+        f"{'Half of ' if halves else ''}{counted_images} cannot fill a batch; set "
+        f"--{stage}_batch_size to at most {images}, or give more images. "
+        f"Received: --{stage}_batch_size={settings.batch_size}",
+    )
+    check_crop(settings.crop_size)
+    check_downsample(facts.size, settings.downsample)
+    largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
+    if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):
+        logging.warning(
+            "Crops of %dx%d are larger than the images of %dx%d at downsample %d ever are: the "
+            "rest of every crop is ignored.",
+            *settings.crop_size,
+            *facts.size,
+            settings.downsample,
+        )
+
+
+def _parts(split: str) -> list[str]:
+    return (TRAIN_AND_VAL if split == "trainval" else split).split("+")

@@ -1,0 +1,60 @@
+"""The student's expected latency as the term of a loss."""
+
+from typing import Any, Self
+
+from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
+from keras_fasterseg.spaces.fasterseg.decoupled import (
+    CODE,
+    PAPER,
+    LatencyWeights,
+    auto_weights,
+    decoupled_latency,
+)
+from keras_fasterseg.spaces.fasterseg.expected_latency import expected_latency
+
+
+class LatencyPenalty:
+    """The student's expected latency as a share of a target.
+
+    Args:
+        costs: What the operations cost on the device.
+        target_ms: Latency that counts as 1, in milliseconds: 1000 over the middle of the band of
+            frame rates.
+        weights: Shares of operators, paths and widths, each free in a term of its own; None leaves
+            the latency undivided: one term in which all three are free.
+    """
+
+    def __init__(
+        self, costs: LatencyCosts, target_ms: float, weights: LatencyWeights | None = PAPER
+    ):
+        if target_ms <= 0:
+            raise ValueError(f"`target_ms` must be positive. Received: target_ms={target_ms}")
+        self.costs = costs
+        self.target_ms = target_ms
+        self.weights = weights
+
+    @classmethod
+    def of(cls, costs: LatencyCosts, target_ms: float, shares: str, num_layers: int) -> Self:
+        """The penalty whose weights are called `shares`: paper, code, auto or undivided.
+
+        Raises:
+            ValueError: There is no such name, or `target_ms` is not positive.
+        """
+        named = {"paper": PAPER, "code": CODE, "undivided": None}
+        if shares == "auto":
+            return cls(costs, target_ms, auto_weights(costs, num_layers))
+        if shares not in named:
+            raise ValueError(
+                f"`shares` must be auto or one of {', '.join(named)}. Received: {shares!r}"
+            )
+        return cls(costs, target_ms, named[shares])
+
+    def __call__(self, choices: Choices) -> Any:
+        """The penalty of `choices`, dimensionless and differentiable."""
+        families = (choices.alphas, choices.betas, choices.widths)
+        if self.weights is None:
+            latency = expected_latency(*families, self.costs)
+        else:
+            latency = decoupled_latency(*families, self.costs, self.weights)
+        return latency / self.target_ms

@@ -1,0 +1,146 @@
+"""FasterSeg's supernet with the teacher's and the student's architecture."""
+
+import dataclasses
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fasterseg.spaces.base import SearchModel
+from keras_fasterseg.spaces.fasterseg.architecture import Architecture
+from keras_fasterseg.spaces.fasterseg.choices import (
+    Choices,
+    one_hot_widths,
+    stack_settings,
+    uniform_widths,
+    width_shapes,
+)
+from keras_fasterseg.spaces.fasterseg.derive import derive
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
+from keras_fasterseg.spaces.fasterseg.supernet_loss import SupernetLoss
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+
+BRANCHES_BY_PREDICTION = {"scale_8_32": (32, 8), "scale_16_32": (32, 16)}
+"""The prediction of the supernet that stands for a network with these branches."""
+
+
+class FasterSegSearch(SearchModel):
+    """The supernet, both architectures, and the four settings of a step.
+
+    Args:
+        settings: Which supernet.
+        num_classes: Number of classes.
+        seed: Seed of the sampled widths.
+
+    Reference:
+        FasterSeg, sections 3.2 to 4.2 (https://arxiv.org/abs/1912.10917).
+    """
+
+    def __init__(self, settings: FasterSegSettings, num_classes: int, seed: int):
+        self.num_classes = num_classes
+        self.supernet = Supernet(
+            num_classes,
+            settings.num_layers,
+            settings.base_filters,
+            settings.width_multipliers,
+            stem_head_widths=settings.stem_head_widths,
+            name="supernet",
+        )
+        self.supernet.build()
+        self._widths = len(settings.width_multipliers)
+        self.architectures = {
+            TEACHER: Architecture(TEACHER, settings.num_layers, self._widths, name=TEACHER),
+            STUDENT: Architecture(
+                STUDENT, settings.num_layers, self._widths, seed=seed, name=STUDENT
+            ),
+        }
+        self.supernet_loss = SupernetLoss(self.supernet)
+
+    def pretraining_choices(self, iteration: Any, random: keras.random.SeedGenerator) -> Choices:
+        """The largest, the smallest and two random widths.
+
+        Even steps run with the teacher's stem and heads, odd steps with the student's (the released
+        code never trains the student's). Operations and paths are blended as the architectures say,
+        uniformly at the start.
+        """
+        is_student = ops.equal(ops.cast(iteration, "int64") % 2, 1)
+        teacher, student = (self.architectures[role]() for role in (TEACHER, STUDENT))
+        alphas, betas = (
+            tuple(
+                ops.where(is_student, ours, theirs)
+                for ours, theirs in zip(
+                    getattr(student, family), getattr(teacher, family), strict=True
+                )
+            )
+            for family in ("alphas", "betas")
+        )
+        widths = (
+            self._uniform(self._widths - 1),
+            self._uniform(0),
+            self._random(random),
+            self._random(random),
+        )
+        settings = [Choices(alphas, betas, each, is_student) for each in widths]
+        return dataclasses.replace(stack_settings(settings), role=is_student)
+
+    def search_choices(self, temperature: Any) -> tuple[Choices, Choices]:
+        """The teacher, the student with sampled widths, at its widest and at its narrowest."""
+        widest, narrowest = self._uniform(self._widths - 1), self._uniform(0)
+        student = self.architectures[STUDENT](training=True, temperature=temperature)
+        settings = (
+            dataclasses.replace(self.architectures[TEACHER](), widths=widest),
+            student,
+            dataclasses.replace(student, widths=widest),
+            dataclasses.replace(student, widths=narrowest),
+        )
+        return stack_settings(settings), student
+
+    def evaluation_choices(self, role: str) -> Choices:
+        return self.architectures[role]()
+
+    def discretized(self, choices: Choices) -> Choices:
+        def one_hot(rows):
+            return ops.one_hot(ops.argmax(rows, axis=-1), rows.shape[-1], dtype="float32")
+
+        return dataclasses.replace(
+            choices,
+            alphas=tuple(one_hot(rows) for rows in choices.alphas),
+            betas=tuple(one_hot(rows) for rows in choices.betas),
+        )
+
+    def loss(self, images: Any, labels: Any, choices: Choices, frozen: bool = False) -> Any:
+        return self.supernet_loss(images, labels, choices, frozen=frozen)
+
+    def predictions(self, images: Any, choices: Choices) -> dict[str, Any]:
+        predictions = self.supernet(images, choices=choices, training=False, frozen=True)
+        return dict(zip(Predictions._fields, predictions, strict=True))
+
+    def candidates(self, role: str) -> dict[str, FasterSegGenotype]:
+        """The networks with branches 32 + 8 and 32 + 16."""
+        width = self.supernet.stem_head_widths[role]
+        return {
+            prediction: derive(
+                **self.architectures[role].logits(),
+                base_filters=self.supernet.base_filters,
+                width_multipliers=self.supernet.width_multipliers,
+                stem_width=width,
+                head_width=width,
+                branch_scales=scales,
+                allow_skip=role != TEACHER,
+            )
+            for prediction, scales in BRANCHES_BY_PREDICTION.items()
+        }
+
+    def entropies(self, role: str) -> dict[str, float]:
+        return self.architectures[role].entropies()
+
+    def _uniform(self, index: int) -> tuple[Any, Any, Any]:
+        return uniform_widths(index, self.supernet.num_layers, self._widths)
+
+    def _random(self, random: keras.random.SeedGenerator) -> tuple[Any, Any, Any]:
+        shapes = width_shapes(self.supernet.num_layers)
+        indexes = [keras.random.randint((n,), 0, self._widths, seed=random) for n in shapes]
+        return one_hot_widths(indexes, self._widths)

@@ -1,0 +1,92 @@
+"""FasterSeg's search space behind the interface of all spaces."""
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+import keras_fasterseg.spaces.fasterseg.operations  # noqa: F401 - registers the primitives
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import Work
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.base import SearchSpace, Size
+from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
+from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
+from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
+from keras_fasterseg.spaces.fasterseg.latency_penalty import LatencyPenalty
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.picture import lay_out
+from keras_fasterseg.spaces.fasterseg.presets import preset_files
+from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.fasterseg.work import supernet_work
+from keras_fasterseg.spaces.picture import Picture
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.spaces.stage import Stage
+
+
+class FasterSegSpace(SearchSpace):
+    """Slimmable multi-resolution cells; teacher and student are searched in one supernet.
+
+    Reference:
+        FasterSeg (Chen et al., ICLR 2020, https://arxiv.org/abs/1912.10917).
+    """
+
+    name = "fasterseg"
+    roles = (TEACHER, STUDENT)
+    families = ("alpha", "beta", "gamma")
+    settings_class = FasterSegSettings
+    genotype = FasterSegGenotype
+    network = FasterSegNetwork
+    settings_a_step = 4
+
+    settings: FasterSegSettings
+
+    def record(self):
+        # Workdirs of before there were several spaces name none.
+        return {"supernet": self.settings}
+
+    def search_model(self, num_classes: int, seed: int) -> FasterSegSearch:
+        return FasterSegSearch(self.settings, num_classes, seed)
+
+    def penalty(
+        self, table: LatencyTable, target_ms: float, shares: str = "paper"
+    ) -> LatencyPenalty:
+        """`shares` is "paper", "code", "auto" or "undivided"; see `LatencyPenalty.of`."""
+        costs = latency_costs(table, **self._widths_of(STUDENT))
+        return LatencyPenalty.of(costs, target_ms, shares, self.settings.num_layers)
+
+    def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
+        return required_keys(size, **self._widths_of(role), num_classes=num_classes)
+
+    def supernet_work(self, size: Size, num_classes: int) -> Work:
+        return supernet_work(self.settings, size, num_classes)
+
+    def stages(
+        self, genotype: FasterSegGenotype, size: Size, num_classes: int
+    ) -> tuple[Stage, ...]:
+        return network_stages(genotype, size, num_classes)
+
+    def random_genotype(self, generator: np.random.Generator) -> FasterSegGenotype:
+        return random_genotype(
+            generator, **self._widths_of(STUDENT), num_layers=self.settings.num_layers
+        )
+
+    def largest_genotype(self, role: str = STUDENT) -> FasterSegGenotype:
+        widths = self.settings.stem_head_widths
+        return largest_genotype(self.settings.num_layers, self.settings.base_filters, widths[role])
+
+    def presets(self) -> Mapping[str, pathlib.Path]:
+        return preset_files()
+
+    def picture(self, genotype: FasterSegGenotype, width: float, serving: bool = False) -> Picture:
+        return lay_out(genotype, width, serving)
+
+    def _widths_of(self, role: str) -> dict:
+        return {
+            "base_filters": self.settings.base_filters,
+            "width_multipliers": self.settings.width_multipliers,
+            "stem_head_width": self.settings.stem_head_widths[role],
+        }

@@ -1,0 +1,130 @@
+"""A derived network as pure data, stored as JSON; what the genotypes of all spaces share."""
+
+import abc
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from keras_fasterseg.files import PathLike, read_json, shown, write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Genotype(abc.ABC):
+    """Everything that is needed to build a network of a search space.
+
+    A space has a frozen dataclass of its own, whose fields follow `space` and whose `__post_init__`
+    refuses what is no network. Fields that JSON cannot hold as they are need `_content` and
+    `_from_content`.
+
+    Attributes:
+        space: Name of the search space that the network is of.
+    """
+
+    schema_version: ClassVar[int] = 1
+
+    space: str
+
+    @property
+    def id(self) -> str:
+        """The name of this content: 12 hex digits, equal for equal genotypes on every machine."""
+        content = self._head() | self._content()
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        """The genotype as a JSON object, with schema version, space and id."""
+        return self._head() | {"id": self.id} | self._content()
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The genotype in a JSON object that `to_json` made.
+
+        Raises:
+            ValueError: The schema version is unknown, a key is missing or unknown, a value is out
+                of its range, or the stored id is not that of the content.
+        """
+        if isinstance(value, dict) and value.get("schema_version", 1) != cls.schema_version:
+            raise ValueError(
+                f"The genotype has schema_version {shown(value['schema_version'])}, but this "
+                f"version of keras_fasterseg reads {cls.schema_version}; use the version that "
+                "wrote it."
+            )
+        head = ("schema_version", "space", "id")
+        check_keys(value, head, "the genotype", others=True)
+        content = {key: item for key, item in value.items() if key not in head}
+        genotype = cls._from_content(value["space"], content)
+        if value["id"] != genotype.id:
+            raise ValueError(
+                f"The stored id {shown(value['id'])} is not that of the content; restore the "
+                f"content, or, if the edit is meant, set the id to {genotype.id!r}."
+            )
+        return genotype
+
+    def summary(self) -> dict[str, Any]:
+        """The few facts that a description shows, fit for JSON."""
+        return {}
+
+    def save(self, path: PathLike) -> None:
+        """Writes the genotype to `path` as JSON; the file is whole or not there."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """The genotype in the JSON file at `path`.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is not JSON or not a valid genotype; the message names it.
+        """
+        value = read_json(path)
+        try:
+            return cls.from_json(value)
+        except ValueError as error:
+            raise ValueError(f"{path} holds no valid genotype: {error}") from error
+
+    def _head(self) -> dict[str, Any]:
+        return {"schema_version": self.schema_version, "space": self.space}
+
+    def _content(self) -> dict[str, Any]:
+        """The fields after `space`, as JSON holds them."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "space"
+        }
+
+    @classmethod
+    def _from_content(cls, space: str, content: dict[str, Any]) -> Self:
+        """The inverse of `_content`; JSON has made lists of tuples."""
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "space"]
+        check_keys(content, names, "the genotype")
+        return cls(
+            space,
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in content.items()
+            },
+        )
+
+
+def check_keys(value: Any, expected: Sequence[str], where: str, others: bool = False) -> None:
+    """Raises `ValueError` unless `value` is a JSON object with the keys `expected`.
+
+    Args:
+        value: What was read.
+        expected: The keys.
+        where: What `value` is, for the message.
+        others: Whether it may have more keys.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"Expected {where} to be a JSON object. Received: {shown(value)}")
+    for key in expected:
+        if key not in value:
+            raise ValueError(f"The key {key!r} is missing in {where}.")
+    for key in value:
+        if key not in expected and not others:
+            raise ValueError(
+                f"The key {shown(key)} in {where} is unknown; expected {list(expected)}."
+            )

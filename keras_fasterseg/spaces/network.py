@@ -1,0 +1,126 @@
+"""What the derived networks of all search spaces have in common."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+
+from keras_fasterseg.classes import Classes
+from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD, check_normalization
+from keras_fasterseg.spaces.genotype import Genotype
+
+Tensor = Any
+
+
+class SegmentationNetwork(keras.Model):
+    """A network built of a genotype: normalised images to full-size logits.
+
+    Args:
+        genotype: What to build, a genotype of the space or its JSON object.
+        num_classes: Number of classes.
+        auxiliary_heads: Whether to predict from other features too, as training needs it.
+        input_size: Height and width of the images, multiples of 32; `None` leaves them open.
+        mean: Mean of the three channels that its images are normalised by, of images scaled to
+            [0, 1]. Nothing here computes with it: it is what a training tells an export.
+        std: Standard deviation of the three channels, likewise.
+        classes: What the logits stand for, `Classes` or their JSON object; `None` if it is not
+            known. Recorded likewise.
+        trained_on: The images that it was trained on, a JSON object of the training's; likewise.
+
+    Input shape:
+        `(batch, height, width, 3)`, normalised; sides are multiples of 32.
+
+    Output shape:
+        Logits `(batch, height, width, num_classes)`, float32; with auxiliary heads a dictionary of
+        these, of which `prediction` names the one that is deployed.
+
+    A space's class says how its graph is made in `make_logits`.
+    """
+
+    genotype_class: ClassVar[type[Genotype]]
+    prediction: ClassVar[str] = "prediction"
+
+    def __init__(
+        self,
+        genotype: Genotype | dict,
+        num_classes: int = 19,
+        auxiliary_heads: bool = False,
+        input_size: tuple[int, int] | None = None,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        classes: Classes | dict | None = None,
+        trained_on: dict[str, Any] | None = None,
+        **kwargs,
+    ):
+        if isinstance(genotype, dict):
+            genotype = type(self).genotype_class.from_json(genotype)
+        if isinstance(classes, dict):
+            classes = Classes.from_json(classes)
+        if classes is not None and len(classes.names) != num_classes:
+            raise ValueError(
+                "`classes` must name every class. "
+                f"Received: {len(classes.names)} names for num_classes={num_classes}"
+            )
+        height, width = (None, None) if input_size is None else input_size
+        if input_size is not None and (height % 32 or width % 32):
+            raise ValueError(
+                f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
+            )
+        check_normalization(mean, std)
+        dtype = kwargs.pop("dtype", None)
+
+        # === Functional model ===
+        images = keras.Input((height, width, 3), name="images")
+        logits = dict(
+            type(self).make_logits(images, genotype, num_classes, auxiliary_heads, dtype=dtype)
+        )
+        outputs = logits if auxiliary_heads else logits[type(self).prediction]
+        super().__init__(inputs=images, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.genotype = genotype
+        self.num_classes = num_classes
+        self.auxiliary_heads = auxiliary_heads
+        self.input_size = None if input_size is None else tuple(input_size)
+        self.mean = tuple(float(value) for value in mean)
+        self.std = tuple(float(value) for value in std)
+        self.classes = classes
+        self.trained_on = trained_on
+        self._layer_dtype = dtype
+
+    @classmethod
+    def make_logits(
+        cls, images: Tensor, genotype: Genotype, num_classes: int, auxiliary_heads: bool, dtype: Any
+    ) -> Mapping[str, Tensor]:
+        """Full-size float32 logits by name: `prediction`, and those of auxiliary heads if asked."""
+        raise NotImplementedError
+
+    def without_auxiliary_heads(self) -> keras.Model:
+        """The network as it is deployed, sharing this one's weights."""
+        if not self.auxiliary_heads:
+            return self
+        return keras.Model(self.input, self.output[self.prediction], name=self.name)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "genotype": self.genotype.to_json(),
+            "num_classes": self.num_classes,
+            "auxiliary_heads": self.auxiliary_heads,
+            "input_size": self.input_size,
+            "mean": self.mean,
+            "std": self.std,
+            "classes": None if self.classes is None else self.classes.to_json(),
+            "trained_on": self.trained_on,
+            "dtype": keras.saving.serialize_keras_object(self._layer_dtype)
+            if isinstance(self._layer_dtype, keras.DTypePolicy)
+            else self._layer_dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None) -> Self:
+        config = dict(config)
+        if isinstance(config.get("dtype"), dict):
+            config["dtype"] = keras.saving.deserialize_keras_object(config["dtype"])
+        return cls(**config)
