@@ -18,7 +18,7 @@ from keras_fasterseg.progress import progress_bar
 MARKER = "synthetic_streets.json"
 _CITY = "synthetic"
 # Raised whenever the same seed gives other pixels.
-_VERSION = 1
+_VERSION = 2
 _TRAIN_IDS = make_label_lookup({label.id: label.trainId for label in labels if label.id >= 0})
 
 
