@@ -27,7 +27,7 @@ from keras_fasterseg.spaces.fasterseg.reference import (
 from tests.shared import FIXTURES
 from tests.spaces.fasterseg.released_state import random_state
 
-SMALL = SupernetSettings(num_layers=6, base_filters=6)
+SMALL = SupernetSettings(num_layers=4, base_filters=2)
 
 
 def student():
@@ -41,8 +41,12 @@ def student_state():
 
 
 @pytest.fixture(scope="module")
-def supernet_state():
-    supernet = build_search_space(SMALL, num_classes=3, seed=0).supernet
+def supernet():
+    return build_search_space(SMALL, num_classes=3, seed=0).supernet
+
+
+@pytest.fixture(scope="module")
+def supernet_state(supernet):
     return random_state(supernet_assignments(supernet))
 
 
@@ -125,14 +129,13 @@ def test_output_of_another_suffix(tmp_path, name):
         convert_network("unread.npz", load_preset("fasterseg_student"), tmp_path / name)
 
 
-def test_a_supernet_loads_where_a_search_begins(tmp_path, supernet_state):
+def test_a_supernet_loads_where_a_search_begins(tmp_path, supernet, supernet_state):
     output, weights = tmp_path / "supernet.weights.h5", save(tmp_path / "a.npz", supernet_state)
     assert is_complete(convert_supernet(weights, SMALL, output))
-    supernet = build_search_space(SMALL, num_classes=3, seed=5).supernet
-    supernet.load_weights(output)
-    expected = build_search_space(SMALL, num_classes=3, seed=5).supernet
-    load_reference_supernet(expected, supernet_state)
-    for weight, other in zip(supernet.weights, expected.weights, strict=True):
+    loaded = build_search_space(SMALL, num_classes=3, seed=5).supernet
+    loaded.load_weights(output)
+    load_reference_supernet(supernet, supernet_state)
+    for weight, other in zip(loaded.weights, supernet.weights, strict=True):
         if "seed" not in weight.path:
             np.testing.assert_array_equal(weight, other)
 
