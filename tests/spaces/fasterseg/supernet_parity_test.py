@@ -42,8 +42,8 @@ class Released:
 
 
 @pytest.fixture(scope="module")
-def released():
-    fixture = load_fixture("supernet_L6_F6")
+def released(full_size_fixtures):
+    fixture = load_fixture("supernet_L6_F6", full_size_fixtures)
     supernet = released_supernet(fixture, blend="outputs")
     return Released(fixture, supernet, {r: released_architecture(fixture, r) for r in ROLES})
 
