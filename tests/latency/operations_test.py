@@ -5,9 +5,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.latency.op_key import (OpKey)
-from keras_fasterseg.latency.operations import (Operation, Work, build_operation, count, operation_of, register_operations, total_work, work)
-from keras_fasterseg.spaces.fasterseg import (operations  # noqa: F401 - registers the primitives)
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import (
+    Operation,
+    Work,
+    build_operation,
+    count,
+    operation_of,
+    register_operations,
+    total_work,
+    work,
+)
+from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401 - registers the primitives
 
 KEYS = [
     OpKey(operation, 16, 32, 24, 40, stride)

@@ -5,6 +5,7 @@ import numpy as np
 from keras_fasterseg.jobs.measure_latency import device_fingerprint
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
+from keras_fasterseg.spaces.base import SearchSpace
 
 
 def random_table(
