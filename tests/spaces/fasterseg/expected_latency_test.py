@@ -180,7 +180,7 @@ def test_it_traces_with_static_shapes_and_equals_eager():
     assert eager.dtype == tf.float32
 
 
-@pytest.mark.parametrize(("family", "name"), [(0, "`alphas`"), (1, "`betas`"), (2, "`gammas`")])
+@pytest.mark.parametrize(("family", "name"), [(0, "`alphas`"), (1, "`betas`"), (2, "`widths`")])
 def test_shapes_of_another_supernet_are_refused(family, name):
     alphas, betas, indices = random_choices(6)
     choices = [alphas, betas, [np.eye(4)[index] for index in indices]]
