@@ -77,7 +77,7 @@ def _run(run: "Run", options: stages.RunSettings) -> None:
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
-        compare.compare(run, options, command.line())
+        compare.compare(run, options, summary, command.line())
         print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}")
 
 

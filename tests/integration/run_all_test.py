@@ -150,7 +150,7 @@ def test_comparison(run, monkeypatch):
     monkeypatch.setattr(
         comparing, "load_preset", lambda name: FasterSegGenotype.from_json(published)
     )
-    compare(new_run(root, SETTINGS), SETTINGS, "the command")
+    compare(new_run(root, SETTINGS), SETTINGS, summary, "the command")
     found = read_json(root / "comparison.json")
     names = [(row["name"], row["distilled"]) for row in found["rows"]]
     assert names == [
