@@ -189,7 +189,7 @@ def search_stage(
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
     if run.workdir.recorded("search") is None:
-        check_images("search", settings, check_data(run.data))
+        check_images("search", settings, check_data(run.data), halves=not space.single_level)
     source = run.source
     depends: dict[str, Any] = {
         **run.data_record(),
