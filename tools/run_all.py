@@ -78,8 +78,7 @@ def _run(run: "Run", options: stages.RunSettings) -> None:
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
         compare.compare(run, options, command.line())
-        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}; ", end="")
-        print(f"python -m tools.results --runs={WORKDIR.value} writes them into a document")
+        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}")
 
 
 if __name__ == "__main__":

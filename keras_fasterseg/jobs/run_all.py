@@ -4,7 +4,6 @@ import pathlib
 from typing import Any
 
 import numpy as np
-import tabulate
 
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
@@ -25,6 +24,7 @@ from keras_fasterseg.settings.stages import RunSettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.wording import text_table
 
 
 def stages_of(space: SearchSpace) -> tuple[str, ...]:
@@ -120,17 +120,12 @@ def summary_tables(summary: dict[str, Any]) -> str:
     ]
     rows.append(("constant predictor", f"{100 * constant:.2f}", "", "0", "0", ""))
     headers = ("network", "mIoU %", f"FPS {height}x{width}", "parameters", "GMACs", "SavedModel")
-    networks = tabulate.tabulate(rows, headers=headers, disable_numparse=True)
-    classes = tabulate.tabulate(
-        [
-            (name, *(_percent(summary[role]["per_class"][name]) for role in roles))
-            for name in summary[STUDENT]["per_class"]
-        ],
-        headers=("class", *(f"{role} IoU %" for role in roles)),
-        colalign=("left", *["right"] * len(roles)),
-        disable_numparse=True,
-    )
-    return f"{classes}\n\n{networks}"
+    classes = [
+        (name, *(_percent(summary[role]["per_class"][name]) for role in roles))
+        for name in summary[STUDENT]["per_class"]
+    ]
+    scores = text_table(("class", *(f"{role} IoU %" for role in roles)), classes)
+    return f"{scores}\n\n{text_table(headers, rows, 'l' * len(headers))}"
 
 
 def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.files import sha256
 from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
-from tests.shared import shared_path
 
 RNG = np.random.default_rng(0)
 
@@ -75,12 +74,11 @@ def test_evaluation_is_that_of_the_files(source, converted):
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
-def test_photographs_are_read_as_from_their_files(tmp_path, encoding):
-    source = CamVid(shared_path("camvid"))
+def test_photographs_are_read_as_from_their_files(tmp_path, camvid, encoding):
     (tmp_path / "files").mkdir()
     for folder in ("val", "valannot"):
         (tmp_path / "files" / folder).mkdir()
-        for path in sorted((source.root / folder).iterdir())[:3]:
+        for path in sorted((camvid.root / folder).iterdir())[:3]:
             (tmp_path / "files" / folder / path.name).write_bytes(path.read_bytes())
     files = CamVid(tmp_path / "files")
     converted = convert(files, tmp_path / "shards", splits="val", encoding=encoding)

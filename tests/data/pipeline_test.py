@@ -173,16 +173,23 @@ def test_flip_can_be_switched_off(make_camvid):
     assert 0 < sum(mirrored) < 20
 
 
-def test_cache_reads_each_file_once(source):
-    dataset = _training(source, cache=True)
-    batches = dataset.as_numpy_iterator()
+def test_cache_reads_each_file_in_the_first_epoch_only(source, monkeypatch):
+    read, reads = source.read, []
+
+    def counted(sample, **options):
+        reads.append(sample.image.name)
+        return read(sample, **options)
+
+    monkeypatch.setattr(source, "read", counted)
+    batches = _training(source, cache=True).as_numpy_iterator()
     for _ in range(10):
         next(batches)
-    for sample in source.samples("train"):
-        sample.image.unlink()
+    first = list(reads)
+    assert set(first) == {sample.image.name for sample in source.samples("train")}
 
     for _ in range(10):
         next(batches)
+    assert reads == first
 
 
 def test_faulty_file_is_named_while_training(source):

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.classes import Classes
-from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.export import proof as proof_module
@@ -29,7 +28,6 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from tests.shared import shared_path
 from tests.stand_in import random_images
 
 NOWHERE = pathlib.Path("gone.keras")
@@ -46,11 +44,6 @@ def network(tmp_path_factory):
     network.set_weights([generator.uniform(-0.5, 0.5, w.shape) ** 2 for w in network.weights])
     network.save(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def camvid():
-    return CamVid(shared_path("camvid"))
 
 
 def test_the_formats():

@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.jobs import proof_images
 from keras_fasterseg.jobs.proof_images import drawn_images, labelled_images, stretch_warning
-from tests.shared import shared_path
-
-
-@pytest.fixture(scope="module")
-def camvid():
-    return CamVid(shared_path("camvid"))
 
 
 def test_they_are_spread_over_the_split(camvid):

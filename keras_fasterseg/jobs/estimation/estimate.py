@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any
 
-import tabulate
 from absl import logging
 
 from keras_fasterseg.jobs.estimation.machine import gigabytes
 from keras_fasterseg.jobs.estimation.probe import ProbeFailure
-from keras_fasterseg.wording import duration
+from keras_fasterseg.wording import duration, text_table
 
 MEASURED = "measured"
 AT_MOST = "at most"
@@ -111,12 +110,7 @@ class Estimate:
         )
         headers = ["stage", "steps", "s/step", "time", "peak memory"]
         headers += [*(["GPU memory"] if with_gpu else []), "disk", "basis"]
-        table = tabulate.tabulate(
-            rows,
-            headers,
-            colalign=("left", *["right"] * (len(headers) - 2), "left"),
-            disable_numparse=True,
-        )
+        shown = text_table(headers, rows, "l" + "r" * (len(headers) - 2) + "l")
         free = (
             f"Free: {gigabytes(self.free_memory_bytes)} of memory, "
             f"{gigabytes(self.free_disk_bytes)} of disk."
@@ -129,7 +123,7 @@ class Estimate:
         bases = {stage.basis for stage in self.stages}
         legend = [f"{basis}: {text}." for basis, text in _LEGEND.items() if basis in bases]
         legend.append("Evaluations: a third of a training step for the same pixels.")
-        return "\n".join([table, "", *failures, free, " ".join(legend)])
+        return "\n".join([shown, "", *failures, free, " ".join(legend)])
 
 
 def check_fits(estimate: Estimate, force: bool = False) -> None:

@@ -5,14 +5,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tabulate
 from absl import logging
 
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.jobs.estimation.estimate import Estimate
 from keras_fasterseg.run.run import STAGES
 from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
-from keras_fasterseg.wording import duration
+from keras_fasterseg.wording import duration, text_table
 
 TIMES = "times"
 # Stages of one kind do the same work: how far the estimate is off for one, it is for the other.
@@ -65,8 +64,7 @@ def times_table(stages: Sequence[StageTime]) -> str:
     known = all(each.estimated_seconds is not None for each in ended)
     rows.append(["total", "", *_shown(ended, known)])
     headers = ["stage", "basis", "estimated", "taken", "taken/estimated"]
-    alignment = ("left", "left", "right", "right", "right")
-    return tabulate.tabulate(rows, headers, colalign=alignment, disable_numparse=True)
+    return text_table(headers, rows, "ll")
 
 
 class StageTimes:

@@ -20,7 +20,7 @@ from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 from keras_fasterseg.runtimes.tensorrt_runner import DeviceError
 from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.runtimes import exports
 from tests.stand_in import random_images
 

@@ -19,7 +19,7 @@ from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.load_generator import generate_load
 from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.genotypes import resolve_genotype
+from keras_fasterseg.spaces.registry import resolve_genotype
 from tests.shared import ROOT
 
 MODEL = "student"

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from keras_fasterseg.search.supernets import build_search_space
 
 from keras_fasterseg.jobs.estimation import closed_form
 from keras_fasterseg.jobs.estimation.closed_form import (
@@ -18,7 +19,6 @@ from keras_fasterseg.jobs.estimation.closed_form import (
 from keras_fasterseg.jobs.estimation.speed import MachineSpeed
 from keras_fasterseg.jobs.measure_latency import measured_keys
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.settings.stages import (
     LatencySettings,
     PretrainSettings,

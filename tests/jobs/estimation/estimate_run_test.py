@@ -6,6 +6,7 @@ import statistics
 
 import numpy as np
 import pytest
+from keras_fasterseg.search.supernets import build_search_space
 
 from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.jobs.checks import DataFacts
@@ -20,7 +21,6 @@ from keras_fasterseg.jobs.estimation.measurement import Measurement
 from keras_fasterseg.jobs.estimation.speed import MachineSpeed
 from keras_fasterseg.run.run import STAGES
 from keras_fasterseg.run.workdir import Workdir
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,

@@ -1,10 +1,10 @@
 """What is measured: the trainers that the jobs train, at their shapes."""
 
 import pytest
+from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 
 from keras_fasterseg.jobs.estimation import probe_steps
 from keras_fasterseg.latency.operations import multiply_accumulates
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.settings.stages import (
     LatencySettings,

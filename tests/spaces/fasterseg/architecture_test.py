@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_architecture
 

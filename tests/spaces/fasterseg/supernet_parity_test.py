@@ -8,14 +8,10 @@ import tensorflow as tf
 
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.spaces.fasterseg.choices import (
-    STUDENT,
-    TEACHER,
-    WIDTH_MULTIPLIERS,
-    one_hot_widths,
-    uniform_widths,
-)
+from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths
 from keras_fasterseg.spaces.fasterseg.reference import supernet_assignments
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import (
     NUM_LAYERS,
@@ -46,8 +42,8 @@ class Released:
 
 
 @pytest.fixture(scope="module")
-def released():
-    fixture = load_fixture("supernet_L6_F6")
+def released(full_size_fixtures):
+    fixture = load_fixture("supernet_L6_F6", full_size_fixtures)
     supernet = released_supernet(fixture, blend="outputs")
     return Released(fixture, supernet, {r: released_architecture(fixture, r) for r in ROLES})
 

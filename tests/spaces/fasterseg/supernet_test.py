@@ -5,14 +5,11 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import (
-    STUDENT,
-    TEACHER,
-    WIDTH_MULTIPLIERS,
-    uniform_widths,
-)
+from keras_fasterseg.spaces.fasterseg.choices import uniform_widths
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.spaces.fasterseg.one_hot_choices import (
     BASE_FILTERS,
     NUM_LAYERS,

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from keras_fasterseg.files import read_json, write_json
-from keras_fasterseg.reports.draw_search import draw_search, read_curve
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.jobs.draw_search import draw_search, read_curve
+from keras_fasterseg.spaces.registry import load_preset
 from tests.reports.search_records_test import RECORDS
 from tests.shared import ROOT
 from tests.visualization.svg_text import texts

@@ -1,17 +1,15 @@
-"""Job: what was measured of latencies, as Markdown."""
+"""Tables of measured and predicted latencies."""
 
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import tabulate
 
 from keras_fasterseg.benchmark.comparison import Measurement, read_measurements
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.run.names import LATENCY_TABLE, VERIFICATION
+from tools.maintenance.markdown import number, table
 
 BENCHMARK_HEADERS = (
     *("network", "size", "runtime", "p50 ms", "p90 ms", "FPS", "times as fast [95 %]"),
@@ -25,21 +23,13 @@ def benchmark_markdown(path: PathLike) -> str:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is none of that tool's.
+        KeyError, TypeError: A measurement has another form.
     """
     rows = read_measurements(path)
-    try:
-        return _side_by_side(rows)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} has not the form of measurements of this version ({error}); measure again."
-        ) from error
-
-
-def _side_by_side(rows: Sequence[Measurement]) -> str:
     title, names = _names([*dict.fromkeys(map(_artefact, rows))])
     parts = [
         f"### {title}",
-        _table([[names[_artefact(row)], *_benchmark_row(row)] for row in rows], BENCHMARK_HEADERS),
+        table([[names[_artefact(row)], *_benchmark_row(row)] for row in rows], BENCHMARK_HEADERS),
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
@@ -74,17 +64,14 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
     rows = []
     for workdir in workdirs:
         folder = pathlib.Path(workdir) / "latency"
-        table, verification = (
-            LatencyTable.load(folder / LATENCY_TABLE),
-            read_json(folder / VERIFICATION),
-        )
-        stage = read_json(folder / "stage.json")
-        fingerprint = table.metadata.fingerprint
+        latencies = LatencyTable.load(folder / "latency_table.json")
+        verification = read_json(folder / "verification.json")
+        fingerprint = latencies.metadata.fingerprint
         shared = [
             f"{fingerprint.runtime} {fingerprint.runtime_version}",
-            "{}x{}".format(*table.metadata.input_size),
-            str(len(table)),
-            f"{stage['minutes']:.1f}",
+            "{}x{}".format(*latencies.metadata.input_size),
+            str(len(latencies)),
+            f"{read_json(folder / 'stage.json')['minutes']:.1f}",
             str(fingerprint.harness_version),
         ]
         for name in ("sum", "calibrated"):
@@ -96,7 +83,7 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
     return "\n\n".join(
         [
             "### Predicted and measured latencies of random networks",
-            _table(rows, headers),
+            table(rows, headers),
             "Minutes: of the table and its calibration, which was fitted to other networks. "
             "Harness: its version; numbers of one version compare. "
             "Measured: uint8 images to class ids, all networks in turns.",
@@ -139,11 +126,10 @@ def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
     return f"Networks side by side: {folder}", dict(zip(artefacts, names, strict=True))
 
 
-def _benchmark_row(row: dict[str, Any]) -> list[str]:
-    low_high = row.get("speedup_interval")
-    speedup = "" if row.get("speedup") is None else f"{row['speedup']:.2f}"
-    if low_high:
-        speedup += f" [{low_high[0]:.2f}, {low_high[1]:.2f}]"
+def _benchmark_row(row: dict[str, Any]) -> list[str | None]:
+    speedup = number(row.get("speedup"), ".2f")
+    if row.get("speedup_interval"):
+        speedup += " [{:.2f}, {:.2f}]".format(*row["speedup_interval"])
     return [
         "{}x{}".format(*row["input_size"]),
         row["runner"]["runtime"],
@@ -151,9 +137,9 @@ def _benchmark_row(row: dict[str, Any]) -> list[str]:
         f"{row['times']['p90_ms']:.1f}",
         fps_text(row["fps"]),
         speedup,
-        _number(row.get("macs_per_second"), 1e-9, 1),
-        _number(row.get("share_of_peak"), 100, 0),
-        _number(row.get("memory_peak_mib"), 1, 0),
+        number(row.get("macs_per_second"), ".1f", 1e-9),
+        number(row.get("share_of_peak"), ".0f", 100),
+        number(row.get("memory_peak_mib"), ".0f"),
     ]
 
 
@@ -168,11 +154,3 @@ def _agreement(value: dict[str, Any]) -> list[str]:
         f"{100 * value['median_relative_error']:.1f} %",
         f"{100 * value['worst_relative_error']:.1f} %",
     ]
-
-
-def _number(value: float | None, factor: float, digits: int) -> str:
-    return "" if value is None else f"{factor * value:.{digits}f}"
-
-
-def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    return tabulate.tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)

@@ -1,21 +1,18 @@
-"""Job: what searches went through and what they found, as Markdown."""
+"""Tables of searches: what every epoch predicted, and the networks that were found."""
 
 import collections
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tabulate
-
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.primitives import PRIMITIVES
-from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.spaces.fasterseg.search_model import BRANCHES_BY_PREDICTION
-from keras_fasterseg.spaces.genotype import Genotype
-from keras_fasterseg.spaces.roles import STUDENT
+from keras_fasterseg.spaces.registry import load_genotype
+from tools.maintenance.markdown import table
 
 _FOUND = (
     *("search", "band", "penalty", "predicted FPS", "measured FPS", "cells"),
@@ -47,10 +44,10 @@ def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike]
     ]
     parts = [
         "### Searches from one supernet",
-        _table([search.found(measured) for search in searches], _FOUND),
+        table([search.found(measured) for search in searches], _FOUND),
         f"Predicted and measured: {'; '.join(dict.fromkeys(each.where for each in searches))}. "
         "Mean width: of the cells' width multipliers.",
-        f"<details><summary>Every epoch</summary>\n\n{_table(rows, headers)}\n\nPredicted are "
+        f"<details><summary>Every epoch</summary>\n\n{table(rows, headers)}\n\nPredicted are "
         "both candidates of an epoch, branches 1/8 and 1/32, 1/16 and 1/32; λ is that of the "
         "next epoch.\n\n</details>",
     ]
@@ -64,8 +61,8 @@ class _Search:
         folder = pathlib.Path(workdir) / "search"
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
-        self.student = Genotype.load(folder / f"{STUDENT}.json")
-        self.table = LatencyTable.load(folder / LATENCY_TABLE).metadata
+        self.student = load_genotype(folder / "student.json")
+        self.table = LatencyTable.load(folder / "latency_table.json").metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
 
     @property
@@ -83,13 +80,13 @@ class _Search:
         if index >= len(self.records):
             return ["", ""]
         record = self.records[index]
-        predicted = record[STUDENT]["fps_predicted"].values()
+        predicted = record["student"]["fps_predicted"].values()
         return [", ".join(map(fps_text, predicted)), f"{record['penalty_weight']:g}"]
 
     def found(self, measured: Sequence[Mapping[str, Any]]) -> list[str]:
         """The student of the last epoch."""
         last = self.records[-1]
-        low, high = last["fps_band"]
+        student, (low, high) = last["student"], last["fps_band"]
         scales = {branch.scale for branch in self.student.branches}
         (prediction,) = (n for n, each in BRANCHES_BY_PREDICTION.items() if set(each) == scales)
         cells = [cell for branch in self.student.branches for cell in branch.cells]
@@ -99,12 +96,12 @@ class _Search:
             self.name,
             f"{low:g} to {high:g}",
             self.penalty,
-            fps_text(last[STUDENT]["fps_predicted"][prediction]),
+            fps_text(student["fps_predicted"][prediction]),
             ", ".join(map(fps_text, fps)),
             str(len(cells)),
             f"{sum(cell.width for cell in cells) / len(cells):.2f}",
             ", ".join(f"{name} {counts[name]}" for name in PRIMITIVES if counts[name]),
-            f"{100 * last[STUDENT]['supernet_miou'][prediction]:.1f}",
+            f"{100 * student['supernet_miou'][prediction]:.1f}",
         ]
 
     def _is_student(self, row: Mapping[str, Any]) -> bool:
@@ -116,7 +113,3 @@ class _Search:
             and runner.get("threads") == fingerprint.threads
             and tuple(row["input_size"]) == self.table.input_size
         )
-
-
-def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    return tabulate.tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True)

@@ -5,12 +5,13 @@ import pytest
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
-from keras_fasterseg.pipelines.search_results import search_markdown
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
     CellGenotype,
     FasterSegGenotype,
 )
+from tests.tools.maintenance.markdown_rows import rows
+from tools.maintenance.search_table import search_markdown
 
 
 def student(primitive="conv"):
@@ -48,14 +49,6 @@ def make_search(folder, band, records, primitive="conv", penalty="auto"):
     )
     write_json(search / "stage.json", {"settings": {"search": {"penalty_shares": penalty}}})
     return folder
-
-
-def rows(text):
-    return [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in text.splitlines()
-        if line.startswith("|") and not line.startswith("|:")
-    ]
 
 
 def test_two_searches(tmp_path):

@@ -1,14 +1,16 @@
 """The tables of results, of files written by hand."""
 
-import json
 import re
 import subprocess
 
 import pytest
 
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines import results
 from tests.shared import ROOT
+from tests.tools.maintenance.markdown_rows import rows
+from tests.tools.run_tool import run_tool
+from tools.maintenance import results
+from tools.maintenance.run_table import run_markdown
 
 ENTROPIES = {
     "teacher": {"alpha": [1.0, 0.75], "beta": [0.9, 0.8]},
@@ -16,7 +18,9 @@ ENTROPIES = {
 }
 SUMMARY = {
     "dataset": "toy",
-    "num_classes": 2,
+    "split": "val",
+    "command": "python -m tools.run_all --workdir=w",
+    "entropies": ENTROPIES,
     "constant_predictor_miou": 0.25,
     "minutes": {"search": 1.25, "teacher": 2.5},
     "teacher": {
@@ -71,98 +75,59 @@ COMPARISON = {
         },
     ],
 }
+BENCHMARK = {
+    "harness_version": 3,
+    "batch_size": 1,
+    "times": {"repetitions": 77},
+    "runner": {
+        "runtime": "saved_model",
+        "version": "tensorflow 2.21.0",
+        "precision": "float32",
+        "device": "CPU",
+        "threads": 2,
+    },
+    "environment": {"cpu": "Some Processor"},
+}
 MARKERS = f"{results.BEGIN}\nold\n{results.END}"
 
 
 def run_folder(folder, **files):
     """A workdir with `files` by their stem."""
+    write_json(folder / "benchmark" / "student.json", BENCHMARK)
     for name, value in files.items():
         write_json(folder / f"{name}.json", value)
     return folder
 
 
-def table_rows(markdown: str) -> dict[str, list[str]]:
-    """The cells of every row of a Markdown text, by the first."""
-    rows = [
-        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for line in markdown.splitlines()
-        if line.startswith("|")
-    ]
-    return {row[0]: row[1:] for row in rows}
-
-
 def test_summary_as_markdown(tmp_path):
-    report = results.read_report(run_folder(tmp_path, summary=SUMMARY))
-    markdown = results.report_markdown(report)
+    markdown = run_markdown(run_folder(tmp_path, summary=SUMMARY))
     networks, classes = markdown.split("<details>")
-    assert table_rows(networks) == {
-        "network": ["mIoU % at own size", "FPS at 64x128", "parameters", "GMACs"],
-        ":-------------------": table_rows(networks)[":-------------------"],
-        "teacher": ["50.00", "12.3", "1,234,567", "2.50"],
-        "student": ["12.35", "100.0", "1,000", "0.01"],
-        "constant predictor": ["25.00", "", "", ""],
-    }
-    assert table_rows(classes)["road"] == ["75.00", "24.69"]
-    assert table_rows(classes)["car"] == ["25.00", "absent"]
-    assert "Minutes: search 1.2, teacher 2.5; 3.8 in all." in markdown
-    assert "mIoU on `val` of toy, every image at its own size, which the network pads" in markdown
-    assert "Entropy" not in markdown
-
-
-def test_command_and_entropies_of_a_summary(tmp_path):
-    more = {"command": "python -m tools.run_all --workdir=w", "entropies": ENTROPIES}
-    report = results.read_report(run_folder(tmp_path, summary={**SUMMARY, **more}))
-    markdown = results.report_markdown(report)
-    assert "Command: `python -m tools.run_all --workdir=w`" in markdown
-    assert (
-        "teacher alpha 1.000 → 0.750, beta 0.900 → 0.800; student alpha 1.000 → 0.500" in markdown
-    )
-
-
-def test_entropies_are_taken_from_the_search_where_the_summary_has_none(tmp_path):
-    epochs = [
-        {
-            role: {"entropy": {name: values[epoch] for name, values in families.items()}}
-            for role, families in ENTROPIES.items()
-        }
-        for epoch in range(2)
+    assert rows(networks) == [
+        ["network", "mIoU % at own size", "FPS at 64x128", "parameters", "GMACs"],
+        ["teacher", "50.00", "12.3", "1,234,567", "2.50"],
+        ["student", "12.35", "100.0", "1,000", "0.01"],
+        ["constant predictor", "25.00", "", "", ""],
     ]
-    write_json(tmp_path / "search" / "search.json", epochs)
-    report = results.read_report(run_folder(tmp_path, summary=SUMMARY))
-    assert report.entropies == ENTROPIES
-
-
-def test_how_frame_rates_were_measured(tmp_path):
-    write_json(
-        tmp_path / "benchmark" / "student.json",
-        {
-            "harness_version": 3,
-            "batch_size": 1,
-            "times": {"repetitions": 77},
-            "runner": {
-                "runtime": "saved_model",
-                "version": "tensorflow 2.21.0",
-                "precision": "float32",
-                "device": "CPU",
-                "threads": 2,
-            },
-            "environment": {"cpu": "Some Processor"},
-        },
-    )
-    report = results.read_report(run_folder(tmp_path, summary=SUMMARY))
-    assert (
-        "median of 77 calls, on Some Processor with 2 threads; harness version 3." in report.device
-    )
+    assert rows(classes)[1:] == [["road", "75.00", "24.69"], ["car", "25.00", "absent"]]
+    for part in (
+        "Minutes: search 1.2, teacher 2.5; 3.8 in all.",
+        "mIoU on `val` of toy, every image at its own size, which the network pads",
+        "Command: `python -m tools.run_all --workdir=w`",
+        "teacher alpha 1.000 → 0.750, beta 0.900 → 0.800; student alpha 1.000 → 0.500",
+        "median of 77 calls, on Some Processor with 2 threads; harness version 3.",
+    ):
+        assert part in markdown
 
 
 def test_comparison_as_markdown(tmp_path):
-    report = results.read_report(run_folder(tmp_path, comparison=COMPARISON))
-    markdown = results.report_markdown(report)
-    rows = table_rows(markdown)
-    assert rows["searched student, distilled"] == ["40.00", "", "10", "3.00", "20"]
-    assert rows["random"] == ["30.00", "7.2", "20", "4.00", "20"]
-    assert rows["constant predictor"] == ["10.00", "", "", "", ""]
-    assert rows[r"a\|b"] == ["40.00", "30.00"]
+    markdown = run_markdown(run_folder(tmp_path, comparison=COMPARISON))
+    networks, classes = markdown.split("<details>")
+    assert rows(networks)[1:] == [
+        ["searched student, distilled", "40.00", "", "10", "3.00", "20"],
+        ["random", "30.00", "7.2", "20", "4.00", "20"],
+        ["constant predictor", "10.00", "", "", "", ""],
+    ]
+    assert rows(classes)[1] == [r"a\|b", "40.00", "30.00"]
     assert "measured on a CPU. Seed 3." in markdown
     assert "gamma 0.990 → 0.125" in markdown
 
@@ -191,15 +156,18 @@ def test_document_is_changed_between_its_markers_only(tmp_path):
         f"{MARKERS}{results.END}",
     ],
 )
-def test_markers_that_are_not_there_once_each(text):
+def test_markers_that_are_not_there_once_each(tmp_path, text):
+    document = tmp_path / "page.md"
+    document.write_text(text, encoding="utf-8")
+    run = run_folder(tmp_path, summary=SUMMARY)
     with pytest.raises(ValueError, match=r"page\.md must hold the lines .* once each"):
-        results.between_markers(text, "new", "page.md")
+        results.update_document(document, [run])
 
 
 @pytest.mark.parametrize(
     ("summary", "message"),
     [
-        ({key: SUMMARY[key] for key in SUMMARY if key != "minutes"}, "lacks the field 'minutes'"),
+        ({key: SUMMARY[key] for key in SUMMARY if key != "minutes"}, r"results \(.*'minutes'"),
         ({**SUMMARY, "teacher": 5}, "has not the form of results"),
         ([], "has not the form of results"),
         (
@@ -209,21 +177,22 @@ def test_markers_that_are_not_there_once_each(text):
     ],
 )
 def test_results_that_are_not_whole(tmp_path, summary, message):
+    document = tmp_path / "page.md"
+    document.write_text(MARKERS, encoding="utf-8")
     with pytest.raises(ValueError, match=message) as error:
-        results.read_report(run_folder(tmp_path, summary=summary))
-    assert str(tmp_path / "summary.json") in str(error.value)
+        results.update_document(document, [run_folder(tmp_path, summary=summary)])
+    assert str(tmp_path) in str(error.value)
+    assert document.read_text(encoding="utf-8") == MARKERS
 
 
 def test_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither summary\.json nor comparison\.json"):
-        results.read_report(tmp_path)
+        run_markdown(tmp_path)
     with pytest.raises(FileNotFoundError, match="no document"):
         results.update_document(tmp_path / "page.md", [tmp_path])
+    (tmp_path / "page.md").write_text(MARKERS)
     with pytest.raises(ValueError, match="no run to show"):
         results.update_document(tmp_path / "page.md", [])
-    (tmp_path / "summary.json").write_text(json.dumps(SUMMARY)[:-9], encoding="utf-8")
-    with pytest.raises(ValueError, match=r"summary\.json is not a JSON file"):
-        results.read_report(tmp_path)
 
 
 def test_results_are_kept_beside_the_document(tmp_path):
@@ -232,12 +201,13 @@ def test_results_are_kept_beside_the_document(tmp_path):
     (folder / "teacher" / "network.keras").write_text("large")
     copy = results.record(folder, tmp_path / "kept")
     assert copy == tmp_path / "kept" / "a"
-    assert [path.name for path in copy.rglob("*") if path.is_file()] == ["summary.json"]
-    assert results.read_report(copy) == results.read_report(folder)
+    files = sorted(path.name for path in copy.rglob("*") if path.is_file())
+    assert files == ["student.json", "summary.json"]
+    assert run_markdown(copy) == run_markdown(folder)
     # Again, and of itself.
     write_json(folder / "summary.json", {**SUMMARY, "dataset": "other"})
     assert results.record(results.record(folder, tmp_path / "kept"), tmp_path / "kept") == copy
-    assert results.read_report(copy).dataset == "other"
+    assert run_markdown(copy).startswith("### other")
     write_json(tmp_path / "speed.json", {})
     assert results.record(tmp_path / "speed.json", tmp_path / "kept").read_text() == "{}\n"
     (tmp_path / "empty").mkdir()
@@ -262,3 +232,9 @@ def test_readme_is_what_the_kept_results_say(tmp_path):
     copy.write_text(readme, encoding="utf-8")
     results.update_document(copy, *sources)
     assert copy.read_text(encoding="utf-8") == readme, "run `make results`"
+
+
+def test_the_tool_says_which_markers_it_looks_for():
+    text = " ".join(run_tool("maintenance.results", "--help").stdout.split())
+    assert results.BEGIN in text
+    assert results.END in text

@@ -1,10 +1,8 @@
-"""Job: exported networks, their proofs and their speed, as Markdown."""
+"""Table of exported networks, their proofs and their speed."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import tabulate
 
 from keras_fasterseg.benchmark.comparison import read_measurements
 from keras_fasterseg.files import PathLike, read_json
@@ -13,6 +11,7 @@ from keras_fasterseg.runtimes.base import metadata_genotype
 from keras_fasterseg.runtimes.saved_model_format import METADATA_FILE, joined_digest
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_preset, preset_names
+from tools.maintenance.markdown import number, table
 
 _HEADERS = (
     *("network", "format", "precision", "images", "MiB", "equal labels %", "logits differ by"),
@@ -43,7 +42,6 @@ def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] 
         f"{proof['images']} images of {proof['of']}"
         for proof in (manifest["proof"] for manifest in manifests)
     )
-    table = tabulate.tabulate(rows, headers=_HEADERS, tablefmt="pipe", disable_numparse=True)
     notes = [
         f"Equal labels, logits and mIoU on {' or '.join(proofs)}, against Keras in float32. "
         "p50: all of one size in turns, in the run of the commands above."
@@ -55,7 +53,9 @@ def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] 
         notes.append(
             f"Of {' and '.join(stand_ins)}, which did not run here, the ONNX behind it is proven."
         )
-    return "\n\n".join(["### Exports beside the Keras model", table, " ".join(notes)])
+    return "\n\n".join(
+        ["### Exports beside the Keras model", table(rows, _HEADERS), " ".join(notes)]
+    )
 
 
 def _manifest(folder: pathlib.Path) -> dict[str, Any]:
@@ -70,20 +70,22 @@ def _manifest(folder: pathlib.Path) -> dict[str, Any]:
     return manifest
 
 
-def _row(manifest: Mapping[str, Any], measured: Mapping[Any, Mapping[str, Any]]) -> list[str]:
+def _row(
+    manifest: Mapping[str, Any], measured: Mapping[Any, Mapping[str, Any]]
+) -> list[str | None]:
     genotype, proof, size = metadata_genotype(manifest), manifest["proof"], manifest["input_size"]
-    difference, row = proof["miou_difference"], measured.get(joined_digest(manifest["files"]))
+    row = measured.get(joined_digest(manifest["files"]))
     return [
-        "" if genotype is None else _name(genotype),
+        None if genotype is None else _name(genotype),
         manifest["format"],
         manifest["precision"],
         "any size" if size is None else "x".join(map(str, size)),
         f"{manifest['bytes'] / 2**20:.1f}",
         f"{100 * proof['equal_labels']:.3f}",
-        "" if proof["logits_difference"] is None else f"{proof['logits_difference']:.1e}",
-        "" if proof["miou"] is None else f"{100 * proof['miou']:.2f}",
-        "" if difference is None else f"{100 * difference:+.2f}",
-        "" if row is None else f"{row['times']['p50_ms']:.1f} ({row['runner']['runtime']})",
+        number(proof["logits_difference"], ".1e"),
+        number(proof["miou"], ".2f", 100),
+        number(proof["miou_difference"], "+.2f", 100),
+        None if row is None else f"{row['times']['p50_ms']:.1f} ({row['runner']['runtime']})",
     ]
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from keras_fasterseg.files import write_json
-from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.runtimes.saved_model_format import joined_digest
-from tests.pipelines.search_results_test import rows
+from tests.tools.maintenance.markdown_rows import rows
+from tools.maintenance.export_table import export_markdown
 
 MANIFEST = {
     "format": "onnx",

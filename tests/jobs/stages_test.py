@@ -12,10 +12,15 @@ from absl import logging
 from PIL import Image
 
 from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.jobs.benchmark import benchmark_stage
+from keras_fasterseg.jobs.export_stage import export_stage
+from keras_fasterseg.jobs.measure_latency import latency_stage
+from keras_fasterseg.jobs.pretrain import pretrain_stage
 from keras_fasterseg.jobs.run_all import run_all
+from keras_fasterseg.jobs.search import search_stage
+from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.run import run as run_module
 from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK, SUPERNET_WEIGHTS
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.settings.stages import (
@@ -26,9 +31,9 @@ from keras_fasterseg.settings.stages import (
     SearchSettings,
     TrainSettings,
 )
-from keras_fasterseg.spaces.fasterseg.latency_costs import required_keys
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
+from keras_fasterseg.spaces.registry import load_preset
 from tests.data.own_files import write_pair
 from tests.reports.describe_test import table_of
 from tests.run.workdir_test import save_checkpoint
@@ -36,7 +41,7 @@ from tests.run.workdir_test import save_checkpoint
 SIZE = (64, 128)
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=12, synthetic_val_images=1, synthetic_size=SIZE),
-    supernet=FasterSegSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5),
+    space=FasterSegSpace(FasterSegSettings(4, 2, width_multipliers=(0.5, 1.0), student_width=0.5)),
     latency=LatencySettings(latency_size=SIZE),
     pretrain=PretrainSettings(downsample=1, batch_size=1),
     search=SearchSettings(downsample=1, batch_size=1),
@@ -44,6 +49,7 @@ SETTINGS = RunSettings(
     student=TrainSettings(epochs=3),
     seed=4,
 )
+ROLES = ("teacher", "student")
 STAGES = ("latency", "pretrain", "search", "teacher", "student")
 
 
@@ -55,14 +61,8 @@ class EnoughError(Exception):
 def _jobs_without_work(monkeypatch):
     """Jobs that leave the files which the next stage reads, and compute nothing."""
 
-    def measure(folder, supernet, settings, num_classes):
-        keys = required_keys(
-            settings.latency_size,
-            base_filters=supernet.base_filters,
-            width_multipliers=supernet.width_multipliers,
-            stem_head_width=supernet.student_width,
-            num_classes=num_classes,
-        )
+    def measure_latency(folder, space, settings, num_classes):
+        keys = space.required_keys(settings.latency_size, num_classes)
         table_of(keys, SIZE).save(folder / LATENCY_TABLE)
 
     def pretrain(folder, *arguments):
@@ -78,9 +78,9 @@ def _jobs_without_work(monkeypatch):
     def export(*arguments, **keywords):
         raise EnoughError
 
-    for job in (measure, pretrain, search, train, export):
-        name = "measure_latency" if job is measure else job.__name__
-        monkeypatch.setattr(run_module, name, job)
+    for job in (measure_latency, pretrain, search, train):
+        monkeypatch.setattr(f"keras_fasterseg.jobs.{job.__name__}.{job.__name__}", job)
+    monkeypatch.setattr("keras_fasterseg.jobs.export_stage.export", export)
 
 
 def save_network(path, weights):
@@ -102,12 +102,14 @@ def run_whole(root):
 
 
 def run_singly(root):
-    Run(root).measure_latency(SETTINGS.supernet, SETTINGS.latency, 19)
-    new_run(root).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
-    new_run(root).search(SETTINGS.supernet, SETTINGS.search)
+    latency_stage(Run(root), SETTINGS.space, SETTINGS.latency, 19)
+    pretrain_stage(new_run(root), SETTINGS.space, SETTINGS.pretrain)
+    search_stage(new_run(root), SETTINGS.space, SETTINGS.search)
     teacher = None
     for role, settings in (("teacher", SETTINGS.teacher), ("student", SETTINGS.student)):
-        teacher = new_run(root).train(load_preset(f"fasterseg_{role}"), settings, role, teacher)
+        teacher = training_stage(
+            new_run(root), load_preset(f"fasterseg_{role}"), settings, role, teacher
+        )
 
 
 def records(root):
@@ -133,15 +135,15 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
 def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypatch):
     asked = []
 
-    def load(path, size=None, threads=None):
+    def load(path, size=None, threads=None, space=None):
         asked.append(threads)
         return LatencyTable.load(path)
 
-    monkeypatch.setattr(run_module, "load_table", load)
+    monkeypatch.setattr("keras_fasterseg.jobs.search.load_table", load)
     settings = dataclasses.replace(SETTINGS.latency, latency_threads=1)
-    Run(tmp_path).measure_latency(SETTINGS.supernet, settings, 19)
-    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
-    new_run(tmp_path).search(SETTINGS.supernet, SETTINGS.search)
+    latency_stage(Run(tmp_path), SETTINGS.space, settings, 19)
+    pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
+    search_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.search)
     assert asked == [1]
 
 
@@ -151,7 +153,7 @@ def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     weights = tmp_path / "first" / "pretrain" / SUPERNET_WEIGHTS
     teacher = tmp_path / "first" / "teacher" / NETWORK
     root = tmp_path / "second"
-    new_run(root).search(SETTINGS.supernet, SETTINGS.search, weights, table)
+    search_stage(new_run(root), SETTINGS.space, SETTINGS.search, weights, table)
     recorded = read_json(root / "search" / "stage.json")["inputs"]
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     expected = {"path": str(weights), "sha256": digest, "files": 0}
@@ -163,23 +165,23 @@ def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     calibrated = LatencyTable.load(table).calibrated(Calibration(2.0, 0.0, 4))
     calibrated.save(tmp_path / LATENCY_TABLE)
     moved = (tmp_path / SUPERNET_WEIGHTS, tmp_path / LATENCY_TABLE)
-    new_run(root).search(SETTINGS.supernet, SETTINGS.search, *moved)
+    search_stage(new_run(root), SETTINGS.space, SETTINGS.search, *moved)
     (tmp_path / SUPERNET_WEIGHTS).write_text("others", encoding="utf-8")
     with pytest.raises(ValueError, match="finished with other inputs: the pretrained weights has"):
-        new_run(root).search(SETTINGS.supernet, SETTINGS.search, *moved)
+        search_stage(new_run(root), SETTINGS.space, SETTINGS.search, *moved)
 
     genotype = load_preset("fasterseg_student")
     other = tmp_path / "third"
-    new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
+    training_stage(new_run(other), genotype, SETTINGS.student, teacher=teacher)
     recorded = read_json(other / "student" / "stage.json")
     assert recorded["inputs"]["the teacher"]["path"] == str(teacher)
     assert "supernet" not in recorded["settings"]
     # Saved again it is the same network; with other weights it is not.
     save_network(teacher, b"weights")
-    new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
+    training_stage(new_run(other), genotype, SETTINGS.student, teacher=teacher)
     save_network(teacher, b"others")
     with pytest.raises(ValueError, match="finished with other inputs: the teacher has changed"):
-        new_run(other).train(genotype, SETTINGS.student, teacher=teacher)
+        training_stage(new_run(other), genotype, SETTINGS.student, teacher=teacher)
 
 
 @pytest.mark.parametrize(
@@ -189,12 +191,12 @@ def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
 def test_wrong_roles(tmp_path, keywords, message):
     genotype = load_preset("fasterseg_student")
     with pytest.raises(ValueError, match=message):
-        new_run(tmp_path).train(genotype, SETTINGS.student, **keywords)
+        training_stage(new_run(tmp_path), genotype, SETTINGS.student, **keywords)
 
 
 def test_a_second_student_has_a_folder_of_its_own(tmp_path):
     genotype = load_preset("fasterseg_student")
-    path = new_run(tmp_path).train(genotype, SETTINGS.student, name="student_alone")
+    path = training_stage(new_run(tmp_path), genotype, SETTINGS.student, name="student_alone")
     assert path == tmp_path / "student_alone" / NETWORK
     record = read_json(tmp_path / "student_alone" / "stage.json")
     assert record["settings"]["student_genotype"] == genotype.id
@@ -202,9 +204,9 @@ def test_a_second_student_has_a_folder_of_its_own(tmp_path):
 
 def test_export_and_benchmark_need_the_stages_before(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished stages teacher and student"):
-        new_run(tmp_path).export()
+        export_stage(new_run(tmp_path), ROLES)
     with pytest.raises(FileNotFoundError, match="no finished stage export"):
-        new_run(tmp_path).benchmark(SETTINGS.benchmark)
+        benchmark_stage(new_run(tmp_path), SETTINGS.benchmark, ROLES)
 
 
 def test_a_negative_seed_is_refused(tmp_path):
@@ -223,7 +225,7 @@ def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
     def pretrain(*lines):
         text = "\n".join(["classes: [ground, {name: lane, color: [1, 2, 3]}]", *lines])
         (root / "dataset.yaml").write_text(text, encoding="utf-8")
-        Run(tmp_path / "run", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+        pretrain_stage(Run(tmp_path / "run", data), SETTINGS.space, SETTINGS.pretrain)
 
     pretrain()
     recorded = read_json(tmp_path / "run" / "pretrain" / "stage.json")["settings"]
@@ -259,13 +261,13 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
 
     def pretrain(root):
         data = DataSettings("folder", str(root))
-        Run(tmp_path / "run", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+        pretrain_stage(Run(tmp_path / "run", data), SETTINGS.space, SETTINGS.pretrain)
 
     if finished:
         pretrain(yard)
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(run_module, "pretrain", stop)
+            patch.setattr("keras_fasterseg.jobs.pretrain.pretrain", stop)
             with pytest.raises(KeyboardInterrupt):
                 pretrain(yard)
     state = "finished" if finished else "begun"
@@ -291,30 +293,30 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
 
 def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
-    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
     path = tmp_path / "pretrain" / "stage.json"
     settings = read_json(path)["settings"]
     # As such a version wrote it: without classes, with paths, and without what has come since.
     del settings["classes"], settings["data"]["class_order"]
     settings["data"]["data_dir"] = None
     write_json(path, {"settings": settings, "minutes": 1.0})
-    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
     assert "of an earlier version, which recorded no digests" in caplog.text
     settings["pretrain"]["epochs"] = 7
     write_json(path, {"settings": settings, "minutes": 1.0})
     with pytest.raises(ValueError, match="--pretrain_epochs was 7, is 20"):
-        new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+        pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
 
 
 def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
     write_yard(tmp_path / "yard", "a", "b")
     data = DataSettings("folder", str(tmp_path / "yard"))
-    Run(tmp_path / "first", data).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
-    Run(tmp_path / "second").measure_latency(SETTINGS.supernet, SETTINGS.latency, 2)
+    pretrain_stage(Run(tmp_path / "first", data), SETTINGS.space, SETTINGS.pretrain)
+    latency_stage(Run(tmp_path / "second"), SETTINGS.space, SETTINGS.latency, 2)
     turned = Run(tmp_path / "second", dataclasses.replace(data, class_order="lane,ground"))
     weights = tmp_path / "first" / "pretrain" / SUPERNET_WEIGHTS
     with pytest.raises(ValueError, match=r"has 2 classes \(ground, lane\), .*another order"):
-        turned.search(SETTINGS.supernet, SETTINGS.search, weights)
+        search_stage(turned, SETTINGS.space, SETTINGS.search, weights)
 
 
 def train_to(root, monkeypatch, epochs, stopped=False, **settings):
@@ -322,9 +324,9 @@ def train_to(root, monkeypatch, epochs, stopped=False, **settings):
         save_network(folder / NETWORK, str(epochs).encode())
         save_checkpoint(folder, stopped=stopped)
 
-    monkeypatch.setattr(run_module, "train", job)
+    monkeypatch.setattr("keras_fasterseg.jobs.train.train", job)
     genotype = load_preset("fasterseg_student")
-    new_run(root).train(genotype, TrainSettings(epochs=epochs, **settings))
+    training_stage(new_run(root), genotype, TrainSettings(epochs=epochs, **settings))
     return read_json(root / "student" / "stage.json")["settings"]["student"]["epochs"]
 
 
@@ -350,7 +352,7 @@ def test_a_refused_prolonging_leaves_the_training_finished(tmp_path, monkeypatch
     assert train_to(tmp_path, monkeypatch, 3) == 3
     # Whoever has read the network would have another's.
     run = new_run(tmp_path)
-    inputs = run._networks(["student"])
+    inputs = run.networks(["student"])
     run.workdir.stage("export", {}, lambda folder: None, inputs=inputs)
     with pytest.raises(ValueError, match=f"delete them: {tmp_path / 'export'}. Received: --st"):
         train_to(tmp_path, monkeypatch, 5)
@@ -359,10 +361,10 @@ def test_a_refused_prolonging_leaves_the_training_finished(tmp_path, monkeypatch
 
 def test_a_path_that_leads_nowhere_is_no_input_of_a_finished_stage(tmp_path):
     genotype = load_preset("fasterseg_student")
-    new_run(tmp_path).train(genotype, SETTINGS.student)
+    training_stage(new_run(tmp_path), genotype, SETTINGS.student)
     typo = dataclasses.replace(SETTINGS.student, initial_weights=str(tmp_path / "typo.keras"))
     with pytest.raises(ValueError, match="other inputs: the initial weights is not there"):
-        new_run(tmp_path).train(genotype, typo)
+        training_stage(new_run(tmp_path), genotype, typo)
 
 
 @pytest.mark.parametrize(
@@ -382,6 +384,6 @@ def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(
 
 
 def test_nothing_more_is_recorded_of_data_sets_without_such_a_file(tmp_path):
-    new_run(tmp_path).pretrain(SETTINGS.supernet, SETTINGS.pretrain)
+    pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
     recorded = read_json(tmp_path / "pretrain" / "stage.json")["settings"]
     assert set(recorded) == {"data", "classes", "supernet", "seed", "pretrain"}

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.jobs.compare import CONTESTANTS
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.pipelines.results import read_report
 from keras_fasterseg.reports import search_records
 from keras_fasterseg.reports.draw_architecture import draw_architecture
-from keras_fasterseg.run.names import LATENCY_TABLE, LOG
+from keras_fasterseg.run.names import COMPARISON, LATENCY_TABLE, LOG, SUMMARY
 from keras_fasterseg.spaces.registry import load_genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.visualization.card import save_figure
@@ -40,7 +39,7 @@ class DrawnSearch:
 
 
 def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> DrawnSearch:
-    """Draws what a run, or what `tools.results --record` has kept of one, has to show.
+    """Draws what a run, or what a folder such as `docs/results` keeps of one, has to show.
 
     Writes to the folder `output`: `search` (frame rates in their band, λ, entropies), `candidates`
     (their accuracy against frame rate), `training` (losses, mIoU), `networks` (measured frame rate
@@ -125,16 +124,25 @@ def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
 
 
 def _networks(run: pathlib.Path) -> "Figure":
-    report = read_report(run)
-    networks = [
-        (row.name, TradeOff(row.fps, row.miou))
-        for row in report.rows
-        if row.fps is not None and row.miou is not None
-    ]
+    # A comparison has the rows of the summary too.
+    path = run / (COMPARISON if (run / COMPARISON).is_file() else SUMMARY)
+    value = read_json(path)
+    with _whole(path):
+        if path.name == SUMMARY:
+            rows = [{"name": role, **value[role]} for role in (TEACHER, STUDENT) if role in value]
+            value = {**value[STUDENT], "rows": rows}
+        networks = [
+            (
+                row["name"] + ", distilled" * row.get("distilled", False),
+                TradeOff(row["fps"], row["miou"]),
+            )
+            for row in value["rows"]
+            if row["fps"] is not None and row["miou"] is not None
+        ]
+        height, width = value["input_size"]
     band = None
     with contextlib.suppress(FileNotFoundError), _records(run) as records:
         band = search_records.band(records)
-    height, width = report.input_size
     return networks_figure(networks, f"{run.name}: trained networks at {height}x{width}", band)
 
 
