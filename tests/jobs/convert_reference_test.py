@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras_fasterseg.search.supernets import build_search_space
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.convert_reference import (
@@ -12,7 +13,6 @@ from keras_fasterseg.jobs.convert_reference import (
     report_text,
 )
 from keras_fasterseg.jobs.train import load_network
-from keras_fasterseg.search.supernets import build_search_space
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.reference import ConversionReport
