@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel build-file buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -119,7 +119,7 @@ EXPORTS := $(foreach network,student published_student,$(foreach kind,saved_mode
 COMMA := ,
 SPACE := $(subst ,, )
 results: setup
-	$(BIN)/python -m tools.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
+	$(BIN)/python -m tools.maintenance.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/demo \
 		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
@@ -142,10 +142,6 @@ wheel: setup
 	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt "$$(echo dist/*.whl)[cpu]"
 	smoke=$(CURDIR)/tests/wheel_smoke.py && python=$(CURDIR)/.venv-wheel/bin/python && cd "$$(mktemp -d)" && "$$python" -I "$$smoke"
 	rm -rf .venv-wheel
-
-# BUILD, from the tree and its imports.
-build-file: setup
-	$(BIN)/python -m tools.build_file
 
 buildifier:
 	npx --yes @bazel/buildifier@8.2.1 -mode=check -lint=warn -warnings=all BUILD

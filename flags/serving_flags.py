@@ -2,14 +2,11 @@
 
 from absl import flags
 
-from keras_fasterseg.serving.client import TIMEOUT_S, SegmentationClient
+from keras_fasterseg.serving.client import ATTEMPTS, TIMEOUT_S, SegmentationClient
 from keras_fasterseg.serving.connect import CLIENTS, connect
-from keras_fasterseg.serving.retries import RetryPolicy
 
 
-def define_client(
-    attempts: int = RetryPolicy.attempts, values: flags.FlagValues = flags.FLAGS
-) -> None:
+def define_client(attempts: int = ATTEMPTS, values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines `--server`, `--protocol`, `--model`, `--version`, `--timeout` and `--attempts`.
 
     Args:
@@ -45,7 +42,7 @@ def define_client(
     flags.DEFINE_integer(
         "attempts",
         attempts,
-        "How often a request is sent at most, while the server is not available.",
+        "How often a request is sent at most, while the server is not available; gRPC stops at 5.",
         lower_bound=1,
         flag_values=values,
     )
@@ -59,5 +56,5 @@ def read_client(values: flags.FlagValues = flags.FLAGS) -> SegmentationClient:
         values.model,
         version=values.version,
         timeout_s=values.timeout,
-        retries=RetryPolicy(attempts=values.attempts),
+        attempts=values.attempts,
     )

@@ -1,6 +1,8 @@
-"""Numbers, lists and times in sentences."""
+"""Numbers, lists, times and tables for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import tabulate
 
 # How many files a sentence for people names; JSON names all.
 FEW = 3
@@ -23,3 +25,15 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}" if unit == 1 else f"{seconds / unit:.1f} {name}"
     return f"{seconds / 86400:.1f} days"
+
+
+def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]], align: str = "l") -> str:
+    """Cells below their headers.
+
+    Args:
+        headers: One a column.
+        rows: The cells.
+        align: `l` or `r` for each of the first columns; the others go to the right.
+    """
+    sides = [{"l": "left", "r": "right"}[each] for each in align.ljust(len(headers), "r")]
+    return tabulate.tabulate(rows, headers, colalign=sides, disable_numparse=True)

@@ -2,8 +2,7 @@
 
 import functools
 import re
-
-import pytest
+from collections.abc import Callable
 
 from tests.shared import ROOT
 from tests.tools.run_tool import run_tool
@@ -45,45 +44,51 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_have_their_flags(page):
-    for tool, flags in commands(page.read_text(encoding="utf-8")):
-        assert (ROOT / "tools" / f"{tool.replace('.', '/')}.py").is_file(), tool
+def found(pattern: str, text: Callable[[str], str] = str) -> set[tuple[str, str]]:
+    """The page and the name of every match, of which there must be some."""
+    names = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(pattern, text(page.read_text(encoding="utf-8")))
+    }
+    assert names, pattern
+    return names
+
+
+def test_commands_have_their_flags():
+    named = {
+        (page.name, tool, flag)
+        for page in PAGES
+        for tool, flags in commands(page.read_text(encoding="utf-8"))
+        for flag in flags
         # Those of tools.benchmarks are scripts for developers.
-        if not tool.startswith("benchmarks."):
-            assert set(flags) <= flags_of(tool), (tool, set(flags) - flags_of(tool))
+        if not tool.startswith("benchmarks.")
+    }
+    assert named
+    assert {each for each in named if each[2] not in flags_of(each[1])} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_flags_in_prose_are_some_tools(page):
-    prose = _FENCE.sub("", page.read_text(encoding="utf-8"))
-    spans = re.findall(r"`(--[^`]+)`", prose)
-    named = {flag for span in spans for flag in _FLAG.findall(span)}
-    known = frozenset().union(*map(flags_of, tools())) if named else frozenset()
+def test_flags_in_prose_are_some_tools():
+    spans = found(r"`(--[^`]+)`", lambda text: _FENCE.sub("", text))
+    known = frozenset().union(*map(flags_of, tools())) | _FOREIGN
     # A name that ends in an underscore stands for all flags that begin so.
-    prefixes = {name for name in named if name.endswith("_")}
-    for prefix in prefixes:
-        assert any(name.startswith(prefix) for name in known), prefix
-    unknown = named - known - prefixes - _FOREIGN
-    assert not unknown, unknown
+    known |= {f"{name[:end]}_" for name in known for end in range(len(name)) if name[end] == "_"}
+    named = {(page, flag) for page, span in spans for flag in _FLAG.findall(span)}
+    assert {(page, flag) for page, flag in named if flag not in known} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_named_tools_presets_and_targets_are_there(page):
-    text = page.read_text(encoding="utf-8")
-    for tool in re.findall(r"`tools\.(\w+)`", text):
-        assert (ROOT / "tools" / f"{tool}.py").is_file() or (ROOT / "tools" / tool).is_dir(), tool
-    for preset in re.findall(r"flags/presets/\w+\.flags", text):
-        assert (ROOT / preset).is_file(), preset
+def test_named_tools_presets_targets_and_pictures_are_there():
+    for page, tool in found(r"(?:`|python -m )tools\.([\w.]*\w)"):
+        path = ROOT / "tools" / tool.replace(".", "/")
+        assert path.is_dir() or path.with_suffix(".py").is_file(), (page, tool)
+    for page, preset in found(r"flags/presets/\w+\.flags"):
+        assert (ROOT / preset).is_file(), (page, preset)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`make ([\w-]+)`", text):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_pictures_are_there(page):
-    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / path).is_file(), path
+    for page, target in found(r"`make ([\w-]+)`"):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), (page, target)
+    for page, path in found(r"!\[[^\]]*\]\(([^)]+)\)"):
+        folder = ROOT if page == "README.md" else ROOT / "docs"
+        assert (folder / path).is_file(), (page, path)
 
 
 def test_commands_are_found():

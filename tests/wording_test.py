@@ -1,6 +1,6 @@
 import pytest
 
-from keras_fasterseg.wording import counted, duration, few
+from keras_fasterseg.wording import counted, duration, few, text_table
 
 
 def test_words():
@@ -20,3 +20,13 @@ def test_words():
 )
 def test_durations_have_the_unit_that_people_would_take(seconds, text):
     assert duration(seconds) == text
+
+
+def test_first_columns_are_aligned_as_told_and_the_others_to_the_right():
+    text = text_table(("a", "bb", "cc"), [("x", "1", "2"), ("yyy", "1.0", "3")], "lr")
+    assert text.splitlines() == [
+        "a      bb    cc",
+        "---  ----  ----",
+        "x       1     2",
+        "yyy   1.0     3",
+    ]

@@ -14,7 +14,7 @@ FORMAT = flags.DEFINE_enum(
 
 
 def main() -> None:
-    from keras_fasterseg.reports import draw_search
+    from keras_fasterseg.jobs import draw_search
 
     drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}")
     for path in drawn.written:

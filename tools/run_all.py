@@ -78,9 +78,8 @@ def _run(run: "Run", options: stages.RunSettings) -> None:
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
-        compare.compare(run, options, command.line())
-        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}; ", end="")
-        print(f"python -m tools.results --runs={WORKDIR.value} writes them into a document")
+        compare.compare(run, options, summary, command.line())
+        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tabulate
-
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.wording import text_table
 
 _FIELDS = (
     *("times", "fps", "input_size", "batch_size", "runner", "environment", "scope"),
@@ -140,29 +139,25 @@ def read_measurements(path: PathLike) -> list[Measurement]:
 
 def comparison_text(rows: list[ComparedRow]) -> str:
     """The rows as a table, and what differs between the two files."""
-    table = tabulate.tabulate(
+    headers = ("runtime", "size", "A p50 ms", "B p50 ms", "A FPS", "B FPS", "B / A")
+    cells = [
         [
-            [
-                _runtime(row),
-                "x".join(map(str, row.first["input_size"])),
-                f"{row.first['times']['p50_ms']:.3f}",
-                f"{row.second['times']['p50_ms']:.3f}",
-                fps_text(row.first["fps"]),
-                fps_text(row.second["fps"]),
-                f"{row.speedup:.3f}",
-            ]
-            for row in rows
-        ],
-        headers=("runtime", "size", "A p50 ms", "B p50 ms", "A FPS", "B FPS", "B / A"),
-        colalign=("left", *["right"] * 6),
-        disable_numparse=True,
-    )
+            _runtime(row),
+            "x".join(map(str, row.first["input_size"])),
+            f"{row.first['times']['p50_ms']:.3f}",
+            f"{row.second['times']['p50_ms']:.3f}",
+            fps_text(row.first["fps"]),
+            fps_text(row.second["fps"]),
+            f"{row.speedup:.3f}",
+        ]
+        for row in rows
+    ]
     differences = dict.fromkeys(difference for row in rows for difference in row.differences)
     warnings = dict.fromkeys(row.warning for row in rows if row.warning)
     notes = [f"Differs, as it may: {difference}." for difference in differences]
     return "\n".join(
         [
-            table,
+            text_table(headers, cells),
             "B / A: how many times as fast B is, by the medians of two runs; it has no interval, "
             "--side_by_side has.",
             *notes,

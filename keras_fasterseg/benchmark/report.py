@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import tabulate
-
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION, BenchmarkResult, InterleavedResult
 from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, write_json
+from keras_fasterseg.wording import text_table
 
 _HEADERS = (
     *("runtime", "size", "p50 ms", "p90 ms", "p99 ms", "trimmed mean ms", "FPS"),
@@ -65,16 +64,9 @@ def report_text(report: BenchmarkReport) -> str:
 
 def _table(report: BenchmarkReport) -> str:
     rows = [
-        _row(name, result, table)
-        for table in report.tables
-        for name, result in table.results.items()
+        _row(name, result, size) for size in report.tables for name, result in size.results.items()
     ]
-    return tabulate.tabulate(
-        rows,
-        headers=_HEADERS,
-        colalign=("left", *["right"] * (len(_HEADERS) - 1)),
-        disable_numparse=True,
-    )
+    return text_table(_HEADERS, rows)
 
 
 def _row(name: str, result: BenchmarkResult, table: InterleavedResult) -> list[str]:

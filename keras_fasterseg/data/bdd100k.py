@@ -4,11 +4,11 @@ import pathlib
 
 from keras_fasterseg.data.cityscapes import Cityscapes
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.file_source import FileSource
 from keras_fasterseg.data.image_listing import find_images, labels_by_stem, look_alikes_below
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
-    SegmentationSource,
     make_label_lookup,
 )
 
@@ -20,7 +20,7 @@ _LAYOUTS = (
 )
 
 
-class BDD100K(SegmentationSource):
+class BDD100K(FileSource):
     """BDD100K's semantic segmentation; which of its two layouts `root` holds is found out.
 
     Images are `images/10k/{split}/NAME.jpg` and labels `labels/sem_seg/masks/{split}/NAME.png`, or

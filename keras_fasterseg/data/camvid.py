@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.file_source import FileSource
 from keras_fasterseg.data.image_listing import (
     by_stem,
     find_images,
@@ -16,7 +17,6 @@ from keras_fasterseg.data.image_listing import (
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
-    SegmentationSource,
     make_label_lookup,
 )
 from keras_fasterseg.data.split_list import listed_images
@@ -80,7 +80,7 @@ _GROUPED = {
 ORIGINAL_COLORS = {name: color for name, (color, _) in _GROUPED.items()}
 
 
-class CamVid(SegmentationSource):
+class CamVid(FileSource):
     """CamVid; which of its two layouts `root` holds is found out.
 
     SegNet's: images in `train`, `val`, `test`, and labels in `trainannot`, `valannot`,

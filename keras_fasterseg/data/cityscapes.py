@@ -6,6 +6,7 @@ import numpy as np
 from cityscapesscripts.helpers.labels import labels, trainId2label
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.file_source import FileSource
 from keras_fasterseg.data.image_listing import (
     by_stem,
     find_images,
@@ -15,7 +16,6 @@ from keras_fasterseg.data.image_listing import (
 from keras_fasterseg.data.source import (
     IGNORE_LABEL,
     Sample,
-    SegmentationSource,
     make_label_lookup,
 )
 
@@ -25,7 +25,7 @@ _RAW_ID_ENDING = "_labelIds"
 _CLASSES = tuple(trainId2label[train_id] for train_id in range(19))
 
 
-class Cityscapes(SegmentationSource):
+class Cityscapes(FileSource):
     """Cityscapes, or any data set in its folders and with its classes.
 
     `leftImg8bit/{split}/{city}/*_leftImg8bit.png` are the images. Their labels are

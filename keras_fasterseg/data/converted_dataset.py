@@ -66,7 +66,6 @@ class ConvertedDataset(SegmentationSource):
     """
 
     name = "converted"
-    has_files = False
 
     def __init__(self, root: str | pathlib.Path) -> None:
         super().__init__(root)

@@ -8,10 +8,10 @@ import numpy as np
 
 from keras_fasterseg.data.dataset_file import DATASET_FILE, read_dataset_file
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.source import SegmentationSource
+from keras_fasterseg.data.file_source import FileSource
 
 
-class DescribedSource(SegmentationSource):
+class DescribedSource(FileSource):
     """What `dataset.yaml` says, as attributes; where images and labels lie is for who derives.
 
     Raises:

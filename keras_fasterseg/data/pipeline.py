@@ -1,152 +1,167 @@
 """From samples to batches: a `tf.data` pipeline whose every number follows from its seed."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import augmentation
-from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
-from keras_fasterseg.wording import counted
+
+_PREFETCHED_BATCHES = 2
 
 
-def make_dataset(
+@dataclasses.dataclass(frozen=True)
+class TrainingPipeline:
+    """Settings of the batches of a training.
+
+    Attributes:
+        batch_size: Images a batch.
+        crop_size: Height and width of the crops.
+        scales: Factors from which one is drawn for every image.
+        flip: Mirror half of the images.
+        downsample: Every image is first made smaller by this factor.
+        seed: Seed of shuffling and augmentation.
+        cache: Keep decoded (and downsampled) images in memory, 4 bytes a pixel.
+
+    Raises:
+        ValueError: A value is out of its limits.
+    """
+
+    batch_size: int
+    crop_size: tuple[int, int]
+    scales: tuple[float, ...] = (0.75, 1.0, 1.25)
+    flip: bool = True
+    downsample: int = 1
+    seed: int = 0
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "downsample"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+        if min(self.crop_size) < 1:
+            raise ValueError(f"`crop_size` must be positive. Received: {self.crop_size}")
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(f"`scales` must be positive and at least one. Received: {self.scales}")
+
+
+def training_dataset(
     samples: Sequence[Sample],
-    *,
     source: SegmentationSource,
-    batch_size: int,
-    training: bool,
-    crop_size: tuple[int, int] | None = None,
-    scales: Sequence[float] = (0.75, 1.0, 1.25),
-    flip: bool = True,
-    downsample: int = 1,
-    size_multiple: int = 1,
-    normalize: bool = True,
-    seed: int = 0,
-    repeat: bool = False,
+    settings: TrainingPipeline,
     skip_batches: int = 0,
-    drop_remainder: bool | None = None,
-    prefetch: int = tf.data.AUTOTUNE,
-    cache: bool = False,
 ) -> tf.data.Dataset:
-    """Batches of images and labels for training or evaluation.
+    """Augmented batches for training, without end.
 
-    Training: every epoch shuffles anew, and every sample is scaled, cropped (padded with the mean
-    colour and label 255 where it is smaller) and mirrored at random. Shuffling and augmentation
-    are functions of `seed` and of how many samples came before, so that two runs agree bit by bit
-    and `skip_batches` continues one that was stopped.
-
-    Evaluation: whole images in the order of `samples`, nothing random.
+    Every epoch shuffles anew, and every sample is scaled, cropped (padded with the mean colour and
+    label 255 where it is smaller) and mirrored at random. Shuffling and augmentation are functions
+    of the seed and of the number of samples before, so that two runs agree bit by bit and
+    `skip_batches` continues one that was stopped.
 
     Args:
         samples: The samples, as `source.samples(split)` or one of its halves.
-        source: The data set they are from, which says what labels mean and how images are
-            normalised.
-        batch_size: Images a batch. Whole images of different sizes need 1.
-        training: Whether to shuffle and to augment.
-        crop_size: Height and width of the crops in training; `None` in evaluation.
-        scales: Factors from which training draws one for every image.
-        flip: Whether training mirrors half of the images.
-        downsample: Every image is first made smaller by this factor.
-        size_multiple: In evaluation, height and width are padded at the bottom and the right to a
-            multiple of this, with the mean colour and label 255.
-        normalize: Whether images are `(image / 255 - mean) / std` by the source's numbers;
-            otherwise they are uint8, which only evaluation can give.
-        seed: Seed of shuffling and augmentation.
-        repeat: Whether the data set goes on for ever. Otherwise it is one epoch, and each
-            iteration over it in training another one.
-        skip_batches: With `repeat`, so many batches are left out at the start, unread.
-        drop_remainder: Whether a last, smaller batch is dropped; by default in training only.
-        prefetch: Batches made ahead.
-        cache: Whether decoded (and downsampled) images stay in memory, 4 bytes a pixel.
+        source: The data set they are from, which defines labels and normalisation.
+        settings: Size, augmentation and seed of the batches.
+        skip_batches: So many batches are left out at the start, unread.
 
     Returns:
-        A data set of `(images, labels)`: images `(batch, height, width, 3)` float32 (uint8 unless
-        `normalize`), labels `(batch, height, width)` int32, 255 where ignored.
+        A data set of `(images, labels)`: images `(batch, height, width, 3)` float32, which are
+        `(image / 255 - mean) / std`, and labels `(batch, height, width)` int32, 255 where ignored.
+        A faulty file stops the iteration with `tf.errors.InvalidArgumentError`, whose message holds
+        that of the `DataError`; `check_samples` finds it beforehand.
 
     Raises:
-        ValueError: The arguments contradict one another, or there are fewer samples than one
-            batch that must be full.
-        DataError: Whole images differ in size although `batch_size` is above 1. A faulty file
-            stops the iteration with `tf.errors.InvalidArgumentError`, whose message holds that
-            of the `DataError`; `check_samples` finds it beforehand.
+        ValueError: There are no samples.
     """
-    samples = tuple(samples)
-    drop_remainder = training if drop_remainder is None else drop_remainder
-    _check_arguments(
-        num_samples=len(samples),
-        batch_size=batch_size,
-        training=training,
-        crop_size=crop_size,
-        scales=scales,
-        downsample=downsample,
-        size_multiple=size_multiple,
-        normalize=normalize,
-        repeat=repeat,
-        skip_batches=skip_batches,
-        drop_remainder=drop_remainder,
-    )
-    whole_size = _whole_size(samples, source, batch_size, downsample) if crop_size is None else None
-    read = _reader(samples, source, downsample, cache)
-    mean_color = tf.constant(source.mean, tf.float32)
-    deviation = tf.constant(source.std, tf.float32)
+    read = _reader(samples, source, settings.downsample, settings.cache)
 
-    def normalized(image: tf.Tensor) -> tf.Tensor:
-        return (tf.cast(image, tf.float32) / 255.0 - mean_color) / deviation
-
-    def training_example(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def example(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = read(index)
         scale_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(key, 3))
-        image, label = augmentation.random_scale(image, label, scales, scale_seed)
-        if crop_size is not None:
-            image, label = augmentation.random_crop(image, label, crop_size, crop_seed)
-        image = normalized(image)
-        if crop_size is not None:
-            image, label = augmentation.pad_centered(image, label, crop_size)
-        elif whole_size is not None:
-            image, label = _with_size(image, label, whole_size)
-        if flip:
+        image, label = augmentation.random_scale(image, label, settings.scales, scale_seed)
+        image, label = augmentation.random_crop(image, label, settings.crop_size, crop_seed)
+        image = _normalized(image, source)
+        image, label = augmentation.pad_centered(image, label, settings.crop_size)
+        if settings.flip:
             image, label = augmentation.random_flip(image, label, flip_seed)
         return image, tf.cast(label, tf.int32)
 
-    def evaluation_example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    indices = _shuffled_indices(len(samples), settings.seed)
+    indices = indices.skip(skip_batches * settings.batch_size)
+    batches = _batches(indices, example, settings.batch_size, drop_remainder=True)
+    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+
+def evaluation_dataset(
+    samples: Sequence[Sample],
+    source: SegmentationSource,
+    *,
+    downsample: int = 1,
+    size_multiple: int = 1,
+    normalize: bool = True,
+) -> tf.data.Dataset:
+    """Whole images in the order of `samples`, one a batch.
+
+    Args:
+        samples: The samples, as `source.samples(split)` or some of them.
+        source: The data set they are from, which defines labels and normalisation.
+        downsample: Every image is first made smaller by this factor.
+        size_multiple: Height and width are padded at the bottom and the right to a multiple of
+            this, with the mean colour and label 255.
+        normalize: Make images `(image / 255 - mean) / std` in float32; they stay uint8 otherwise.
+
+    Returns:
+        A data set of `(images, labels)`: images `(1, height, width, 3)` and labels `(1, height,
+        width)` int32, 255 where ignored. Faulty files as in `training_dataset`.
+
+    Raises:
+        ValueError: There are no samples.
+        DataError: A file is missing or its size cannot be read.
+    """
+    read = _reader(samples, source, downsample)
+    size = _common_size(samples, source, downsample, size_multiple)
+    mean_color = tf.cast(tf.round(tf.constant(source.mean) * 255.0), tf.uint8)
+
+    def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = read(index)
         if normalize:
-            image, padding = normalized(image), tf.zeros(3)
+            image, padding = _normalized(image, source), tf.zeros(3)
         else:
-            padding = tf.cast(tf.round(mean_color * 255.0), tf.uint8)
+            padding = mean_color
         image, label = _pad_to_multiple(image, label, size_multiple, padding)
-        if whole_size is not None:
-            padded = tuple(-(-side // size_multiple) * size_multiple for side in whole_size)
-            image, label = _with_size(image, label, padded)
+        if size is not None:
+            image, label = tf.ensure_shape(image, (*size, 3)), tf.ensure_shape(label, size)
         return image, tf.cast(label, tf.int32)
 
-    if training:
-        dataset = _shuffled_indices(len(samples), seed, repeat)
-    else:
-        dataset = tf.data.Dataset.range(len(samples))
-        dataset = dataset.repeat() if repeat else dataset
-    dataset = dataset.skip(skip_batches * batch_size)
-    dataset = dataset.map(
-        training_example if training else evaluation_example,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+    return _batches(tf.data.Dataset.range(len(samples)), example, 1, drop_remainder=False)
+
+
+def _batches(
+    indices: tf.data.Dataset, example: Callable, batch_size: int, drop_remainder: bool
+) -> tf.data.Dataset:
+    """Batches of what `example` makes of each of `indices`, in their order."""
+    # The thread that tunes misses its call to end, and is waited for as long as its period lasts,
+    # which grows up to a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    examples = indices.map(
+        example, num_parallel_calls=available_cores().threads, deterministic=True
     )
-    dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    num_batches = len(samples) // batch_size if drop_remainder else -(-len(samples) // batch_size)
-    cardinality = tf.data.INFINITE_CARDINALITY if repeat else num_batches
-    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(prefetch)
+    batches = examples.batch(batch_size, drop_remainder=drop_remainder)
+    return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
-def _shuffled_indices(num_samples: int, seed: int, repeat: bool) -> tf.data.Dataset:
+def _normalized(image: tf.Tensor, source: SegmentationSource) -> tf.Tensor:
+    return (tf.cast(image, tf.float32) / 255.0 - source.mean) / source.std
+
+
+def _shuffled_indices(num_samples: int, seed: int) -> tf.data.Dataset:
     """Pairs of the index of a sample and the `(2,)` key of what is done to it at random."""
     order_seed, augmentation_seed = tf.unstack(tf.random.split((seed, 0), 2))
-    if repeat:
-        epochs = tf.data.Dataset.counter()
-    else:
-        # What numbers the iterations over one data set: each draws another number.
-        epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
@@ -159,7 +174,7 @@ def _shuffled_indices(num_samples: int, seed: int, repeat: bool) -> tf.data.Data
         )
         return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), keys)
 
-    return epochs.flat_map(one_epoch)
+    return tf.data.Dataset.counter().flat_map(one_epoch)
 
 
 def _fold_in(key: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
@@ -168,9 +183,11 @@ def _fold_in(key: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
 
 
 def _reader(
-    samples: tuple[Sample, ...], source: SegmentationSource, downsample: int, cache: bool
+    samples: Sequence[Sample], source: SegmentationSource, downsample: int, cache: bool = False
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """A function of an index tensor that gives the uint8 image and label of that sample."""
+    if not samples:
+        raise ValueError("There are no samples; give at least one.")
     kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def read_array(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,77 +219,14 @@ def _pad_to_multiple(
     return tf.pad(image - padding, [*paddings, [0, 0]]) + padding, label
 
 
-def _with_size(
-    image: tf.Tensor, label: tf.Tensor, size: tuple[int, ...]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.ensure_shape(image, (*size, 3)), tf.ensure_shape(label, size)
+def _common_size(
+    samples: Sequence[Sample], source: SegmentationSource, downsample: int, multiple: int
+) -> tuple[int, ...] | None:
+    """Height and width of all images when they are made smaller and padded; `None` if they differ.
 
-
-def _whole_size(
-    samples: tuple[Sample, ...], source: SegmentationSource, batch_size: int, downsample: int
-) -> tuple[int, int] | None:
-    """Height and width that all images have after downsampling, `None` if they differ."""
-    first = source.read_size(samples[0])
-    for sample in samples[1:]:
-        size = source.read_size(sample)
-        if size != first:
-            if batch_size > 1:
-                raise DataError(
-                    f"Whole images of different sizes make no batch of {batch_size}: "
-                    f"{samples[0].image} is {first[0]} x {first[1]}, {sample.image} is "
-                    f"{size[0]} x {size[1]}; use batch_size=1 or a crop_size."
-                )
-            return None
-    return first[0] // downsample, first[1] // downsample
-
-
-def _check_arguments(
-    *,
-    num_samples: int,
-    batch_size: int,
-    training: bool,
-    crop_size: tuple[int, int] | None,
-    scales: Sequence[float],
-    downsample: int,
-    size_multiple: int,
-    normalize: bool,
-    repeat: bool,
-    skip_batches: int,
-    drop_remainder: bool,
-) -> None:
-    if num_samples == 0:
-        raise ValueError("There are no samples; give at least one.")
-    if min(batch_size, downsample, size_multiple) < 1 or skip_batches < 0:
-        raise ValueError(
-            "batch_size, downsample and size_multiple must be at least 1 and skip_batches at "
-            f"least 0, received batch_size={batch_size}, downsample={downsample}, "
-            f"size_multiple={size_multiple}, skip_batches={skip_batches}."
-        )
-    if drop_remainder and not repeat and num_samples < batch_size:
-        raise ValueError(
-            f"{counted(num_samples, 'sample')} cannot fill a batch of batch_size={batch_size}; use "
-            "a smaller one or drop_remainder=False."
-        )
-    if skip_batches and not repeat:
-        raise ValueError(f"skip_batches={skip_batches} needs repeat=True.")
-    if not training:
-        if crop_size is not None:
-            raise ValueError(
-                f"Evaluation takes whole images, received crop_size={crop_size}; leave it out."
-            )
-        return
-    if not normalize or size_multiple > 1:
-        raise ValueError(
-            "normalize=False and size_multiple are for evaluation, received "
-            f"normalize={normalize}, size_multiple={size_multiple} with training=True."
-        )
-    if not scales or min(scales) <= 0:
-        raise ValueError(f"scales must be positive and at least one, received {scales!r}.")
-    if crop_size is None:
-        if tuple(scales) != (1.0,):
-            raise ValueError(
-                f"Training without crop_size keeps whole images: scales must be (1.0,), received "
-                f"{tuple(scales)}."
-            )
-    elif min(crop_size) < 1:
-        raise ValueError(f"crop_size must be positive, received {crop_size}.")
+    Networks compile once for a size known beforehand.
+    """
+    sizes = {source.read_size(sample) for sample in samples}
+    if len(sizes) > 1:
+        return None
+    return tuple(-(-(side // downsample) // multiple) * multiple for side in sizes.pop())

@@ -2,7 +2,6 @@
 
 import abc
 import collections
-import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,6 @@ import numpy as np
 
 from keras_fasterseg.classes import Classes
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.image_listing import others_of_a_name
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 
 IGNORE_LABEL = 255
@@ -57,7 +55,6 @@ class SegmentationSource(abc.ABC):
         mean: Mean of the three channels that images are normalised by, of images scaled to [0, 1].
         std: Standard deviation of the three channels, likewise.
         has_files: Whether every image and label is a file of its own.
-        has_tables: Whether tables name these files, which are found by their names otherwise.
         max_megapixels: Larger images and labels are refused before they are decoded.
     """
 
@@ -69,8 +66,7 @@ class SegmentationSource(abc.ABC):
     ignore_label: int = IGNORE_LABEL
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
-    has_files: bool = True
-    has_tables: bool = False
+    has_files: bool = False
     max_megapixels: int = MAX_MEGAPIXELS
 
     def __init__(self, root: str | pathlib.Path) -> None:
@@ -100,26 +96,17 @@ class SegmentationSource(abc.ABC):
             ),
         )
 
-    # Samples are read from their files, unless a data set keeps them otherwise. Imported inside,
-    # since that module knows this class.
-
+    @abc.abstractmethod
     def read(self, sample: Sample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """The image and the train ids of a sample, as `image_files.read_sample` gives them."""
-        from keras_fasterseg.data.image_files import read_sample
 
-        return read_sample(sample, self, downsample=downsample)
-
+    @abc.abstractmethod
     def read_label(self, sample: Sample) -> np.ndarray:
         """The train ids `(height, width)` uint8 of a sample; errors as `read`."""
-        from keras_fasterseg.data.image_files import read_label
 
-        return read_label(sample.label, self)
-
+    @abc.abstractmethod
     def read_size(self, sample: Sample) -> tuple[int, int]:
         """Height and width of a sample, without decoding it; errors as `read`."""
-        from keras_fasterseg.data.image_files import read_size
-
-        return read_size(sample.image)
 
     @property
     @abc.abstractmethod
@@ -188,19 +175,13 @@ class SegmentationSource(abc.ABC):
             sample.check_label()
         return samples
 
+    @abc.abstractmethod
     def files(self, split: str) -> dict[str, pathlib.Path]:
         """The files that the samples of `split` are read from, by their name below `root`.
 
         Raises:
             ValueError, DataError: As `samples`.
         """
-        paths = [path for each in self.samples(split) for path in (each.image, each.label)]
-        return {
-            (
-                path.relative_to(self.root) if path.is_relative_to(self.root) else path
-            ).as_posix(): path
-            for path in paths
-        }
 
     def orphan_labels(self, split: str) -> tuple[pathlib.Path, ...]:
         """The label files of `split` that have no image, sorted; none where it cannot be told."""
@@ -216,15 +197,9 @@ class SegmentationSource(abc.ABC):
         found = {path for part in self.parts(split) for path in self._find_passed_over(part)}
         return tuple(sorted(found.union(self._others_of_a_name(split))))
 
-    def _others_of_a_name(self, split: str) -> list[pathlib.Path]:
-        if not self.has_files or self.has_tables:
-            return []
-        samples: list[Sample] = []
-        # Who reads the samples says what is wrong with them.
-        with contextlib.suppress(DataError):
-            for part in self.parts(split):
-                samples += self._find_samples(part)
-        return others_of_a_name(path for each in samples for path in (each.image, each.label))
+    def _others_of_a_name(self, split: str) -> Iterable[pathlib.Path]:
+        """Files that are not taken since another of their name is."""
+        return ()
 
     def _find_passed_over(self, split: str) -> Iterable[pathlib.Path]:
         """Files of one of `split_names`, or of none, that look like data and are not taken."""

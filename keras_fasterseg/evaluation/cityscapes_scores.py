@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tabulate
 from absl import logging
 from cityscapesscripts.helpers.labels import category2labels, labels
 
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.wording import counted
+from keras_fasterseg.wording import counted, text_table
 
 _LABEL_IDS = "labelIds"
 _INSTANCE_IDS = "instanceIds"
@@ -195,12 +194,7 @@ def _table(title: str, scores: Mapping[str, Score], *, instances: bool) -> str:
         (name, _percent(score.iou, "absent"), _percent(score.iiou, "-"))[:columns]
         for name, score in scores.items()
     ]
-    return tabulate.tabulate(
-        rows,
-        headers=(title, "IoU %", "iIoU %")[:columns],
-        colalign=("left", "right", "right")[:columns],
-        disable_numparse=True,
-    )
+    return text_table((title, "IoU %", "iIoU %")[:columns], rows)
 
 
 def _percent(value: float, otherwise: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import tabulate
 
 from keras_fasterseg.metrics.confusion_matrix import IGNORE_LABEL, confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.wording import text_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,12 +66,8 @@ class EvaluationResult:
     def table(self) -> str:
         """IoU in percent, one class a row and the mean below, for people to read."""
         rows = [*self.per_class.items(), ("mean", self.miou)]
-        return tabulate.tabulate(
-            [(name, "absent" if math.isnan(iou) else f"{100 * iou:.2f}") for name, iou in rows],
-            headers=("class", "IoU %"),
-            colalign=("left", "right"),
-            disable_numparse=True,
-        )
+        cells = [(name, "absent" if math.isnan(iou) else f"{100 * iou:.2f}") for name, iou in rows]
+        return text_table(("class", "IoU %"), cells)
 
 
 def evaluate(

@@ -9,6 +9,7 @@ import keras
 
 from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.export.manifest import check_target, described_files
+from keras_fasterseg.export.options import PRECISION_NAMES
 from keras_fasterseg.export.tensorrt import build_engine
 from keras_fasterseg.files import PathLike, atomic_path, read_json, write_json
 from keras_fasterseg.runtimes.artefact_format import (
@@ -80,13 +81,12 @@ def export_engine(
             facts = build_engine(
                 graph / GRAPH_FILES[ONNX], file, flavour=format, precision=precision
             )
-            names = {"fp16": "float16", "int8": "int8"}
             write_json(
                 temporary / MANIFEST,
                 {
                     **manifest,
                     "format": format,
-                    "precision": names.get(precision, manifest["precision"]),
+                    "precision": PRECISION_NAMES.get(precision, manifest["precision"]),
                     "engine": facts,
                     **described_files(temporary, graph_digests(file)),
                 },

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
-from keras_fasterseg.export.options import OUTPUTS, PRECISIONS
+from keras_fasterseg.export.options import OUTPUTS, PRECISION_NAMES, PRECISIONS
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.artefact_format import (
@@ -228,9 +228,8 @@ def _write_onnx(
 
 
 def _facts(precision: str) -> dict[str, Any]:
-    """How the manifest calls a precision that is not the model's own."""
-    names = {"fp16": "float16", "int8": "int8"}
-    return {"precision": names[precision]} if precision in names else {}
+    """The manifest's field of a precision that is not the model's own."""
+    return {"precision": PRECISION_NAMES[precision]} if precision in PRECISION_NAMES else {}
 
 
 def _check_format(format: str, precision: str) -> None:

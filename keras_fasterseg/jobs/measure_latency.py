@@ -21,7 +21,7 @@ from keras_fasterseg.run.latency_tables import check_rows, load_table
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.run.run import TABLE_INPUT, Run, if_there
 from keras_fasterseg.runtimes import tensorflow_device
-from keras_fasterseg.runtimes.operation_runner import OperationRunner, runtime_version
+from keras_fasterseg.runtimes.operation_runner import RuntimeOperationRunner, runtime_version
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
@@ -113,7 +113,7 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
     Raises:
         ValueError: The runtime is not installed, or the threads cannot be had.
     """
-    runner = OperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
+    runner = RuntimeOperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
     return OperationMeter(runner, meter_schedule(settings))
 
 

@@ -10,8 +10,8 @@ from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import batch_options, training_batches
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.names import SUPERNET_WEIGHTS
+from keras_fasterseg.run.optimizers import decaying_sgd
 from keras_fasterseg.run.run import Run
-from keras_fasterseg.run.training_callbacks import decaying_sgd
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer

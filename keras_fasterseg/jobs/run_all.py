@@ -1,10 +1,8 @@
 """Job: the whole road, from labelled images to a measured SavedModel."""
 
-import pathlib
 from typing import Any
 
 import numpy as np
-import tabulate
 
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
@@ -19,12 +17,12 @@ from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import SUMMARY
 from keras_fasterseg.run.run import Run
-from keras_fasterseg.run.trained_networks import load_network
-from keras_fasterseg.setting import Size
+from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import RunSettings
 from keras_fasterseg.spaces.base import SearchSpace
-from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
+from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.wording import text_table
 
 
 def stages_of(space: SearchSpace) -> tuple[str, ...]:
@@ -120,30 +118,12 @@ def summary_tables(summary: dict[str, Any]) -> str:
     ]
     rows.append(("constant predictor", f"{100 * constant:.2f}", "", "0", "0", ""))
     headers = ("network", "mIoU %", f"FPS {height}x{width}", "parameters", "GMACs", "SavedModel")
-    networks = tabulate.tabulate(rows, headers=headers, disable_numparse=True)
-    classes = tabulate.tabulate(
-        [
-            (name, *(_percent(summary[role]["per_class"][name]) for role in roles))
-            for name in summary[STUDENT]["per_class"]
-        ],
-        headers=("class", *(f"{role} IoU %" for role in roles)),
-        colalign=("left", *["right"] * len(roles)),
-        disable_numparse=True,
-    )
-    return f"{classes}\n\n{networks}"
-
-
-def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
-    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
-    network = load_network(path)
-    weights = network.without_auxiliary_heads().trainable_weights
-    return {
-        "genotype": network.genotype.id,
-        "branches": network.genotype.summary().get("branch_scales", []),
-        "input_size": list(input_size),
-        "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
-        "macs": network_work(network.genotype, input_size, network.num_classes).macs,
-    }
+    classes = [
+        (name, *(_percent(summary[role]["per_class"][name]) for role in roles))
+        for name in summary[STUDENT]["per_class"]
+    ]
+    scores = text_table(("class", *(f"{role} IoU %" for role in roles)), classes)
+    return f"{scores}\n\n{text_table(headers, rows, 'l' * len(headers))}"
 
 
 def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:

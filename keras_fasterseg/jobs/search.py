@@ -25,9 +25,9 @@ from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import file_input, table_input
 from keras_fasterseg.run.latency_tables import check_rows, load_table
 from keras_fasterseg.run.names import LATENCY_TABLE, RECORD, SUPERNET_WEIGHTS
+from keras_fasterseg.run.optimizers import decaying_sgd
 from keras_fasterseg.run.run import TABLE_INPUT, Run
 from keras_fasterseg.run.search_report import SearchReport, without_nan
-from keras_fasterseg.run.training_callbacks import decaying_sgd
 from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
@@ -189,7 +189,7 @@ def search_stage(
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
     if run.workdir.recorded("search") is None:
-        check_images("search", settings, check_data(run.data))
+        check_images("search", settings, check_data(run.data), halves=not space.single_level)
     source = run.source
     depends: dict[str, Any] = {
         **run.data_record(),

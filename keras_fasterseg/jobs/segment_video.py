@@ -17,7 +17,7 @@ from keras_fasterseg.inference.video_reader import Frame, VideoReader
 from keras_fasterseg.inference.video_writer import VideoWriter
 from keras_fasterseg.jobs.segment_files import Segment
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.visualization.panels import below
+from keras_fasterseg.visualization.panels import stacked
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
 
 _OTHER_SIZE = (
@@ -106,7 +106,7 @@ def segment_video(
                         logging.warning(_OTHER_SIZE, count, reader.name)
                     picture = ImageOps.pad(picture, size)
                 if pictures.legend:
-                    picture = below(picture, legend(picture.width))
+                    picture = stacked([picture, legend(picture.width)])
                 writer.write(np.asarray(picture), frame.timestamp)
                 if folder is not None:
                     pictures.label_map(maps[0]).save(folder / f"{count:06}.png")

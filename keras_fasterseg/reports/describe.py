@@ -16,6 +16,7 @@ from keras_fasterseg.spaces.cost import serving_key
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import space_of
 from keras_fasterseg.spaces.stage import Stage
+from keras_fasterseg.wording import text_table
 
 IDENTITY = "identity"
 SERVING = "serving"
@@ -93,12 +94,7 @@ def description_tables(description: dict[str, Any]) -> str:
         headers += ["latency ms", "share"]
         fields += ["latency_ms", "latency_share"]
     rows = [_readable(row) for row in description["stages"]]
-    stages = tabulate.tabulate(
-        [[row.get(field, "") for field in fields] for row in rows],
-        headers=headers,
-        colalign=("left", "left", *["right"] * (len(headers) - 2)),
-        disable_numparse=True,
-    )
+    stages = text_table(headers, [[row.get(field, "") for field in fields] for row in rows], "ll")
     height, width = description["input_size"]
     branches = f"{description.get('branches')}, scales {description.get('branch_scales')}"
     totals = [

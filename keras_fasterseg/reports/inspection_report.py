@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import tabulate
-
 from keras_fasterseg.data.sample_inspection import Fault
 from keras_fasterseg.data.split_inspection import SplitInspection
 from keras_fasterseg.reports.inspect_dataset import DatasetInspection
-from keras_fasterseg.wording import FEW, counted, few
+from keras_fasterseg.wording import FEW, counted, few, text_table
 
 _MANY = 10
 
@@ -47,7 +45,7 @@ def _splits(inspection: DatasetInspection) -> str:
         )
         for split in inspection.splits
     ]
-    return _table(headers, rows, ("left", "right", "left", "left", "left", "right"))
+    return text_table(headers, rows, "lrlll")
 
 
 def _classes(inspection: DatasetInspection) -> str:
@@ -63,8 +61,7 @@ def _classes(inspection: DatasetInspection) -> str:
         headers.append("weight")
         columns.append([f"{weight:.2f}" for weight in suggestions.class_weights])
         note += f"; weight: ENet's, of {first.name}"
-    align = ("left", *["right"] * (len(headers) - 1))
-    return f"{_table(headers, list(zip(*columns, strict=True)), align)}\n{note}"
+    return f"{text_table(headers, zip(*columns, strict=True))}\n{note}"
 
 
 def _faults(split: SplitInspection) -> list[str]:
@@ -117,7 +114,3 @@ def _frequencies(counts: Mapping[str, int]) -> str:
     shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:FEW]]
     rest = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {rest:,} others" if rest > 0 else "")
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str]) -> str:
-    return tabulate.tabulate(rows, headers=headers, colalign=align, disable_numparse=True)

@@ -1,6 +1,7 @@
 """From data settings to sources and batches."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from absl import logging
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.label_encodings import check_label_encodings
-from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.data.split_halves import split_halves
@@ -115,13 +116,8 @@ class Batches:
 def training_batches(
     source: SegmentationSource,
     samples: tuple[Sample, ...],
-    *,
-    batch_size: int,
-    crop_size: Size,
-    downsample: int,
+    settings: TrainingPipeline,
     steps_per_epoch: int | None,
-    cache: bool,
-    seed: int,
 ) -> Batches:
     """Augmented batches of `samples` without end.
 
@@ -129,59 +125,51 @@ def training_batches(
         ValueError: The crop is not of multiples of 32, or smaller than 64, or there are fewer
             samples than a batch has.
     """
-    check_crop(crop_size)
-    for name, value in (("batch_size", batch_size), ("downsample", downsample)):
-        require(value >= 1, f"`{name}` must be at least 1. Received: {name}={value}")
+    check_crop(settings.crop_size)
     require(
         steps_per_epoch is None or steps_per_epoch >= 1,
         f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
     )
     if samples:
-        check_downsample(source.read_size(samples[0]), downsample, str(samples[0].image))
+        first = samples[0]
+        check_downsample(source.read_size(first), settings.downsample, str(first.image))
     require(
-        len(samples) >= batch_size,
-        f"{counted(len(samples), 'image')} cannot fill a batch of {batch_size}; "
+        len(samples) >= settings.batch_size,
+        f"{counted(len(samples), 'image')} cannot fill a batch of {settings.batch_size}; "
         "set a smaller batch size or give more images.",
     )
-
-    def make(skip_batches: int) -> tf.data.Dataset:
-        return make_dataset(
-            samples,
-            source=source,
-            batch_size=batch_size,
-            training=True,
-            crop_size=crop_size,
-            downsample=downsample,
-            seed=seed,
-            repeat=True,
-            skip_batches=skip_batches,
-            cache=cache,
-        )
-
-    return Batches(make, steps_per_epoch or len(samples) // batch_size)
+    return Batches(
+        functools.partial(training_dataset, samples, source, settings),
+        steps_per_epoch or len(samples) // settings.batch_size,
+    )
 
 
 def batch_options(
     settings: PretrainSettings | SearchSettings | TrainSettings, data: DataSettings, seed: int
 ) -> dict[str, Any]:
     """The keyword arguments of `training_batches` that a job's settings hold."""
-    names = ("batch_size", "crop_size", "downsample", "steps_per_epoch")
-    options = {name: getattr(settings, name) for name in names}
-    return {**options, "cache": data.cache, "seed": seed}
+    pipeline = TrainingPipeline(
+        settings.batch_size,
+        settings.crop_size,
+        downsample=settings.downsample,
+        seed=seed,
+        cache=data.cache,
+    )
+    return {"settings": pipeline, "steps_per_epoch": settings.steps_per_epoch}
 
 
 def bilevel_batches(
     source: SegmentationSource,
     samples: tuple[Sample, ...],
-    *,
-    seed: int,
-    **kwargs,
+    settings: TrainingPipeline,
+    steps_per_epoch: int | None,
 ) -> Batches:
     """Pairs of batches from two disjoint halves of `samples`: for weights and for architectures."""
-    halves = split_halves(samples, seed)
     weights, architecture = (
-        training_batches(source, half, seed=seed + index, **kwargs)
-        for index, half in enumerate(halves)
+        training_batches(
+            source, half, dataclasses.replace(settings, seed=settings.seed + index), steps_per_epoch
+        )
+        for index, half in enumerate(split_halves(samples, settings.seed))
     )
 
     def make(skip_batches: int) -> tf.data.Dataset:
@@ -194,18 +182,16 @@ def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset
     """Whole uint8 images and labels of a split, one by one, as a `Runner` takes them."""
     samples = source.samples(split)
     check_label_encodings(source, samples)
-    return make_dataset(samples, source=source, batch_size=1, training=False, normalize=False)
+    return evaluation_dataset(samples, source, normalize=False)
 
 
 def supernet_evaluation_batches(
     source: SegmentationSource, split: str, count: int, downsample: int
 ) -> tf.data.Dataset:
     """Whole normalised images of a split, `count` spread over it, padded to multiples of 32."""
-    return make_dataset(
+    return evaluation_dataset(
         evenly_spaced(source.samples(split), count),
-        source=source,
-        batch_size=1,
-        training=False,
+        source,
         downsample=downsample,
         size_multiple=SIZE_MULTIPLE,
     )
@@ -215,11 +201,9 @@ def shown_images(
     source: SegmentationSource, split: str, downsample: int = 1, size_multiple: int = 1
 ) -> tuple[LabelledImage, ...]:
     """The few images of a split that pictures show, spread over it and always the same ones."""
-    dataset = make_dataset(
+    dataset = evaluation_dataset(
         evenly_spaced(source.samples(split), _SHOWN_IMAGES),
-        source=source,
-        batch_size=1,
-        training=False,
+        source,
         downsample=downsample,
         size_multiple=size_multiple,
         normalize=False,

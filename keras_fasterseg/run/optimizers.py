@@ -25,12 +25,7 @@ def learning_rate_schedule(settings: TrainSettings, steps_per_epoch: int) -> Lea
             power=settings.polynomial_power,
         )
     else:
-        schedule = keras.optimizers.schedules.ExponentialDecay(
-            settings.learning_rate,
-            decay_steps=steps_per_epoch,
-            decay_rate=settings.learning_rate_decay,
-            staircase=True,
-        )
+        schedule = _falling(settings.learning_rate, settings.learning_rate_decay, steps_per_epoch)
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     return LinearWarmup(schedule, warmup_steps) if warmup_steps else schedule
 
@@ -58,6 +53,19 @@ def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.o
     return optimizer
 
 
+def decaying_sgd(
+    learning_rate: float,
+    decay: float,
+    steps_per_epoch: int,
+    momentum: float,
+    l2: float,
+    clip_norm: float,
+) -> L2SGD:
+    """SGD on clipped gradients whose learning rate falls by a factor from epoch to epoch."""
+    schedule = _falling(learning_rate, decay, steps_per_epoch)
+    return L2SGD(schedule, momentum=momentum, l2=l2, global_clipnorm=clip_norm)
+
+
 def check_optimizer(settings: TrainSettings) -> None:
     """Raises `ValueError` if a setting is out of its limits, or they contradict one another."""
     check_settings(settings)
@@ -65,4 +73,10 @@ def check_optimizer(settings: TrainSettings) -> None:
         settings.warmup_epochs < settings.epochs,
         "`warmup_epochs` must be fewer than the epochs. "
         f"Received: warmup_epochs={settings.warmup_epochs}, epochs={settings.epochs}",
+    )
+
+
+def _falling(learning_rate: float, decay: float, steps_per_epoch: int) -> LearningRateSchedule:
+    return keras.optimizers.schedules.ExponentialDecay(
+        learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
     )

@@ -12,9 +12,7 @@ from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings.stages import (
-    DataSettings,
-)
+from keras_fasterseg.settings.stages import DataSettings
 
 TABLE_INPUT = "the latency table"
 

@@ -10,7 +10,6 @@ import numpy as np
 from absl import logging
 
 from keras_fasterseg.run.checkpoints import Checkpoints
-from keras_fasterseg.training.l2_sgd import L2SGD
 from keras_fasterseg.wording import duration
 
 # Guessing costs ln(classes) a prediction: a pretraining step adds up twenty of them, about 110, and
@@ -109,18 +108,3 @@ def has_finite_weights(model: keras.Model) -> bool:
 
 def _loss(logs: dict[str, Any] | None) -> float:
     return float((logs or {}).get("loss", 0.0))
-
-
-def decaying_sgd(
-    learning_rate: float,
-    decay: float,
-    steps_per_epoch: int,
-    momentum: float,
-    l2: float,
-    clip_norm: float,
-) -> L2SGD:
-    """SGD on clipped gradients whose learning rate falls by a factor from epoch to epoch."""
-    schedule = keras.optimizers.schedules.ExponentialDecay(
-        learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
-    )
-    return L2SGD(schedule, momentum=momentum, l2=l2, global_clipnorm=clip_norm)

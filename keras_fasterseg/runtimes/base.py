@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MINIMUM_SIZE
 from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import genotype_from_json
 
 
 class Runner(abc.ABC):
@@ -176,7 +177,7 @@ def metadata_genotype(metadata: Mapping[str, Any]) -> Genotype | None:
     if not isinstance(value, dict):
         return None
     try:
-        return Genotype.from_json(value)
+        return genotype_from_json(value)
     except (ValueError, KeyError, TypeError):
         # Someone else's artefact, or one of a later version: it can be run all the same.
         return None

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_fasterseg.available_cores import check_threads
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operation_meter import Call, OperationRunner
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.conversion.litert import litert_model
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
@@ -30,8 +31,6 @@ from keras_fasterseg.runtimes.operation_graphs import (
 )
 from keras_fasterseg.runtimes.registry import check_runtime
 
-Call = Callable[[], object]
-
 # These make copies of a graph of one operation by themselves.
 _READ_ONNX = ("onnxruntime", "openvino")
 
@@ -39,8 +38,8 @@ _READ_ONNX = ("onnxruntime", "openvino")
 _KEPT_EMPTY_GRAPHS = 16
 
 
-class OperationRunner:
-    """Makes graphs of operations callable on one runtime; what an `OperationMeter` asks for.
+class RuntimeOperationRunner(OperationRunner):
+    """Makes graphs of operations callable on one runtime.
 
     Args:
         runtime: One of `OPERATION_RUNTIMES`.
@@ -65,13 +64,12 @@ class OperationRunner:
         self._empty = functools.lru_cache(_KEPT_EMPTY_GRAPHS)(self._make_empty)
 
     def copies(self, key: OpKey, copies: int) -> Call:
-        """See `latency.operation_meter.OperationRunner`; of `serving` there is one graph."""
+        # Of `serving` there is one graph.
         if key.operation == "serving":
             return self._compile(serving_graph(key))
         return self._compile(self._copied(copies_graph, key, copies))
 
     def empty(self, key: OpKey, copies: int) -> Call:
-        """See `latency.operation_meter.OperationRunner`."""
         return self._empty(key.height, key.width, key.in_filters, copies)
 
     def _make_empty(self, height: int, width: int, in_filters: int, copies: int) -> Call:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.spaces.base import Choices, SearchModel
 
@@ -41,12 +42,9 @@ class SupernetEvaluator:
         confusions: dict[str, np.ndarray] = {}
         for images, labels in self.batches:
             labels = np.asarray(labels)
-            valid = labels < classes
             for name, ids in self._class_ids(role, images, choices).items():
-                pairs = labels[valid].astype(np.int64) * classes + ids[valid]
-                counts = np.bincount(pairs, minlength=classes * classes)
-                confusions[name] = confusions.get(name, 0) + counts.reshape(classes, classes)
-        return {name: float(iou_from_confusion(table).mean) for name, table in confusions.items()}
+                confusions[name] = confusions.get(name, 0) + confusion_of(labels, ids, classes)
+        return {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
 
     def class_ids(self, role: str, images: Any) -> dict[str, np.ndarray]:
         """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_fasterseg.runtimes.base import check_images
 from keras_fasterseg.serving.errors import ServingError
-from keras_fasterseg.serving.retries import RetryPolicy, call_with_retries
 
 TIMEOUT_S = 30.0
+ATTEMPTS = 4
 
 
 class SegmentationClient(abc.ABC):
@@ -23,13 +23,14 @@ class SegmentationClient(abc.ABC):
             proxy's path after them comes before that of every request.
         model: The name by which the server knows the model.
         version: Which of its versions; None leaves the choice to the server.
-        timeout_s: Seconds that one attempt may take.
-        retries: How often a request is sent again after a failure of the moment: the server is not
-            there, turns requests away or is overloaded. What took too long is not sent again.
+        timeout_s: Seconds to wait for an answer: of every attempt by HTTP, of all by gRPC.
+        attempts: How often a request is sent at most while the server is not there, turns requests
+            away or is overloaded; gRPC stops at 5. What took too long is not sent again.
 
     Raises:
         RuntimeNotInstalledError: A package of the extra `serving` is missing.
-        ValueError: `timeout_s` or `version` is out of its range, or `server` has no such form.
+        ValueError: `timeout_s`, `attempts` or `version` is out of its range, or `server` has no
+            such form.
     """
 
     default_port: int
@@ -41,17 +42,19 @@ class SegmentationClient(abc.ABC):
         *,
         version: int | None = None,
         timeout_s: float = TIMEOUT_S,
-        retries: RetryPolicy | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         if timeout_s <= 0:
             raise ValueError(f"`timeout_s` must be above 0. Received: timeout_s={timeout_s}")
+        if attempts < 1:
+            raise ValueError(f"`attempts` must be at least 1. Received: attempts={attempts}")
         if version is not None and version < 0:
             raise ValueError(f"`version` must not be negative. Received: version={version}")
         self.server = self._address(server)
         self.model = model
         self.version = version
         self._timeout_s = timeout_s
-        self._retries = RetryPolicy() if retries is None else retries
+        self._attempts = attempts
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The class of every pixel.
@@ -68,8 +71,7 @@ class SegmentationClient(abc.ABC):
             ValueError: The images have another dtype or shape.
         """
         check_images(images)
-        answer = call_with_retries(lambda: self._predict(images), self._retries)
-        return self._class_ids(answer, images.shape[:3])
+        return self._class_ids(self._predict(images), images.shape[:3])
 
     def _address(self, server: str) -> str:
         """`server` with a port; another protocol may know other forms of an address."""
@@ -78,11 +80,11 @@ class SegmentationClient(abc.ABC):
 
     @abc.abstractmethod
     def _predict(self, images: np.ndarray) -> Any:
-        """One attempt: what the server answers, as an array or as lists of numbers.
+        """The server's answer, as an array or as lists of numbers.
 
         Raises:
-            TransientServingError: It failed, and may not when it is sent again.
-            ServingError: It failed for good.
+            TransientServingError: The server stayed away for all attempts.
+            ServingError: It refuses the request or takes too long.
         """
 
     @abc.abstractmethod

@@ -21,7 +21,7 @@ def connect(protocol: str, server: str, model: str, **options: Any) -> Segmentat
         protocol: `rest` or `grpc` of TensorFlow Serving, or `triton`.
         server: Host and port; without a port, that of the protocol.
         model: The name by which the server knows the model.
-        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+        **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Raises:
         RuntimeNotInstalledError: A package of the extra `serving` is missing.

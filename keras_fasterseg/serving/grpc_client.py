@@ -1,5 +1,6 @@
 """Asks TensorFlow Serving, or whoever implements its PredictionService, by gRPC."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ _OPTIONS = (
     # By default 4 MiB, less than the class ids of a large image.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # Retries are ours.
-    ("grpc.enable_retries", 0),
+    # By default 256 KiB; what is longer is not sent again.
+    ("grpc.per_rpc_retry_buffer_size", 2**31 - 1),
 )
+# Its own limit, which it logs an error about.
+_MOST_ATTEMPTS = 5
 
 # Targets of gRPC that are no host and port; those with `://` are known without.
 _RESOLVERS = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
@@ -31,9 +34,10 @@ class GrpcClient(SegmentationClient):
         server: Host and port, such as `127.0.0.1:8500`, or a target that names its resolver, such
             as `unix:/run/serving`, `dns:models.example:8500` or `ipv4:127.0.0.1:8500`.
         model: See `SegmentationClient`.
-        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+        **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Reference:
+        https://github.com/grpc/proposal/blob/master/A6-client-retries.md
         https://github.com/tensorflow/serving/blob/master/tensorflow_serving/apis/prediction_service.proto
         https://github.com/grpc/grpc/blob/master/doc/naming.md
     """
@@ -43,7 +47,7 @@ class GrpcClient(SegmentationClient):
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
         self._grpc = optional_import("grpc", "serving", "A client for gRPC")
-        self._channel = self._grpc.insecure_channel(self.server, options=_OPTIONS)
+        self._channel = self._grpc.insecure_channel(self.server, options=self._options())
         self._method = self._channel.unary_unary(
             PREDICT_METHOD,
             request_serializer=lambda request: request.SerializeToString(),
@@ -52,6 +56,20 @@ class GrpcClient(SegmentationClient):
 
     def _address(self, server: str) -> str:
         return server if server.startswith(_RESOLVERS) else with_port(server, self.default_port)
+
+    def _options(self) -> tuple[tuple[str, Any], ...]:
+        if self._attempts == 1:
+            return (*_OPTIONS, ("grpc.enable_retries", 0))
+        policy = {
+            "maxAttempts": min(self._attempts, _MOST_ATTEMPTS),
+            "initialBackoff": "0.5s",
+            "maxBackoff": "8s",
+            "backoffMultiplier": 2,
+            # The one code that asks to come again: nobody there, not ready yet, or a full queue.
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        config = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]}
+        return (*_OPTIONS, ("grpc.service_config", json.dumps(config)))
 
     def _predict(self, images: np.ndarray) -> Any:
         # Here, as in `predict_request`.
@@ -82,7 +100,6 @@ class GrpcClient(SegmentationClient):
         reason = one_line(error.details() or "it gives no reason")
         if status == codes.DEADLINE_EXCEEDED:
             return ServingError(f"{self.server} did not answer within {self._timeout_s:g} s.")
-        # The one code that asks to come again: nobody there, not ready yet, or a full queue.
         if status == codes.UNAVAILABLE:
             return TransientServingError(f"{self.server} is not available ({reason}).")
         return ServingError(f"{self.server} answered {status.name}: {reason}")

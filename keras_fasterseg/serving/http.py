@@ -1,4 +1,4 @@
-"""One POST to a server, with its failures told as this package tells them."""
+"""POSTs to a server, with its failures told as this package tells them."""
 
 from typing import Any
 
@@ -16,37 +16,45 @@ class HttpConnection:
 
     Args:
         server: Host and port; `https://` before them encrypts.
+        timeout_s: Seconds to wait for a connection, and then for the next bytes.
+        attempts: How often a request is sent at most, while the server is not available.
 
     Raises:
         RuntimeNotInstalledError: The package requests is not installed.
     """
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, timeout_s: float, attempts: int) -> None:
         self._requests = optional_import("requests", "serving", "A client for HTTP")
         self.url = (server if "://" in server else f"http://{server}").rstrip("/")
+        self._timeout_s = timeout_s
         self._session = self._requests.Session()
+        adapter = self._requests.adapters.HTTPAdapter(max_retries=_retries(attempts))
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
 
-    def post(self, path: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Any:
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Any:
         """Sends `body` and returns the response of a server that had nothing to complain of.
 
         Args:
             path: Below the server, beginning with a slash.
             body: What is sent.
             headers: Beside those that every request has.
-            timeout_s: Seconds to wait for a connection, and then for the next bytes.
 
         Raises:
-            TransientServingError: There is no connection, or the server asks to come again.
+            TransientServingError: All attempts found no connection, or a server that asks to come
+                again.
             ServingError: The server refuses or takes too long.
         """
         errors = self._requests.exceptions
         try:
             response = self._session.post(
-                self.url + path, data=body, headers=headers, timeout=timeout_s
+                self.url + path, data=body, headers=headers, timeout=self._timeout_s
             )
         except errors.ReadTimeout as error:
-            raise ServingError(f"{self.url} did not answer within {timeout_s:g} s.") from error
-        except (errors.ConnectionError, errors.ChunkedEncodingError) as error:
+            raise ServingError(
+                f"{self.url} did not answer within {self._timeout_s:g} s."
+            ) from error
+        except errors.ConnectionError as error:
             raise TransientServingError(
                 f"{self.url} cannot be reached ({root_cause(error)})."
             ) from error
@@ -77,6 +85,32 @@ def root_cause(error: BaseException) -> str:
     while innermost.__cause__ or innermost.__context__:
         innermost = innermost.__cause__ or innermost.__context__
     return one_line(str(innermost)) or type(innermost).__name__
+
+
+def _retries(attempts: int) -> Any:
+    # It comes with requests.
+    from urllib3 import Retry
+    from urllib3.exceptions import ReadTimeoutError
+
+    class NotAfterSilence(Retry):
+        """Ends at once where the server took too long."""
+
+        def increment(self, *request: Any, error: Exception | None = None, **more: Any) -> Retry:
+            if isinstance(error, ReadTimeoutError):
+                raise error
+            return super().increment(*request, error=error, **more)
+
+    return NotAfterSilence(
+        attempts - 1,
+        allowed_methods=None,
+        status_forcelist=_TRANSIENT_STATUS,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+        backoff_factor=0.5,
+        # Clients which a server has turned away together do not come back together.
+        backoff_jitter=0.5,
+        backoff_max=8,
+    )
 
 
 def _reason(response: Any) -> str:

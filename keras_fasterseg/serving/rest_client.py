@@ -22,7 +22,7 @@ class RestClient(SegmentationClient):
     Args:
         server: Host and port, such as `127.0.0.1:8501`; `https://` before them encrypts.
         model: See `SegmentationClient`.
-        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+        **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Reference:
         https://www.tensorflow.org/tfx/serving/api_rest
@@ -32,7 +32,7 @@ class RestClient(SegmentationClient):
 
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
-        self._connection = HttpConnection(self.server)
+        self._connection = HttpConnection(self.server, self._timeout_s, self._attempts)
         version = "" if self.version is None else f"/versions/{self.version}"
         self._path = f"/v1/models/{model}{version}:predict"
 
@@ -41,7 +41,6 @@ class RestClient(SegmentationClient):
             self._path,
             b'{"signature_name":"%b","instances":%b}' % (_SIGNATURE, image_json(images)),
             {"Content-Type": "application/json"},
-            self._timeout_s,
         )
         try:
             return response.json()["predictions"]

@@ -21,7 +21,7 @@ class TritonClient(SegmentationClient):
     Args:
         server: Host and port, such as `127.0.0.1:8000`; `https://` before them encrypts.
         model: See `SegmentationClient`.
-        **options: `version`, `timeout_s` and `retries` of `SegmentationClient`.
+        **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Reference:
         https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
@@ -31,7 +31,7 @@ class TritonClient(SegmentationClient):
 
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
-        self._connection = HttpConnection(self.server)
+        self._connection = HttpConnection(self.server, self._timeout_s, self._attempts)
         version = "" if self.version is None else f"/versions/{self.version}"
         self._path = f"/v2/models/{model}{version}/infer"
 
@@ -53,7 +53,6 @@ class TritonClient(SegmentationClient):
             self._path,
             header + images.tobytes(),
             {"Content-Type": "application/octet-stream", _JSON_LENGTH: str(len(header))},
-            self._timeout_s,
         )
         try:
             return _class_ids(response)

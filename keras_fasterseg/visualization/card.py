@@ -76,6 +76,26 @@ def chart_card(height: float, title: str, width: float = WIDTH) -> "Figure":
     return figure
 
 
+def chart(height: float, title: str, x_label: str, y_label: str, width: float = WIDTH):
+    """A card with a title and one pair of axes: the figure and the axes."""
+    figure = chart_card(height, title, width)
+    axes = figure.add_subplot()
+    style_axes(axes)
+    axes.set(xlabel=x_label, ylabel=y_label)
+    return figure, axes
+
+
+def legend_below(figure: "Figure", columns: int = 2) -> None:
+    """Names what is drawn below the axes, where it hides nothing."""
+    figure.legend(
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=points(12),
+        frameon=False,
+        labelcolor=INK,
+    )
+
+
 def style_axes(axes) -> None:
     """Gives axes the colours and the letters of the other pictures."""
     axes.set_facecolor("white")

@@ -17,27 +17,34 @@ GAP = 4
 
 
 def side_by_side(
-    pictures: Sequence[Image.Image], titles: Sequence[str] | None = None
+    pictures: Sequence[Image.Image], titles: Sequence[str] | None = None, gap: int = GAP
 ) -> Image.Image:
-    """RGB pictures of one size from left to right; each title stands above its own, unshortened."""
+    """RGB pictures from left to right; each title stands above its own, unshortened.
+
+    With titles, the pictures are of one size.
+    """
     panels = list(pictures)
     if titles is not None:
         strips = _titles(titles, panels[0].width)
-        panels = [below(strip, panel) for strip, panel in zip(strips, panels, strict=True)]
-    width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
+        panels = [stacked(pair) for pair in zip(strips, panels, strict=True)]
+    width = sum(panel.width for panel in panels) + gap * (len(panels) - 1)
     joined = Image.new("RGB", (width, max(panel.height for panel in panels)), "white")
     left = 0
     for panel in panels:
         joined.paste(panel, (left, 0))
-        left += panel.width + GAP
+        left += panel.width + gap
     return joined
 
 
-def below(top: Image.Image, bottom: Image.Image) -> Image.Image:
-    """One picture above another, both at the left edge."""
-    joined = Image.new("RGB", (max(top.width, bottom.width), top.height + bottom.height), "white")
-    joined.paste(top, (0, 0))
-    joined.paste(bottom, (0, top.height))
+def stacked(pictures: Sequence[Image.Image], gap: int = 0, margin: int = 0) -> Image.Image:
+    """RGB pictures below one another on white, at the left edge, with a margin around them all."""
+    width = max(picture.width for picture in pictures) + 2 * margin
+    height = sum(picture.height + gap for picture in pictures) - gap + 2 * margin
+    joined = Image.new("RGB", (width, height), "white")
+    top = margin
+    for picture in pictures:
+        joined.paste(picture, (margin, top))
+        top += picture.height + gap
     return joined
 
 

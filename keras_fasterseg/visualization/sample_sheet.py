@@ -11,6 +11,7 @@ from keras_fasterseg.data.source import NOT_ALLOWED
 from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import overlay_image
+from keras_fasterseg.visualization.panels import side_by_side, stacked
 from keras_fasterseg.visualization.text import (
     INK,
     Font,
@@ -92,9 +93,10 @@ def save_sample_sheet(
     for section in sections:
         tiles = [_tile(sample, palette) for sample in section.samples]
         blocks.append(_text(section.title, width, text_size=24))
-        blocks += [_row(tiles[at : at + _COLUMNS], width) for at in range(0, len(tiles), _COLUMNS)]
+        rows = [tiles[at : at + _COLUMNS] for at in range(0, len(tiles), _COLUMNS)]
+        blocks += [side_by_side(row, gap=_GAP) for row in rows]
     with atomic_path(path) as temporary:
-        _stack(blocks).save(temporary)
+        stacked(blocks, _GAP, _MARGIN).save(temporary)
 
 
 def check_sheet_path(path: PathLike) -> None:
@@ -166,28 +168,9 @@ def _tile_width() -> int:
     return 2 * _PICTURE + _SEAM + 2 * _FRAME
 
 
-def _row(tiles: Sequence[Image.Image], width: int) -> Image.Image:
-    row = Image.new("RGB", (width, max(tile.height for tile in tiles)), "white")
-    for column, tile in enumerate(tiles):
-        row.paste(tile, (column * (_tile_width() + _GAP), 0))
-    return row
-
-
 def _text(text: str, width: int, text_size: int) -> Image.Image:
     font = Font(text_size)
     lines = wrapped(text, font, width)
     picture = Image.new("RGB", (width, len(lines) * line_height(font)), "white")
     draw_lines(ImageDraw.Draw(picture), (0, 0), lines, font)
     return picture
-
-
-def _stack(blocks: Sequence[Image.Image]) -> Image.Image:
-    """All blocks below one another on white, with a margin around."""
-    width = max(block.width for block in blocks) + 2 * _MARGIN
-    height = sum(block.height + _GAP for block in blocks) - _GAP + 2 * _MARGIN
-    sheet = Image.new("RGB", (width, height), "white")
-    top = _MARGIN
-    for block in blocks:
-        sheet.paste(block, (_MARGIN, top))
-        top += block.height + _GAP
-    return sheet

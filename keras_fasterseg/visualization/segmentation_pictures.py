@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_fasterseg.visualization.class_legend import class_legend
 from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
-from keras_fasterseg.visualization.panels import below, side_by_side
+from keras_fasterseg.visualization.panels import side_by_side, stacked
 from keras_fasterseg.visualization.text import drawn_names, text_size_for
 
 LABEL_MAP = ""
@@ -102,7 +102,7 @@ class SegmentationPictures:
         if not self.legend:
             return picture
         occurring = np.unique(np.concatenate([np.unique(each) for each in maps]))
-        return below(picture, self.legend_of(occurring.tolist(), picture.width))
+        return stacked([picture, self.legend_of(occurring.tolist(), picture.width)])
 
     def _name(self, class_id: int) -> str:
         names = drawn_names(tuple(self.class_names or ()))

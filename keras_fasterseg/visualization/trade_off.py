@@ -58,7 +58,7 @@ def candidates_figure(
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    figure, axes = _chart(title, "predicted FPS", "mIoU of the supernet, %")
+    figure, axes = card.chart(_HEIGHT, title, "predicted FPS", "mIoU of the supernet, %")
     draw_band(axes.axvspan, band)
     for (name, points), style in zip(candidates.items(), CANDIDATE_STYLES, strict=False):
         axes.scatter(
@@ -96,7 +96,7 @@ def candidates_figure(
             label="what the search ended with",
             zorder=4,
         )
-    _legend_below(figure)
+    card.legend_below(figure)
     return figure
 
 
@@ -115,7 +115,7 @@ def networks_figure(
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    figure, axes = _chart(title, "measured FPS", "mIoU on val, %")
+    figure, axes = card.chart(_HEIGHT, title, "measured FPS", "mIoU on val, %")
     if band is not None:
         draw_band(axes.axvspan, band)
     for index, (name, point) in enumerate(networks):
@@ -130,23 +130,5 @@ def networks_figure(
             zorder=3,
         )
     axes.margins(0.15)
-    _legend_below(figure)
+    card.legend_below(figure)
     return figure
-
-
-def _chart(title: str, x_label: str, y_label: str):
-    figure = card.chart_card(_HEIGHT, title)
-    axes = figure.add_subplot()
-    card.style_axes(axes)
-    axes.set(xlabel=x_label, ylabel=y_label)
-    return figure, axes
-
-
-def _legend_below(figure: "Figure") -> None:
-    figure.legend(
-        loc="outside lower center",
-        ncols=2,
-        fontsize=card.points(12),
-        frameon=False,
-        labelcolor=card.INK,
-    )

@@ -60,14 +60,5 @@ def training_figure(curves: Sequence[TrainingCurve], title: str) -> "Figure":
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.get_major_locator().set_params(integer=True)
     miou_axes.set_ylim(bottom=0)
-    handles, names = miou_axes.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=len(names),
-        fontsize=card.points(12),
-        frameon=False,
-        labelcolor=card.INK,
-    )
+    card.legend_below(figure, columns=len(curves))
     return figure

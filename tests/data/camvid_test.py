@@ -6,7 +6,6 @@ from keras_fasterseg.data.camvid import CamVid, published_split
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.label_statistics import label_histogram
-from tests.shared import shared_path
 
 STEMS = {
     "train": ["0001TP_006690", "0006R0_f00930", "0016E5_00390", "0016E5_08190"],
@@ -43,41 +42,35 @@ def original(tmp_path):
     return tmp_path
 
 
-def test_the_real_data_set():
-    source = CamVid(shared_path("camvid"))
-
-    assert len(source.samples("train")) == 367
-    assert len(source.samples("val")) == 101
-    assert source.split_names == ("train", "val")
-    assert source.num_classes == len(source.palette) == 11
+def test_the_real_data_set(camvid):
+    assert len(camvid.samples("train")) == 367
+    assert len(camvid.samples("val")) == 101
+    assert camvid.split_names == ("train", "val")
+    assert camvid.num_classes == len(camvid.palette) == 11
 
 
-def test_class_frequencies_of_the_real_data_set():
+def test_class_frequencies_of_the_real_data_set(camvid):
     """The order published for CamVid: road and building and sky lead, bicyclists come last."""
-    source = CamVid(shared_path("camvid"))
+    histogram = label_histogram(camvid.samples("train")[::4], camvid)
 
-    histogram = label_histogram(source.samples("train")[::4], source)
-
-    shares = dict(zip(source.class_names, histogram / histogram.sum(), strict=True))
+    shares = dict(zip(camvid.class_names, histogram / histogram.sum(), strict=True))
     order = sorted(shares, key=shares.__getitem__, reverse=True)
     assert order[:4] == ["road", "building", "sky", "tree"]
     assert set(order[-2:]) == {"bicyclist", "pedestrian"}
     assert 0.25 < shares["road"] < 0.4
 
 
-def test_published_split_agrees_with_the_lists():
-    root = shared_path("camvid")
-
+def test_published_split_agrees_with_the_lists(camvid):
     for split in ("train", "val"):
-        stems = [path.stem for path in (root / split).iterdir()]
+        stems = [path.stem for path in (camvid.root / split).iterdir()]
         assert {published_split(stem) for stem in stems} == {split}
 
 
-def test_published_split_of_all_frames():
+def test_published_split_of_all_frames(camvid):
     """All 701 names, by the published extent of the four videos."""
     stems = [f"0001TP_{frame:06d}" for frame in range(6690, 10381, 30)][:124]
     stems += [f"0006R0_f{frame:05d}" for frame in range(930, 3931, 30)]
-    stems += [path.stem for path in shared_path("camvid").glob("*/0016E5_*.jpg")]
+    stems += [path.stem for path in camvid.root.glob("*/0016E5_*.jpg")]
     stems += [f"Seq05VD_f{frame:05d}" for frame in range(0, 5101, 30)]
 
     splits = [published_split(stem) for stem in stems]

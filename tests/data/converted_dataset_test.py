@@ -1,4 +1,3 @@
-import itertools
 import json
 import zlib
 
@@ -13,12 +12,11 @@ from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.converted_dataset import ConvertedDataset
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.label_statistics import label_histogram
-from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
 from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.files import sha256
 from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
-from tests.shared import shared_path
 
 RNG = np.random.default_rng(0)
 
@@ -44,9 +42,8 @@ def convert(source, target, **settings):
     return convert_dataset(source, source.name, target, ConversionSettings(**settings), False)
 
 
-def batches(source, count=None, split="train", **options):
-    dataset = make_dataset(source.samples(split), source=source, **options)
-    return list(itertools.islice(dataset.as_numpy_iterator(), count))
+def evaluation(source, **options):
+    return list(evaluation_dataset(source.samples("train"), source, **options).as_numpy_iterator())
 
 
 def assert_equal(batches, others):
@@ -60,28 +57,28 @@ def assert_equal(batches, others):
 @pytest.mark.parametrize("encoding", ["png", "raw"])
 @pytest.mark.parametrize(("stored", "read"), [(1, 1), (1, 2), (2, 1)])
 def test_training_batches_are_those_of_the_files(source, tmp_path, encoding, stored, read):
-    options = {"batch_size": 3, "training": True, "crop_size": (24, 32), "seed": 4, "repeat": True}
+    def batches(source, downsample, skip_batches):
+        pipeline = TrainingPipeline(3, (24, 32), downsample=downsample, seed=4)
+        dataset = training_dataset(source.samples("train"), source, pipeline, skip_batches)
+        return list(dataset.take(6).as_numpy_iterator())
+
     converted = convert(source, tmp_path / "shards", encoding=encoding, downsample=stored)
 
     for skip in (0, 3):
-        expected = batches(source, 6, downsample=stored * read, skip_batches=skip, **options)
-        found = batches(converted, 6, downsample=read, skip_batches=skip, **options)
-        assert_equal(found, expected)
+        assert_equal(batches(converted, read, skip), batches(source, stored * read, skip))
 
 
 def test_evaluation_is_that_of_the_files(source, converted):
-    for options in ({"batch_size": 1, "normalize": False}, {"batch_size": 2, "size_multiple": 32}):
-        expected = batches(source, training=False, **options)
-        assert_equal(batches(converted, training=False, **options), expected)
+    for options in ({"normalize": False}, {"size_multiple": 32}):
+        assert_equal(evaluation(converted, **options), evaluation(source, **options))
 
 
 @pytest.mark.parametrize("encoding", ["png", "raw"])
-def test_photographs_are_read_as_from_their_files(tmp_path, encoding):
-    source = CamVid(shared_path("camvid"))
+def test_photographs_are_read_as_from_their_files(tmp_path, camvid, encoding):
     (tmp_path / "files").mkdir()
     for folder in ("val", "valannot"):
         (tmp_path / "files" / folder).mkdir()
-        for path in sorted((source.root / folder).iterdir())[:3]:
+        for path in sorted((camvid.root / folder).iterdir())[:3]:
             (tmp_path / "files" / folder / path.name).write_bytes(path.read_bytes())
     files = CamVid(tmp_path / "files")
     converted = convert(files, tmp_path / "shards", splits="val", encoding=encoding)
@@ -97,16 +94,11 @@ def test_images_of_different_sizes_and_kinds(make_camvid, tmp_path_factory):
     Image.fromarray(pair()[0][..., 0]).save(source.root / "train" / "000.png")
     converted = convert(source, tmp_path_factory.mktemp("shards"), encoding="raw")
 
-    options = {"batch_size": 1, "training": False}
-    assert_equal(batches(converted, **options), batches(source, **options))
+    assert_equal(evaluation(converted), evaluation(source))
     assert [converted.read_size(each) for each in converted.samples("train")] == [
         (36, 52),
         (40, 33),
     ]
-    with pytest.raises(
-        DataError, match=r"000.png is 36 x 52, .*00000.tfrecord/train/001.png is 40"
-    ):
-        batches(converted, batch_size=2, training=False)
 
 
 def test_classes_in_another_order(source, converted):
@@ -176,7 +168,7 @@ def test_a_changed_byte_is_found(converted, position):
         check_samples(opened, "train", progress=False)
     # As `tools.command` shows it.
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: The shard .* is damaged"):
-        batches(opened, training=False, batch_size=1)
+        evaluation(opened)
 
 
 def forged(root, image, label):

@@ -5,7 +5,6 @@ from keras_fasterseg.data.errors import DataError
 from tests.data.own_files import (
     CAMVID_FILE,
     assert_same_arrays,
-    camvid_samples,
     copy_pair,
     write_pair,
 )
@@ -24,16 +23,16 @@ def make(tmp_path):
     return make
 
 
-def test_camvid_by_a_table_is_camvid(tmp_path):
+def test_camvid_by_a_table_is_camvid(tmp_path, camvid):
     (tmp_path / "dataset.yaml").write_text(CAMVID_FILE)
-    _, samples = camvid_samples()
+    samples = camvid.samples("train")[:2]
     rows = ["image,label"]
     for index, sample in enumerate(samples):
         image, label = f"{index}/photo, left{sample.image.suffix}", f"drawn/{index}_ids.png"
         copy_pair(sample, tmp_path / image, tmp_path / label)
         rows.append(f'"{image}",{label}')
     (tmp_path / "train.csv").write_text("\n".join(rows))
-    assert_same_arrays(CsvList(tmp_path), "train")
+    assert_same_arrays(CsvList(tmp_path), "train", camvid)
 
 
 def test_rows(make, tmp_path):

@@ -5,12 +5,10 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.label_encodings import check_label_encodings
 from tests.data.encoded_files import bmp, png
-from tests.shared import shared_path
 
 RED, GREEN, BLUE, BLACK = (200, 0, 0), (0, 200, 0), (0, 0, 200), (0, 0, 0)
 IDS = np.array([[0, 1, 0], [1, 1, 0]], np.uint8)
@@ -122,6 +120,5 @@ def test_files_that_cannot_be_read_are_left_to_others(make):
     check_label_encodings(source, samples)
 
 
-def test_the_real_data_set():
-    source = CamVid(shared_path("camvid"))
-    check_label_encodings(source, source.samples("val"))
+def test_the_real_data_set(camvid):
+    check_label_encodings(camvid, camvid.samples("val"))

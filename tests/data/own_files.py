@@ -9,7 +9,6 @@ from PIL import Image
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.source import Sample, SegmentationSource
-from tests.shared import shared_path
 
 # CamVid's classes in SegNet's ids, 11 for void.
 CAMVID_FILE = f"classes: {list(CamVid.class_names)}\nignore_index: 11\n"
@@ -25,21 +24,15 @@ def write_pair(image: pathlib.Path, label: pathlib.Path | None, ids: np.ndarray 
         Image.fromarray(ids).save(label)
 
 
-def camvid_samples() -> tuple[CamVid, tuple[Sample, ...]]:
-    """The real CamVid and its first two images."""
-    source = CamVid(shared_path("camvid"))
-    return source, source.samples("train")[:2]
-
-
 def copy_pair(sample: Sample, image: pathlib.Path, label: pathlib.Path) -> None:
     for source, target in ((sample.image, image), (sample.label, label)):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
 
 
-def assert_same_arrays(source: SegmentationSource, split: str) -> None:
-    """`split` holds what the source camvid reads of its first two images."""
-    camvid, expected = camvid_samples()
+def assert_same_arrays(source: SegmentationSource, split: str, camvid: CamVid) -> None:
+    """`split` holds what `camvid` reads of its first two images."""
+    expected = camvid.samples("train")[:2]
     samples = source.samples(split)
     assert len(samples) == len(expected) == 2
     for own, original in zip(samples, expected, strict=True):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.pipeline import make_dataset
+from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from tests.shared import load_fixture
 
@@ -25,16 +25,13 @@ def source(make_camvid):
     return make_camvid([_coded_pair(number) for number in range(10)])
 
 
-def _training(source, **options):
-    defaults = {"batch_size": 2, "crop_size": (8, 8), "seed": 1}
-    return make_dataset(
-        source.samples("train"), source=source, training=True, **{**defaults, **options}
-    )
+def _training(source, skip_batches=0, **options):
+    settings = TrainingPipeline(**{"batch_size": 2, "crop_size": (8, 8), "seed": 1, **options})
+    return training_dataset(source.samples("train"), source, settings, skip_batches)
 
 
 def _evaluation(source, **options):
-    samples = source.samples("train")
-    return make_dataset(samples, source=source, training=False, **{"batch_size": 1, **options})
+    return evaluation_dataset(source.samples("train"), source, **options)
 
 
 def _arrays(dataset, num_batches=None):
@@ -87,26 +84,23 @@ def test_unnormalised_images_are_the_file_s(source):
     assert (labels[:, :, 20:] == 255).all()
 
 
-def test_batches_of_equal_images_keep_the_rest_and_have_static_size(source):
-    dataset = _evaluation(source, batch_size=4, downsample=2, size_multiple=4)
+def test_equal_images_have_a_static_size(source):
+    dataset = _evaluation(source, downsample=2, size_multiple=4)
 
     assert dataset.element_spec[0].shape == (None, 8, 12, 3)
-    assert [len(labels) for _, labels in dataset] == [4, 4, 2]
+    assert [labels.shape for _, labels in dataset] == [(1, 8, 12)] * 10
 
 
 def test_images_of_different_sizes(make_camvid):
-    source = make_camvid([_coded_pair(0), _coded_pair(1, 16, 8)])
+    dataset = _evaluation(make_camvid([_coded_pair(0), _coded_pair(1, 16, 8)]))
 
-    shapes = [labels.shape for _, labels in _evaluation(source)]
-
-    assert shapes == [(1, 12, 20), (1, 16, 8)]
-    with pytest.raises(DataError, match=r"000.png is 12 x 20, .*001.png is 16 x 8"):
-        _evaluation(source, batch_size=2)
+    assert dataset.element_spec[0].shape == (None, None, None, 3)
+    assert [labels.shape for _, labels in dataset] == [(1, 12, 20), (1, 16, 8)]
 
 
 @pytest.mark.parametrize("crop_size", [(8, 8), (7, 9), (32, 24)])
 def test_training_crops_have_their_size_and_stay_aligned(source, crop_size):
-    images, labels = _arrays(_training(source, crop_size=crop_size, scales=(1.0,)))
+    images, labels = _arrays(_training(source, crop_size=crop_size, scales=(1.0,)), 5)
 
     assert images.shape == (10, *crop_size, 3)
     known = labels != 255
@@ -117,7 +111,7 @@ def test_training_crops_have_their_size_and_stay_aligned(source, crop_size):
 
 def test_training_stays_aligned_at_every_scale(source):
     """Blocks make most pixels keep their value when scaled; the others lie at block borders."""
-    images, labels = _arrays(_training(source, scales=(0.75, 1.25), crop_size=(10, 16)))
+    images, labels = _arrays(_training(source, scales=(0.75, 1.25), crop_size=(10, 16)), 5)
 
     known = labels != 255
     agree = np.abs(_pixels(images)[..., 0] - 20 * labels)[known] < 1.0
@@ -127,11 +121,11 @@ def test_training_stays_aligned_at_every_scale(source):
 
 
 def test_same_seed_is_bit_equal_and_another_differs(source):
-    first = _arrays(_training(source, repeat=True), 12)
-    again = _arrays(_training(source, repeat=True, cache=True), 12)
+    first = _arrays(_training(source), 12)
+    again = _arrays(_training(source, cache=True), 12)
     tf.random.set_seed(7)
-    with_global_seed = _arrays(_training(source, repeat=True), 12)
-    other = _arrays(_training(source, repeat=True, seed=2), 12)
+    with_global_seed = _arrays(_training(source), 12)
+    other = _arrays(_training(source, seed=2), 12)
 
     for part, part_again, part_seeded, part_other in zip(
         first, again, with_global_seed, other, strict=True
@@ -142,14 +136,14 @@ def test_same_seed_is_bit_equal_and_another_differs(source):
 
 
 def test_skipped_batches_continue_a_run(source):
-    whole, _ = _arrays(_training(source, batch_size=3, repeat=True), 9)
-    rest, _ = _arrays(_training(source, batch_size=3, repeat=True, skip_batches=5), 4)
+    whole, _ = _arrays(_training(source, batch_size=3), 9)
+    rest, _ = _arrays(_training(source, batch_size=3, skip_batches=5), 4)
 
     np.testing.assert_array_equal(rest, whole[15:])
 
 
 def test_every_epoch_has_all_samples_in_another_order(source):
-    images, _ = _arrays(_training(source, repeat=True, crop_size=(12, 20), scales=(1.0,)), 15)
+    images, _ = _arrays(_training(source, crop_size=(12, 20), scales=(1.0,)), 15)
 
     epochs = [_order(images[start : start + 10]) for start in (0, 10, 20)]
 
@@ -157,20 +151,9 @@ def test_every_epoch_has_all_samples_in_another_order(source):
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_iterating_again_is_another_epoch(source):
-    options = {"crop_size": (12, 20), "scales": (1.0,)}
-    dataset = _training(source, **options)
-
-    assert len(dataset) == 5
-    epochs = [_order(_arrays(dataset)[0]) for _ in range(2)]
-    assert epochs[0] != epochs[1]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
-    assert _order(_arrays(_training(source, **options))[0]) == epochs[0]
-
-
 def test_augmentation_of_one_sample_varies(make_camvid):
     source = make_camvid([_coded_pair(0)])
-    dataset = _training(source, batch_size=1, repeat=True, scales=(1.0,), flip=False)
+    dataset = _training(source, batch_size=1, scales=(1.0,), flip=False)
 
     _, labels = _arrays(dataset, 20)
 
@@ -180,7 +163,7 @@ def test_augmentation_of_one_sample_varies(make_camvid):
 def test_flip_can_be_switched_off(make_camvid):
     image, label = _coded_pair(0)
     source = make_camvid([(image, label)])
-    options = {"batch_size": 1, "repeat": True, "scales": (1.0,), "crop_size": (12, 20)}
+    options = {"batch_size": 1, "scales": (1.0,), "crop_size": (12, 20)}
 
     _, plain = _arrays(_training(source, flip=False, **options), 20)
     _, flipped = _arrays(_training(source, **options), 20)
@@ -190,16 +173,23 @@ def test_flip_can_be_switched_off(make_camvid):
     assert 0 < sum(mirrored) < 20
 
 
-def test_cache_reads_each_file_once(source):
-    dataset = _training(source, cache=True, repeat=True)
-    batches = dataset.as_numpy_iterator()
+def test_cache_reads_each_file_in_the_first_epoch_only(source, monkeypatch):
+    read, reads = source.read, []
+
+    def counted(sample, **options):
+        reads.append(sample.image.name)
+        return read(sample, **options)
+
+    monkeypatch.setattr(source, "read", counted)
+    batches = _training(source, cache=True).as_numpy_iterator()
     for _ in range(10):
         next(batches)
-    for sample in source.samples("train"):
-        sample.image.unlink()
+    first = list(reads)
+    assert set(first) == {sample.image.name for sample in source.samples("train")}
 
     for _ in range(10):
         next(batches)
+    assert reads == first
 
 
 def test_faulty_file_is_named_while_training(source):
@@ -207,7 +197,28 @@ def test_faulty_file_is_named_while_training(source):
     path.write_bytes(path.read_bytes()[:50])
 
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: .*006.png is damaged"):
-        _arrays(_training(source))
+        _arrays(_training(source), 5)
+
+
+def test_nothing_is_left_to_the_tuning_thread(source):
+    """TensorFlow waits for that thread when an iterator ends."""
+    for dataset in (_training(source), _evaluation(source)):
+        assert dataset.options().autotune.enabled is False
+        graph = tf.raw_ops.DatasetToGraphV2(input_dataset=tf.data.experimental.to_variant(dataset))
+        nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
+        counts = {
+            node.name: int(tf.make_ndarray(node.attr["value"].tensor))
+            for node in nodes
+            if node.op == "Const"
+            and not node.attr["value"].tensor.tensor_shape.dim
+            and node.attr["dtype"].type == tf.int64.as_datatype_enum
+        }
+        settings = {
+            node.op: counts[node.input[-1]]
+            for node in nodes
+            if node.op in ("PrefetchDataset", "ParallelMapDatasetV2")
+        }
+        assert settings == {"PrefetchDataset": 2, "ParallelMapDatasetV2": available_cores().threads}
 
 
 def test_images_are_normalised_by_the_numbers_of_their_source(source):
@@ -231,23 +242,19 @@ def test_images_are_normalised_by_the_numbers_of_their_source(source):
     ("options", "words"),
     [
         ({"batch_size": 0}, "batch_size=0"),
-        ({"batch_size": 11}, "10 samples cannot fill a batch of batch_size=11"),
         ({"downsample": 0}, "downsample=0"),
-        ({"scales": ()}, "scales must be positive"),
-        ({"scales": (1.0, -1.0)}, r"received \(1.0, -1.0\)"),
-        ({"crop_size": None}, r"scales must be \(1.0,\)"),
-        ({"crop_size": (0, 8)}, r"crop_size must be positive, received \(0, 8\)"),
-        ({"normalize": False}, "are for evaluation"),
-        ({"skip_batches": 2}, "skip_batches=2 needs repeat=True"),
+        ({"scales": ()}, r"Received: \(\)"),
+        ({"scales": (1.0, -1.0)}, r"Received: \(1.0, -1.0\)"),
+        ({"crop_size": (0, 8)}, r"Received: \(0, 8\)"),
     ],
 )
-def test_contradictions_are_refused(source, options, words):
+def test_settings_out_of_their_limits_are_refused(source, options, words):
     with pytest.raises(ValueError, match=words):
         _training(source, **options)
 
 
-def test_evaluation_refuses_crops_and_emptiness(source):
-    with pytest.raises(ValueError, match=r"whole images, received crop_size=\(8, 8\)"):
-        _evaluation(source, crop_size=(8, 8))
+def test_no_samples_are_refused(source):
     with pytest.raises(ValueError, match="no samples"):
-        make_dataset((), source=source, batch_size=1, training=False)
+        evaluation_dataset((), source)
+    with pytest.raises(ValueError, match="no samples"):
+        training_dataset((), source, TrainingPipeline(1, (8, 8)))

@@ -7,7 +7,6 @@ from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.label_statistics import label_histogram
 from keras_fasterseg.data.split_inspection import inspect_split
 from tests.faulty_camvid import LABEL, SIZE, truncate, write_faulty, write_good, write_pair
-from tests.shared import shared_path
 
 ROW = SIZE[1]
 
@@ -127,13 +126,11 @@ def test_faults_are_found_wherever_a_file_is_cut(tmp_path):
         path.write_bytes(whole)
 
 
-def test_the_real_data_set():
-    source = CamVid(shared_path("camvid"))
-
-    found = inspect_split(source, "val", progress=False)
+def test_the_real_data_set(camvid):
+    found = inspect_split(camvid, "val", progress=False)
 
     assert (found.faults, found.orphan_labels, found.problem) == ((), (), None)
     assert found.sizes == {(360, 480): 101}
-    histogram = label_histogram(source.samples("val"), source)
+    histogram = label_histogram(camvid.samples("val"), camvid)
     np.testing.assert_array_equal(found.class_pixels, histogram)
     assert found.ignored_pixels == 101 * 360 * 480 - histogram.sum()

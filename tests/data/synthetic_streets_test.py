@@ -8,7 +8,7 @@ from PIL import Image
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.label_statistics import constant_predictor_miou, label_histogram
-from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas
+from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas, Chance, board
 from keras_fasterseg.data.synthetic_streets import MARKER, SyntheticStreets, generate
 
 INSTANCE_CLASSES = ("person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle")
@@ -69,19 +69,37 @@ def test_instance_ids_agree_with_raw_ids(streets):
     assert all(instances.values())
 
 
-def test_the_nearer_of_two_cars_hides_the_other():
-    camera = Camera(64, 32, focal=40.0, center=32.0, horizon=12.0, above_ground=1.5)
-    canvas = Canvas(camera, np.zeros((32, 64, 3), np.uint8), (200, 200, 200), 100.0)
-    canvas.polygon([(10, 10), (29, 10), (29, 19), (10, 19)], IDS["car"], (9, 9, 9))
+@pytest.fixture
+def canvas():
+    """64 x 32 pixels, at 10 m one a metre, with the ground at the lower edge."""
+    camera = Camera(64, 32, focal=10.0, center=0.0, horizon=16.0, above_ground=16.0)
+    chance = Chance(np.random.default_rng(0))
+    canvas = Canvas(camera, chance, np.zeros((32, 64, 3), np.uint8), (200, 200, 200), 100.0)
+    canvas.move_to(0, 10)
+    return canvas
+
+
+def test_the_nearer_of_two_cars_hides_the_other(canvas):
+    canvas.surface(board(10, 29, 13, 22), "car", (9, 9, 9))
     canvas.thing = 7
-    canvas.polygon([(20, 15), (39, 15), (39, 24), (20, 24)], IDS["car"], (9, 9, 9))
-    canvas.line([(0, 30), (63, 30)], 1, IDS["road"], (9, 9, 9))
+    canvas.surface(board(20, 39, 8, 17), "car", (9, 9, 9))
+    canvas.bar([(0, 2), (63, 2)], 1, "road", (9, 9, 9))
     instances = np.asarray(canvas.instance_ids)
     assert (instances[15:25, 20:40] == 26007).all()
     # Of 20 x 10 pixels each, 10 x 5 are shared.
     assert np.count_nonzero(instances == 26000) == 150
     assert np.count_nonzero(instances == 26007) == 200
     assert set(instances[30]) == {IDS["road"]}
+
+
+@pytest.mark.parametrize(("ahead", "size"), [(10, 8), (20, 4), (40, 2)])
+def test_things_are_smaller_and_hazier_in_the_distance(canvas, ahead, size):
+    canvas.move_to(0, ahead)
+    canvas.surface(board(0, 8 - 0.1 * ahead, 8, 16 - 0.1 * ahead), "bus", (0, 0, 0))
+    found = np.asarray(canvas.instance_ids) != IDS["sky"]
+    assert found.any(axis=0).sum() == found.any(axis=1).sum() == size
+    haze = int(200 * (1 - np.exp(-ahead / 100)))
+    assert (np.asarray(canvas.image)[found] == haze).all()
 
 
 def test_colour_alone_does_not_give_the_class_away(streets):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.run.run import STAGES
+from keras_fasterseg.jobs.run_all import stages_of
+from keras_fasterseg.spaces.registry import make_space
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ("pretrain", "search", "teacher", "student")
@@ -47,6 +48,8 @@ FLAGS = (
     "--seed=5",
     "--noestimate",
 )
+
+STAGES = stages_of(make_space())
 
 
 def start(workdir: pathlib.Path, *flags: str) -> subprocess.Popen:

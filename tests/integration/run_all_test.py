@@ -10,10 +10,9 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.jobs import compare as comparing
 from keras_fasterseg.jobs.compare import compare
-from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
+from keras_fasterseg.jobs.run_all import check_stages, run_all, stages_of, summary_tables
 from keras_fasterseg.jobs.train import load_network
-from keras_fasterseg.pipelines.results import read_report, report_markdown
-from keras_fasterseg.run.run import STAGES, Run
+from keras_fasterseg.run.run import Run
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.settings.stages import (
@@ -27,7 +26,9 @@ from keras_fasterseg.settings.stages import (
 )
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from tests.stand_in import assert_same_classes, random_images
+from tools.maintenance.run_table import run_markdown
 
 SIZE = (64, 128)
 CROP = (64, 64)
@@ -36,8 +37,8 @@ TRAINING = TrainSettings(
 )
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=4, synthetic_val_images=2, synthetic_size=SIZE),
-    supernet=FasterSegSettings(
-        num_layers=4, base_filters=2, width_multipliers=(0.5, 1.0), student_width=0.5
+    space=FasterSegSpace(
+        FasterSegSettings(4, base_filters=2, width_multipliers=(0.5, 1.0), student_width=0.5)
     ),
     latency=LatencySettings(
         latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001
@@ -92,7 +93,7 @@ def test_summary(run):
     assert summary["dataset"] == "synthetic"
     assert summary["num_classes"] == 19
     assert 0 < summary["constant_predictor_miou"] < 1 / 2
-    assert tuple(summary["minutes"]) == STAGES
+    assert tuple(summary["minutes"]) == stages_of(SETTINGS.space)
     for role in ("teacher", "student"):
         network = summary[role]
         found = FasterSegGenotype.load(root / "search" / f"{role}.json")
@@ -149,7 +150,7 @@ def test_comparison(run, monkeypatch):
     monkeypatch.setattr(
         comparing, "load_preset", lambda name: FasterSegGenotype.from_json(published)
     )
-    compare(new_run(root, SETTINGS), SETTINGS, "the command")
+    compare(new_run(root, SETTINGS), SETTINGS, summary, "the command")
     found = read_json(root / "comparison.json")
     names = [(row["name"], row["distilled"]) for row in found["rows"]]
     assert names == [
@@ -170,7 +171,9 @@ def test_comparison(run, monkeypatch):
     ]
     assert found["entropies"] == summary["entropies"]
     assert found["command"] == "the command"
-    assert {*STAGES, "student_alone", "published_student"} < set(found["minutes"])
+    assert {*stages_of(SETTINGS.space), "student_alone", "published_student"} < set(
+        found["minutes"]
+    )
     # The student with and without its teacher began alike and learnt otherwise.
     alone, taught = (
         load_network(root / stage / "network.keras") for stage in ("student_alone", "student")
@@ -178,7 +181,7 @@ def test_comparison(run, monkeypatch):
     assert any(
         (a != b).any() for a, b in zip(alone.get_weights(), taught.get_weights(), strict=True)
     )
-    text = report_markdown(read_report(root))
+    text = run_markdown(root)
     assert "searched student, distilled" in text
 
 

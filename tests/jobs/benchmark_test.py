@@ -10,15 +10,10 @@ from keras_fasterseg.benchmark.memory import MemoryUse
 from keras_fasterseg.benchmark.report import report_text
 from keras_fasterseg.export.proof import Proof
 from keras_fasterseg.jobs import benchmark as job
-from keras_fasterseg.jobs.benchmark import (
-    Contender,
-    benchmark,
-    benchmark_in_turns,
-    fixed_shape,
-)
+from keras_fasterseg.jobs.benchmark import Contender, benchmark, benchmark_in_turns, fixed_shape
 from keras_fasterseg.settings.benchmark_options import BenchmarkOptions
 from keras_fasterseg.settings.stages import BenchmarkSettings
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.benchmark.fake_clock import FakeClock
 from tests.benchmark.fake_runner import FakeRunner
 

@@ -6,8 +6,9 @@ from absl import logging
 
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.jobs import checks
-from keras_fasterseg.jobs.checks import DataFacts, check_data, check_run
+from keras_fasterseg.jobs.checks import check_run
 from keras_fasterseg.jobs.train import check_training
+from keras_fasterseg.run.data_checks import DataFacts, check_data
 from keras_fasterseg.settings import stages
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
@@ -16,6 +17,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from tests.run.latency_rows import random_table
 
 SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
@@ -25,7 +27,7 @@ DATA = stages.DataSettings(
 SIZE = {"crop_size": (64, 64), "downsample": 1, "batch_size": 4}
 RUN = stages.RunSettings(
     data=DATA,
-    supernet=SUPERNET,
+    space=FasterSegSpace(SUPERNET),
     latency=stages.LatencySettings(latency_size=(64, 128)),
     pretrain=stages.PretrainSettings(**SIZE),
     search=stages.SearchSettings(**SIZE),
@@ -35,6 +37,10 @@ RUN = stages.RunSettings(
 
 
 def with_setting(stage: str, **changes) -> stages.RunSettings:
+    if stage == "space":
+        return dataclasses.replace(
+            RUN, space=FasterSegSpace(dataclasses.replace(SUPERNET, **changes))
+        )
     changed = dataclasses.replace(getattr(RUN, stage), **changes)
     return dataclasses.replace(RUN, **{stage: changed})
 
@@ -52,7 +58,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("data", {"dataset": "camvid"}, "'camvid' needs its folder; set --data_dir"),
         ("data", {"dataset": "camvid", "data_dir": "/gone"}, "There is no folder /gone"),
         ("data", {"class_order": "road,car"}, "--class_order must list every class"),
-        ("supernet", {"width_multipliers": (1.0, 0.5)}, "must rise and end with 1"),
+        ("space", {"width_multipliers": (1.0, 0.5)}, "must rise and end with 1"),
         ("latency", {"latency_calibration": 1}, "Stage latency: .*at least two networks"),
         ("latency", {"latency_table": "/gone.json"}, "Stage latency: .*/gone.json"),
         ("pretrain", {"crop_size": (64, 100)}, "Stage pretrain: .*crop_size"),
@@ -80,10 +86,10 @@ def test_what_is_wrong_with_a_late_stage_is_said_first(stage, changes, expected)
 
 def test_a_given_table_must_have_the_rows_of_the_space(tmp_path):
     path = tmp_path / "table.json"
-    table = random_table(SUPERNET, (64, 128), num_classes=19)
+    table = random_table(FasterSegSpace(SUPERNET), (64, 128), num_classes=19)
     table.save(path)
     check_run(with_setting("latency", latency_table=str(path)))
-    random_table(SUPERNET, (64, 128), num_classes=5).save(path)
+    random_table(FasterSegSpace(SUPERNET), (64, 128), num_classes=5).save(path)
     with pytest.raises(ValueError, match=r"Stage latency: .* lacks .* operations of this space"):
         check_run(with_setting("latency", latency_table=str(path)))
 

@@ -14,19 +14,41 @@ from keras_fasterseg.jobs.convert_reference import (
 )
 from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.spaces.fasterseg.reference import ConversionReport
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.reference import (
+    ConversionReport,
+    load_reference_network,
+    load_reference_supernet,
+    network_assignments,
+    supernet_assignments,
+)
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
-from tests.shared import load_fixture, shared_path
-from tests.spaces.fasterseg.released_state import released_state, released_supernet
+from keras_fasterseg.spaces.registry import load_preset
+from tests.shared import FIXTURES
+from tests.spaces.fasterseg.released_state import random_state
 
-SMALL = FasterSegSettings(num_layers=6, base_filters=6)
+SMALL = FasterSegSettings(num_layers=4, base_filters=2)
+
+
+def student():
+    return FasterSegNetwork(load_preset("fasterseg_student"), auxiliary_heads=True)
 
 
 @pytest.fixture(scope="module")
 def student_state():
-    """The released student's tensors by state-dict name."""
-    return released_state(load_fixture("net_student"))
+    """Random tensors by the names of the released student's."""
+    return random_state(network_assignments(student()))
+
+
+@pytest.fixture(scope="module")
+def supernet():
+    return FasterSegSearch(SMALL, num_classes=3, seed=0).supernet
+
+
+@pytest.fixture(scope="module")
+def supernet_state(supernet):
+    return random_state(supernet_assignments(supernet))
 
 
 def save(path, state):
@@ -34,19 +56,14 @@ def save(path, state):
     return path
 
 
-def test_the_released_student_answers_as_released(tmp_path):
-    output = tmp_path / "network.keras"
-    weights = shared_path("fixtures/net_student.npz")
-    report = convert_network(weights, load_preset("fasterseg_student"), output)
-    assert is_complete(report)
-    assert report.dead
-    network = load_network(output)
+def test_the_file_of_a_student_holds_its_weights(tmp_path, student_state):
+    output, weights = tmp_path / "network.keras", save(tmp_path / "weights.npz", student_state)
+    assert is_complete(convert_network(weights, load_preset("fasterseg_student"), output))
+    network, expected = load_network(output), student()
     assert network.auxiliary_heads
-    images = load_fixture("input_256x512")["x_nhwc"]
-    logits = np.asarray(network.without_auxiliary_heads()(images, training=False))
-    expected = load_fixture("net_student")["eval/pred8_post_sub_nhwc"]
-    # Twice what was seen; the released network itself is off by 4.6e-4, float32 against float64.
-    np.testing.assert_allclose(logits[:, ::7, ::5], expected, atol=2 * 2.8e-4)
+    load_reference_network(expected, student_state)
+    for weight, other in zip(network.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(weight, other)
 
 
 def test_without_auxiliary_heads_there_are_none(tmp_path, student_state):
@@ -92,16 +109,15 @@ def test_what_is_left_over_is_written_on_demand_only(tmp_path, student_state):
     assert output.exists()
 
 
-def test_weights_of_another_genotype(tmp_path):
-    weights = shared_path("fixtures/net_teacher.npz")
+def test_weights_of_another_genotype(tmp_path, student_state):
+    weights = save(tmp_path / "weights.npz", student_state)
     with pytest.raises(ValueError, match="is the genotype that of these weights"):
-        convert_network(weights, load_preset("fasterseg_student"), tmp_path / "network.keras")
+        convert_network(weights, load_preset("fasterseg_teacher"), tmp_path / "network.keras")
 
 
-def test_weights_of_another_kind(tmp_path):
-    supernet, network = (
-        shared_path(f"fixtures/{name}.npz") for name in ("supernet_L6_F6", "net_student")
-    )
+def test_weights_of_another_kind(tmp_path, student_state, supernet_state):
+    supernet = save(tmp_path / "supernet.npz", supernet_state)
+    network = save(tmp_path / "network.npz", student_state)
     with pytest.raises(ValueError, match="is no released network: it has no tensor heads8"):
         convert_network(supernet, load_preset("fasterseg_student"), tmp_path / "network.keras")
     with pytest.raises(ValueError, match="is no released supernet: it has no tensor head0"):
@@ -114,21 +130,20 @@ def test_output_of_another_suffix(tmp_path, name):
         convert_network("unread.npz", load_preset("fasterseg_student"), tmp_path / name)
 
 
-def test_a_supernet_loads_where_a_search_begins(tmp_path):
-    output = tmp_path / "supernet.weights.h5"
-    report = convert_supernet(shared_path("fixtures/supernet_L6_F6.npz"), SMALL, output)
-    assert is_complete(report)
-    supernet = build_search_space(SMALL, num_classes=19, seed=5).supernet
-    supernet.load_weights(output)
-    expected = released_supernet(load_fixture("supernet_L6_F6"), blend="inputs")
-    for weight, other in zip(supernet.weights, expected.weights, strict=True):
+def test_a_supernet_loads_where_a_search_begins(tmp_path, supernet, supernet_state):
+    output, weights = tmp_path / "supernet.weights.h5", save(tmp_path / "a.npz", supernet_state)
+    assert is_complete(convert_supernet(weights, SMALL, output))
+    loaded = FasterSegSearch(SMALL, num_classes=3, seed=5).supernet
+    loaded.load_weights(output)
+    load_reference_supernet(supernet, supernet_state)
+    for weight, other in zip(loaded.weights, supernet.weights, strict=True):
         if "seed" not in weight.path:
             np.testing.assert_array_equal(weight, other)
 
 
 @pytest.mark.parametrize("role", ["student", "teacher"])
 def test_released_logits_decode_to_the_published_network(tmp_path, role):
-    raw = read_json(shared_path(f"fixtures/genotype_{role}.json"))["raw"]
+    raw = read_json(FIXTURES / f"genotype_{role}.json")["raw"]
     weights = save(tmp_path / "arch.npz", {name: np.asarray(each) for name, each in raw.items()})
     output = tmp_path / f"{role}.json"
     report = convert_architecture(weights, role, FasterSegSettings(), output, reference_quirks=True)
@@ -137,7 +152,7 @@ def test_released_logits_decode_to_the_published_network(tmp_path, role):
 
 
 def test_logits_that_are_missing_write_nothing(tmp_path):
-    raw = read_json(shared_path("fixtures/genotype_student.json"))["raw"]
+    raw = read_json(FIXTURES / "genotype_student.json")["raw"]
     arrays = {name: np.asarray(each) for name, each in raw.items() if name != "beta_1_2"}
     weights = save(tmp_path / "arch.npz", arrays)
     output = tmp_path / "student.json"

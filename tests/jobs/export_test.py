@@ -10,16 +10,15 @@ import pytest
 from PIL import Image
 
 from keras_fasterseg.classes import Classes
-from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.export import proof as proof_module
 from keras_fasterseg.jobs import export as export_module
-from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.jobs.export import export
-from keras_fasterseg.jobs.proof_images import labelled_images
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.run.artefacts import open_artefact
+from keras_fasterseg.run.proof_images import labelled_images
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.settings.export import FORMATS, ExportSettings
@@ -29,7 +28,6 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from tests.shared import shared_path
 from tests.stand_in import random_images
 
 NOWHERE = pathlib.Path("gone.keras")
@@ -46,11 +44,6 @@ def network(tmp_path_factory):
     network.set_weights([generator.uniform(-0.5, 0.5, w.shape) ** 2 for w in network.weights])
     network.save(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def camvid():
-    return CamVid(shared_path("camvid"))
 
 
 def test_the_formats():

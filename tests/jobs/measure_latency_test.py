@@ -6,12 +6,13 @@ from keras_fasterseg.jobs import measure_latency as job
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.profiler import pilot_key
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.settings.stages import LatencySettings
-from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms, serving_key
+from keras_fasterseg.spaces.cost import predicted_latency_ms, serving_key
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from tests.latency.reference_costs import reference_table
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+from tests.search.tiny_space import NUM_CLASSES, SPACE
 
 SIZE = (64, 128)
 LATENCY = LatencySettings(latency_size=SIZE, latency_warmup=0, latency_repetitions=1)
@@ -39,15 +40,15 @@ def meter(monkeypatch):
 
 def measure(folder, **changes):
     settings = dataclasses.replace(LATENCY, **changes)
-    return job.measure_latency(folder, SETTINGS, settings, NUM_CLASSES, progress=False)
+    return job.measure_latency(folder, SPACE, settings, NUM_CLASSES, progress=False)
 
 
 def needed_keys():
-    return set(job.measured_keys(SETTINGS, SIZE, NUM_CLASSES))
+    return set(SPACE.measured_keys(SIZE, NUM_CLASSES))
 
 
 def test_the_space_of_the_paper_needs_659_rows():
-    keys = job.measured_keys(FasterSegSettings(), (1024, 2048), 19)
+    keys = FasterSegSpace().measured_keys((1024, 2048), 19)
     assert len(keys) == len(set(keys)) == 659 + 1
     assert [key for key in keys if key.operation == "serving"] == [serving_key((1024, 2048), 19)]
     assert not reference_table().missing(key for key in keys if key.operation != "serving")
@@ -60,7 +61,7 @@ def test_measures_what_the_space_needs_and_what_surrounds_it(tmp_path, meter):
     assert table.metadata.fingerprint == job.device_fingerprint()
     assert table.metadata.fingerprint.runtime == "saved_model"
     assert table.calibration is None
-    assert LatencyTable.load(tmp_path / job.TABLE) == table
+    assert LatencyTable.load(tmp_path / LATENCY_TABLE) == table
 
 
 def test_the_settings_reach_the_meter():
@@ -81,9 +82,9 @@ def test_the_runtime_and_threads_are_in_the_fingerprint(tmp_path, meter):
 
 
 def test_rows_of_an_earlier_run_are_kept(tmp_path, meter):
-    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    whole = random_table(SPACE, SIZE, NUM_CLASSES)
     kept = dict(list(whole.items())[:30])
-    LatencyTable(kept, whole.metadata).save(tmp_path / job.TABLE)
+    LatencyTable(kept, whole.metadata).save(tmp_path / LATENCY_TABLE)
     table = measure(tmp_path)
     assert {key: table[key] for key in kept} == kept
     pilot = pilot_key(list(needed_keys()))
@@ -94,24 +95,24 @@ def test_rows_of_an_earlier_run_are_kept(tmp_path, meter):
     "change", [{"input_size": (96, 128)}, {"device": "another"}, {"runtime": "onnxruntime"}]
 )
 def test_a_table_of_another_device_runtime_or_size_is_measured_anew(tmp_path, meter, change):
-    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    whole = random_table(SPACE, SIZE, NUM_CLASSES)
     metadata = whole.metadata
     if "input_size" in change:
         metadata = dataclasses.replace(metadata, **change)
     else:
         fingerprint = dataclasses.replace(metadata.fingerprint, **change)
         metadata = dataclasses.replace(metadata, fingerprint=fingerprint)
-    LatencyTable(whole, metadata).save(tmp_path / job.TABLE)
+    LatencyTable(whole, metadata).save(tmp_path / LATENCY_TABLE)
     table = measure(tmp_path)
     assert set(meter.measured) == needed_keys()
     assert {row.latency_ms for row in table.values()} == {1.0}
 
 
 def test_really_measures_an_operation(tmp_path):
-    whole = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    whole = random_table(SPACE, SIZE, NUM_CLASSES)
     last = list(whole)[-1]
     others = {key: row for key, row in whole.items() if key != last}
-    LatencyTable(others, whole.metadata).save(tmp_path / job.TABLE)
+    LatencyTable(others, whole.metadata).save(tmp_path / LATENCY_TABLE)
     table = measure(tmp_path, latency_repetitions=2, latency_time_budget=0.001)
     assert table[last].repetitions == 2
     assert table[last].latency_ms > 0
@@ -147,7 +148,7 @@ def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch)
     assert table.calibration.factor == pytest.approx(1.5)
     assert table.calibration.offset_ms == pytest.approx(4.0)
     assert table.calibration.networks == 5
-    assert LatencyTable.load(tmp_path / job.TABLE) == table
+    assert LatencyTable.load(tmp_path / LATENCY_TABLE) == table
     # An interrupted run that has got so far does not measure them again.
     assert measure(tmp_path, latency_calibration=5) == table
     assert len(calls) == 1
@@ -161,24 +162,24 @@ def test_one_network_makes_no_line(tmp_path, meter):
 
 
 def test_a_given_table_is_taken(tmp_path, meter):
-    given = random_table(SETTINGS, SIZE, NUM_CLASSES).calibrated(Calibration(1.5, 2.0, 3))
+    given = random_table(SPACE, SIZE, NUM_CLASSES).calibrated(Calibration(1.5, 2.0, 3))
     given.save(tmp_path / "given.json")
     table = measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
-    assert table == given == LatencyTable.load(tmp_path / "run" / job.TABLE)
+    assert table == given == LatencyTable.load(tmp_path / "run" / LATENCY_TABLE)
 
 
 def test_a_given_table_of_another_size(tmp_path):
-    random_table(SETTINGS, (96, 128), NUM_CLASSES).save(tmp_path / "given.json")
+    random_table(SPACE, (96, 128), NUM_CLASSES).save(tmp_path / "given.json")
     with pytest.raises(ValueError, match=r"given\.json holds for images of 96x128.*64x128"):
         measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
 
 
 def test_a_given_table_that_lacks_rows(tmp_path):
-    given = random_table(SETTINGS, SIZE, NUM_CLASSES)
+    given = random_table(SPACE, SIZE, NUM_CLASSES)
     missing = list(given)[3]
     rows = {key: row for key, row in given.items() if key != missing}
     LatencyTable(rows, given.metadata).save(tmp_path / "given.json")
-    count = len(job.table_keys(SETTINGS, SIZE, NUM_CLASSES))
+    count = len(SPACE.required_keys(SIZE, NUM_CLASSES))
     with pytest.raises(ValueError, match=f"lacks 1 of {count} operations") as error:
         measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
     assert str(missing) in str(error.value)

@@ -11,7 +11,7 @@ from keras_fasterseg.run.search_report import SearchReport
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from tests.run.event_files import images
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS, functions_run_eagerly, make_space
+from tests.search.tiny_space import NUM_CLASSES, SPACE, functions_run_eagerly, make_space
 
 PALETTE = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -42,21 +42,19 @@ class Evaluator:
     def __init__(self):
         self.seen = []
 
-    def __call__(self, choices):
+    def __call__(self, role):
         return {"scale_8_32": 0.25, "scale_16_32": 0.5}
 
-    def class_ids(self, images, choices):
+    def class_ids(self, role, images):
         self.seen.append(np.array(images))
-        ids = np.full(images.shape[:3], 1 if choices.role == "teacher" else 2, np.uint8)
+        ids = np.full(images.shape[:3], 1 if role == "teacher" else 2, np.uint8)
         return {"scale_8_32": 0 * ids, "scale_16_32": ids}
 
 
 def make_callbacks(folder, space, shown, evaluator=None):
-    table = random_table(SETTINGS, (64, 96), NUM_CLASSES)
+    table = random_table(SPACE, (64, 96), NUM_CLASSES)
     report = SearchReport(folder, table, evaluator or Evaluator(), (10.0, 20.0))
-    report.set_model(
-        types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
-    )
+    report.set_model(types.SimpleNamespace(model=space))
     return report, SearchPictures(folder, report, [shown], PALETTE, MEAN, STD)
 
 
@@ -97,16 +95,16 @@ def test_an_epoch_that_is_run_again_has_its_pictures_once(tmp_path, space, shown
 
 
 def test_nothing_random_is_drawn_and_nothing_is_changed(tmp_path, space, shown):
-    evaluator = SupernetEvaluator(space.supernet, [])
+    evaluator = SupernetEvaluator(space, [])
     report, pictures = make_callbacks(tmp_path, space, shown, evaluator)
     end_epoch([report], 0)
 
     def state():
         weights = [
             *space.supernet.variables,
-            *space.teacher.variables,
-            *space.student.variables,
-            space.student.random.state,
+            *space.architectures["teacher"].variables,
+            *space.architectures["student"].variables,
+            space.architectures["student"].random.state,
         ]
         generators = (random.getstate(), str(np.random.get_state()))
         return generators, [np.array(each) for each in weights]

@@ -191,7 +191,7 @@ def test_another_genotype_cannot_begin_with_it(tmp_path, source, trained):
 
 
 def test_a_teacher_must_know_the_classes(tmp_path, source):
-    other = pipeline.FasterSegNetwork(GENOTYPE, 3, auxiliary_heads=True)
+    other = FasterSegNetwork(GENOTYPE, 3, auxiliary_heads=True)
     other.save(tmp_path / "other.keras")
     with pytest.raises(ValueError, match="has 3 classes, but the data set synthetic has 19"):
         run(tmp_path, source, teacher=tmp_path / "other.keras")

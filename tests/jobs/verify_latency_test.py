@@ -9,11 +9,11 @@ from keras_fasterseg.jobs import verify_latency as job
 from keras_fasterseg.jobs.measure_latency import calibration_networks
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.fasterseg.stages import predicted_latency_ms
+from keras_fasterseg.spaces.cost import predicted_latency_ms
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS
+from tests.search.tiny_space import NUM_CLASSES, SPACE
 
-TABLE = random_table(SETTINGS, (64, 128), NUM_CLASSES)
+TABLE = random_table(SPACE, (64, 128), NUM_CLASSES)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def device(monkeypatch):
 
 
 def verify(folder, table=TABLE, networks=5):
-    return job.verify_latency(folder, table, SETTINGS, NUM_CLASSES, networks, progress=False)
+    return job.verify_latency(folder, table, SPACE, NUM_CLASSES, networks, progress=False)
 
 
 def test_sums_are_compared_with_what_is_measured(tmp_path, device):
@@ -60,7 +60,7 @@ def test_a_calibration_is_fitted_anew_and_judged_beside_the_sums(tmp_path, devic
 
 
 def test_the_networks_are_others_than_those_of_the_calibration(tmp_path, device):
-    fitted = {each.id for each in calibration_networks(SETTINGS, 20)}
+    fitted = {each.id for each in calibration_networks(SPACE, 20)}
     result = verify(tmp_path, TABLE.calibrated(Calibration(1.0, 2.0, 20)), networks=20)
     assert not fitted & {record["id"] for record in result["networks"]}
 

@@ -9,7 +9,7 @@ from keras_fasterseg.latency.operation_meter import (
     MeasurementSchedule,
     OperationMeter,
 )
-from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.latency.operations import work
 
 SHORT = OpKey("conv", 4, 6, 3, 8, 1)
 LONG = OpKey("conv_2x", 4, 6, 3, 8, 1)
@@ -65,7 +65,7 @@ def test_serving_is_timed_with_its_call():
 
 def test_so_many_copies_as_last_long_enough():
     """By the best rate so far, 5 ms for the work of LONG: that of SHORT takes 1.4 ms or more."""
-    ratio = multiply_accumulates(LONG) / multiply_accumulates(SHORT)
+    ratio = work(LONG).macs / work(SHORT).macs
     device = FakeDevice({SHORT: 4.0, LONG: 5.0})
     meter = OperationMeter(device, MeasurementSchedule(copies_ms=6.0), clock=device.clock)
     meter([SHORT, LONG])

@@ -1,17 +1,22 @@
 """Counts in closed form against what TensorFlow's graph of the operation really holds."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import (
+    Operation,
+    Work,
     build_operation,
-    multiply_accumulates,
-    normalized_filters,
-    output_elements,
-    parameters,
+    count,
+    operation_of,
+    register_operations,
+    total_work,
+    work,
 )
+from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401 - registers the primitives
 
 KEYS = [
     OpKey(operation, 16, 32, 24, 40, stride)
@@ -42,9 +47,49 @@ def test_counts_are_those_of_the_built_operation(key):
     model = build_operation(key)
     assert model.output_shape[-1] == key.out_filters
     found = convolutions(model)
-    assert multiply_accumulates(key) == sum(weights * values for weights, values in found)
-    assert output_elements(key) == sum(values for _, values in found)
-    assert parameters(key) == sum(np.prod(weight.shape) for weight in model.trainable_weights)
-    # A mean and a variance a filter.
-    moving = sum(np.prod(weight.shape) for weight in model.non_trainable_weights)
-    assert 2 * normalized_filters(key) == moving
+    assert work(key) == Work(
+        macs=sum(weights * values for weights, values in found),
+        elements=sum(values for _, values in found),
+        operations=1,
+        trainable=sum(np.prod(weight.shape) for weight in model.trainable_weights),
+        statistics=sum(np.prod(weight.shape) for weight in model.non_trainable_weights),
+    )
+
+
+def test_the_work_of_an_operation_by_hand():
+    # 3x3 from 2 to 5 filters at 4x6 pixels; scale and offset, mean and variance.
+    expected = Work(9 * 2 * 5 * 24, 5 * 24, 1, 9 * 2 * 5 + 2 * 5, 2 * 5)
+    assert work(OpKey("conv", 4, 6, 2, 5, 1)) == expected
+    assert total_work([]) == Work()
+    assert total_work([OpKey("conv", 4, 6, 2, 5, 1)] * 2) == expected + expected
+    assert work(OpKey("serving", 64, 64, 3, 19, 1)) == Work(operations=1)
+
+
+def test_other_convolutions_by_hand():
+    """Depthwise, grouped and dilated ones: kernels of rank 4, applied once a pixel."""
+    size, pixels = (1, 8, 12, 6), 8 * 12
+    depthwise = keras.layers.DepthwiseConv2D(5, padding="same", use_bias=False)
+    assert count(depthwise, size) == Work(25 * 6 * pixels, 6 * pixels, 1, 25 * 6, 0)
+    grouped = keras.layers.Conv2D(4, 3, padding="same", groups=2, dilation_rate=2)
+    assert count(grouped, size) == Work(9 * 3 * 4 * pixels, 4 * pixels, 1, 9 * 3 * 4 + 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (OpKey("pool", 8, 8, 4, 4, 1), "has the operation of pool:8x8:4->4/1; known are"),
+        (OpKey("head", 8, 8, 4, 4, 2), r"`head` exists with stride 1 .* Received: head:8x8:4->4/2"),
+        (OpKey("conv", 8, 8, 4, 4, 1, (("kernel", 5),)), r"the attributes \(\)\. Received: conv:"),
+    ],
+)
+def test_keys_that_no_operation_explains_are_refused_by_name(key, message):
+    for function in (operation_of, work, build_operation):
+        with pytest.raises(ValueError, match=message):
+            function(key)
+
+
+def test_a_name_belongs_to_one_operation():
+    known = operation_of(OpKey("conv", 8, 8, 4, 4, 1))
+    register_operations({"conv": known})
+    with pytest.raises(ValueError, match="another operation 'conv'"):
+        register_operations({"conv": Operation(lambda key: keras.layers.Identity())})

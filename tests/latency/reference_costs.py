@@ -9,7 +9,7 @@ from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
     load_reference_table,
 )
-from tests.shared import shared_path
+from tests.shared import FIXTURES
 
 PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
 WIDTHS = tuple(twelfths / 12 for twelfths in (4, 6, 8, 10, 12))
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 1024, 2048
 
 def reference_table(*, reference_quirks: bool = False) -> LatencyTable:
     """The released table, on demand as the released code charges."""
-    table = load_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
+    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
     return charged_as_released(table) if reference_quirks else table
 
 

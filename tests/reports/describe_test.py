@@ -10,6 +10,7 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.reports.describe import describe, description_tables
+from keras_fasterseg.spaces.cost import predicted_latency_ms, serving_key
 from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
     BranchGenotype,
@@ -17,15 +18,11 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
-from keras_fasterseg.spaces.fasterseg.stages import (
-    network_stages,
-    predicted_latency_ms,
-    serving_key,
-)
+from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.registry import load_preset
 from tests.latency.reference_costs import reference_table
-from tests.shared import shared_path
+from tests.shared import FIXTURES
 
 HALF = 6 / 12
 
@@ -76,7 +73,7 @@ def test_published_operations_grow_with_the_image(name, macs):
 
 
 def test_predicted_latency_of_the_published_student():
-    table = load_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
+    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
     description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
     assert description["latency_ms_predicted"] == pytest.approx(5.701835681642834, rel=1e-12)
     assert description["latency_ms_sum"] == description["latency_ms_predicted"]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.pipeline import TrainingPipeline
 from keras_fasterseg.data.registry import SOURCES
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
@@ -28,14 +29,7 @@ from tests.data.encoded_files import png
 from tests.faulty_camvid import LABEL, write_good
 
 SETTINGS = DataSettings(synthetic_train_images=6, synthetic_val_images=2, synthetic_size=(80, 96))
-OPTIONS = {
-    "batch_size": 2,
-    "crop_size": (64, 96),
-    "downsample": 1,
-    "steps_per_epoch": None,
-    "cache": False,
-    "seed": 0,
-}
+PIPELINE = TrainingPipeline(2, (64, 96))
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +106,17 @@ def test_the_limit_of_megapixels_is_the_sources(source, tmp_path):
 
 def test_training_batches_have_no_end(source):
     samples = source.samples("train")
-    batches = training_batches(source, samples, **OPTIONS)
+    batches = training_batches(source, samples, PIPELINE, None)
     assert batches.steps_per_epoch == 3
     shapes = [(x.shape, y.shape) for x, y in batches.from_epoch(0).take(7)]
     assert shapes == [((2, 64, 96, 3), (2, 64, 96))] * 7
-    fewer = training_batches(source, samples, **{**OPTIONS, "steps_per_epoch": 2})
+    fewer = training_batches(source, samples, PIPELINE, 2)
     assert fewer.steps_per_epoch == 2
 
 
 def test_fewer_images_than_a_batch(source):
     with pytest.raises(ValueError, match="6 images cannot fill a batch of 7"):
-        training_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 7})
+        training_batches(source, source.samples("train"), TrainingPipeline(7, (64, 96)), None)
 
 
 def test_bilevel_halves_are_disjoint(tmp_path):
@@ -134,8 +128,7 @@ def test_bilevel_halves_are_disjoint(tmp_path):
             pixels = np.full(shape, value * index, np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
     source = CamVid(tmp_path)
-    options = {**OPTIONS, "batch_size": 1}
-    batches = bilevel_batches(source, source.samples("train"), **options)
+    batches = bilevel_batches(source, source.samples("train"), TrainingPipeline(1, (64, 96)), None)
     assert batches.steps_per_epoch == 3
 
     def origin(crop):
@@ -156,9 +149,9 @@ def test_a_split_that_is_trained_and_scored_on_is_warned_of(source, caplog, monk
 
 def test_a_half_must_fill_a_batch(source):
     with pytest.raises(ValueError, match="1 image cannot fill a batch of 2"):
-        training_batches(source, source.samples("train")[:1], **OPTIONS)
+        training_batches(source, source.samples("train")[:1], PIPELINE, None)
     with pytest.raises(ValueError, match="3 images cannot fill a batch of 4"):
-        bilevel_batches(source, source.samples("train"), **{**OPTIONS, "batch_size": 4})
+        bilevel_batches(source, source.samples("train"), TrainingPipeline(4, (64, 96)), None)
 
 
 def test_evaluation_images_are_whole_and_plain(source):
@@ -214,31 +207,14 @@ def test_a_crop_that_fits():
     check_crop((64, 96))
 
 
-@pytest.mark.parametrize("name", ["batch_size", "downsample", "steps_per_epoch"])
-def test_a_number_below_one_is_refused(name):
-    arguments = {
-        "batch_size": 1,
-        "crop_size": (64, 64),
-        "downsample": 1,
-        "steps_per_epoch": 1,
-        "cache": False,
-        "seed": 0,
-    }
-    with pytest.raises(ValueError, match=f"`{name}` must be at least 1"):
-        training_batches(None, (), **{**arguments, name: 0})
+def test_an_epoch_of_no_steps_is_refused(source):
+    with pytest.raises(ValueError, match="`steps_per_epoch` must be at least 1"):
+        training_batches(source, source.samples("train"), PIPELINE, 0)
 
 
 def test_a_later_epoch_begins_where_the_one_before_ended(source):
-    batches = training_batches(
-        source,
-        source.samples("train"),
-        batch_size=1,
-        crop_size=(64, 64),
-        downsample=1,
-        steps_per_epoch=3,
-        cache=False,
-        seed=1,
-    )
+    pipeline = TrainingPipeline(1, (64, 64), seed=1)
+    batches = training_batches(source, source.samples("train"), pipeline, 3)
     expected = list(batches.from_epoch(0).skip(6).take(2))
     found = list(batches.from_epoch(2).take(2))
     for (image, label), (other_image, other_label) in zip(expected, found, strict=True):

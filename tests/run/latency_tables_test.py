@@ -17,7 +17,7 @@ from keras_fasterseg.run import latency_tables
 from keras_fasterseg.run.latency_tables import check_table_size, foreign_device, load_table
 from keras_fasterseg.runtimes import tensorflow_device
 from tests.latency.reference_costs import reference_table
-from tests.shared import shared_path
+from tests.shared import FIXTURES
 
 
 def table_of(device: str, **changes) -> LatencyTable:
@@ -50,7 +50,7 @@ def test_own_tables_and_the_released_one_are_read(tmp_path, warnings):
     table_of(cpu_model()).save(path)
     assert load_table(path) == LatencyTable.load(path) == load_table(path, (64, 128))
     assert warnings == []
-    released = load_table(shared_path("fixtures/latency_1080ti_trt5.json"), (1024, 2048))
+    released = load_table(FIXTURES / "latency_1080ti_trt5.json", (1024, 2048))
     assert released == reference_table()
 
 

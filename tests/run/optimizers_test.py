@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_fasterseg.run.optimizers import (
     check_optimizer,
+    decaying_sgd,
     learning_rate_schedule,
     training_optimizer,
 )
@@ -95,3 +96,14 @@ def test_says_which_setting_is_wrong(options, message):
     for check in (check_optimizer, lambda settings: training_optimizer(settings, STEPS)):
         with pytest.raises(ValueError, match=message):
             check(TrainSettings(**options))
+
+
+def test_the_rate_falls_from_epoch_to_epoch():
+    optimizer = decaying_sgd(0.02, 0.5, steps_per_epoch=3, momentum=0.9, l2=1e-3, clip_norm=5.0)
+    variable = keras.Variable(np.float32([1.0]))
+    rates = []
+    for _ in range(7):
+        rates.append(float(optimizer.learning_rate))
+        optimizer.apply([np.float32([0.0])], [variable])
+    assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
+    assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)

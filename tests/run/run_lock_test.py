@@ -13,7 +13,7 @@ from keras_fasterseg.run.workdir import Workdir
 
 HOLD = """
 import sys
-from keras_fasterseg.run.run_lock import RunLock
+from keras_fasterseg.run.run_lock import (RunLock)
 with RunLock(sys.argv[1]).held():
     print("held", flush=True)
     input()

@@ -9,11 +9,12 @@ from absl import logging
 from keras_fasterseg.files import read_json
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.run.search_report import SearchReport, without_nan
-from keras_fasterseg.search.candidates import Candidate, best_candidate, derive_candidates
+from keras_fasterseg.search.candidates import Candidate, best_candidate
+from keras_fasterseg.spaces.cost import serving_key
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.stages import network_stages, serving_key
+from keras_fasterseg.spaces.fasterseg.stages import network_stages
 from tests.run.latency_rows import random_table
-from tests.search.tiny_space import NUM_CLASSES, SETTINGS, make_space
+from tests.search.tiny_space import NUM_CLASSES, SPACE, make_space
 
 SIZE = (64, 128)
 BAND = (155.0, 175.0)
@@ -29,14 +30,13 @@ SCORES = {
 
 
 class Evaluator:
-    """Fixed scores; one-hot operations score half."""
+    """Fixed scores; discretized, half."""
 
     def __init__(self, scores):
         self.scores = scores
 
-    def __call__(self, choices):
-        hard = float(tf.reduce_max(choices.alphas[0])) == 1.0
-        return {name: score / 2 if hard else score for name, score in self.scores.items()}
+    def __call__(self, role, discretized=False):
+        return {name: score / (1 + discretized) for name, score in self.scores.items()}
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,12 @@ def space():
 
 @pytest.fixture(scope="module")
 def table():
-    return random_table(SETTINGS, SIZE, NUM_CLASSES)
+    return random_table(SPACE, SIZE, NUM_CLASSES)
 
 
 def make_report(folder, space, table, scores=None, band=WIDE_BAND):
     report = SearchReport(folder, table, Evaluator(scores or SCORES), band)
-    report.set_model(
-        types.SimpleNamespace(supernet=space.supernet, teacher=space.teacher, student=space.student)
-    )
+    report.set_model(types.SimpleNamespace(model=space))
     return report
 
 
@@ -69,7 +67,7 @@ def summed_rows(genotype, table):
 
 def test_candidate_fps_is_a_second_over_the_rows(tmp_path, space, table):
     found = make_report(tmp_path, space, table).candidate_fps()
-    genotypes = derive_candidates(space.student, space.supernet).values()
+    genotypes = space.candidates("student").values()
     assert found == pytest.approx([1000 / summed_rows(each, table) for each in genotypes])
 
 
@@ -83,19 +81,19 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
     assert records[1]["penalty_weight"] == 0.06
     assert [record["fps_band"] for record in records] == [[1.0, 100_000.0]] * 2
     for role in ("teacher", "student"):
-        record, architecture = records[0][role], getattr(space, role)
-        candidates = derive_candidates(architecture, space.supernet)
+        record = records[0][role]
+        candidates = space.candidates(role)
         assert record["supernet_miou"] == {"scale_8_32": 0.25, "scale_16_32": 0.35}
-        assert record["entropy"] == pytest.approx(architecture.entropies())
+        assert record["entropy"] == pytest.approx(space.entropies(role))
         # The more accurate by 40%: more than any latency of these rows outweighs.
         best = candidates["scale_16_32"]
         assert record["genotype"] == best.id
-        assert record["branches"] == [32, 16]
+        assert record["prediction"] == "scale_16_32"
         assert FasterSegGenotype.load(tmp_path / "epoch_001" / f"{role}.json") == best
         assert report.best[role].genotype == best
     expected = {
         name: 1000 / summed_rows(genotype, table)
-        for name, genotype in derive_candidates(space.student, space.supernet).items()
+        for name, genotype in space.candidates("student").items()
     }
     assert records[0]["student"]["fps_predicted"] == pytest.approx(expected)
     assert records[0]["teacher"]["fps_predicted"] == {}
@@ -104,7 +102,7 @@ def test_the_record_of_an_epoch(tmp_path, space, table):
 def test_a_calibrated_table_predicts_calibrated_frame_rates(tmp_path, space, table):
     calibrated = table.calibrated(Calibration(0.5, 2.0, 3))
     found = make_report(tmp_path, space, calibrated).candidate_fps()
-    genotypes = derive_candidates(space.student, space.supernet).values()
+    genotypes = space.candidates("student").values()
     expected = [1000 / (0.5 * summed_rows(each, table) + 2.0) for each in genotypes]
     assert found == pytest.approx(expected)
 

@@ -2,12 +2,11 @@ import logging as python_logging
 import math
 
 import keras
-import numpy as np
 import pytest
 from absl import logging
 
 from keras_fasterseg.run.checkpoints import Checkpoints
-from keras_fasterseg.run.training_callbacks import LogRemaining, WatchLoss, decaying_sgd
+from keras_fasterseg.run.training_callbacks import LogRemaining, WatchLoss
 
 
 @pytest.fixture
@@ -47,17 +46,6 @@ def test_a_loss_that_explodes_is_warned_of(watch, logs, count, monkeypatch):
     watch.on_epoch_end(2, logs)
     expected = "The loss is 1e+17 after epoch 3: training has diverged. Lower the learning rate."
     assert lines == [expected] * count
-
-
-def test_the_rate_falls_from_epoch_to_epoch():
-    optimizer = decaying_sgd(0.02, 0.5, steps_per_epoch=3, momentum=0.9, l2=1e-3, clip_norm=5.0)
-    variable = keras.Variable(np.float32([1.0]))
-    rates = []
-    for _ in range(7):
-        rates.append(float(optimizer.learning_rate))
-        optimizer.apply([np.float32([0.0])], [variable])
-    assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
-    assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)
 
 
 def test_the_rest_of_a_training_is_told_when_its_time_has_doubled(caplog, monkeypatch):

@@ -9,7 +9,7 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
 from keras_fasterseg.runtimes import operation_runner
 from keras_fasterseg.runtimes.operation_graphs import copies_graph
-from keras_fasterseg.runtimes.operation_runner import OPERATION_RUNTIMES, OperationRunner
+from keras_fasterseg.runtimes.operation_runner import OPERATION_RUNTIMES, RuntimeOperationRunner
 from tests.shared import ROOT
 
 CONV = OpKey("conv", 16, 32, 8, 16, 1)
@@ -19,7 +19,7 @@ SERVING = OpKey("serving", 32, 64, 3, 5, 1)
 @pytest.mark.parametrize("runtime", OPERATION_RUNTIMES)
 def test_every_runtime_measures(runtime):
     meter = OperationMeter(
-        OperationRunner(runtime),
+        RuntimeOperationRunner(runtime),
         MeasurementSchedule(warmup=1, min_repetitions=3, max_repetitions=3, max_copies=3),
     )
     rows = meter([CONV, SERVING])
@@ -43,7 +43,7 @@ def test_graphs_without_operations_are_made_once(monkeypatch):
     made = []
     compile_graph = lambda graph, threads: made.append(graph) or graph  # noqa: E731
     monkeypatch.setitem(operation_runner.OPERATION_RUNTIMES, "saved_model", compile_graph)
-    runner = OperationRunner("saved_model")
+    runner = RuntimeOperationRunner("saved_model")
     other = OpKey("conv_2x", 16, 32, 8, 24, 2)
     assert runner.empty(CONV, 2) is runner.empty(other, 2)
     assert runner.empty(CONV, 3) is not runner.empty(CONV, 2)
@@ -52,7 +52,7 @@ def test_graphs_without_operations_are_made_once(monkeypatch):
 
 def test_an_unknown_runtime():
     with pytest.raises(ValueError, match=r"saved_model, onnxruntime.*Received: 'tensorflow'"):
-        OperationRunner("tensorflow")
+        RuntimeOperationRunner("tensorflow")
 
 
 def test_tensorflow_takes_the_threads_before_it_starts():
@@ -60,8 +60,8 @@ def test_tensorflow_takes_the_threads_before_it_starts():
     program = (
         "from keras_fasterseg.latency.op_key import OpKey\n"
         "from keras_fasterseg.runtimes import operation_runner, tensorflow_device\n"
-        "runner = operation_runner.OperationRunner('saved_model', threads=1)\n"
-        "runner.copies(OpKey('conv', 8, 8, 8, 8, 1), 1)()\n"
+        "runner = operation_runner.RuntimeOperationRunner('saved_model', threads=1)\n"
+        "runner.copies(OpKey('conv_bn_relu_3x3', 8, 8, 8, 8, 1), 1)()\n"
         "assert tensorflow_device.intra_op_threads() == 1\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

@@ -29,10 +29,17 @@ def test_no_thread_at_all_is_refused():
         tensorflow_device.request_threads(0)
 
 
-def test_the_environment_states_the_threads(monkeypatch):
-    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 0)
-    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
-    assert tensorflow_device.intra_op_threads() == 7
+@pytest.mark.parametrize(
+    ("configured", "environment", "expected"),
+    [(0, "7", 7), (0, "0", 8), (0, "many", 8), (0, "", 8), (5, "7", 5)],
+)
+def test_threads_are_those_configured_then_of_the_environment_then_of_the_cores(
+    monkeypatch, configured, environment, expected
+):
+    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: configured)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", environment)
+    monkeypatch.setattr(tensorflow_device, "available_cores", lambda: AvailableCores(8, 4))
+    assert tensorflow_device.intra_op_threads() == expected
 
 
 def test_no_more_threads_than_the_quota_are_asked_for():
@@ -60,7 +67,3 @@ def test_a_running_tensorflow_with_more_threads_than_the_quota_is_warned_of(monk
     monkeypatch.setattr(tensorflow_device, "intra_op_threads", lambda: cores)
     tensorflow_device.request_threads(None)
     assert checked == ([None, cores] if cores > 1 else [None])
-
-
-def test_synchronize_returns():
-    tensorflow_device.synchronize()

@@ -1,10 +1,8 @@
 import math
 
-import numpy as np
 import pytest
 
-from keras_fasterseg.search.candidates import Candidate, best_candidate, derive_candidates
-from tests.search.tiny_space import make_space
+from keras_fasterseg.search.candidates import Candidate, best_candidate
 
 
 def candidate(name, miou, latency_ms=None):
@@ -57,43 +55,3 @@ def test_best_candidate(first, second, winner):
 def test_candidates_in_the_band_come_first(first, second, winner):
     candidates = {"first": candidate("first", *first), "second": candidate("second", *second)}
     assert best_candidate(candidates, (88.0, 95.0)).prediction == winner
-
-
-def test_candidates_of_both_roles():
-    space = make_space()
-    for architecture, width, widths in (
-        (space.teacher, 1.0, {1.0}),
-        (space.student, 0.5, {0.5, 1.0}),
-    ):
-        candidates = derive_candidates(architecture, space.supernet)
-        branches = {
-            name: [branch.scale for branch in genotype.branches]
-            for name, genotype in candidates.items()
-        }
-        assert branches == {"scale_8_32": [32, 8], "scale_16_32": [32, 16]}
-        for genotype in candidates.values():
-            assert (genotype.stem_width, genotype.head_width) == (width, width)
-            for branch in genotype.branches:
-                assert {cell.width for cell in branch.cells} <= widths
-
-
-def test_operations_are_those_of_the_largest_alpha():
-    space = make_space()
-    for alpha in space.student.alphas:
-        alpha.assign(np.tile(np.float32([0, 0, 0, 1, 0]), (alpha.shape[0], 1)))
-    for genotype in derive_candidates(space.student, space.supernet).values():
-        for branch in genotype.branches:
-            assert {cell.primitive for cell in branch.cells} == {"conv_2x"}
-            assert len(branch.cells) == 4
-
-
-def test_the_student_may_skip_and_the_teacher_may_not():
-    space = make_space()
-    lengths = {}
-    for architecture in (space.teacher, space.student):
-        for alpha in architecture.alphas:
-            alpha.assign(np.tile(np.float32([1, 0, 0.5, 0, 0]), (alpha.shape[0], 1)))
-        genotype = derive_candidates(architecture, space.supernet)["scale_8_32"]
-        lengths[architecture.role] = len(genotype.branches[1].cells)
-    # Of four cells at 1/8 round(4 / 3) = 1 has to stay.
-    assert lengths == {"teacher": 4, "student": 1}

@@ -11,7 +11,7 @@ from tests.shared import ROOT
 # 24 MiB lies between the block's threshold and the largest one glibc can have.
 PROGRAM = """
 import numpy, psutil
-from keras_fasterseg.search.freed_memory import returned_to_system
+from keras_fasterseg.search.freed_memory import (returned_to_system)
 
 process = psutil.Process()
 with returned_to_system():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer
+from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.training.l2_sgd import L2SGD
 from tests.search.tiny_space import functions_run_eagerly, make_space, random_batch
@@ -12,19 +12,17 @@ from tests.search.tiny_space import functions_run_eagerly, make_space, random_ba
 
 def make_pretrainer(seed):
     space = make_space(seed)
-    trainer = SupernetPretrainer(space.supernet, space.teacher, space.student, seed=seed)
+    trainer = SupernetPretrainer(space, seed=seed)
     optimizer = L2SGD(0.01, momentum=0.9, l2=1e-3)
     optimizer.build(space.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer
 
 
-def make_bilevel_trainer(seed):
+def make_search_trainer(seed):
     space = make_space(seed)
-    trainer = BilevelTrainer(
-        space.supernet,
-        space.teacher,
-        space.student,
+    trainer = SearchTrainer(
+        space,
         penalty=lambda choices: sum(keras.ops.sum(rows) for rows in choices.alphas),
         penalty_weight=0.1 * seed,
     )
@@ -34,7 +32,7 @@ def make_bilevel_trainer(seed):
 
 def step(trainer, seed):
     batch = random_batch(seed)
-    if isinstance(trainer, BilevelTrainer):
+    if isinstance(trainer, SearchTrainer):
         batch = (batch, random_batch(seed + 100))
     with functions_run_eagerly():
         trainer.train_step(batch)
@@ -47,7 +45,7 @@ def state(trainer):
     return [np.array(variable) for variable in [*trainer.variables, *slots]]
 
 
-@pytest.mark.parametrize("make", [make_pretrainer, make_bilevel_trainer])
+@pytest.mark.parametrize("make", [make_pretrainer, make_search_trainer])
 def test_weights_and_state_go_on(tmp_path, make):
     trainer = make(1)
     step(trainer, 1)

@@ -5,12 +5,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_fasterseg.search.bilevel_trainer import BilevelTrainer, LatencyPenalty
-from keras_fasterseg.search.supernet_loss import uniform_setting
 
+from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 from keras_fasterseg.spaces.fasterseg.decoupled import PAPER, LatencyWeights, decoupled_latency
+from keras_fasterseg.spaces.fasterseg.latency_penalty import LatencyPenalty
 from tests.latency.path_enumeration import enumerated_latency
 from tests.search.recording_sgd import RecordingSGD
 from tests.search.tiny_space import (
@@ -21,6 +21,8 @@ from tests.search.tiny_space import (
     make_space,
     plain_loss,
     random_batch,
+    uniform_setting,
+    with_loss,
 )
 
 CLIP, WEIGHT, TEMPERATURE = 0.5, 0.3, 2.0
@@ -46,7 +48,7 @@ def random_costs(seed=0):
 
 
 def make_trainer(space, penalty, architecture_rate=0.0, **kwargs):
-    trainer = BilevelTrainer(space.supernet, space.teacher, space.student, penalty, **kwargs)
+    trainer = SearchTrainer(space, penalty, **kwargs)
     trainer.compile(
         RecordingSGD(0.0, momentum=0.0, global_clipnorm=CLIP), RecordingSGD(architecture_rate)
     )
@@ -55,9 +57,9 @@ def make_trainer(space, penalty, architecture_rate=0.0, **kwargs):
 
 def all_settings(space, sampled):
     """The four settings of a step, one by one."""
-    widest, narrowest = uniform_setting(space.supernet, 1), uniform_setting(space.supernet, 0)
+    widest, narrowest = uniform_setting(1), uniform_setting(0)
     return [
-        dataclasses.replace(space.teacher(), widths=widest),
+        dataclasses.replace(space.architectures["teacher"](), widths=widest),
         sampled,
         dataclasses.replace(sampled, widths=widest),
         dataclasses.replace(sampled, widths=narrowest),
@@ -75,7 +77,7 @@ def one_step():
     space = make_space()
     penalty = LatencyPenalty(random_costs(), 5.0, SHARES)
     trainer = make_trainer(space, penalty, penalty_weight=WEIGHT, temperature=TEMPERATURE)
-    draws = space.student.random.state
+    draws = space.architectures["student"].random.state
     before = np.array(draws)
     weight_batch, architecture_batch = random_batch(1), random_batch(2)
     logs = trainer.train_step((weight_batch, architecture_batch))
@@ -84,7 +86,7 @@ def one_step():
     architecture = [variable.value for variable in trainer.architecture_variables]
     weights = [variable.value for variable in space.supernet.trainable_variables]
     with tf.GradientTape(persistent=True) as tape:
-        choices = space.student(training=True, temperature=TEMPERATURE)
+        choices = space.architectures["student"](training=True, temperature=TEMPERATURE)
         passes = [
             plain_loss(space.supernet, *architecture_batch, each)
             for each in all_settings(space, choices)
@@ -100,7 +102,7 @@ def one_step():
     sampled.total, sampled.latency = float(total), float(latency)
     del tape
     with tf.GradientTape() as tape:
-        choices = space.student(training=True, temperature=TEMPERATURE)
+        choices = space.architectures["student"](training=True, temperature=TEMPERATURE)
         loss = sum(
             plain_loss(space.supernet, *weight_batch, each) for each in all_settings(space, choices)
         )
@@ -156,9 +158,8 @@ class FakeLoss:
 
 
 def fake_step(space, penalty, factor=0.0, **kwargs):
-    trainer = make_trainer(space, penalty, **kwargs)
-    trainer.supernet_loss = FakeLoss(space.supernet, factor)
-    space.student.random.state.assign([3, 0])
+    trainer = make_trainer(with_loss(space, FakeLoss(space.supernet, factor)), penalty, **kwargs)
+    space.architectures["student"].random.state.assign([3, 0])
     logs = trainer.train_step((random_batch(), random_batch()))
     return trainer, logs, trainer.architecture_optimizer.gradients[0]
 
@@ -184,8 +185,8 @@ def test_the_penalty_alone_by_finite_differences(space):
             moved = before.copy()
             moved[0, 0] += sign * 0.05
             variable.assign(moved)
-            space.student.random.state.assign([3, 0])
-            choices = space.student(training=True, temperature=1.0)
+            space.architectures["student"].random.state.assign([3, 0])
+            choices = space.architectures["student"](training=True, temperature=1.0)
             values.append(float(penalty(choices)))
         variable.assign(before)
         assert gradient[0, 0] == pytest.approx(WEIGHT * (values[0] - values[1]) / 0.1, rel=0.02)
@@ -195,7 +196,7 @@ def test_penalty_weight_and_temperature_are_variables(space):
     penalty = LatencyPenalty(random_costs(), 5.0, SHARES)
     trainer, _, single = fake_step(space, penalty, penalty_weight=WEIGHT)
     trainer.penalty_weight.assign(2 * WEIGHT)
-    space.student.random.state.assign([3, 0])
+    space.architectures["student"].random.state.assign([3, 0])
     trainer.train_step((random_batch(), random_batch()))
     double = trainer.architecture_optimizer.gradients[1]
     assert any(gradient.any() for gradient in single)
@@ -203,7 +204,7 @@ def test_penalty_weight_and_temperature_are_variables(space):
         np.testing.assert_allclose(two, 2 * one, rtol=1e-5, atol=1e-9)
     trainer.penalty_weight.assign(WEIGHT)
     trainer.temperature.assign(10.0)
-    space.student.random.state.assign([3, 0])
+    space.architectures["student"].random.state.assign([3, 0])
     trainer.train_step((random_batch(), random_batch()))
     hotter = trainer.architecture_optimizer.gradients[2]
     for variable, one, other in zip(trainer.architecture_variables, single, hotter, strict=True):
@@ -216,11 +217,10 @@ def test_penalty_weight_and_temperature_are_variables(space):
 
 def ready_trainer(seed):
     space = make_space(seed)
-    trainer = BilevelTrainer(space.supernet, space.teacher, space.student)
+    trainer = SearchTrainer(with_loss(space, FakeLoss(space.supernet, 0.1)))
     trainer.compile(
         RecordingSGD(0.1, momentum=0.9), keras.optimizers.Adam(0.05, beta_1=0.5, beta_2=0.999)
     )
-    trainer.supernet_loss = FakeLoss(space.supernet, 0.1)
     return trainer
 
 
@@ -251,7 +251,7 @@ def test_a_step_after_loading_is_a_step_without_saving(tmp_path):
 
 
 def test_penalty_is_a_share_of_the_target(space):
-    costs, choices = random_costs(), space.student(training=True)
+    costs, choices = random_costs(), space.architectures["student"](training=True)
     expected = decoupled_latency(choices.alphas, choices.betas, choices.widths, costs, PAPER)
     assert float(LatencyPenalty(costs, 4.0)(choices)) == pytest.approx(float(expected) / 4)
 

@@ -1,11 +1,8 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator, discretized
-from keras_fasterseg.spaces.fasterseg.choices import Choices
+from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
 from tests.search.tiny_space import NUM_CLASSES, random_batch
 
@@ -42,8 +39,8 @@ def mean_iou(pairs) -> float:
 @pytest.mark.parametrize("role", ["teacher", "student"])
 def test_equals_numpy(space, role, eagerly):
     batches = [random_batch(1), random_batch(2)]
-    choices = getattr(space, role)()
-    scores = SupernetEvaluator(space.supernet, batches)(choices)
+    choices = space.architectures[role]()
+    scores = SupernetEvaluator(space, batches)(role)
     assert tuple(scores) == Predictions._fields
     by_name = {name: [] for name in Predictions._fields}
     for images, labels in batches:
@@ -58,53 +55,33 @@ def test_equals_numpy(space, role, eagerly):
 
 def test_statistics_stay_and_choices_matter(space, eagerly):
     before = [np.array(variable) for variable in space.supernet.non_trainable_variables]
-    evaluator = SupernetEvaluator(space.supernet, [random_batch(1)])
-    student = space.student()
-    widest = tuple(tf.one_hot(tf.ones(rows.shape[0], "int32"), 2) for rows in student.widths)
-    first = evaluator(student)
-    assert evaluator(student) == first
-    assert evaluator(dataclasses.replace(student, widths=widest)) != first
+    evaluator = SupernetEvaluator(space, [random_batch(1)])
+    first = evaluator("student")
+    assert evaluator("student") == first
+    assert evaluator("student", discretized=True) != first
     for variable, value in zip(space.supernet.non_trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
 
 
 def test_nothing_labelled_scores_nan(space, eagerly):
     images, labels = random_batch()
-    scores = SupernetEvaluator(space.supernet, [(images, tf.fill(labels.shape, 255))])(
-        space.student()
-    )
+    evaluator = SupernetEvaluator(space, [(images, tf.fill(labels.shape, 255))])
+    scores = evaluator("student")
     assert np.isnan(list(scores.values())).all()
 
 
 def test_one_trace_a_role_whatever_the_size(space):
-    evaluator = SupernetEvaluator(space.supernet, [])
+    evaluator = SupernetEvaluator(space, [])
     generator = np.random.default_rng(0)
     for height, width in ((64, 96), (96, 64)):
         images = generator.normal(size=(1, height, width, 3)).astype("float32")
         for role in ("teacher", "student"):
-            choices = getattr(space, role)()
+            choices = space.architectures[role]()
             predictions = space.supernet(images, choices=choices, training=False)
-            found = evaluator.class_ids(images, choices)
+            found = evaluator.class_ids(role, images)
             for name, logits in zip(Predictions._fields, predictions, strict=True):
                 expected = enlarged(np.asarray(logits), height, width).argmax(-1)
                 # As above: a pixel or two may lie between two classes to the last bit.
                 assert np.mean(found[name] != expected) <= 1e-3
     traces = [each.experimental_get_tracing_count() for each in evaluator._functions.values()]
     assert traces == [1, 1]
-
-
-def test_discretized_takes_the_likeliest():
-    choices = Choices(
-        alphas=tuple(tf.constant([[0.1, 0.2, 0.3, 0.25, 0.15]]) for _ in range(3)),
-        betas=(tf.constant([[0.4, 0.6], [0.7, 0.3]]), tf.constant([[0.51, 0.49]])),
-        widths=1,
-        role="teacher",
-    )
-    hard = discretized(choices)
-    for rows in hard.alphas:
-        np.testing.assert_array_equal(rows, [[0, 0, 1, 0, 0]])
-    np.testing.assert_array_equal(hard.betas[0], [[0, 1], [1, 0]])
-    np.testing.assert_array_equal(hard.betas[1], [[1, 0]])
-    assert hard.widths == 1
-    assert hard.role == "teacher"
-    np.testing.assert_array_equal(choices.betas[0], np.float32([[0.4, 0.6], [0.7, 0.3]]))

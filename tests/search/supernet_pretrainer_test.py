@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.search.graph_options import without_graph_rewriting
-from keras_fasterseg.search.supernet_loss import uniform_setting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
 from keras_fasterseg.training.l2_sgd import L2SGD
@@ -19,13 +18,15 @@ from tests.search.tiny_space import (
     make_space,
     plain_loss,
     random_batch,
+    uniform_setting,
+    with_loss,
 )
 
 LEARNING_RATE, L2, CLIP, SEED = 0.01, 0.1, 0.5, 7
 
 
 def make_trainer(space, optimizer, **kwargs):
-    trainer = SupernetPretrainer(space.supernet, space.teacher, space.student, **kwargs)
+    trainer = SupernetPretrainer(space, **kwargs)
     optimizer.build(space.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer
@@ -49,7 +50,7 @@ def two_steps():
 def expected_gradients(supernet, architecture, batch):
     """Clipped sum over the four settings of the first step, each on a tape of its own."""
     draws = keras.random.SeedGenerator(SEED)
-    settings = [uniform_setting(supernet, len(WIDTHS) - 1), uniform_setting(supernet, 0)]
+    settings = [uniform_setting(len(WIDTHS) - 1), uniform_setting(0)]
     for _ in range(2):
         indexes = [
             keras.random.randint((n,), 0, len(WIDTHS), seed=draws) for n in width_shapes(NUM_LAYERS)
@@ -73,7 +74,9 @@ def test_a_step_is_the_clipped_sum_of_four_passes_with_l2(two_steps, eagerly):
     current = space.supernet.get_weights()
     for variable, before in zip(space.supernet.trainable_variables, weights[0], strict=True):
         variable.assign(before)
-    _, expected, norm = expected_gradients(space.supernet, space.teacher, random_batch(0))
+    _, expected, norm = expected_gradients(
+        space.supernet, space.architectures["teacher"], random_batch(0)
+    )
     space.supernet.set_weights(current)
     assert norm > CLIP
     expected = [gradient.numpy() for gradient in expected]
@@ -104,7 +107,7 @@ def test_architectures_are_not_trained(two_steps):
     space, _, _ = two_steps
     untouched = make_space()
     for role in ("teacher", "student"):
-        pair = (getattr(space, role), getattr(untouched, role))
+        pair = (space.architectures[role], untouched.architectures[role])
         for one, other in zip(*(each.trainable_variables for each in pair), strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -121,11 +124,11 @@ class RecordingLoss:
 
 
 def recorded_choices(space, seed, steps=3):
-    trainer = make_trainer(space, L2SGD(0.0), seed=seed)
-    trainer.supernet_loss = RecordingLoss()
+    loss = RecordingLoss()
+    trainer = make_trainer(with_loss(space, loss), L2SGD(0.0), seed=seed)
     for _ in range(steps):
         trainer.train_step(random_batch())
-    return trainer.supernet_loss.choices
+    return loss.choices
 
 
 def test_widths_are_widest_narrowest_and_two_random_ones_of_the_seed(space):

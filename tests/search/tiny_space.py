@@ -1,20 +1,23 @@
 """The smallest supernet there is, with batches and losses to compare with."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.search.supernets import SearchSpace, build_search_space
-from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths, width_shapes
+from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 
 NUM_LAYERS = 4
 NUM_CLASSES = 3
 WIDTHS = (0.5, 1.0)
 SETTINGS = FasterSegSettings(NUM_LAYERS, 2, WIDTHS, student_width=0.5)
+SPACE = FasterSegSpace(SETTINGS)
 
 
 @contextlib.contextmanager
@@ -27,13 +30,20 @@ def functions_run_eagerly() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
-def make_space(seed: int = 0) -> SearchSpace:
+def make_space(seed: int = 0) -> FasterSegSearch:
     """A supernet of four layers, three classes and two widths; architectures at random logits."""
-    space = build_search_space(SETTINGS, NUM_CLASSES, seed)
+    space = FasterSegSearch(SETTINGS, NUM_CLASSES, seed)
     generator = np.random.default_rng(seed)
-    for architecture in (space.teacher, space.student):
+    for architecture in space.architectures.values():
         for variable in architecture.trainable_variables:
             variable.assign(generator.normal(size=variable.shape))
+    return space
+
+
+def with_loss(space: FasterSegSearch, loss) -> FasterSegSearch:
+    """The same supernet and architectures with another loss."""
+    space = copy.copy(space)
+    space.loss = loss
     return space
 
 
@@ -44,6 +54,11 @@ def random_batch(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
     labels[generator.random(labels.shape) < 0.1] = 255
     images = generator.normal(size=(1, 64, 64, 3))
     return tf.constant(images, tf.float32), tf.constant(labels, tf.int32)
+
+
+def uniform_setting(index: int):
+    """One width for all nodes."""
+    return uniform_widths(index, NUM_LAYERS, len(WIDTHS))
 
 
 def random_widths(seed: int):

@@ -6,13 +6,11 @@ import pytest
 
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
 from keras_fasterseg.serving.rest_client import RestClient
-from keras_fasterseg.serving.retries import RetryPolicy
 from tests.serving.model_server import Answer, model_server
 from tests.stand_in import random_images
 
 IMAGES = random_images(2, 32, 40)
 CLASS_IDS = np.random.default_rng(1).integers(0, 256, (2, 32, 40), np.uint8)
-QUICK = RetryPolicy(attempts=3, first_delay_s=0.0, maximum_delay_s=0.0)
 
 
 def answer(value, status=200):
@@ -23,7 +21,7 @@ GOOD = answer({"predictions": CLASS_IDS.tolist()})
 
 
 def client(server, **options):
-    return RestClient(server.address, "student", **{"retries": QUICK, **options})
+    return RestClient(server.address, "student", **{"attempts": 2, **options})
 
 
 def test_sends_rows_and_reads_predictions():
@@ -47,9 +45,9 @@ def test_names_the_version():
 
 @pytest.mark.parametrize("first", [Answer(status) for status in (0, 429, 502, 503, 504)])
 def test_comes_again_after_a_failure_of_the_moment(first):
-    with model_server(first, first, GOOD) as server, client(server) as ask:
+    with model_server(first, GOOD) as server, client(server) as ask:
         np.testing.assert_array_equal(ask(IMAGES), CLASS_IDS)
-    assert len(server.received) == 3
+    assert len(server.received) == 2
 
 
 def test_gives_up_after_the_last_attempt():
@@ -60,7 +58,7 @@ def test_gives_up_after_the_last_attempt():
         )
         with pytest.raises(TransientServingError, match=message):
             ask(IMAGES)
-    assert len(server.received) == 3
+    assert len(server.received) == 2
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def test_nobody_there():
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     with (
-        RestClient(address, "student", retries=QUICK) as ask,
+        RestClient(address, "student", attempts=2) as ask,
         pytest.raises(TransientServingError, match=rf"^http://{address} cannot be reached \("),
     ):
         ask(IMAGES)
@@ -123,16 +121,20 @@ def test_silence_ends_after_the_timeout_and_is_not_tried_again():
         silent.listen()
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with (
-            RestClient(address, "student", timeout_s=0.2, retries=QUICK) as ask,
+            RestClient(address, "student", timeout_s=0.2, attempts=2) as ask,
             pytest.raises(ServingError, match=r"did not answer within 0\.2 s") as failure,
         ):
             ask(IMAGES)
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
     assert not isinstance(failure.value, TransientServingError)
 
 
 def test_an_address_that_is_none():
     with (
-        RestClient("http://[oops", "student", retries=QUICK) as ask,
+        RestClient("http://[oops", "student", attempts=2) as ask,
         pytest.raises(ServingError, match="cannot be asked"),
     ):
         ask(IMAGES)
@@ -156,7 +158,7 @@ def test_wrong_images_are_not_sent(images, options, message):
     assert not server.received
 
 
-@pytest.mark.parametrize("options", [{"timeout_s": 0.0}, {"version": -1}])
+@pytest.mark.parametrize("options", [{"timeout_s": 0.0}, {"attempts": 0}, {"version": -1}])
 def test_wrong_options(options):
     ((name, value),) = options.items()
     with pytest.raises(ValueError, match=f"{name}={value}"):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.serving.errors import ServingError
-from keras_fasterseg.serving.retries import RetryPolicy
 from keras_fasterseg.serving.triton_client import TritonClient
 from tests.serving.model_server import Answer, model_server
 from tests.stand_in import random_images
@@ -29,8 +28,7 @@ def in_json(value):
 
 
 def client(server, **options):
-    retries = RetryPolicy(attempts=2, first_delay_s=0.0)
-    return TritonClient(server.address, "student", retries=retries, **options)
+    return TritonClient(server.address, "student", attempts=2, **options)
 
 
 def test_sends_bytes_and_reads_bytes():

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from keras_fasterseg.spaces.genotypes import resolve_genotype
 
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset, resolve_genotype
 
 
 def test_preset_and_file_of_the_same_network(tmp_path):
@@ -24,7 +23,10 @@ def test_neither_preset_nor_file():
 def test_another_space_is_named_before_anything_else(tmp_path, fields):
     path = tmp_path / "gas.json"
     path.write_text(json.dumps({"space": "gas", **fields}), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"gas\.json is a genotype of the search space 'gas'"):
+    with pytest.raises(
+        ValueError,
+        match=r"gas\.json holds no valid genotype: There is no search space 'gas'; choose",
+    ):
         resolve_genotype(str(path))
 
 

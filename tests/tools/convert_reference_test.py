@@ -9,16 +9,19 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.spaces.fasterseg.reference import network_assignments
 from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
-from tests.shared import shared_path
+from keras_fasterseg.spaces.registry import load_preset
+from tests.shared import FIXTURES
+from tests.spaces.fasterseg.released_state import random_state
 from tests.tools.run_tool import run_tool, sentence
 
 
 @pytest.fixture(scope="module")
 def logits():
     """The published student's logits, by their released names."""
-    raw = read_json(shared_path("fixtures/genotype_student.json"))["raw"]
+    raw = read_json(FIXTURES / "genotype_student.json")["raw"]
     return {name: np.asarray(value) for name, value in raw.items()}
 
 
@@ -55,7 +58,7 @@ def test_what_is_not_an_architecture_is_not_written(tmp_path, logits):
 
 
 def test_latency_table(tmp_path):
-    released, output = shared_path("fixtures/latency_1080ti_trt5.json"), tmp_path / "table.json"
+    released, output = FIXTURES / "latency_1080ti_trt5.json", tmp_path / "table.json"
     arguments = ("--kind=latency_table", f"--weights={released}", f"--output={output}")
     finished = run_tool("convert_reference", *arguments)
     assert finished.status == 0, finished
@@ -82,10 +85,10 @@ def test_latency_table(tmp_path):
 
 def test_leftovers_are_named_and_end_in_failure(tmp_path):
     weights, output = tmp_path / "weights.npz", tmp_path / "network.keras"
-    with np.load(shared_path("fixtures/net_student.npz")) as file:
-        arrays = {name: file[name] for name in file.files if name[:2] in ("w/", "q/", "s/")}
-    arrays["w/extra.bias"] = arrays.pop("w/ffm.conv_1x1.bn.bias")
-    np.savez(weights, **arrays)
+    network = FasterSegNetwork(load_preset("fasterseg_student"), auxiliary_heads=True)
+    state = random_state(network_assignments(network))
+    state["extra.bias"] = state.pop("ffm.conv_1x1.bn.bias")
+    np.savez(weights, **state)
     arguments = (f"--weights={weights}", f"--output={output}")
     finished = run_tool("convert_reference", *arguments)
     assert "1 weights are missing and 1 unused" in sentence(finished)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
@@ -14,7 +15,6 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from tests.shared import shared_path
 from tests.tools.run_tool import run_tool, sentence
 
 CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv", 1, 1.0))
@@ -37,12 +37,12 @@ def files_below(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_an_export_says_what_it_is_worth(network, tmp_path):
+def test_an_export_says_what_it_is_worth(network, camvid, tmp_path):
     finished = export(
         network,
         tmp_path / "onnx",
         *("--format=onnx", "--precision=fp16", "--input_size=64x96", "--proof_images=2"),
-        *("--dataset=camvid", f"--data_dir={shared_path('camvid')}"),
+        *("--dataset=camvid", f"--data_dir={camvid.root}"),
     )
     assert finished.status == 0, finished
     place, proof = finished.stdout.splitlines()
@@ -125,6 +125,9 @@ def test_a_saved_model_of_someone_else(tmp_path, tool):
         lambda numbers: 2 * numbers, input_signature=[tf.TensorSpec((None,), tf.float32)]
     )
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.double)
-    data = ("--dataset=camvid", f"--data_dir={shared_path('camvid')}") if tool == "evaluate" else ()
+    data = ()
+    if tool == "evaluate":
+        generate(tmp_path / "data", num_train=1, num_val=1, height=64, width=96, progress=False)
+        data = ("--dataset=synthetic", f"--data_dir={tmp_path}/data")
     message = sentence(run_tool(tool, f"--artefact={tmp_path}/1", *data))
     assert f"{tmp_path}/1 was not exported by" in message

@@ -8,7 +8,6 @@ from PIL import Image
 
 from keras_fasterseg.files import read_json
 from tests.faulty_camvid import truncate, write_faulty, write_good
-from tests.shared import shared_path
 from tests.tools.run_tool import run_tool, sentence
 
 
@@ -104,11 +103,11 @@ def test_the_report_is_not_lost_where_nothing_can_be_written(tmp_path):
     assert finished.stdout.splitlines()[-1] == f"{tmp_path}/good can be trained on."
 
 
-def test_camvid_with_three_faults(tmp_path):
+def test_camvid_with_three_faults(tmp_path, camvid):
     """A truncated label, an image that is not there, and an id too many: all three are named."""
     root = tmp_path / "camvid"
     for folder in ("val", "valannot"):
-        shutil.copytree(shared_path("camvid") / folder, root / folder)
+        shutil.copytree(camvid.root / folder, root / folder)
     labels = sorted((root / "valannot").iterdir())
     broken, orphan, unknown = labels[10], labels[50], labels[90]
     truncate(broken, 1000)

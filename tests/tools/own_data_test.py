@@ -6,8 +6,9 @@ import shlex
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.run.run import STAGES
+from keras_fasterseg.jobs.run_all import stages_of
 from keras_fasterseg.run.trained_networks import load_network
+from keras_fasterseg.spaces.registry import make_space
 from tests.shared import ROOT
 from tests.tools import tiny_run
 from tests.tools.run_tool import run_tool
@@ -20,6 +21,8 @@ TINY = (
     *(*tiny_run.TEACHER, *tiny_run.STUDENT, "--benchmark_repetitions=1"),
     *("--benchmark_seconds=0", "--benchmark_warmup=1", "--benchmark_input_size=64x128"),
 )
+
+STAGES = stages_of(make_space())
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     CellGenotype,
     FasterSegGenotype,
 )
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.fasterseg.picture import lay_out
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.registry import load_preset
 from keras_fasterseg.visualization.architecture import architecture_figure
-from keras_fasterseg.visualization.architecture_layout import lay_out
-from keras_fasterseg.visualization.card import save_figure
+from keras_fasterseg.visualization.card import WIDTH, save_figure
 from tests.visualization.svg_text import texts, texts_by_id
 from tests.visualization.three_branches import three_branches
 
@@ -45,7 +45,7 @@ def test_operations_filters_and_shares_of_the_published_student(tmp_path):
     shares = random_shares(STUDENT)
     save_figure(architecture_figure(STUDENT, "a title", "some facts", shares), path)
     boxes = lines_by_box(path)
-    assert set(boxes) == {box.name for box in lay_out(STUDENT, serving=True).boxes}
+    assert set(boxes) == {box.name for box in lay_out(STUDENT, WIDTH, serving=True).boxes}
 
     def share(name):
         return f"{100 * shares[name]:.1f}%"
@@ -123,7 +123,7 @@ def test_a_box_has_the_colour_of_its_operation(tmp_path):
     path = tmp_path / "student.png"
     save_figure(architecture_figure(STUDENT, "a"), path)
     image = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    boxes = {box.name: box for box in lay_out(STUDENT).boxes}
+    boxes = {box.name: box for box in lay_out(STUDENT, WIDTH).boxes}
     vermilion, blue = (0xD5, 0x5E, 0x00), (0x00, 0x72, 0xB2)
     for name, color in (("branch_32_16_cell_02", vermilion), ("branch_32_16_cell_00", blue)):
         # Near the left edge no letter stands; a PNG is twice as fine.

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.visualization.label_map import (
-    label_map_image,
-    overlay_image,
-)
+from keras_fasterseg.visualization.label_map import label_map_image, overlay_image
 from tests.stand_in import random_images
 
 CLASS_IDS = np.array([[0, 1, 2], [2, 200, 255]], np.uint8)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.visualization.panels import GAP, below, side_by_side
+from keras_fasterseg.visualization.panels import GAP, side_by_side, stacked
 from keras_fasterseg.visualization.text import Font
 from tests.stand_in import random_images
 
@@ -36,8 +36,14 @@ def test_titles_are_not_cut(other):
 
 
 def test_one_above_the_other():
-    joined = np.asarray(below(Image.fromarray(FIRST), Image.new("RGB", (80, 10), (1, 2, 3))))
+    pictures = [Image.fromarray(FIRST), Image.new("RGB", (80, 10), (1, 2, 3))]
+    joined = np.asarray(stacked(pictures))
     assert joined.shape == (50, 80, 3)
     np.testing.assert_array_equal(joined[:40, :60], FIRST)
     assert (joined[:40, 60:] == 255).all()
     assert (joined[40:] == (1, 2, 3)).all()
+    apart = np.asarray(stacked(pictures, gap=3, margin=7))
+    assert apart.shape == (40 + 3 + 10 + 14, 80 + 14, 3)
+    np.testing.assert_array_equal(apart[7:47, 7:-7], joined[:40])
+    np.testing.assert_array_equal(apart[50:-7, 7:-7], joined[40:])
+    assert (apart[47:50] == 255).all()

@@ -4,7 +4,7 @@
         --dataset=camvid --data_dir=CAMVID --input_size=352x480 --target=runs/exports_camvid
 
 Leaves an export a format and precision in the target and prints the command that times all of them
-in turns, in a process that has run nothing yet; `python -m tools.results --exports=...
+in turns, in a process that has run nothing yet; `python -m tools.maintenance.results --exports=...
 --benchmarks=...` makes a table. What fails its proof, or is not installed, is named and left out.
 """
 

@@ -93,7 +93,7 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
 
 
 def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:
-    from keras_fasterseg.data.pipeline import make_dataset
+    from keras_fasterseg.data.pipeline import TrainingPipeline, training_dataset
     from keras_fasterseg.data.shard_index import ENCODINGS
     from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
     from keras_fasterseg.latency.median_interval import median_interval
@@ -109,14 +109,10 @@ def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[d
     # Half of each side, as the paper's trainings take it of Cityscapes.
     crop = (max(height // 64, 2) * 32, max(width // 64, 2) * 32)
     datasets = {
-        kind: make_dataset(
+        kind: training_dataset(
             samples[kind],
-            source=each,
-            batch_size=BATCH_SIZE.value,
-            training=True,
-            crop_size=crop,
-            downsample=factors[kind],
-            repeat=True,
+            each,
+            TrainingPipeline(BATCH_SIZE.value, crop, downsample=factors[kind]),
         )
         for kind, each in sources.items()
     }

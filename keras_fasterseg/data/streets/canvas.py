@@ -1,4 +1,4 @@
-"""What a scene is drawn with: a camera, and a canvas that holds the image and its label."""
+"""The tools of a scene: chance, a camera, and a canvas that holds the image and its label."""
 
 import dataclasses
 import math
@@ -10,13 +10,44 @@ from PIL import Image, ImageDraw
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]
-# Right of the camera, above the ground and ahead of the camera, in metres.
-Position = tuple[float, float, float]
+"""Metres across the street and up."""
 
 IDS: dict[str, int] = {label.name: label.id for label in labels if label.id >= 0}
-_IDS_WITH_INSTANCES = frozenset(label.id for label in labels if label.hasInstances)
 # Cityscapes' instance ids: that of the class times this, plus a number.
-_INSTANCES_OF_A_CLASS = 1000
+INSTANCES_OF_A_CLASS = 1000
+_WITH_INSTANCES = frozenset(label.name for label in labels if label.hasInstances)
+_CIRCLE = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 17)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chance:
+    """Random choices, all of one generator."""
+
+    rng: np.random.Generator
+
+    def between(self, low: float, high: float) -> float:
+        """A number between two, each as likely."""
+        return float(self.rng.uniform(low, high))
+
+    def happens(self, probability: float) -> bool:
+        """True with this probability."""
+        return self.rng.random() < probability
+
+    def pick(self, *options):
+        """One of `options`, each as likely."""
+        return options[int(self.rng.integers(len(options)))]
+
+    def color(self, *options: Color, spread: float = 18) -> Color:
+        """One of `options` with its brightness moved by up to `spread`, channels by a third."""
+        moved = self.between(-spread, spread) + self.rng.uniform(-spread / 3, spread / 3, 3)
+        red, green, blue = (np.array(self.pick(*options)) + moved).clip(0, 255).astype(int).tolist()
+        return red, green, blue
+
+    def paint(self) -> Color:
+        """A colour of paint or cloth: grey, or any."""
+        grey = int(self.between(20, 235))
+        red, green, blue = self.rng.integers(15, 225, 3).tolist()
+        return self.color(self.pick((grey, grey, grey), (red, green, blue)), spread=9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,131 +70,103 @@ class Camera:
     horizon: float
     above_ground: float
 
-    def project(self, position: Position) -> Point:
-        """Column and row in pixels at which `position` is seen; it must lie ahead."""
-        right, up, ahead = position
-        scale = self.focal / ahead
-        return self.center + scale * right, self.horizon + scale * (self.above_ground - up)
-
-    @property
-    def nearest(self) -> float:
-        """Distance in metres of the ground just below the lower edge of the image."""
-        return 0.8 * self.focal * self.above_ground / (self.height - self.horizon)
-
 
 class Canvas:
-    """An RGB image, the raw Cityscapes id and the instance id of its pixels, drawn together.
+    """An RGB image and the Cityscapes instance ids of its pixels, drawn together.
 
-    Every shape is given a raw id, or `None` to leave the label as it is, and a colour, or `None`
-    to leave the image as it is. Colours fade into the haze with `distance`, which the painter
-    sets, in metres. `thing` is the number, below 1000, of what is being drawn: it tells one car
-    from the next.
+    Lengths are metres from a place on the ground that `move_to` sets. Every shape has a class, or
+    `None` to leave the label as it is, and a colour, or `None` to leave the image as it is.
+
+    Attributes:
+        camera: Projects metres to pixels.
+        chance: Source of all chance.
+        image: The image.
+        instance_ids: 1000 times the raw id plus `thing` for vehicles and people, else the raw id.
+        shadows: Strength of shadows on the ground, 0 to 255.
+        thing: Number, below 1000, that tells one car from the next.
     """
 
-    def __init__(self, camera: Camera, sky: np.ndarray, haze: Color, visibility: float) -> None:
-        """Starts with `sky` `(height, width, 3)` uint8 everywhere."""
-        size = (camera.width, camera.height)
-        self.camera = camera
+    def __init__(
+        self, camera: Camera, chance: Chance, sky: np.ndarray, haze: Color, visibility: float
+    ) -> None:
+        """Starts with `sky` `(height, width, 3)` uint8; colours fade to `haze` in the distance."""
+        self.camera, self.chance, self.thing = camera, chance, 0
         self.image = Image.fromarray(sky)
-        self.ids = Image.new("L", size, IDS["sky"])
-        self.instance_ids = Image.new("I", size, IDS["sky"])
-        self.shadows = Image.new("L", size, 0)
-        self._haze = haze
-        self._visibility = visibility
-        self.distance = 0.0
-        self.thing = 0
-        self._draw = ImageDraw.Draw(self.image)
-        self._draw_ids = ImageDraw.Draw(self.ids)
-        self._draw_instance_ids = ImageDraw.Draw(self.instance_ids)
-        self._draw_shadows = ImageDraw.Draw(self.shadows)
+        self.instance_ids = Image.new("I", self.image.size, IDS["sky"])
+        self.shadows = Image.new("L", self.image.size)
+        self._haze, self._visibility = haze, visibility
+        self._draw, self._draw_ids = map(ImageDraw.Draw, (self.image, self.instance_ids))
+        self.move_to(0, 1)
 
-    def polygon(self, points: Sequence[Point], raw_id: int | None, color: Color | None) -> None:
-        """A filled polygon, in pixels."""
+    def move_to(
+        self, right: float, ahead: float, facing: float = 1, hazy: float | None = None
+    ) -> None:
+        """Puts the origin `right` of the camera and `ahead` of it, on the ground.
+
+        With `facing` -1 shapes are mirrored. Haze is that of the distance `hazy`, by default
+        `ahead`.
+        """
+        self._right, self._ahead, self._facing = right, ahead, facing
+        self._clear = math.exp(-(ahead if hazy is None else hazy) / self._visibility)
+
+    def surface(
+        self, corners: Sequence[tuple[float, ...]], name: str | None, color: Color | None
+    ) -> None:
+        """A filled polygon; corners are across and up, and ahead where that is not 0."""
+        points = [self._project(*corner) for corner in corners]
         if color is not None:
             self._draw.polygon(points, fill=self._hazed(color))
-        if raw_id is not None:
-            self._draw_ids.polygon(points, fill=raw_id)
-            self._draw_instance_ids.polygon(points, fill=self._instance_id(raw_id))
+        if name is not None:
+            self._draw_ids.polygon(points, fill=self._instance_id(name))
 
-    def ellipse(self, center: Point, radii: Point, raw_id: int | None, color: Color | None) -> None:
-        """A filled ellipse, in pixels."""
-        (column, row), (across, down) = center, radii
-        box = (column - across, row - down, column + across, row + down)
-        if color is not None:
-            self._draw.ellipse(box, fill=self._hazed(color))
-        if raw_id is not None:
-            self._draw_ids.ellipse(box, fill=raw_id)
-            self._draw_instance_ids.ellipse(box, fill=self._instance_id(raw_id))
-
-    def ring(self, center: Point, radius: float, thickness: float, color: Color) -> None:
-        """The outline of a circle, in the image alone."""
-        (column, row), width = center, max(1, round(thickness))
-        box = (column - radius, row - radius, column + radius, row + radius)
-        self._draw.ellipse(box, outline=self._hazed(color), width=width)
-
-    def line(
-        self, points: Sequence[Point], thickness: float, raw_id: int | None, color: Color
+    def bar(
+        self, points: Sequence[Point], thickness: float, name: str | None, color: Color
     ) -> None:
-        """A line of `thickness` pixels, at least one."""
-        width = max(1, round(thickness))
-        self._draw.line(points, fill=self._hazed(color), width=width, joint="curve")
-        if raw_id is not None:
-            self._draw_ids.line(points, fill=raw_id, width=width, joint="curve")
-            instance_id = self._instance_id(raw_id)
-            self._draw_instance_ids.line(points, fill=instance_id, width=width, joint="curve")
+        """A line that faces the camera, at least a pixel thick."""
+        pixels = [self._project(*point) for point in points]
+        width = max(1, round(thickness * self.camera.focal / self._ahead))
+        self._draw.line(pixels, fill=self._hazed(color), width=width, joint="curve")
+        if name is not None:
+            self._draw_ids.line(pixels, fill=self._instance_id(name), width=width, joint="curve")
 
-    def surface(self, corners: Sequence[Position], raw_id: int | None, color: Color | None) -> None:
-        """A filled polygon whose corners are given in metres."""
-        self.polygon([self.camera.project(corner) for corner in corners], raw_id, color)
+    def shadow(self, left: float, right: float, near: float, far: float, strength: float) -> None:
+        """Darkens a rectangle on the ground by `strength` in [0, 1]."""
+        points = [self._project(*corner) for corner in ground(left, right, near, far)]
+        ImageDraw.Draw(self.shadows).polygon(points, fill=round(255 * strength))
 
-    def shadow(self, corners: Sequence[Position], strength: float) -> None:
-        """Darkens the ground within `corners` (in metres) by `strength` in [0, 1]."""
-        points = [self.camera.project(corner) for corner in corners]
-        self._draw_shadows.polygon(points, fill=round(255 * strength))
+    def _project(self, across: float, up: float, ahead: float = 0) -> Point:
+        scale = self.camera.focal / (self._ahead + ahead)
+        column = self.camera.center + scale * (self._right + self._facing * across)
+        return column, self.camera.horizon + scale * (self.camera.above_ground - up)
 
-    @property
-    def distance(self) -> float:
-        """Distance in metres of what is drawn next."""
-        return self._distance
-
-    @distance.setter
-    def distance(self, distance: float) -> None:
-        self._distance = distance
-        self._clear = math.exp(-distance / self._visibility)
-
-    def _instance_id(self, raw_id: int) -> int:
-        if raw_id in _IDS_WITH_INSTANCES:
-            return _INSTANCES_OF_A_CLASS * raw_id + self.thing
-        return raw_id
+    def _instance_id(self, name: str) -> int:
+        is_instance = name in _WITH_INSTANCES
+        return INSTANCES_OF_A_CLASS * IDS[name] + self.thing if is_instance else IDS[name]
 
     def _hazed(self, color: Color) -> Color:
-        clear, hazy = self._clear, 1 - self._clear
-        haze = self._haze
-        return (
-            int(clear * color[0] + hazy * haze[0]),
-            int(clear * color[1] + hazy * haze[1]),
-            int(clear * color[2] + hazy * haze[2]),
-        )
+        both = zip(color, self._haze, strict=True)
+        red, green, blue = (int(haze + self._clear * (value - haze)) for value, haze in both)
+        return red, green, blue
 
 
-def steps(start: float, stop: float, step: float) -> list[float]:
-    """`start`, `start + step`, and so on, all before `stop` (after it for a negative step)."""
-    return np.arange(start, stop, step).tolist()
+def board(left: float, right: float, low: float, high: float) -> list[Point]:
+    """Corners of an upright rectangle that faces the camera."""
+    return [(left, low), (left, high), (right, high), (right, low)]
 
 
-def pick(rng: np.random.Generator, *options):
-    """One of `options`, each as likely."""
-    return options[int(rng.integers(len(options)))]
+def wall(across: float, near: float, far: float, low: float, high: float):
+    """Corners of an upright rectangle along the street."""
+    return [(across, low, near), (across, high, near), (across, high, far), (across, low, far)]
 
 
-def jitter(rng: np.random.Generator, color: Color, amount: float) -> Color:
-    """`color` with its brightness moved by up to `amount` and each channel by a third of that."""
-    brightness = rng.uniform(-amount, amount)
-    red, green, blue = (
-        int(min(255, max(0, value + brightness + rng.uniform(-amount, amount) / 3)))
-        for value in color
-    )
-    return red, green, blue
+def ground(left: float, right: float, near: float, far: float):
+    """Corners of a rectangle on the ground."""
+    return [(left, 0, near), (right, 0, near), (right, 0, far), (left, 0, far)]
+
+
+def oval(center: Point, across: float, up: float) -> list[Point]:
+    """Corners of an ellipse that faces the camera, of two radii."""
+    return [(center[0] + across * x, center[1] + up * y) for x, y in _CIRCLE]
 
 
 def shade(color: Color, factor: float) -> Color:
@@ -172,10 +175,6 @@ def shade(color: Color, factor: float) -> Color:
     return red, green, blue
 
 
-def paint_color(rng: np.random.Generator) -> Color:
-    """A colour of paint or cloth: mostly greys and muted colours, now and then a strong one."""
-    if rng.random() < 0.5:
-        grey = rng.uniform(20, 235)
-        return jitter(rng, (int(grey), int(grey), int(grey)), 14)
-    red, green, blue = (int(value) for value in rng.uniform(15, 225, 3))
-    return red, green, blue
+def places(start: float, stop: float, step: float) -> list[float]:
+    """`start`, `start + step`, and so on, all before `stop` (after it for a negative step)."""
+    return np.arange(start, stop, step).tolist()

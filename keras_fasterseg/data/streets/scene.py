@@ -1,27 +1,39 @@
 """Composition of a whole scene, from the sky to the noise of the camera."""
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image, ImageFilter
 
-from keras_fasterseg.data.streets import furniture, people, vehicles
-from keras_fasterseg.data.streets.canvas import IDS, Camera, Canvas, Color, jitter, pick, steps
-from keras_fasterseg.data.streets.ground import Street, draw_ground
-from keras_fasterseg.data.streets.sides import draw_side, draw_skyline, draw_tree
+from keras_fasterseg.data.streets import things
+from keras_fasterseg.data.streets.canvas import (
+    IDS,
+    INSTANCES_OF_A_CLASS,
+    Camera,
+    Canvas,
+    Chance,
+    board,
+    ground,
+    oval,
+    places,
+    shade,
+    wall,
+)
 
 # Something of each rare class is put in plain view of one scene in six.
-_FEATURES = ("train", "truck", "bus", "motorcycle", "bicycle", "crossing")
+_FEATURES = ("train", "truck", "bus", "motorcyclist", "cyclist", "person")
+_TRAFFIC = ("car", "truck", "bus", "train", "cyclist", "motorcyclist", "person")
 _FEATURED_SIDES = ("wall", "fence", None, None)
-
-_VEHICLES = {
-    "car": vehicles.draw_car,
-    "truck": vehicles.draw_truck,
-    "bus": vehicles.draw_bus,
-    "train": vehicles.draw_train,
-}
-_GROUND_IDS = ("road", "sidewalk", "terrain")
-
+_SIDES = ("building", "wall", "fence", "vegetation", "gap")
+# Most of each on a sidewalk, and how far ahead they stand at most.
+_ROADSIDE = (
+    ("lamp", 4, 70),
+    ("tree", 3, 60),
+    ("traffic light", 2, 26),
+    ("traffic sign", 3, 30),
+    ("person", 5, 30),
+    ("bicycle", 2, 20),
+    ("motorcycle", 1, 20),
+)
+_FAR = 220.0
 # Strength of fine and of coarse texture, in grey levels.
 _TEXTURES = {
     "road": (5, 5),
@@ -51,171 +63,216 @@ def draw_scene(
         Cityscapes' instance ids `(height, width)`, uint16: 1000 times the raw id plus a number for
         each vehicle and person, the raw id for everything else.
     """
+    chance = Chance(rng)
     camera = Camera(
         width=width,
         height=height,
-        focal=rng.uniform(1.2, 1.9) * height,
-        center=rng.uniform(0.4, 0.6) * width,
-        horizon=rng.uniform(0.36, 0.5) * height,
-        above_ground=rng.uniform(1.3, 2.0),
+        focal=chance.between(1.2, 1.9) * height,
+        center=chance.between(0.4, 0.6) * width,
+        horizon=chance.between(0.36, 0.5) * height,
+        above_ground=chance.between(1.3, 2.0),
     )
-    sky, haze = _draw_sky(rng, height, width)
-    canvas = Canvas(camera, sky, haze, visibility=rng.uniform(60, 300))
-    draw_skyline(canvas, rng)
-    street = draw_ground(canvas, rng)
-    featured_side = _FEATURED_SIDES[number % len(_FEATURED_SIDES)]
-    featured_index = int(rng.integers(2))
-    for index, front in enumerate(street.fronts):
-        kind = featured_side if index == featured_index else None
-        draw_side(canvas, rng, 2 * index - 1, front, kind)
-    things = _traffic(canvas, rng, street, _FEATURES[number % len(_FEATURES)])
-    things += _along_the_road(canvas, rng, street)
-    for thing, (_, draw) in enumerate(sorted(things, key=lambda each: -each[0])):
-        canvas.thing = thing
-        draw()
-    if rng.random() < 0.5:
-        _draw_bonnet(canvas, rng)
+    haze = chance.color((206, 216, 226), (214, 208, 198), (190, 192, 196))
+    sky = _draw_sky(chance, haze, height, width)
+    canvas = Canvas(camera, chance, sky, haze, visibility=chance.between(60, 300))
+    road = -chance.between(3.0, 8.0), chance.between(2.5, 6.0)
+    fronts = _draw_ground(canvas, road)
+    featured_side = chance.pick(0, 1)
+    for index, front in enumerate(fronts):
+        kind = _FEATURED_SIDES[number % len(_FEATURED_SIDES)] if index == featured_side else None
+        _draw_side(canvas, 2 * index - 1, front, kind)
+    placed = _place_things(chance, road, fronts, _FEATURES[number % len(_FEATURES)])
+    for canvas.thing, (ahead, right, name) in enumerate(sorted(placed, reverse=True)):
+        things.DRAW[name](canvas, right, ahead)
+    if chance.happens(0.5):
+        # The bonnet of the car that carries the camera, which Cityscapes leaves out.
+        canvas.move_to(0, camera.focal * camera.above_ground / (height - camera.horizon), hazy=0)
+        bonnet = oval((0, 0), chance.between(1.5, 2), chance.between(0.1, 0.3))
+        color = chance.color((40, 42, 46), (150, 152, 156), (92, 30, 30))
+        canvas.surface(bonnet, "ego vehicle", color)
     instance_ids = np.asarray(canvas.instance_ids).astype(np.uint16)
-    return _photograph(canvas, rng), np.asarray(canvas.ids), instance_ids
+    is_thing = instance_ids >= INSTANCES_OF_A_CLASS
+    raw_ids = np.where(is_thing, instance_ids // INSTANCES_OF_A_CLASS, instance_ids)
+    raw_ids = raw_ids.astype(np.uint8)
+    return _photograph(canvas, raw_ids), raw_ids, instance_ids
 
 
-def _draw_sky(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, Color]:
-    """A sky `(height, width, 3)` uint8, clear, cloudy or grey, and the colour at its foot."""
-    zenith = jitter(rng, pick(rng, (88, 136, 206), (146, 170, 200), (168, 172, 178)), 24)
-    haze = jitter(rng, pick(rng, (206, 216, 226), (214, 208, 198), (190, 192, 196)), 20)
-    down = np.linspace(0, 2, height, dtype=np.float32).clip(0, 1)[:, None, None]
-    sky = (1 - down) * np.array(zenith, np.float32) + down * np.array(haze, np.float32)
-    clouds = _smooth_noise(rng, height, width, 6) + 0.5 * _smooth_noise(rng, height, width, 14)
-    cover = (rng.uniform(0.1, 0.9) * (clouds - rng.uniform(-1, 1))).clip(0, 0.8)[..., None]
-    sky = (1 - cover) * sky + cover * np.array(jitter(rng, (232, 232, 234), 14), np.float32)
-    return sky.clip(0, 255).astype(np.uint8), haze
+def _draw_sky(chance: Chance, haze, height: int, width: int) -> np.ndarray:
+    """A sky `(height, width, 3)` uint8, clear, cloudy or grey, with `haze` at its foot."""
+    zenith = chance.color((88, 136, 206), (146, 170, 200), (168, 172, 178), spread=24)
+    down = np.linspace(0, 2, height)[:, None, None].clip(0, 1)
+    clouds = _smooth_noise(chance, height, width, 6) + _smooth_noise(chance, height, width, 14) / 2
+    cover = (chance.between(0.1, 0.9) * (clouds - chance.between(-1, 1))).clip(0, 0.8)[..., None]
+    sky = (1 - cover) * ((1 - down) * zenith + down * haze) + cover * (232, 232, 234)
+    return sky.clip(0, 255).astype(np.uint8)
 
 
-def _traffic(
-    canvas: Canvas, rng: np.random.Generator, street: Street, featured: str
-) -> list[tuple[float, Callable[[], object]]]:
-    """What moves or stands on the road, each with its distance."""
-    left, right = street.road
-    things: list[tuple[float, Callable[[], object]]] = []
-    taken: list[tuple[float, float, float]] = []
+def _draw_ground(canvas: Canvas, road: tuple[float, float]) -> list[float]:
+    """The horizon and all that is flat; returns the lines, left and right, of the houses."""
+    chance, camera = canvas.chance, canvas.camera
+    canvas.move_to(0, 90)
+    for across in places(-90, 90, 9):
+        kind, color = chance.pick(("building", _plaster(chance)), ("vegetation", _leaves(chance)))
+        canvas.surface(board(across, across + 12, 0, chance.between(3, 11)), kind, color)
+    # From below the lower edge of the image on.
+    near = 0.8 * camera.focal * camera.above_ground / (camera.height - camera.horizon)
+    canvas.move_to(0, near, hazy=15)
+    far, fronts = _FAR - near, []
+    stone = chance.color((150, 146, 140), (128, 124, 122), (172, 150, 138), spread=22)
+    grass = chance.color((96, 124, 62), (122, 128, 70), (140, 124, 86))
+    white = chance.color((215, 215, 210), spread=25)
+    for side, edge in zip((-1, 1), road, strict=True):
+        walk = edge + side * chance.between(1.6, 4.0)
+        front = walk + side * chance.pick(0, chance.between(0.8, 4.0))
+        beyond = chance.pick(("terrain", grass), ("sidewalk", stone))
+        canvas.surface(ground(edge, side * 70, 0, far), *beyond)
+        canvas.surface(ground(edge, front, 0, far), "terrain", grass)
+        canvas.surface(ground(edge, walk, 0, far), "sidewalk", stone)
+        canvas.surface(ground(edge, edge + side * 0.15, 0, far), None, shade(stone, 1.25))
+        fronts.append(front)
+    left, right = road
+    asphalt = chance.color((96, 96, 100), (122, 118, 116), (74, 76, 82))
+    canvas.surface(ground(left, right, 0, far), "road", asphalt)
+    if chance.happens(0.8):
+        lane, start, gap = chance.between(2.8, 3.6), chance.between(0, 6), chance.between(4, 9)
+        for line in places(right - lane, left + 1, -lane):
+            for at in places(start, 90, gap):
+                canvas.surface(ground(line - 0.08, line + 0.08, at, at + 3), None, white)
+    if chance.happens(0.3):
+        at = chance.between(4, 18)
+        for line in places(left + 0.4, right - 0.4, 1):
+            canvas.surface(ground(line, line + 0.5, at, at + 3), None, white)
+    if chance.happens(0.6):
+        # The shade of the houses of one side.
+        outer = chance.pick(-70, 70)
+        canvas.shadow(chance.between(left, right), outer, 0, far, chance.between(0.25, 0.55))
+    return fronts
 
-    def place(kind: str, column: float, ahead: float) -> None:
-        length = {"car": 6.0, "truck": 12.0, "bus": 15.0, "train": 36.0}.get(kind, 3.0)
-        for other, start, end in taken:
-            if abs(other - column) < 2.4 and ahead < end and start < ahead + length:
+
+def _draw_side(canvas: Canvas, side: int, front: float, featured: str | None) -> None:
+    """One side of the street from far to near; `featured` stands at about 15 m, if anything."""
+    chance = canvas.chance
+    chances = chance.rng.dirichlet((2.2, 0.7, 0.7, 1.4, 0.5))
+    ahead = 110.0
+    while ahead > 3:
+        near = max(2.0, ahead - chance.between(6, 20))
+        kind = str(chance.rng.choice(_SIDES, p=chances))
+        if featured and near < 15 <= ahead:
+            kind = featured
+        line, length = front + side * chance.between(0, 1.2), ahead - near
+        if kind not in ("building", "gap"):
+            for tree in places(ahead, near, -chance.between(3.5, 7)):
+                things.DRAW["tree"](canvas, line + side * chance.between(1.5, 5), tree)
+        canvas.move_to(line, near, facing=side)
+        if kind == "building":
+            _draw_building(canvas, length)
+        elif kind in ("wall", "fence") or (kind == "vegetation" and chance.happens(0.4)):
+            _draw_barrier(canvas, kind, length)
+        ahead = near if chance.happens(0.8) else near - chance.between(1, 4)
+
+
+def _draw_building(canvas: Canvas, length: float) -> None:
+    chance, height = canvas.chance, canvas.chance.between(5, 17)
+    color, glass = _plaster(chance), chance.color((58, 64, 74), (96, 108, 122), (40, 40, 44))
+    end = shade(color, chance.between(0.6, 0.9))
+    canvas.surface(board(0, 14, 0, height), "building", end)
+    canvas.surface(wall(0, 0, length, 0, height), "building", color)
+    canvas.surface(wall(0, 0, length, height - 0.4, height), None, shade(color, 0.7))
+    floor, bay = chance.between(2.7, 3.4), chance.between(2.0, 3.6)
+    pane, top = chance.between(0.4, 0.75) * bay, chance.between(0.7, 0.9) * floor
+    canvas.surface(wall(0, 0, length, 0, 0.9 * floor), None, end)
+    for low in places(0.3 * floor, height - floor, floor):
+        high, tint = low + top - 0.3 * floor, shade(glass, chance.between(0.8, 1.2))
+        for at in places(0.3, length - bay, bay):
+            canvas.surface(wall(0, at, at + pane, low, high), None, tint)
+        for at in places(0.8, 9, bay):
+            canvas.surface(board(at, at + pane, low, high), None, shade(tint, 0.85))
+
+
+def _draw_barrier(canvas: Canvas, name: str, length: float) -> None:
+    """A wall, a fence or a hedge."""
+    chance, height = canvas.chance, canvas.chance.between(1, 2.5)
+    stones = ((150, 146, 138), (140, 98, 80), (118, 112, 104))
+    color = _leaves(chance) if name == "vegetation" else chance.color(*stones)
+    # What is seen through a fence is labelled as fence, as in Cityscapes.
+    canvas.surface(wall(0, 0, length, 0, height), name, None if name == "fence" else color)
+    if name == "fence":
+        for at in places(0, length, 0.32):
+            canvas.surface(wall(0, at, at + 0.15, 0, height), None, shade(color, 0.8))
+        for rail in (0.15 * height, 0.85 * height):
+            canvas.surface(wall(0, 0, length, rail, rail + 0.1), None, shade(color, 0.7))
+        return
+    canvas.surface(board(0, 0.8, 0, height), name, shade(color, 0.75))
+    if name == "wall":
+        for low in places(0.3, height - 0.2, 0.5):
+            canvas.surface(wall(0, 0, length, low, low + 0.05), None, shade(color, 0.8))
+        canvas.surface(wall(0, 0, length, height - 0.15, height), None, shade(color, 1.2))
+
+
+def _place_things(
+    chance: Chance, road: tuple[float, float], fronts: list[float], featured: str
+) -> list[tuple[float, float, str]]:
+    """Distance ahead, place right of the camera and kind of what moves or stands in the street."""
+    left, right = road
+    placed: list[tuple[float, float, str]] = []
+
+    def drive(name: str, across: float, ahead: float) -> None:
+        end = ahead + things.room(name)
+        for first, other, kind in placed:
+            if abs(other - across) < 2.4 and ahead < first + things.room(kind) and first < end:
                 return
-        taken.append((column, ahead, ahead + length))
-        if kind in _VEHICLES:
-            things.append((ahead, lambda: _VEHICLES[kind](canvas, rng, column, ahead)))
-        elif kind == "person":
-            things.append((ahead, lambda: people.draw_person(canvas, rng, column, ahead)))
-        else:
+        placed.append((ahead, across, name))
 
-            def draw() -> None:
-                people.draw_two_wheeler(canvas, rng, column, ahead, kind=kind, ridden=True)
-
-            things.append((ahead, draw))
-
-    if featured in _VEHICLES:
-        place(featured, rng.uniform(left + 1.4, right - 1.4), rng.uniform(9, 16))
-    elif featured == "crossing":
-        for _ in range(int(rng.integers(1, 5))):
-            place("person", rng.uniform(left, right), rng.uniform(6, 14))
-    else:
-        place(featured, rng.uniform(left + 0.5, right - 0.5), rng.uniform(5.5, 9))
-    for side, edge in zip((-1, 1), street.road, strict=True):
-        if rng.random() < 0.55:
-            for ahead in steps(rng.uniform(4, 12), 70, rng.uniform(5.5, 9)):
-                if rng.random() < 0.75:
-                    place("car", edge - side * rng.uniform(0.9, 1.2), float(ahead))
-    kinds = ("car", "truck", "bus", "train", "bicycle", "motorcycle", "person")
-    for _ in range(int(rng.integers(1, 7))):
-        kind = str(rng.choice(kinds, p=(0.46, 0.08, 0.08, 0.04, 0.14, 0.1, 0.1)))
-        place(kind, rng.uniform(left + 1.0, right - 1.0), 6 + 60 * rng.random() ** 2)
-    return things
+    near = 9 if featured in ("train", "truck", "bus") else 5.5
+    drive(featured, chance.between(left + 1, right - 1), chance.between(near, 1.7 * near))
+    for side, edge in zip((-1, 1), road, strict=True):
+        if chance.happens(0.55):
+            for ahead in places(chance.between(4, 12), 70, chance.between(7, 12)):
+                drive("car", edge - side * chance.between(0.9, 1.2), ahead)
+    for _ in range(chance.pick(1, 2, 3, 4, 5, 6)):
+        name = str(chance.rng.choice(_TRAFFIC, p=(0.46, 0.08, 0.08, 0.04, 0.14, 0.1, 0.1)))
+        drive(name, chance.between(left + 1, right - 1), 6 + 60 * chance.between(0, 1) ** 2)
+    for side, edge, front in zip((-1, 1), road, fronts, strict=True):
+        for name, most, farthest in _ROADSIDE:
+            reach = abs(front - edge) if name in ("person", "bicycle", "motorcycle") else 0.6
+            for _ in range(int(chance.rng.integers(most + 1))):
+                across = edge + side * chance.between(0.3, reach)
+                placed.append((chance.between(5, farthest), across, name))
+    return placed
 
 
-def _along_the_road(
-    canvas: Canvas, rng: np.random.Generator, street: Street
-) -> list[tuple[float, Callable[[], object]]]:
-    """What stands on the sidewalks, each with its distance."""
-    things: list[tuple[float, Callable[[], object]]] = []
-
-    def add(draw: Callable[..., object], column: float, ahead: float, **options) -> None:
-        column, ahead = float(column), float(ahead)
-        things.append((ahead, lambda: draw(canvas, rng, column, ahead, **options)))
-
-    for side, edge, front in zip((-1, 1), street.road, street.fronts, strict=True):
-        width = abs(front - edge)
-
-        def kerb(outward: int = side, inner: float = edge) -> float:
-            return inner + outward * rng.uniform(0.25, 0.6)
-
-        def walk(outward: int = side, inner: float = edge, free: float = width) -> float:
-            return inner + outward * rng.uniform(0.4, max(0.6, free - 0.3))
-
-        if rng.random() < 0.7:
-            for ahead in steps(rng.uniform(5, 20), 80, rng.uniform(14, 28)):
-                add(furniture.draw_lamp, kerb(), ahead)
-        if rng.random() < 0.35:
-            for ahead in steps(rng.uniform(6, 14), 70, rng.uniform(8, 16)):
-                add(draw_tree, kerb(), ahead, height=rng.uniform(3.5, 7))
-        for _ in range(int(rng.integers(0, 3))):
-            add(furniture.draw_traffic_light, kerb(), rng.uniform(6, 26))
-        for _ in range(int(rng.integers(0, 4))):
-            add(furniture.draw_traffic_sign, kerb(), rng.uniform(5, 30))
-        for _ in range(int(rng.integers(0, 5))):
-            place, ahead = walk(), 5 + 30 * rng.random() ** 1.5
-            add(people.draw_person, place, ahead)
-            if rng.random() < 0.4:
-                add(people.draw_person, place + rng.uniform(-0.7, 0.7), ahead + 0.2)
-        for _ in range(int(rng.integers(0, 3))):
-            kind = pick(rng, "bicycle", "bicycle", "motorcycle")
-            add(people.draw_two_wheeler, walk(), rng.uniform(5, 20), kind=kind, ridden=False)
-        if rng.random() < 0.3:
-            add(furniture.draw_bin, kerb(), rng.uniform(5, 20))
-    return things
-
-
-def _draw_bonnet(canvas: Canvas, rng: np.random.Generator) -> None:
-    """The bonnet of the car that carries the camera, which Cityscapes leaves out."""
-    canvas.distance = 0.0
-    width, height = canvas.camera.width, canvas.camera.height
-    tall = rng.uniform(0.05, 0.12) * height
-    color = jitter(rng, pick(rng, (40, 42, 46), (150, 152, 156), (92, 30, 30)), 20)
-    center = (width * rng.uniform(0.45, 0.55), float(height))
-    canvas.ellipse(center, (0.6 * width, tall), IDS["ego vehicle"], color)
-    canvas.ellipse(center, (0.4 * width, 0.5 * tall), None, jitter(rng, color, 25))
-
-
-def _photograph(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
+def _photograph(canvas: Canvas, raw_ids: np.ndarray) -> np.ndarray:
     """Adds texture, shadows, light and noise to what was drawn."""
-    ids = np.asarray(canvas.ids)
-    height, width = ids.shape
-    fine_of, coarse_of = np.full(256, 4, np.float32), np.full(256, 3, np.float32)
-    for name, (fine, coarse) in _TEXTURES.items():
-        fine_of[IDS[name]], coarse_of[IDS[name]] = fine, coarse
-    softened = canvas.image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.7)))
-    image = np.asarray(softened, np.float32)
-    texture = fine_of[ids] * rng.standard_normal((height, width), np.float32)
-    texture += coarse_of[ids] * _smooth_noise(rng, height, width, height // 4)
-    image = image + texture[..., None]
-    on_ground = np.isin(ids, [IDS[name] for name in _GROUND_IDS])
-    shadows = canvas.shadows.filter(ImageFilter.BoxBlur(1))
-    light = 1 - np.asarray(shadows, np.float32) / 255 * on_ground
-    light *= 1 + 0.08 * _smooth_noise(rng, height, width, 5)
-    tint = rng.uniform(0.93, 1.07, 3).astype(np.float32)
-    image = (image / 255 * light[..., None]).clip(0, 1) ** np.float32(rng.uniform(0.8, 1.3))
-    image = image * tint * np.float32(rng.uniform(0.6, 1.15)) * 255
-    image += rng.uniform(1, 5) * rng.standard_normal(image.shape, np.float32)
+    chance, (height, width) = canvas.chance, raw_ids.shape
+    textures = np.full((256, 2), (4, 3), np.float32)
+    for name, strengths in _TEXTURES.items():
+        textures[IDS[name]] = strengths
+    fine, coarse = np.moveaxis(textures[raw_ids], -1, 0)
+    texture = fine * chance.rng.standard_normal((height, width), np.float32)
+    texture += coarse * _smooth_noise(chance, height, width, height // 4)
+    softened = canvas.image.filter(ImageFilter.GaussianBlur(chance.between(0.3, 0.7)))
+    image = np.asarray(softened, np.float32) + texture[..., None]
+    on_ground = np.isin(raw_ids, [IDS[name] for name in ("road", "sidewalk", "terrain")])
+    shadows = np.asarray(canvas.shadows.filter(ImageFilter.BoxBlur(1)), np.float32) / 255
+    light = (1 - shadows * on_ground) * (1 + 0.08 * _smooth_noise(chance, height, width, 5))
+    image = 255 * (image / 255 * light[..., None]).clip(0, 1) ** chance.between(0.8, 1.3)
+    image *= chance.rng.uniform(0.93, 1.07, 3) * chance.between(0.6, 1.15)
+    image += chance.between(1, 5) * chance.rng.standard_normal(image.shape, np.float32)
     return image.clip(0, 255).astype(np.uint8)
 
 
-def _smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+def _smooth_noise(chance: Chance, height: int, width: int, cells: int) -> np.ndarray:
     """Noise `(height, width)` float32 of about unit deviation with `cells` cells down."""
     cells = max(2, cells)
-    across = max(2, cells * width // height)
-    coarse = rng.standard_normal((cells, across), np.float32)
-    return np.asarray(
-        Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.float32
-    )
+    coarse = chance.rng.standard_normal((cells, max(2, cells * width // height)), np.float32)
+    resized = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(resized, np.float32)
+
+
+def _leaves(chance: Chance):
+    return chance.color((70, 96, 48), (92, 108, 52), (56, 78, 50), (128, 104, 56))
+
+
+def _plaster(chance: Chance):
+    browns = ((178, 168, 150), (142, 110, 92), (160, 128, 96), (98, 84, 80))
+    return chance.color((120, 116, 114), (196, 190, 182), *browns, spread=24)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.export.graph_file import CalibrationImages
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.stand_in import random_images
 
 HERE = pathlib.Path(__file__).parent

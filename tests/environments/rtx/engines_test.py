@@ -14,13 +14,14 @@ import tensorrt_rtx
 
 from keras_fasterseg.export.quantization import quantize_onnx
 from keras_fasterseg.export.tensorrt import build_engine
-from keras_fasterseg.jobs.export import export, export_network
+from keras_fasterseg.jobs.export import export
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 from keras_fasterseg.runtimes.tensorrt_runner import DeviceError
 from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.runtimes import exports
 from tests.stand_in import random_images
 

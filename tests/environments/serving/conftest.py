@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
@@ -19,7 +19,7 @@ from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.load_generator import generate_load
 from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.genotypes import resolve_genotype
+from keras_fasterseg.spaces.registry import resolve_genotype
 from tests.shared import ROOT
 
 MODEL = "student"

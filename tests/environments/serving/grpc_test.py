@@ -16,7 +16,6 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.grpc_client import GrpcClient
-from keras_fasterseg.serving.retries import RetryPolicy
 from tests.environments.serving.conftest import (
     MODEL,
     SIZE,
@@ -120,7 +119,7 @@ def test_a_too_large_image_is_told_by_the_client(client, saved_model_runner):
 
 def test_load(server, saved_model_runner, assert_bears_load):
     def make_client():
-        return GrpcClient(server, MODEL, retries=RetryPolicy(attempts=1))
+        return GrpcClient(server, MODEL, attempts=1)
 
     size = "x".join(map(str, SIZE))
     assert_bears_load(f"gRPC, PredictionService, {size}", make_client, saved_model_runner)

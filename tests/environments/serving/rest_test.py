@@ -12,7 +12,6 @@ import requests
 
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.rest_client import RestClient
-from keras_fasterseg.serving.retries import RetryPolicy
 from tests.environments.serving.conftest import (
     MODEL,
     SIZE,
@@ -108,7 +107,7 @@ def test_a_model_that_is_not_there(server):
 
 def test_load(server, saved_model_runner, assert_bears_load):
     def make_client():
-        return RestClient(server, MODEL, retries=RetryPolicy(attempts=1))
+        return RestClient(server, MODEL, attempts=1)
 
     size = "x".join(map(str, SIZE))
     assert_bears_load(f"REST, kserve, {size}", make_client, saved_model_runner)

@@ -22,7 +22,6 @@ from tritonclient.utils import InferenceServerException
 
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.serving.errors import ServingError
-from keras_fasterseg.serving.retries import RetryPolicy
 from keras_fasterseg.serving.triton_client import TritonClient
 from tests.environments.serving.conftest import (
     FREE_MODEL,
@@ -247,7 +246,7 @@ def test_a_too_large_image_is_told_by_the_client(client, onnx_runner):
 
 def test_load(server, onnx_runner, assert_bears_load):
     def make_client():
-        return TritonClient(server, MODEL, retries=RetryPolicy(attempts=1))
+        return TritonClient(server, MODEL, attempts=1)
 
     size = "x".join(map(str, SIZE))
     assert_bears_load(f"Triton, KServe v2 over HTTP, {size}", make_client, onnx_runner)

@@ -12,10 +12,10 @@ import pytest
 from keras_fasterseg.export import tftrt
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt_converter import ConvertedSignature
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes import tftrt_runner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 
 GPU = "/job:localhost/replica:0/task:0/device:GPU:0"

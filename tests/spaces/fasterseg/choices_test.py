@@ -3,14 +3,13 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.spaces.fasterseg.choices import (
-    STUDENT,
-    TEACHER,
-    WIDTH_MULTIPLIERS,
     Choices,
     one_hot_widths,
     uniform_widths,
     width_shapes,
 )
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 
 def make_choices(widths, role=STUDENT, value=1.0):

@@ -1,6 +1,7 @@
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from tests.search.tiny_space import functions_run_eagerly, make_space
 from tests.spaces.fasterseg.one_hot_choices import BASE_FILTERS, NUM_LAYERS, randomize_weights
 
 
@@ -18,3 +19,15 @@ def supernets():
     randomize_weights(by_blend["inputs"].weights)
     by_blend["outputs"].set_weights(by_blend["inputs"].get_weights())
     return by_blend
+
+
+@pytest.fixture
+def eagerly():
+    with functions_run_eagerly():
+        yield
+
+
+@pytest.fixture(scope="module")
+def space():
+    """A tiny supernet and its architectures; a test leaves the trainable variables as they are."""
+    return make_space()

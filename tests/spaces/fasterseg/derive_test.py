@@ -2,14 +2,13 @@
 
 import itertools
 import json
-import pathlib
 
 import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.derive import derive, derive_branch
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from tests.shared import load_fixture, shared_path
+from keras_fasterseg.spaces.registry import load_preset
+from tests.shared import FIXTURES, load_fixture
 
 WIDTHS = (4 / 12, 6 / 12, 8 / 12, 10 / 12, 1.0)
 CONV = (0.0, 1.0, 0.0, 0.0, 0.0)
@@ -45,7 +44,7 @@ def decode(given, scale, **options):
     return derive_branch(*given, scale=scale, width_multipliers=WIDTHS, **options)
 
 
-@pytest.mark.parametrize("draw", range(20))
+@pytest.mark.parametrize("draw", range(10))
 @pytest.mark.parametrize("ignore", [0, 1])
 def test_random_parameters_decode_as_the_released_code_does(draw, ignore):
     fixture = load_fixture("network_metas")
@@ -70,7 +69,7 @@ def test_random_parameters_decode_as_the_released_code_does(draw, ignore):
 
 @pytest.mark.parametrize(("name", "index"), [("student", 1), ("teacher", 0)])
 def test_published_parameters_decode_to_the_published_networks(name, index):
-    path = pathlib.Path(shared_path(f"fixtures/genotype_{name}.json"))
+    path = FIXTURES / f"genotype_{name}.json"
     reference = json.loads(path.read_text(encoding="utf-8"))
     raw = reference["raw"]
     given = (

@@ -17,6 +17,7 @@ from tests.latency.reference_costs import (
     supernet_costs,
 )
 from tests.shared import load_fixture
+from tests.spaces.fasterseg.released_recursion import released_latency
 
 
 def random_costs(seed=0, operations=5, widths=4):
@@ -70,7 +71,7 @@ def test_the_published_supernet_at_its_start():
 def test_the_published_supernet_at_its_start_by_the_released_recursion(width_index, expected):
     table = reference_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=8 / 12, head_width=8 / 12)
-    latency = expected_latency(*uniform_choices(16, width_index), costs, reference_quirks=True)
+    latency = released_latency(*uniform_choices(16, width_index), costs)
     assert float(latency) == pytest.approx(expected, abs=5e-4)
 
 
@@ -179,7 +180,7 @@ def test_it_traces_with_static_shapes_and_equals_eager():
     assert eager.dtype == tf.float32
 
 
-@pytest.mark.parametrize(("family", "name"), [(0, "`alphas`"), (1, "`betas`"), (2, "`gammas`")])
+@pytest.mark.parametrize(("family", "name"), [(0, "`alphas`"), (1, "`betas`"), (2, "`widths`")])
 def test_shapes_of_another_supernet_are_refused(family, name):
     alphas, betas, indices = random_choices(6)
     choices = [alphas, betas, [np.eye(4)[index] for index in indices]]
@@ -221,7 +222,7 @@ def test_the_shared_parts_reproduce_the_released_values_and_gradients(layers, ar
     }
     with tf.GradientTape() as tape:
         choices = _released_choices(parameters, fixture, prefix, arch, case)
-        latency = expected_latency(*choices, costs, reference_quirks=True)
+        latency = released_latency(*choices, costs)
     gradients = tape.gradient(latency, parameters)
 
     assert float(latency) == pytest.approx(float(fixture[f"{prefix}/latency"]), rel=1e-5)

@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import json
-import pathlib
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     branch_groups,
     shared_prefix,
 )
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from tests.shared import shared_path
+from keras_fasterseg.spaces.registry import load_preset
+from tests.shared import FIXTURES
 
 
 def cell(layer=0, scale=8, primitive="conv", stride=1, width=0.5) -> CellGenotype:
@@ -262,9 +261,7 @@ def test_identity_must_keep_its_width():
 
 @pytest.mark.parametrize("name", ["student", "teacher"])
 def test_branches_share_the_cells_that_the_released_networks_share(name):
-    reference = json.loads(
-        pathlib.Path(shared_path(f"fixtures/genotype_{name}.json")).read_text(encoding="utf-8")
-    )
+    reference = json.loads((FIXTURES / f"genotype_{name}.json").read_text(encoding="utf-8"))
     branches = load_preset(f"fasterseg_{name}").branches
     groups = branch_groups(branches)
     assert [[list(group) for group in at] for at in groups] == reference["branch_groups"]

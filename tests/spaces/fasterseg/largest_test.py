@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.latency.operations import work
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.plan import plan_network
@@ -17,7 +17,7 @@ FILTERS = 4
 
 def operations(genotype):
     stages = network_stages(genotype, SIZE, 19)
-    return sum(multiply_accumulates(key) for stage in stages for key in stage.keys)
+    return sum(work(key).macs for stage in stages for key in stage.keys)
 
 
 def activations(genotype):

@@ -10,8 +10,8 @@ from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.expected_latency import branch_latencies
 from keras_fasterseg.spaces.fasterseg.genotype import SCALES
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from keras_fasterseg.spaces.registry import load_preset
 from tests.latency.reference_costs import BASE_FILTERS, WIDTHS, reference_table, supernet_costs
 
 STUDENT = 8 / 12

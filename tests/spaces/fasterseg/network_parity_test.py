@@ -1,15 +1,14 @@
 """The published networks with random weights against the released implementation."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
-from keras_fasterseg.spaces.fasterseg.reference import (
-    load_reference_network,
-    network_assignments,
-)
+from keras_fasterseg.spaces.fasterseg.reference import load_reference_network, network_assignments
+from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_state
 
@@ -28,9 +27,9 @@ STEM, MOMENTS, STATISTICS = 2e-5, 1e-4, 1e-5
 class Run:
     """A fixture, the network with its weights, and what it answers."""
 
-    def __init__(self, role: str):
+    def __init__(self, role: str, folder: pathlib.Path):
         self.role = role
-        self.fixture = load_fixture(f"net_{role}")
+        self.fixture = load_fixture(f"net_{role}", folder)
         self.network = FasterSegNetwork(load_preset(f"fasterseg_{role}"), auxiliary_heads=True)
         self.report = load_reference_network(self.network, released_state(self.fixture))
         layers = self.network
@@ -44,7 +43,7 @@ class Run:
             "pre_32": layers.get_layer("auxiliary_head_32").output,
         }
         probed = keras.Model(self.network.input, probes)
-        self.images = load_fixture("input_256x512")["x_nhwc"]
+        self.images = load_fixture("input_256x512", folder)["x_nhwc"]
         self.evaluated = {k: np.array(v) for k, v in probed(self.images, training=False).items()}
         self.trained = {k: np.array(v) for k, v in probed(self.images, training=True).items()}
         self.after = self.statistics()
@@ -58,8 +57,8 @@ class Run:
 
 
 @pytest.fixture(scope="module", params=["student", "teacher"])
-def run(request):
-    return Run(request.param)
+def run(request, full_size_fixtures):
+    return Run(request.param, full_size_fixtures)
 
 
 def assert_close(actual, expected, tolerance):

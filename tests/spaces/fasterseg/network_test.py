@@ -13,7 +13,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.registry import load_preset
 from tests.spaces.fasterseg.one_hot_choices import (
     make_genotype,
     random_images,

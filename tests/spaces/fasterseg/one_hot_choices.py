@@ -6,13 +6,14 @@ import numpy as np
 from keras import ops
 
 from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.fasterseg.choices import Choices, width_shapes
 from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
     BranchGenotype,
     CellGenotype,
     FasterSegGenotype,
 )
-from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS, Choices, width_shapes
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 
 NUM_LAYERS = 6
 BASE_FILTERS = 6

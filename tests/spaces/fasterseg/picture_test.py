@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-from keras_fasterseg.visualization.architecture_layout import FUSION, HEAD, SERVING, lay_out
 
 from keras_fasterseg.spaces.fasterseg.genotype import (
     SCALES,
@@ -11,8 +10,10 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     CellGenotype,
     FasterSegGenotype,
 )
+from keras_fasterseg.spaces.fasterseg.picture import FUSION, HEAD, lay_out
 from keras_fasterseg.spaces.fasterseg.plan import plan_network
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
+from keras_fasterseg.spaces.picture import SERVING
+from keras_fasterseg.spaces.registry import load_preset
 from keras_fasterseg.visualization.card import WIDTH
 from tests.visualization.three_branches import three_branches
 
@@ -54,7 +55,7 @@ def path(layout, branch):
 
 
 def test_the_published_student():
-    layout = lay_out(NETWORKS["student"])
+    layout = lay_out(NETWORKS["student"], WIDTH)
     # The golden paths of the published student.
     assert path(layout, 32) == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
     assert path(layout, 16) == [0, 0, 0, 0, 0, 0, 1, 1, 1]
@@ -79,7 +80,7 @@ def test_the_published_student():
 
 
 def test_a_wider_node_is_a_higher_box():
-    boxes = boxes_by_name(lay_out(NETWORKS["student"]))
+    boxes = boxes_by_name(lay_out(NETWORKS["student"], WIDTH))
     # 4, 8 and 12 twelfths.
     narrow, middle, wide = (
         boxes[name].height
@@ -90,13 +91,13 @@ def test_a_wider_node_is_a_higher_box():
 
 
 def test_what_surrounds_the_network_is_drawn_on_demand():
-    assert SERVING not in boxes_by_name(lay_out(NETWORKS["student"]))
-    boxes = boxes_by_name(lay_out(NETWORKS["student"], serving=True))
+    assert SERVING not in boxes_by_name(lay_out(NETWORKS["student"], WIDTH))
+    boxes = boxes_by_name(lay_out(NETWORKS["student"], WIDTH, serving=True))
     assert boxes[SERVING].left[0] > boxes[HEAD].right[0]
 
 
 def test_every_layer_stands_in_the_picture_once(network):
-    layout = lay_out(network, serving=True)
+    layout = lay_out(network, WIDTH, serving=True)
     names = [box.name for box in layout.boxes]
     plan = plan_network(network)
     expected = [cell.name for cell in plan.cells]
@@ -108,7 +109,7 @@ def test_every_layer_stands_in_the_picture_once(network):
 
 
 def test_boxes_stand_apart_and_inside(network):
-    layout = lay_out(network, serving=True)
+    layout = lay_out(network, WIDTH, serving=True)
     for box in layout.boxes:
         assert box.left[0] > 0
         assert box.right[0] < WIDTH
@@ -128,7 +129,7 @@ def test_boxes_stand_apart_and_inside(network):
 
 
 def test_no_wire_runs_over_a_box(network):
-    layout = lay_out(network, serving=True)
+    layout = lay_out(network, WIDTH, serving=True)
     for wire, box in itertools.product(layout.wires, layout.boxes):
         for start, end in itertools.pairwise(wire.points):
             # Wires are of horizontal and vertical pieces, and end where a box begins.
@@ -146,7 +147,7 @@ def test_no_wire_runs_over_a_box(network):
 
 def test_every_reading_has_its_wire(network):
     """From the side of what makes a feature to the side of what reads it."""
-    layout = lay_out(network)
+    layout = lay_out(network, WIDTH)
     boxes = boxes_by_name(layout)
     boxes["stem"] = boxes["stem.2"]
     joined = {
@@ -178,7 +179,7 @@ def test_wires_cross_where_one_goes_down_past_another():
     down = ("conv", 2)
     fine = branch(conv, down, conv, conv)
     deep = branch(conv, ("conv_2x", 1), down, down, conv)
-    layout = lay_out(FasterSegGenotype("fasterseg", 12, 16, 1.0, 1.0, (deep, fine)))
+    layout = lay_out(FasterSegGenotype("fasterseg", 12, 16, 1.0, 1.0, (deep, fine)), WIDTH)
     boxes = boxes_by_name(layout)
     # The finer goes down across the other's way at 1/8, and that one across its way at 1/16.
     crossed = [
@@ -190,7 +191,7 @@ def test_wires_cross_where_one_goes_down_past_another():
         assert boxes[before].right[0] < x < boxes[after].left[0]
         assert y == boxes[before].center[1]
         assert layout.row_at(y).scale == scale
-    assert not lay_out(NETWORKS["student"]).crossings
+    assert not lay_out(NETWORKS["student"], WIDTH).crossings
 
 
 def branch(*kinds):

@@ -1,14 +1,13 @@
 """Tests of the published networks."""
 
 import json
-import pathlib
 
 import pytest
 
 from keras_fasterseg.filters import node_filters
 from keras_fasterseg.spaces.fasterseg.genotype import branch_groups
-from keras_fasterseg.spaces.fasterseg.presets import load_preset, preset_names
-from tests.shared import shared_path
+from keras_fasterseg.spaces.registry import load_preset, preset_names
+from tests.shared import FIXTURES
 
 
 def test_preset_names():
@@ -22,9 +21,7 @@ def test_unknown_preset_lists_the_known():
 
 @pytest.mark.parametrize("name", ["student", "teacher"])
 def test_presets_have_the_cells_of_the_released_networks(name):
-    reference = json.loads(
-        pathlib.Path(shared_path(f"fixtures/genotype_{name}.json")).read_text(encoding="utf-8")
-    )
+    reference = json.loads((FIXTURES / f"genotype_{name}.json").read_text(encoding="utf-8"))
     genotype = load_preset(f"fasterseg_{name}")
     assert [8 << last for last in reference["lasts"]] == [b.scale for b in genotype.branches]
 

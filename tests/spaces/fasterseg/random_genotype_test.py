@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 
-from keras_fasterseg.latency.operations import multiply_accumulates
+from keras_fasterseg.latency.operations import work
 from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
@@ -21,11 +21,11 @@ def draw(count: int, seed: int = 0, **options) -> list[FasterSegGenotype]:
     return [random_genotype(generator, **(SPACE | options)) for _ in range(count)]
 
 
-def work(genotype: FasterSegGenotype) -> int:
+def macs(genotype: FasterSegGenotype) -> int:
     """Multiply-accumulates of the deployed network."""
     stages = network_stages(genotype, (128, 256))
     keys = [key for stage in stages if not stage.training_only for key in stage.keys]
-    return sum(multiply_accumulates(key) for key in keys)
+    return sum(work(key).macs for key in keys)
 
 
 def test_a_seed_gives_the_same_networks_again_and_another_seed_others():
@@ -59,8 +59,8 @@ def test_pairs_of_branches_and_the_choices_of_all_cells_come_up():
 
 
 def test_networks_are_small_and_large():
-    amounts = np.array([work(genotype) for genotype in draw(200)])
-    largest = work(largest_genotype(16, base_filters=12, stem_head_width=8 / 12))
+    amounts = np.array([macs(genotype) for genotype in draw(200)])
+    largest = macs(largest_genotype(16, base_filters=12, stem_head_width=8 / 12))
     assert amounts.max() <= largest
     assert amounts.max() > 0.5 * largest
     assert amounts.min() < 0.25 * largest

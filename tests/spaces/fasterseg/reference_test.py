@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.reference import (
@@ -15,10 +14,12 @@ from keras_fasterseg.spaces.fasterseg.reference import (
     network_assignments,
     supernet_assignments,
 )
+from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.one_hot_choices import make_genotype
-from tests.spaces.fasterseg.released_state import supernet_state
+from tests.spaces.fasterseg.released_state import random_state, supernet_state
 
 HALF = 6 / 12
 
@@ -31,17 +32,6 @@ def small_network():
     )
     genotype = make_genotype([BranchGenotype(16, cells)], HALF)
     return FasterSegNetwork(genotype, num_classes=3, auxiliary_heads=True)
-
-
-def random_state(network, seed=0):
-    """A released state dict for `network`, its kernels as (out, in, height, width)."""
-    generator = np.random.default_rng(seed)
-    state = {}
-    for assignment in network_assignments(network):
-        shape = assignment.weight.shape
-        shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape
-        state[assignment.name] = generator.normal(size=shape).astype("float32")
-    return state
 
 
 def assert_unchanged(before, layer):
@@ -85,7 +75,7 @@ def test_every_weight_is_assigned_once():
 
 def test_kernels_are_transposed_and_vectors_kept():
     network = small_network()
-    state = random_state(network)
+    state = random_state(network_assignments(network))
     report = load_reference_network(network, state)
     assert report == ConversionReport(len(state), (), (), ())
     kernel = network.get_layer("fusion").convolution.kernel
@@ -101,7 +91,7 @@ def test_kernels_are_transposed_and_vectors_kept():
 
 def test_what_is_left_over_is_reported():
     network = small_network()
-    state = random_state(network)
+    state = random_state(network_assignments(network))
     before = np.array(network.get_layer("head").classifier.bias)
     del state["heads8.conv_1x1.bias"]
     state["heads64.conv_1x1.bias"] = np.zeros(3)
@@ -130,7 +120,7 @@ def test_what_is_left_over_is_reported():
 def test_a_wrong_shape_changes_nothing(name, shape):
     network = small_network()
     before = network.get_weights()
-    state = {**random_state(network), name: np.zeros(shape, "float32")}
+    state = {**random_state(network_assignments(network)), name: np.zeros(shape, "float32")}
     with pytest.raises(ValueError, match=rf"{name} has shape \(.*is the genotype that of these"):
         load_reference_network(network, state)
     assert_unchanged(before, network)
@@ -143,12 +133,8 @@ def small_supernet():
     return supernet
 
 
-@pytest.fixture(scope="module")
-def supernet_weights():
-    return supernet_state(load_fixture("supernet_L6_F6"))
-
-
-def test_tensors_of_a_supernet_go_to_their_layer_and_width(small_supernet, supernet_weights):
+def test_tensors_of_a_supernet_go_to_their_layer_and_width(small_supernet, full_size_fixtures):
+    supernet_weights = supernet_state(load_fixture("supernet_L6_F6", full_size_fixtures))
     report = load_reference_supernet(small_supernet, supernet_weights)
     assert report.missing == report.unused == ()
     # The slimmable norms' own affine pairs: 2 for every norm of the 15 + 9 MixedOps of 7 norms.
@@ -184,9 +170,9 @@ def test_every_tensor_of_a_supernet_has_a_place_of_its_own(small_supernet):
         ("cells.3.1._op._ops.1.bn1.bn.4.running_mean", (104,)),
     ],
 )
-def test_a_wrong_shape_leaves_the_supernet(small_supernet, supernet_weights, name, shape):
+def test_a_wrong_shape_leaves_the_supernet(small_supernet, name, shape):
     before = small_supernet.get_weights()
-    state = {**supernet_weights, name: np.zeros(shape, "float32")}
+    state = {**random_state(supernet_assignments(small_supernet)), name: np.zeros(shape, "float32")}
     with pytest.raises(ValueError, match=rf"{name} has shape"):
         load_reference_supernet(small_supernet, state)
     assert_unchanged(before, small_supernet)

@@ -1,9 +1,8 @@
 """The latency recursion of the released code with its faults, over this package's cell latencies.
 
-For comparisons with the released code and its numbers only; `expected_latency` has it behind
-`reference_quirks`. The faults: every β is indexed by the last scale of its layer instead of the
-node's own; latencies of a layer are read after they were updated in that very layer; down starts
-at the end of the cell instead of at its input.
+It states what the fixtures of the released code hold. The faults: every β is indexed by the last
+scale of its layer instead of the node's own; latencies of a layer are read after they were updated
+in that very layer; down starts at the end of the cell instead of at its input.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,12 @@
-"""State dicts of the released implementation, as the fixtures hold them."""
+"""State dicts of the released implementation, as the fixtures hold them or of random numbers."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.fasterseg.reference import (
+    Assignment,
     load_reference_architecture,
     load_reference_supernet,
 )
@@ -23,6 +26,17 @@ def released_state(fixture: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             state[name] = value.astype("float32") * fixture[f"s/{name}"]
         elif kind == "w":
             state[name] = value
+    return state
+
+
+def random_state(assignments: Iterable[Assignment], seed: int = 0) -> dict[str, np.ndarray]:
+    """A released state dict for `assignments`, its kernels as (out, in, height, width)."""
+    generator = np.random.default_rng(seed)
+    state = {}
+    for assignment in assignments:
+        shape = tuple(assignment.weight.shape[len(assignment.index) :])
+        shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape
+        state[assignment.name] = generator.normal(size=shape).astype("float32")
     return state
 
 

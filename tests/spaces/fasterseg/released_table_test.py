@@ -5,11 +5,11 @@ import pytest
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.spaces.fasterseg.released_table import is_reference_table, load_reference_table
 from tests.latency.reference_costs import node_filters, reference_table, stem_ms
-from tests.shared import shared_path
+from tests.shared import FIXTURES
 
 
 def _released():
-    text = shared_path("fixtures/latency_1080ti_trt5.json").read_text()
+    text = (FIXTURES / "latency_1080ti_trt5.json").read_text()
     return json.loads(text)["table"]
 
 
@@ -57,7 +57,7 @@ def test_every_released_row_is_kept():
 
 def test_the_published_student_costs_what_its_authors_state():
     """Golden numbers: 5.702 ms by its own rows, 6.414 ms as the released code charges."""
-    student = json.loads(shared_path("fixtures/genotype_student.json").read_text())
+    student = json.loads((FIXTURES / "genotype_student.json").read_text())
     own, charged = reference_table(), reference_table(reference_quirks=True)
     assert _network_ms(own, student) == pytest.approx(5.701835681642834, abs=1e-9)
     assert _network_ms(charged, student) == pytest.approx(6.413977051133728, abs=1e-9)
@@ -111,7 +111,7 @@ def test_a_foreign_file_is_refused(tmp_path, value, message):
 
 
 def test_the_released_table_is_told_from_other_files(tmp_path):
-    assert is_reference_table(shared_path("fixtures/latency_1080ti_trt5.json"))
+    assert is_reference_table(FIXTURES / "latency_1080ti_trt5.json")
     own = tmp_path / "own.json"
     reference_table().save(own)
     assert not is_reference_table(own)

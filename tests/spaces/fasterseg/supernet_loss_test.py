@@ -3,28 +3,35 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_fasterseg.search.supernet_loss import SupernetLoss, uniform_setting
 
 from keras_fasterseg.search.graph_options import without_graph_rewriting
-from keras_fasterseg.spaces.fasterseg.choices import STUDENT, TEACHER, stack_settings
+from keras_fasterseg.spaces.fasterseg.choices import stack_settings
+from keras_fasterseg.spaces.fasterseg.supernet_loss import SupernetLoss
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.search.tiny_space import (
     assert_close,
     functions_run_eagerly,
     plain_loss,
     random_batch,
     random_widths,
+    uniform_setting,
 )
 
 
 def several_settings(space):
     """Two of a role in a row, roles that change, one-hot widths of every kind."""
     widths = [
-        uniform_setting(space.supernet, 1),
+        uniform_setting(1),
         random_widths(1),
-        uniform_setting(space.supernet, 0),
+        uniform_setting(0),
         random_widths(2),
     ]
-    architectures = [space.teacher, space.student, space.student, space.teacher]
+    architectures = [
+        space.architectures["teacher"],
+        space.architectures["student"],
+        space.architectures["student"],
+        space.architectures["teacher"],
+    ]
     return [
         dataclasses.replace(architecture(), widths=each)
         for architecture, each in zip(architectures, widths, strict=True)
@@ -128,7 +135,7 @@ def test_running_statistics_are_those_of_one_setting_after_the_other(space, eage
 
 def test_every_eighth_label_counts(space, eagerly):
     images, labels = random_batch()
-    choices = space.student()
+    choices = space.architectures["student"]()
     supernet_loss = SupernetLoss(space.supernet)
     loss = float(supernet_loss(images, labels, choices))
     others = np.full(labels.shape, 255, np.int32)

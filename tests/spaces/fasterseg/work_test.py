@@ -5,21 +5,17 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import Work, total_work
 from keras_fasterseg.layers.mixed_op import MixedOp
 from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.presets import load_preset
 from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
-from keras_fasterseg.spaces.fasterseg.stages import served_macs
+from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
-from keras_fasterseg.spaces.fasterseg.work import (
-    Work,
-    cells_work,
-    network_work,
-    operations_work,
-    stem_and_heads_work,
-)
+from keras_fasterseg.spaces.fasterseg.work import cells_work, supernet_work
+from keras_fasterseg.spaces.registry import load_preset
 
 WIDTHS = (4 / 12, 8 / 12, 1.0)
 
@@ -63,19 +59,17 @@ def test_the_weights_of_a_supernet_are_those_of_the_built_one(layers, filters, w
     roles = {"teacher": 1.0, "student": student}
     supernet = Supernet(7, layers, filters, widths, stem_head_widths=roles)
     supernet.build()
-    work = cells_work(layers, filters, widths, (64, 128))
-    for width in roles.values():
-        work += stem_and_heads_work(filters, width, (64, 128), 7)
+    settings = FasterSegSettings(layers, filters, widths, student)
+    work = supernet_work(settings, (64, 128), 7)
     assert work.trainable == count(supernet.trainable_variables)
     assert work.statistics == count(supernet.non_trainable_variables)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_work_of_a_network_is_what_its_counter_says(name):
-    for size in ((64, 96), (60, 90)):
-        work = network_work(NETWORKS[name], size, 7, training=False)
-        assert work.macs == served_macs(NETWORKS[name], size, 7)
-    assert network_work(NETWORKS[name], (64, 96), 7).macs > work.macs
+def test_images_are_padded_to_multiples_of_32():
+    genotype = NETWORKS["random"]
+    assert network_work(genotype, (60, 90), 7) == network_work(genotype, (64, 96), 7)
+    training = network_work(genotype, (64, 96), 7, training=True)
+    assert training.macs > network_work(genotype, (64, 96), 7).macs
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -89,7 +83,7 @@ def test_the_work_of_a_cell_is_that_of_its_traced_graph(stride):
         if each.type == "Conv2D"
     ]
     keys = [OpKey(name, 8, 16, 32, 32 * stride, stride) for name in PRIMITIVES]
-    work = operations_work(keys, widths=2)
+    work = total_work(keys)
     outputs = [each.outputs[0].shape.num_elements() for each in operations]
     assert work.elements == sum(outputs)
     assert work.macs == sum(
@@ -107,16 +101,12 @@ def test_every_cell_counts_once():
         for scale, stride, cells in ((8, 1, 4), (16, 1, 3), (32, 1, 2), (8, 2, 3), (16, 2, 2))
         for name in PRIMITIVES * cells
     ]
-    assert cells_work(4, 2, (0.5, 1.0), size) == operations_work(keys, widths=2)
-
-
-def test_the_work_of_an_operation_by_hand():
-    # 3x3 from 2 to 5 filters at 4x6 pixels; scale and offset, mean and variance for 3 widths.
-    key = OpKey("conv", 4, 6, 2, 5, 1)
-    expected = Work(9 * 2 * 5 * 24, 5 * 24, 1, 9 * 2 * 5 + 3 * 2 * 5, 3 * 2 * 5)
-    assert operations_work([key], widths=3) == expected
-    assert operations_work([]) == Work(0, 0, 0, 0, 0)
-
-
-def test_work_adds_up():
-    assert Work(1, 2, 3, 4, 5) + Work(10, 20, 30, 40, 50) == Work(11, 22, 33, 44, 55)
+    found, one = cells_work(FasterSegSettings(4, 2, (0.5, 1.0), 0.5), size), total_work(keys)
+    # A second scale, offset, mean and variance for the second width.
+    assert found == Work(
+        one.macs,
+        one.elements,
+        one.operations,
+        one.trainable + one.statistics,
+        2 * one.statistics,
+    )

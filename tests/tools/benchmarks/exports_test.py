@@ -2,11 +2,11 @@ import keras
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.pipelines.export_results import export_markdown
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from tests.pipelines.search_results_test import rows
 from tests.tools.export_test import GENOTYPE
+from tests.tools.maintenance.markdown_rows import rows
 from tests.tools.run_tool import run_tool, sentence
+from tools.maintenance.export_table import export_markdown
 
 
 @pytest.mark.slow

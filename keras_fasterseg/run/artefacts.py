@@ -1,0 +1,129 @@
+"""A runner for whatever names a network: an export, a trained network or a genotype."""
+
+import dataclasses
+import pathlib
+import tempfile
+import weakref
+
+import keras
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.run.network_export import export_network, network_facts
+from keras_fasterseg.run.trained_networks import load_network
+from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.artefact_format import (
+    SAVED_MODEL,
+    find_artefact,
+    folder_of_part,
+    suffixes,
+)
+from keras_fasterseg.runtimes.base import Runner
+from keras_fasterseg.runtimes.keras_runner import KerasRunner
+from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
+from keras_fasterseg.setting import require
+from keras_fasterseg.settings.export import TFTRT, ExportSettings
+from keras_fasterseg.spaces.network import SegmentationNetwork
+from keras_fasterseg.spaces.registry import preset_names, resolve_genotype, space_of
+
+_SEED = 0
+
+
+def open_artefact(
+    artefact: pathlib.Path | str,
+    runtime: str | None = None,
+    *,
+    threads: int | None = None,
+    input_size: tuple[int, int] | None = None,
+    batch_size: int = 1,
+    num_classes: int = 19,
+    outputs: str = "both",
+) -> Runner:
+    """A runner for `artefact`, converted in a temporary folder where the runtime needs that.
+
+    Args:
+        artefact: The folder of a SavedModel or of another export, a file with a graph (`.onnx`,
+            `.xml`, `.tflite`, `.plan`, `.rtx`), a `network.keras`, or a genotype: a preset's name
+            or a JSON file, of which a network with random weights (seed 0) is built.
+        runtime: A name of `RUNTIMES`; None takes the artefact's own, Keras for a network.
+        threads: Threads inside an operation; None leaves the choice to the runtime.
+        input_size: Height and width of the images, for networks and genotypes in runtimes that
+            must know it: all but Keras, SavedModel and XLA.
+        batch_size: Images a call, likewise.
+        num_classes: Classes of a network that is built of a genotype.
+        outputs: What a converted network can be asked for: `class_ids`, `logits` or `both`.
+
+    Returns:
+        A runner; the folder that it may have lives as long as it does.
+
+    Raises:
+        FileNotFoundError: There is nothing of that name.
+        RuntimeNotInstalledError: The runtime or what converts for it is not installed.
+        ValueError: The artefact is something else, the runtime is unknown or does not run it, or
+            an option is out of its range.
+    """
+    if is_network(artefact):
+        chosen = check_runtime(runtime or KERAS)
+        if chosen.uses_tensorflow:
+            # Building the network starts TensorFlow, after which it is too late.
+            tensorflow_device.request_threads(threads)
+        network = _network(artefact, num_classes)
+        return _open_network(network, chosen, threads, input_size, batch_size, outputs)
+    found = find_artefact(artefact)
+    chosen = check_runtime(runtime or own_runtime(found.format).name)
+    require(
+        chosen.load is not None and found.format in chosen.formats,
+        f"The runtime {chosen.name} runs {' and '.join(chosen.formats)}, and {found.path} is "
+        f"{found.format}, which is not converted; give the network.keras that it was made of.",
+    )
+    return chosen.load(found.path, threads)
+
+
+def is_network(artefact: PathLike) -> bool:
+    """True if `artefact` names a network or a genotype, and no export."""
+    if str(artefact) in preset_names():
+        return True
+    path = pathlib.Path(artefact)
+    is_export = path.is_dir() or path.suffix in suffixes() or folder_of_part(path) is not None
+    return not is_export
+
+
+def _network(artefact: PathLike, num_classes: int) -> SegmentationNetwork:
+    path = pathlib.Path(artefact)
+    if str(artefact) not in preset_names() and path.suffix != ".json":
+        return load_network(path)
+    genotype = resolve_genotype(str(artefact))
+    keras.utils.set_random_seed(_SEED)
+    return space_of(genotype).build(genotype, num_classes)
+
+
+def _open_network(
+    network: SegmentationNetwork,
+    runtime: Runtime,
+    threads: int | None,
+    input_size: tuple[int, int] | None,
+    batch_size: int,
+    outputs: str,
+) -> Runner:
+    target_format = TFTRT if runtime.name == TFTRT else runtime.formats[0]
+    if runtime.load is None:
+        model = network.without_auxiliary_heads()
+        metadata = {"num_classes": network.num_classes, **network_facts(network)}
+        return KerasRunner(model, network.mean, network.std, threads, metadata)
+    settings = ExportSettings(target_format)
+    if target_format != SAVED_MODEL:
+        settings = dataclasses.replace(
+            settings,
+            input_size=input_size,
+            batch_size=batch_size,
+            output=None if target_format == TFTRT else outputs,
+        )
+    folder = tempfile.TemporaryDirectory(prefix="keras_fasterseg.")
+    try:
+        path = pathlib.Path(folder.name) / "export"
+        export_network(network, path, settings=settings)
+        runner = runtime.load(path, threads)
+    except BaseException:
+        folder.cleanup()
+        raise
+    weakref.finalize(runner, folder.cleanup)
+    return runner

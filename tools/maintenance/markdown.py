@@ -1,0 +1,39 @@
+"""Tables and numbers in Markdown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import tabulate
+
+
+def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: bool = False) -> str:
+    """A table of cells as they are given.
+
+    Args:
+        rows: The cells; `None` is an empty one.
+        headers: One a column.
+        right: Aligns all columns but the first to the right.
+    """
+    cells = [["" if cell is None else _escaped(str(cell)) for cell in row] for row in rows]
+    return tabulate.tabulate(
+        cells,
+        list(map(_escaped, headers)),
+        tablefmt="pipe",
+        colalign=("left", *["right"] * (len(headers) - 1)) if right else None,
+        disable_numparse=True,
+    )
+
+
+def number(value: float | None, form: str, factor: float = 1) -> str | None:
+    """`factor` times a value, formatted; `None` stays as it is."""
+    return None if value is None else format(factor * value, form)
+
+
+def details(summary: str, text: str) -> str:
+    """A text that is shown by a click on its summary."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def _escaped(text: str) -> str:
+    # A vertical bar would end the cell.
+    return text.replace("|", "\\|")

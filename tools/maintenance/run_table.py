@@ -1,0 +1,103 @@
+"""Tables of one run's trained networks."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
+from keras_fasterseg.files import PathLike, read_json
+from tools.maintenance.markdown import details, number, table
+
+
+def run_markdown(workdir: PathLike) -> str:
+    """Networks of a run, how they were measured, the entropies of its search, IoU of every class.
+
+    From its comparison, which has the rows of its summary too, or from its summary.
+
+    Raises:
+        FileNotFoundError: It has neither.
+        ValueError: The networks of its summary were timed at different sizes.
+        KeyError, TypeError, AttributeError: A file has another form.
+    """
+    folder = pathlib.Path(workdir)
+    if (folder / "comparison.json").is_file():
+        value = read_json(folder / "comparison.json")
+        title, rows, size = "the searched network beside others", value["rows"], value["input_size"]
+        measured = f"FPS: measured on {value['device']}. Seed {value['seed']}."
+    elif (folder / "summary.json").is_file():
+        value = read_json(folder / "summary.json")
+        rows = [{"name": role, **value[role]} for role in ("teacher", "student") if role in value]
+        size = value["student"]["input_size"]
+        for row in rows:
+            if row["input_size"] != size:
+                sizes = f"{size} and {row['input_size']}"
+                raise ValueError(f"{folder} has networks timed at different sizes, {sizes}.")
+        title, measured = "the searched networks", _measured(folder / "benchmark" / "student.json")
+    else:
+        raise FileNotFoundError(
+            f"{folder} has neither summary.json nor comparison.json; let `python -m tools.run_all` "
+            "finish with that workdir, or name another."
+        )
+    names = [f"{row['name']}, distilled" if row.get("distilled") else row["name"] for row in rows]
+    headers = ["network", "mIoU % at own size", "FPS at {}x{}".format(*size), "parameters", "GMACs"]
+    headers += ["epochs"] if "epochs" in rows[0] else []
+    networks = [
+        [
+            name,
+            _percent(row["miou"]),
+            None if row["fps"] is None else fps_text(row["fps"]),
+            f"{row['parameters_inference']:,}",
+            f"{row['macs'] / 1e9:.2f}",
+            row.get("epochs"),
+        ][: len(headers)]
+        for name, row in zip(names, rows, strict=True)
+    ]
+    constant = ["constant predictor", _percent(value["constant_predictor_miou"])]
+    classes = [
+        [name, *(_percent(row["per_class"].get(name)) for row in rows)]
+        for name in dict.fromkeys(name for row in rows for name in row["per_class"])
+    ]
+    parts = [
+        f"### {value['dataset']}: {title}",
+        table([*networks, constant + [None] * (len(headers) - 2)], headers, right=True),
+        f"mIoU on `{value['split']}` of {value['dataset']}, every image at its own size, which the "
+        f"network pads to multiples of 32. {measured}",
+        f"Command: `{value['command']}`" if value["command"] else "",
+        _minutes(value["minutes"]),
+        _entropies(value["entropies"]),
+        details("IoU of every class", table(classes, ["IoU %", *names], right=True)),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _measured(path: pathlib.Path) -> str:
+    """How a run's benchmark was made."""
+    value = read_json(path)
+    runner = value["runner"]
+    is_cpu = device_kind(runner["device"]) == "CPU"
+    return (
+        f"FPS: the exported network ({runner['runtime']}, {runner['version']}, "
+        f"{runner['precision']}), uint8 images to class ids in host memory, batch "
+        f"{value['batch_size']}, at the median of {value['times']['repetitions']} calls, on "
+        f"{value['environment']['cpu'] if is_cpu else runner['device']} with {runner['threads']} "
+        f"threads; harness version {value['harness_version']}."
+    )
+
+
+def _minutes(minutes: Mapping[str, float]) -> str:
+    stages = ", ".join(f"{name} {value:.1f}" for name, value in minutes.items())
+    return f"Minutes: {stages}; {sum(minutes.values()):.1f} in all."
+
+
+def _entropies(entropies: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    roles = []
+    for role, families in entropies.items():
+        spans = (f"{name} {each[0]:.3f} → {each[-1]:.3f}" for name, each in families.items())
+        roles.append(f"{role} {', '.join(spans)}")
+    text = "; ".join(roles)
+    return f"Entropy after the first → the last epoch of the search (1 = undecided): {text}."
+
+
+def _percent(value: Any) -> str:
+    return number(value, ".2f", 100) or "absent"

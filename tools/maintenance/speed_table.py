@@ -1,0 +1,156 @@
+"""Tables of measured and predicted latencies."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras_fasterseg.benchmark.comparison import Measurement, read_measurements
+from keras_fasterseg.benchmark.environment import device_kind
+from keras_fasterseg.benchmark.statistics import fps_text
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.latency.table import LatencyTable
+from tools.maintenance.markdown import number, table
+
+BENCHMARK_HEADERS = (
+    *("network", "size", "runtime", "p50 ms", "p90 ms", "FPS", "times as fast [95 %]"),
+    *("GMAC/s", "% of peak", "peak MiB"),
+)
+
+
+def benchmark_markdown(path: PathLike) -> str:
+    """The rows of a file of `tools.benchmark`, and what exactly was measured.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is none of that tool's.
+        KeyError, TypeError: A measurement has another form.
+    """
+    rows = read_measurements(path)
+    title, names = _names([*dict.fromkeys(map(_artefact, rows))])
+    parts = [
+        f"### {title}",
+        table([[names[_artefact(row)], *_benchmark_row(row)] for row in rows], BENCHMARK_HEADERS),
+        f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
+        f"{_alike(rows, lambda row: row['batch_size'])}, "
+        f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
+        f"{'those of one size in turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{min(row['times']['repetitions'] for row in rows)} calls each or more; harness version "
+        f"{_alike(rows, lambda row: row['harness_version'])}. "
+        f"{_alike(rows, _version, ', ')}.",
+    ]
+    peaks = {
+        "x".join(map(str, row["input_size"])): row["peak_macs_per_second"]
+        for row in rows
+        if row.get("peak_macs_per_second")
+    }
+    if peaks:
+        listed = ", ".join(f"{peak / 1e9:.0f} GMAC/s at {size}" for size, peak in peaks.items())
+        parts.append(
+            f"The peak: {listed}, the best of large float32 matrix products in the same process."
+        )
+    command = _alike(rows, lambda row: row.get("command") or "")
+    if command:
+        parts.append(f"Command: `{command}`")
+    return "\n\n".join(parts)
+
+
+def verification_markdown(workdirs: Sequence[PathLike]) -> str:
+    """How well the latency tables of `workdirs` predict networks, one row each.
+
+    Raises:
+        FileNotFoundError: A workdir has no verified table.
+        ValueError: A file is not whole.
+    """
+    rows = []
+    for workdir in workdirs:
+        folder = pathlib.Path(workdir) / "latency"
+        latencies = LatencyTable.load(folder / "latency_table.json")
+        verification = read_json(folder / "verification.json")
+        fingerprint = latencies.metadata.fingerprint
+        shared = [
+            f"{fingerprint.runtime} {fingerprint.runtime_version}",
+            "{}x{}".format(*latencies.metadata.input_size),
+            str(len(latencies)),
+            f"{read_json(folder / 'stage.json')['minutes']:.1f}",
+            str(fingerprint.harness_version),
+        ]
+        for name in ("sum", "calibrated"):
+            if name in verification:
+                rows.append([*shared, name, *_agreement(verification[name])])
+                shared = [""] * len(shared)
+    headers = ["runtime", "size", "rows", "minutes", "harness", "prediction", "networks"]
+    headers += ["Spearman", "median error", "worst error"]
+    return "\n\n".join(
+        [
+            "### Predicted and measured latencies of random networks",
+            table(rows, headers),
+            "Minutes: of the table and its calibration, which was fitted to other networks. "
+            "Harness: its version; numbers of one version compare. "
+            "Measured: uint8 images to class ids, all networks in turns.",
+        ]
+    )
+
+
+def _alike(rows: Sequence[Measurement], read: Callable[[Measurement], Any], joint=" or ") -> str:
+    """What `read` finds in the rows; all of it where they differ."""
+    return joint.join(dict.fromkeys(str(read(row)) for row in rows))
+
+
+def _device(row: Measurement) -> str:
+    runner, environment = row["runner"], row["environment"]
+    if device_kind(runner["device"]) != "CPU":
+        return str(runner["device"])
+    return f"{runner['threads']} threads of {environment['cpu']}"
+
+
+def _version(row: Measurement) -> str:
+    return f"{row['runner']['runtime']} ({row['runner']['version']})"
+
+
+def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """A title, and what to call each artefact below it: the folder that all lie in is said once."""
+    if len(artefacts) == 1:
+        return f"Runtimes side by side: {artefacts[0]}", {artefacts[0]: artefacts[0]}
+    paths = [pathlib.PurePath(artefact) for artefact in artefacts]
+    folder = next(
+        (
+            parent
+            for parent in paths[0].parents
+            if parent.parts and all(parent in path.parents for path in paths)
+        ),
+        None,
+    )
+    if folder is None:
+        return "Networks side by side", dict(zip(artefacts, artefacts, strict=True))
+    names = [str(path.relative_to(folder)) for path in paths]
+    return f"Networks side by side: {folder}", dict(zip(artefacts, names, strict=True))
+
+
+def _benchmark_row(row: dict[str, Any]) -> list[str | None]:
+    speedup = number(row.get("speedup"), ".2f")
+    if row.get("speedup_interval"):
+        speedup += " [{:.2f}, {:.2f}]".format(*row["speedup_interval"])
+    return [
+        "{}x{}".format(*row["input_size"]),
+        row["runner"]["runtime"],
+        f"{row['times']['p50_ms']:.1f}",
+        f"{row['times']['p90_ms']:.1f}",
+        fps_text(row["fps"]),
+        speedup,
+        number(row.get("macs_per_second"), ".1f", 1e-9),
+        number(row.get("share_of_peak"), ".0f", 100),
+        number(row.get("memory_peak_mib"), ".0f"),
+    ]
+
+
+def _artefact(row: dict[str, Any]) -> str:
+    return str(row.get("artefact") or row["runner"].get("genotype") or "")
+
+
+def _agreement(value: dict[str, Any]) -> list[str]:
+    return [
+        str(value["networks"]),
+        f"{value['spearman']:.3f}",
+        f"{100 * value['median_relative_error']:.1f} %",
+        f"{100 * value['worst_relative_error']:.1f} %",
+    ]
