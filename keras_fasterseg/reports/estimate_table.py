@@ -5,11 +5,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tabulate
 from absl import logging
 
 from keras_fasterseg.files import read_json, write_json
-from keras_fasterseg.wording import duration
+from keras_fasterseg.wording import duration, text_table
 
 MEASURED, COMPUTED, AT_MOST, TYPICAL = "measured", "computed", "at most", "typical"
 ASSUMED = "assumed"
@@ -189,6 +188,4 @@ def _ratio(estimated: float, taken: float) -> float:
 
 
 def _table(rows: Sequence[Mapping[str, str | None]]) -> str:
-    return tabulate.tabulate(
-        rows, headers="keys", stralign="right", colalign=("left",), disable_numparse=True
-    )
+    return text_table(list(rows[0]), [[cell or "" for cell in row.values()] for row in rows])
