@@ -9,7 +9,6 @@ from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import TRAIN_AND_VAL
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.run.datasets import (
-    check_crop,
     check_data_dir,
     check_downsample,
     is_generated,
@@ -94,8 +93,7 @@ def check_images(
             levels does.
 
     Raises:
-        ValueError: A crop is not of multiples of 32, a smaller image is below 32 x 32, or there are
-            fewer images than a batch has.
+        ValueError: A smaller image is below 32 x 32, or there are fewer images than a batch has.
     """
     images = facts.train_images // 2 if halves else facts.train_images
     counted_images = counted(facts.train_images, "training image")
@@ -106,7 +104,6 @@ def check_images(
         f"--{stage}_batch_size to at most {images}, or give more images. "
         f"Received: --{stage}_batch_size={settings.batch_size}",
     )
-    check_crop(settings.crop_size)
     check_downsample(facts.size, settings.downsample)
     largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):

@@ -181,7 +181,7 @@ class SearchSettings:
     )
     penalty_shares: str = setting(
         "paper",
-        "Shares of the families of choices in the penalty (fasterseg: operators, paths and widths): "
+        "Shares of the families of choices in the penalty (fasterseg: operators, paths, widths): "
         "paper, code, auto, or undivided for one term of all.",
         limits=Limits(choices=("paper", "code", "auto", "undivided")),
     )
