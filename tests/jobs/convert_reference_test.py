@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from keras_fasterseg.search.supernets import build_search_space
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.convert_reference import (
