@@ -18,7 +18,7 @@ from keras_fasterseg.setting import (
 from keras_fasterseg.spaces.registry import make_space
 
 QUICK_ESTIMATE, MEASURED_ESTIMATE, NO_ESTIMATE = ESTIMATES = ("quick", "measured", "none")
-"""Ways to estimate a run; see `estimation.estimate_run`."""
+"""Ways to estimate a run; see `jobs.estimate.estimate_run`."""
 
 
 if TYPE_CHECKING:
