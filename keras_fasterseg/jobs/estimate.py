@@ -12,8 +12,6 @@ from absl import logging
 
 from keras_fasterseg.available_cores import available_memory
 from keras_fasterseg.files import PathLike, read_json, write_json
-from keras_fasterseg.jobs.measure_latency import SECONDS_A_MINUTE
-from keras_fasterseg.jobs.run_all import stages_of
 from keras_fasterseg.jobs.step_costs import (
     FORWARDS_A_STEP,
     StepCost,
@@ -35,6 +33,7 @@ from keras_fasterseg.reports.estimate_table import (
     read_times,
 )
 from keras_fasterseg.run.data_checks import DataFacts
+from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import Size
 from keras_fasterseg.settings.stages import (
@@ -232,7 +231,7 @@ def _stage(
         steps = len(space.measured_keys(own.latency_size, len(facts.class_names)))
         seconds, disk = step * steps, 0
         if own.latency_time_budget is not None:
-            seconds = min(seconds, SECONDS_A_MINUTE * own.latency_time_budget)
+            seconds = min(seconds, 60 * own.latency_time_budget)
         seconds += EXPORT_SECONDS * own.latency_calibration
     else:
         # Each half of the images has batches of its own.

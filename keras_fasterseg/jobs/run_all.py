@@ -16,19 +16,12 @@ from keras_fasterseg.jobs.search import search_stage
 from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import SUMMARY
-from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import RunSettings
-from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.wording import text_table
-
-
-def stages_of(space: SearchSpace) -> tuple[str, ...]:
-    """Names of the stages of a run that searches `space`, in their order."""
-    pretrain = ("pretrain",) if space.pretrains else ()
-    return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")
 
 
 def check_stages(run: Run, settings: RunSettings) -> DataFacts:

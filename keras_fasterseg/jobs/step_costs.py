@@ -16,8 +16,8 @@ import tensorflow as tf
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.matrix_peak import tensorflow_product
 from keras_fasterseg.benchmark.timing import measure_callable
-from keras_fasterseg.jobs.measure_latency import meter_schedule
 from keras_fasterseg.latency.operations import Work, work
+from keras_fasterseg.run.latency_tables import meter_schedule
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.settings.stages import LatencySettings, RunSettings
 from keras_fasterseg.spaces.base import SearchSpace

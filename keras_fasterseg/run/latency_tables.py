@@ -1,4 +1,4 @@
-"""Reading a latency table that a user names, and whether it holds here."""
+"""Latency tables of a run: how they are measured, and whether one that a user names holds here."""
 
 import sys
 
@@ -8,10 +8,12 @@ from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.files import PathLike
+from keras_fasterseg.latency.operation_meter import MeasurementSchedule
 from keras_fasterseg.latency.operations import operation_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
+from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
@@ -80,6 +82,16 @@ def load_table(
             ", ".join(unlike),
         )
     return table
+
+
+def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
+    """Lengths of warm-up and timing of an operation."""
+    return MeasurementSchedule(
+        warmup=settings.latency_warmup,
+        min_repetitions=settings.latency_repetitions,
+        max_repetitions=max(300, settings.latency_repetitions),
+        precision=settings.latency_precision,
+    )
 
 
 def check_rows(
