@@ -74,7 +74,7 @@ class FasterSegNetwork(keras.Model):
                 f"Received: {len(classes.names)} names for num_classes={num_classes}"
             )
         height, width = (None, None) if input_size is None else input_size
-        if input_size is not None and (height % 32 or width % 32):
+        if input_size is not None and any(side % 32 for side in input_size):
             raise ValueError(
                 f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
             )
