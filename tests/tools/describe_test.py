@@ -116,7 +116,7 @@ def test_genotype_of_another_space(tmp_path):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(value), encoding="utf-8")
     message = sentence(run_tool("describe", f"--genotype={path}"))
-    assert f"{path} is a genotype of the search space 'joint'" in message
+    assert f"{path} holds no valid genotype: There is no search space 'joint'; choose" in message
 
 
 def test_genotype_that_was_edited(tmp_path):
