@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.fasterseg.released_table import load_released_table
 from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import FIXTURES, ROOT
 from tests.tools.run_tool import run_tool, sentence
@@ -45,7 +45,7 @@ def test_published_networks_as_json(preset, inference, training, macs):
 
 def test_tables_from_a_file_with_predicted_latency(tmp_path):
     load_preset("fasterseg_student").save(tmp_path / "mine.json")
-    released = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    released = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     released.save(tmp_path / "table.json")
     finished = run_tool(
         "describe", f"--genotype={tmp_path}/mine.json", f"--latency_table={tmp_path}/table.json"
