@@ -43,13 +43,13 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
 
     def search() -> None:
         check_search(settings.search)
-        check_images("search", settings.search, facts)
+        check_images("search", settings.search, facts, halves=not settings.space.single_level)
 
     def training(role: str, stage: TrainSettings) -> None:
         check_training(stage, facts.class_names)
         check_images(role, stage, facts)
 
-    return {
+    checks = {
         "latency": lambda: check_latency(settings.latency, settings.space, len(facts.class_names)),
         "pretrain": pretrain,
         "search": search,
@@ -57,6 +57,11 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         STUDENT: lambda: training(STUDENT, settings.student),
         "benchmark": lambda: check_settings(settings.benchmark, "--benchmark_"),
     }
+    if not settings.space.pretrains:
+        del checks["pretrain"]
+    if TEACHER not in settings.space.roles:
+        del checks[TEACHER]
+    return checks
 
 
 @contextlib.contextmanager

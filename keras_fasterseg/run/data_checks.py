@@ -79,16 +79,23 @@ def check_data(settings: DataSettings) -> DataFacts:
 
 
 def check_images(
-    stage: str, settings: PretrainSettings | SearchSettings | TrainSettings, facts: DataFacts
+    stage: str,
+    settings: PretrainSettings | SearchSettings | TrainSettings,
+    facts: DataFacts,
+    halves: bool = False,
 ) -> None:
     """Checks what a stage takes of the images; warns where crops are larger than they ever are.
+
+    Args:
+        stage: Its name, the prefix of its flags.
+        settings: Those of the stage.
+        facts: Facts of the data set.
+        halves: Whether it takes a batch from each half of the training images.
 
     Raises:
         ValueError: A crop is not of multiples of 32, a smaller image is below 32 x 32, or there are
             fewer images than a batch has.
     """
-    # The search takes a batch from each half of the images.
-    halves = isinstance(settings, SearchSettings)
     images = facts.train_images // 2 if halves else facts.train_images
     counted_images = counted(facts.train_images, "training image")
     require(images > 0, f"Each half of a search needs a training image. Received: {counted_images}")
