@@ -16,6 +16,7 @@ from keras_fasterseg.settings.stages import (
     TrainSettings,
 )
 from tests.conformance.spaces import tiny_space
+from tests.conformance.toy_space import ToySpace
 
 SIZE = (64, 64)
 TRAINING = TrainSettings(
@@ -24,7 +25,7 @@ TRAINING = TrainSettings(
 # Pretraining and a teacher would not do with these images: the space has neither.
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=1, synthetic_val_images=1, synthetic_size=SIZE),
-    space=tiny_space("toy"),
+    space=ToySpace(),
     latency=LatencySettings(
         latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001
     ),
