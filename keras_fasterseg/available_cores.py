@@ -1,4 +1,4 @@
-"""The part of this machine's processor that this process may use: cores and time."""
+"""The part of this machine that this process may use: cores, their time, and memory."""
 
 import contextlib
 import dataclasses
@@ -80,8 +80,14 @@ def cpu_quota(root: pathlib.Path = _ROOT) -> float | None:
 
     Version 1 and 2 of Linux's control groups; None where there is no limit or no such group.
     """
-    quotas = [quota for group in _groups(root) if (quota := _group_quota(group)) is not None]
+    quotas = [quota for group in _groups("cpu", root) if (quota := _group_quota(group)) is not None]
     return min(quotas, default=None)
+
+
+def available_memory(root: pathlib.Path = _ROOT) -> int:
+    """Bytes that new processes can take without swapping: the machine's, or a control group's."""
+    left = (_group_memory(group) for group in _groups("memory", root))
+    return min([psutil.virtual_memory().available, *(each for each in left if each is not None)])
 
 
 def check_threads(threads: int | None) -> None:
@@ -111,17 +117,17 @@ def _siblings(core: int, root: pathlib.Path) -> str | None:
     return _text(root / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
 
 
-def _groups(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The folders of the control groups that can limit this process, outer ones first."""
+def _groups(controller: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Folders of the control groups that limit "cpu" or "memory" here, outer ones first."""
     paths = {}
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
         number, controllers, path = line.split(":", 2)
-        if number == "0" or "cpu" in controllers.split(","):
+        if number == "0" or controller in controllers.split(","):
             paths["cgroup2" if number == "0" else "cgroup"] = path
     for line in (_text(root / "proc/self/mountinfo") or "").splitlines():
         mount, _, source = line.partition(" - ")
         kind, _, options = source.split(" ", 2)
-        if kind not in paths or (kind == "cgroup" and "cpu" not in options.split(",")):
+        if kind not in paths or (kind == "cgroup" and controller not in options.split(",")):
             continue
         shown, point = mount.split(" ")[3:5]
         folder = root / point.lstrip("/")
@@ -142,6 +148,21 @@ def _group_quota(folder: pathlib.Path) -> float | None:
     with contextlib.suppress(ValueError, TypeError, ZeroDivisionError):
         quota, period = map(int, both)
         return round(quota / period, 3) if quota > 0 else None
+    return None
+
+
+def _group_memory(folder: pathlib.Path) -> int | None:
+    """Bytes that one group has left; None if it has no limit."""
+    for *names, reclaimable in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(ValueError, TypeError):
+            limit, used = (int(_text(folder / name)) for name in names)
+            words = (_text(folder / "memory.stat") or "").split()
+            # Pages of files that nobody uses are given up before anything is killed.
+            cached = dict(zip(words[::2], words[1::2], strict=True)).get(reclaimable, 0)
+            return max(0, limit - used + int(cached))
     return None
 
 

@@ -32,7 +32,7 @@ def normalize_images(images: Any, mean: np.ndarray, std: np.ndarray) -> Any:
     """`(images / 255 - mean) / std` in float32.
 
     Args:
-        images: Tensor of shape `(batch, height, width, 3)`, integers or floats in [0, 255].
+        images: Tensor of shape `(..., height, width, 3)`, integers or floats in [0, 255].
         mean: Mean as `check_normalization` returns it.
         std: Standard deviation as `check_normalization` returns it.
 

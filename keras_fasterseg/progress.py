@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tqdm
 
@@ -12,24 +12,25 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 def progress_bar(
-    items: Iterable[Item],
+    items: Iterable[Item] | None,
     description: str,
     *,
     unit: str,
     total: int | None = None,
     show: bool = True,
-) -> Iterable[Item]:
+) -> "tqdm.tqdm[Item]":
     """`items`, with a bar on standard error: quick on a terminal, twice a minute in a log.
 
     Args:
-        items: What is worked through.
+        items: What is worked through; None where the bar is updated by hand.
         description: Said before the bar.
         unit: What an item is called.
         total: Number of items, if `items` has no length.
         show: Whether there is a bar at all.
     """
     interval = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
-    return tqdm.tqdm(
+    # Its stub has another type of bar where there are no items.
+    bar: Any = tqdm.tqdm(
         items,
         desc=description,
         total=total,
@@ -40,3 +41,4 @@ def progress_bar(
         miniters=1,
         maxinterval=max(interval, 10.0),
     )
+    return bar

@@ -65,7 +65,8 @@ AT_LEAST_ONE = Limits(at_least=1)
 POSITIVE = Limits(above=0)
 SHARE = Limits(at_least=0, below=1)
 # At 1/32 a zoomed convolution halves the map once more: 32 pixels would leave nothing.
-TRAINED_SIZE = Limits(at_least=64, multiple_of=32)
+LEAST_TRAINED_SIDE = 64
+TRAINED_SIZE = Limits(at_least=LEAST_TRAINED_SIDE, multiple_of=32)
 IMAGE_SIZE = Limits(at_least=32)
 
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import psutil
 import pytest
 from absl import logging
 
@@ -10,6 +11,7 @@ from keras_fasterseg import available_cores as module
 from keras_fasterseg.available_cores import (
     AvailableCores,
     available_cores,
+    available_memory,
     check_threads,
     cpu_quota,
     physical_cores,
@@ -149,3 +151,38 @@ def test_nobody_counts_the_cores_of_the_machine_for_those_of_the_process():
     for folder in ("keras_fasterseg", "tools", "flags"):
         for path in (ROOT / folder).rglob("*.py"):
             assert "os.cpu_count" not in path.read_text(encoding="utf-8"), path
+
+
+def memory(folder: str, limit: str, used: int, inactive: int) -> dict[str, str]:
+    return {
+        f"{folder}/memory.max": limit,
+        f"{folder}/memory.current": str(used),
+        f"{folder}/memory.stat": f"anon 5\ninactive_file {inactive}\nactive_file 3",
+    }
+
+
+def test_the_tightest_group_above_the_process_limits_memory(machine):
+    top = "sys/fs/cgroup"
+    files = memory(f"{top}/outer/inner", "max", 10, 0) | memory(f"{top}/other", "10", 10, 0)
+    files |= memory(f"{top}/outer", "5000", used=3000, inactive=1000)
+    assert available_memory(machine("0::/outer/inner", [OTHER, V2], files)) == 5000 - 3000 + 1000
+    # An overdrawn one has nothing left.
+    files |= memory(f"{top}/outer", "100", used=300, inactive=50)
+    assert available_memory(machine("0::/outer/inner", [OTHER, V2], files)) == 0
+
+
+def test_groups_of_version_1_limit_memory(machine):
+    mount = "33 31 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
+    folder = "sys/fs/cgroup/memory/box"
+    files = {
+        f"{folder}/memory.limit_in_bytes": "900",
+        f"{folder}/memory.usage_in_bytes": "700",
+        f"{folder}/memory.stat": "cache 9\ntotal_inactive_file 50",
+    }
+    assert available_memory(machine("3:cpu:/box\n2:memory:/box", [V1, mount], files)) == 250
+
+
+def test_without_a_limit_all_free_memory_is_available(machine, tmp_path):
+    files = memory("sys/fs/cgroup", "max", 1, 0)
+    for root in (machine("0::/", [V2], files), tmp_path / "nothing"):
+        assert 0 < available_memory(root) <= psutil.virtual_memory().total

@@ -11,7 +11,7 @@ from keras_fasterseg.settings import stages
 
 if TYPE_CHECKING:
     from keras_fasterseg.jobs.checks import DataFacts
-    from keras_fasterseg.jobs.estimation.stage_times import StageTimes
+    from keras_fasterseg.reports.estimate_table import StageTimes
     from keras_fasterseg.run.run import Run
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
@@ -59,13 +59,14 @@ def main() -> None:
 
 
 def _estimate(run: "Run", options: stages.RunSettings, facts: "DataFacts") -> "StageTimes":
-    from keras_fasterseg.jobs.estimation import estimate, estimate_run, stage_times
+    from keras_fasterseg.jobs import estimate
+    from keras_fasterseg.reports import estimate_table
 
     seconds = ESTIMATE_SECONDS.value
-    found = estimate_run.estimate_run(run.path, options, facts, ESTIMATE.value, seconds)
+    found = estimate.estimate_run(run.path, options, facts, ESTIMATE.value, seconds)
     print(found.table(), flush=True)
     estimate.check_fits(found, FORCE.value)
-    times = stage_times.StageTimes(run.path / estimate_run.ESTIMATE)
+    times = estimate_table.StageTimes(run.path / estimate.ESTIMATE)
     run.workdir.listeners.append(times.ended)
     return times
 
@@ -77,7 +78,7 @@ def _run(run: "Run", options: stages.RunSettings) -> None:
     print(run_all.summary_tables(summary))
     print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
-        compare.compare(run, options, command.line())
+        compare.compare(run, options, summary, command.line())
         print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}")
 
 

@@ -85,11 +85,13 @@ class ComparedRow:
     @property
     def warning(self) -> str | None:
         """A sentence if the machine was not equally fast both times."""
-        peaks = [row.get("peak_macs_per_second") for row in (self.first, self.second)]
-        if None in peaks or max(peaks) <= _LIKE_PEAKS * min(peaks):
+        first, second = (row.get("peak_macs_per_second") for row in (self.first, self.second))
+        if first is None or second is None:
+            return None
+        if max(first, second) <= _LIKE_PEAKS * min(first, second):
             return None
         return (
-            f"Large matrix products reached {peaks[0] / 1e9:.1f} and {peaks[1] / 1e9:.1f} G "
+            f"Large matrix products reached {first / 1e9:.1f} and {second / 1e9:.1f} G "
             "multiply-accumulates a second: the machine itself was not equally fast."
         )
 
@@ -126,7 +128,7 @@ def read_measurements(path: PathLike) -> list[Measurement]:
         ValueError: It holds something else.
     """
     value = read_json(path)
-    rows = value.get("results", value) if isinstance(value, dict) else None
+    rows: Any = value.get("results", value) if isinstance(value, dict) else None
     if isinstance(rows, dict):
         rows = [rows] if "times" in rows else list(rows.values())
     if not isinstance(rows, list) or not rows or not all(map(_is_measurement, rows)):

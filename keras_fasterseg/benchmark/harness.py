@@ -115,7 +115,7 @@ class InterleavedResult:
     speedups: dict[str, float]
     speedup_intervals: dict[str, tuple[float, float] | None]
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """The fields as values fit for JSON."""
         results = {name: result.to_json() for name, result in self.results.items()}
         intervals = {

@@ -30,7 +30,7 @@ class BenchmarkReport:
 
     def to_json(self) -> dict[str, Any]:
         """A single measurement as it is; several as the list `results`."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "name": name,
                 **table.results[name].to_json(),

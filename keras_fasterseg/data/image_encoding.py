@@ -6,7 +6,7 @@ upright as it loads them, and opens the first of several pages.
 
 import dataclasses
 import struct
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -113,7 +113,7 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _known_orientation(value: object) -> int:
+def _known_orientation(value: Any) -> int:
     # Viewers, and Pillow, turn nothing for any other value, such as the 0 of some scanners.
     return value if value in range(1, 9) else 1
 
@@ -121,7 +121,7 @@ def _known_orientation(value: object) -> int:
 def has_transparent_pixels(image: Image.Image, encoding: ImageEncoding) -> bool:
     """True if any pixel of a loaded image is not wholly opaque."""
     if image.mode in ("LA", "RGBA"):
-        return image.getchannel("A").getextrema()[0] < 255
+        return any(image.getchannel("A").histogram()[:255])
     transparent = image.info.get("transparency")
     if transparent is None:
         return False

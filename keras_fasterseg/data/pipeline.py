@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import augmentation
 from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
+from keras_fasterseg.image_normalization import check_normalization, normalize_images
 
 _PREFETCHED_BATCHES = 2
 
@@ -78,13 +79,14 @@ def training_dataset(
         ValueError: There are no samples.
     """
     read = _reader(samples, source, settings.downsample, settings.cache)
+    normalization = check_normalization(source.mean, source.std)
 
     def example(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = read(index)
         scale_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(key, 3))
         image, label = augmentation.random_scale(image, label, settings.scales, scale_seed)
         image, label = augmentation.random_crop(image, label, settings.crop_size, crop_seed)
-        image = _normalized(image, source)
+        image = normalize_images(image, *normalization)
         image, label = augmentation.pad_centered(image, label, settings.crop_size)
         if settings.flip:
             image, label = augmentation.random_flip(image, label, flip_seed)
@@ -123,13 +125,14 @@ def evaluation_dataset(
         DataError: A file is missing or its size cannot be read.
     """
     read = _reader(samples, source, downsample)
+    normalization = check_normalization(source.mean, source.std)
     size = _common_size(samples, source, downsample, size_multiple)
     mean_color = tf.cast(tf.round(tf.constant(source.mean) * 255.0), tf.uint8)
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = read(index)
         if normalize:
-            image, padding = _normalized(image, source), tf.zeros(3)
+            image, padding = normalize_images(image, *normalization), tf.zeros(3)
         else:
             padding = mean_color
         image, label = _pad_to_multiple(image, label, size_multiple, padding)
@@ -153,10 +156,6 @@ def _batches(
     )
     batches = examples.batch(batch_size, drop_remainder=drop_remainder)
     return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
-
-
-def _normalized(image: tf.Tensor, source: SegmentationSource) -> tf.Tensor:
-    return (tf.cast(image, tf.float32) / 255.0 - source.mean) / source.std
 
 
 def _shuffled_indices(num_samples: int, seed: int) -> tf.data.Dataset:

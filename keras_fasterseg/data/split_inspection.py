@@ -4,8 +4,8 @@ import collections
 import concurrent.futures
 import dataclasses
 import pathlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from keras_fasterseg.data.sample_inspection import (
 )
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.progress import progress_bar
+
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +204,6 @@ def inspect_split(
     return inspection
 
 
-def _frequencies(values):
+def _frequencies(values: Iterable[Value | None]) -> dict[Value, int]:
     counter = collections.Counter(value for value in values if value is not None)
     return dict(counter.most_common())

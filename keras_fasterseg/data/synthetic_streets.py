@@ -71,7 +71,8 @@ def generate(
 
     Raises:
         ValueError: A count or a size is too small.
-        DataError: `root` holds a data set made with other parameters.
+        DataError: `root` holds a data set made with other parameters. One that version 1 drew
+            with the same parameters is taken as it is.
         OSError: The files cannot be written.
     """
     if min(num_train, num_val) < 1 or min(height, width) < 32:
@@ -91,7 +92,8 @@ def generate(
     marker = root / MARKER
     if marker.is_file():
         found = read_json(marker)
-        if found != parameters:
+        # What an earlier version drew is whole, and runs have begun with it.
+        if found != parameters and found != {**parameters, "version": 1}:
             raise DataError(
                 f"{root} holds synthetic streets made with {found}, not with {parameters}; "
                 "choose another folder or remove this one."

@@ -186,15 +186,15 @@ def _check_logits(proof: Proof, precision: str) -> None:
 def _check_accuracy(proof: Proof, allow: bool) -> None:
     if allow:
         return
-    drop = proof.miou_difference
-    if drop is None:
+    before, after = proof.miou_keras, proof.miou
+    if before is None or after is None:
         raise ValueError(
             "An int8 export is judged by its mIoU, for which there are no labels here; name the "
             "data set with --dataset and --data_dir, or set --allow_accuracy_drop."
         )
-    if drop < -MAXIMUM_MIOU_DROP:
+    if after - before < -MAXIMUM_MIOU_DROP:
         raise ValueError(
-            f"In int8 the mIoU falls from {100 * proof.miou_keras:.2f} to {100 * proof.miou:.2f} % "
+            f"In int8 the mIoU falls from {100 * before:.2f} to {100 * after:.2f} % "
             f"on {proof.images} images ({proof.of}), by more than "
             f"{100 * MAXIMUM_MIOU_DROP:g} points; nothing was written. Give more calibration "
             "images, another --calibration_method, or set --allow_accuracy_drop."

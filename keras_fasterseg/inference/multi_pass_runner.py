@@ -113,7 +113,8 @@ class MultiPassRunner(Runner):
         self._check_window(window)
         if window == (height, width):
             return self._runner.logits(np.ascontiguousarray(images))
-        total, counts = None, np.zeros((height, width, 1), np.float32)
+        total: Any = None
+        counts = np.zeros((height, width, 1), np.float32)
         starts = (
             window_starts(side, part, self._window_overlap)
             for side, part in zip((height, width), window, strict=True)

@@ -17,7 +17,7 @@ from keras_fasterseg.benchmark.report import BenchmarkReport
 from keras_fasterseg.benchmark.scopes import find_scope
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.jobs.artefacts import is_network, open_artefact
+from keras_fasterseg.run.artefacts import is_network, open_artefact
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.runtimes.base import Runner, metadata_genotype
 from keras_fasterseg.runtimes.registry import check_runtime

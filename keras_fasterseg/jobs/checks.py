@@ -43,7 +43,8 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
 
     def search() -> None:
         check_search(settings.search)
-        check_images("search", settings.search, facts, halves=not settings.space.single_level)
+        halves = not settings.space.single_level
+        check_images("search", settings.search, facts, halves)
 
     def training(role: str, stage: TrainSettings) -> None:
         check_training(stage, facts.class_names)

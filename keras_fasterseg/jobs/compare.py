@@ -1,6 +1,5 @@
 """Job: what the search was worth: its networks beside others, trained and measured alike."""
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,10 +10,10 @@ from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.jobs.evaluate import evaluate, open_runner
 from keras_fasterseg.jobs.export_stage import export_proven
-from keras_fasterseg.jobs.run_all import describe_network, run_all
 from keras_fasterseg.jobs.train import training_stage
-from keras_fasterseg.run.names import COMPARISON
+from keras_fasterseg.run.names import COMPARISON, CONTESTANTS, Contestant
 from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import BenchmarkSettings, RunSettings
 from keras_fasterseg.spaces.registry import load_genotype, load_preset
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
@@ -22,37 +21,22 @@ from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 PUBLISHED = "fasterseg_student"
 
 
-@dataclasses.dataclass(frozen=True)
-class Contestant:
-    """A trained network in a comparison.
-
-    Attributes:
-        name: What it is called.
-        stage: Stage that trained it.
-        distilled: Whether it learnt from the searched teacher.
-    """
-
-    name: str
-    stage: str
-    distilled: bool = False
-
-
-CONTESTANTS = (
-    Contestant("searched teacher", TEACHER),
-    Contestant("searched student", STUDENT, distilled=True),
-    Contestant("searched student", "student_alone"),
-    Contestant("published student", "published_student"),
-)
-
-
-def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
-    """Finishes the run and compares its networks with others of the same training and seed.
+def compare(
+    run: Run, settings: RunSettings, summary: dict[str, Any], command: str | None = None
+) -> dict[str, Any]:
+    """Compares the networks of a finished run with others of the same training and seed.
 
     Besides the searched teacher and student: the searched student without its teacher, and the
     student that the paper's authors published, from scratch. Each is trained with the student's
     settings (the teacher with its own), exported, and scored and measured as the SavedModel that it
     is; frame rates in turns, so that all of them meet the same state of the machine. Stages that
     are finished are not done again.
+
+    Args:
+        run: The run.
+        settings: Settings of every stage.
+        summary: What `run_all` returned.
+        command: What the comparison calls the command that made it.
 
     Returns:
         What it writes to `comparison.json`: a row a network, the constant predictor's mIoU, the
@@ -62,7 +46,6 @@ def compare(run: Run, settings: RunSettings, command: str | None = None) -> dict
         ValueError: A stage had another setting.
         OSError: A folder is missing or cannot be written.
     """
-    summary = run_all(run, settings, command)
     searched = load_genotype(run.path / "search" / f"{STUDENT}.json")
     training_stage(run, searched, settings.student, name="student_alone")
     training_stage(run, load_preset(PUBLISHED), settings.student, name="published_student")

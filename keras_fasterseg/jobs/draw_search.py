@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.files import PathLike, read_json
-from keras_fasterseg.jobs.compare import CONTESTANTS
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.reports import search_records
 from keras_fasterseg.reports.draw_architecture import draw_architecture
-from keras_fasterseg.run.names import COMPARISON, LATENCY_TABLE, LOG, SUMMARY
+from keras_fasterseg.run.names import COMPARISON, CONTESTANTS, LATENCY_TABLE, LOG, SUMMARY
 from keras_fasterseg.spaces.registry import load_genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.visualization.card import save_figure

@@ -22,8 +22,8 @@ from keras_fasterseg.evaluation.evaluator import evaluate as evaluate_runner
 from keras_fasterseg.evaluation.submission import check_cityscapes, write_submission
 from keras_fasterseg.export.proof import read_proof
 from keras_fasterseg.files import sha256
-from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.reports.evaluation_report import EvaluationReport
+from keras_fasterseg.run.artefacts import open_artefact
 from keras_fasterseg.run.dataset_warnings import warn_of_files
 from keras_fasterseg.run.datasets import evaluation_images
 from keras_fasterseg.run.inputs import InputFiles

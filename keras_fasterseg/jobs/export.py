@@ -3,34 +3,29 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Sequence
-from typing import Any
 
-import keras
 import numpy as np
 from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.export.engine_file import export_engine
-from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
+from keras_fasterseg.export.graph_file import CalibrationImages
 from keras_fasterseg.export.manifest import Palette, check_target, extend_manifest
-from keras_fasterseg.export.options import ENGINE_FORMATS, FREE_BATCH, PRECISIONS
+from keras_fasterseg.export.options import ENGINE_FORMATS
 from keras_fasterseg.export.proof import Proof, check_proof
 from keras_fasterseg.export.proving import prove
-from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.export.tftrt import convert_saved_model
 from keras_fasterseg.files import PathLike, atomic_path
-from keras_fasterseg.jobs.proof_images import drawn_images, labelled_images, stretch_warning
+from keras_fasterseg.run.network_export import check_export, export_network
+from keras_fasterseg.run.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.run.trained_networks import check_network_classes, load_network
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, find_artefact
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
-from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
-from keras_fasterseg.setting import check_settings, require
+from keras_fasterseg.runtimes.signature import LOGITS
+from keras_fasterseg.setting import require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
@@ -83,7 +78,7 @@ def export(
     """
     settings = settings or ExportSettings()
     target = pathlib.Path(target)
-    _check(settings)
+    check_export(settings)
     check_target(target, overwrite)
     trained = load_network(pathlib.Path(network))
     if source is not None:
@@ -123,129 +118,6 @@ def export(
         if command is not None:
             extend_manifest(temporary, {"command": command})
     return proof
-
-
-def export_network(
-    network: SegmentationNetwork,
-    target: pathlib.Path,
-    class_names: tuple[str, ...] | None = None,
-    overwrite: bool = False,
-    *,
-    palette: Palette | None = None,
-    settings: ExportSettings | None = None,
-    calibration: CalibrationImages | None = None,
-) -> pathlib.Path:
-    """Writes what `export` writes, of a network in memory and without a proof."""
-    settings = settings or ExportSettings()
-    _check(settings)
-    model: keras.Model = network.without_auxiliary_heads()
-    facts = network_facts(network, class_names, palette)
-    common: dict[str, Any] = {
-        "num_classes": network.num_classes,
-        "mean": network.mean,
-        "std": network.std,
-        "class_names": facts.pop("class_names"),
-        "palette": facts.pop("colors"),
-        "metadata": facts,
-        "overwrite": overwrite,
-    }
-    if settings.format == SAVED_MODEL:
-        return export_saved_model(model, target, input_size=settings.input_size, **common)
-    if settings.format == TFTRT:
-        return _export_tftrt(model, target, settings, calibration, common)
-    write = export_engine if settings.format in ENGINE_FORMATS else export_graph_file
-    return write(
-        model,
-        target,
-        format=settings.format,
-        input_size=settings.input_size,
-        batch_size=settings.batch_size or None,
-        outputs=settings.output or CLASS_IDS,
-        precision=settings.precision,
-        calibration=calibration,
-        **common,
-    )
-
-
-def network_facts(
-    network: SegmentationNetwork,
-    class_names: Sequence[str] | None = None,
-    palette: Palette | None = None,
-) -> dict[str, Any]:
-    """Facts that a network records, for a manifest.
-
-    Args:
-        network: The network.
-        class_names: Names of the classes of a network that records none.
-        palette: Their RGB colours, likewise.
-    """
-    classes = network.classes
-    if classes is not None and classes.colors:
-        palette = classes.colors
-    return {
-        "genotype": network.genotype.to_json(),
-        "class_names": class_names if classes is None else list(classes.names),
-        "colors": None if palette is None else [[*map(int, color)] for color in palette],
-        "ignored_labels": None if classes is None else list(classes.ignored),
-        "trained_on": network.trained_on,
-    }
-
-
-def _export_tftrt(
-    model: keras.Model,
-    target: pathlib.Path,
-    settings: ExportSettings,
-    calibration: CalibrationImages | None,
-    common: dict[str, Any],
-) -> pathlib.Path:
-    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
-        source = export_saved_model(
-            model, pathlib.Path(folder) / "1", **{**common, "overwrite": False}
-        )
-        report = convert_saved_model(
-            source,
-            target,
-            precision=settings.precision,
-            input_size=settings.input_size,
-            batch_size=settings.batch_size,
-            calibration_images=None
-            if calibration is None
-            else [image for batch in calibration.images for image in batch],
-            overwrite=common["overwrite"],
-        )
-    logging.info("TF-TRT: %s", report.summary())
-    return target
-
-
-def _check(settings: ExportSettings) -> None:
-    check_settings(settings)
-    if settings.format == TFTRT:
-        require(
-            settings.output in (None, "both"),
-            "A SavedModel has both outputs, also by TF-TRT; leave --output unset. "
-            f"Received: --output={settings.output}",
-        )
-    require(
-        settings.batch_size > 0 or settings.format in FREE_BATCH,
-        f"{settings.format} is made for one number of images a call: give --batch_size of at least "
-        f"1; every number take {', '.join(FREE_BATCH)}. Received: --batch_size=0",
-    )
-    require(
-        settings.precision != "int8" or settings.input_size is not None or settings.format == TFTRT,
-        "int8 is calibrated for one size of images; give --input_size=HEIGHTxWIDTH.",
-    )
-    if settings.format != SAVED_MODEL:
-        return
-    require(
-        settings.batch_size in (0, 1) and settings.output in (None, "both"),
-        "A SavedModel takes every number of images and has both outputs; leave --batch_size and "
-        f"--output unset or choose one of {', '.join(PRECISIONS)}.",
-    )
-    require(
-        settings.precision == "fp32",
-        "A SavedModel computes in fp32; for other precisions choose one of "
-        f"{', '.join(PRECISIONS)}. Received: --precision={settings.precision}",
-    )
 
 
 def _warn_of_stretch(source: SegmentationSource, split: str, settings: ExportSettings) -> None:

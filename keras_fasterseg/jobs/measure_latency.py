@@ -12,12 +12,12 @@ from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.jobs.measure_networks import measure_networks, random_networks
 from keras_fasterseg.latency.calibration import fit_calibration
-from keras_fasterseg.latency.operation_meter import MeasurementSchedule, OperationMeter
+from keras_fasterseg.latency.operation_meter import OperationMeter
 from keras_fasterseg.latency.profiler import ProfileSchedule, profile
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.run.inputs import table_input
-from keras_fasterseg.run.latency_tables import check_rows, load_table
+from keras_fasterseg.run.latency_tables import check_rows, load_table, meter_schedule
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.run.run import TABLE_INPUT, Run, if_there
 from keras_fasterseg.runtimes import tensorflow_device
@@ -115,16 +115,6 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
     """
     runner = RuntimeOperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
     return OperationMeter(runner, meter_schedule(settings))
-
-
-def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
-    """Lengths of warm-up and timing of an operation."""
-    return MeasurementSchedule(
-        warmup=settings.latency_warmup,
-        min_repetitions=settings.latency_repetitions,
-        max_repetitions=max(300, settings.latency_repetitions),
-        precision=settings.latency_precision,
-    )
 
 
 def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:

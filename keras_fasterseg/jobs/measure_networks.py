@@ -10,9 +10,9 @@ import numpy as np
 from keras_fasterseg.benchmark.harness import interleaved
 from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
-from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.progress import progress_bar
+from keras_fasterseg.run.artefacts import open_artefact
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 

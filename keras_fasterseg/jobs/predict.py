@@ -22,10 +22,10 @@ from keras_fasterseg.inference.video_reader import (
     is_video,
     shown_address,
 )
-from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.jobs.prediction import Prediction
 from keras_fasterseg.jobs.segment_files import Segment, find_image_files, segment_files
 from keras_fasterseg.jobs.segment_video import SegmentedVideo, segment_video
+from keras_fasterseg.run.artefacts import open_artefact
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.prediction import DATASET, PredictSettings
 from keras_fasterseg.visualization.class_styles import class_styles

@@ -1,6 +1,5 @@
 """Job: the whole road, from labelled images to a measured SavedModel."""
 
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,12 @@ from keras_fasterseg.jobs.search import search_stage
 from keras_fasterseg.jobs.train import training_stage
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import SUMMARY
-from keras_fasterseg.run.run import Run
-from keras_fasterseg.run.trained_networks import load_network
-from keras_fasterseg.setting import Size
+from keras_fasterseg.run.run import Run, stages_of
+from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import RunSettings
-from keras_fasterseg.spaces.base import SearchSpace
-from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
+from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.wording import text_table
-
-
-def stages_of(space: SearchSpace) -> tuple[str, ...]:
-    """Names of the stages of a run that searches `space`, in their order."""
-    pretrain = ("pretrain",) if space.pretrains else ()
-    return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")
 
 
 def check_stages(run: Run, settings: RunSettings) -> DataFacts:
@@ -126,19 +117,6 @@ def summary_tables(summary: dict[str, Any]) -> str:
     ]
     scores = text_table(("class", *(f"{role} IoU %" for role in roles)), classes)
     return f"{scores}\n\n{text_table(headers, rows, 'l' * len(headers))}"
-
-
-def describe_network(path: pathlib.Path, input_size: Size) -> dict[str, Any]:
-    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
-    network = load_network(path)
-    weights = network.without_auxiliary_heads().trainable_weights
-    return {
-        "genotype": network.genotype.id,
-        "branches": network.genotype.summary().get("branch_scales", []),
-        "input_size": list(input_size),
-        "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
-        "macs": network_work(network.genotype, input_size, network.num_classes).macs,
-    }
 
 
 def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:

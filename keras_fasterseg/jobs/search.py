@@ -1,4 +1,4 @@
-"""Job: search the architectures of all roles of a space."""
+"""Job: search the teacher's and the student's architecture."""
 
 import pathlib
 from typing import Any
@@ -189,8 +189,7 @@ def search_stage(
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
     if run.workdir.recorded("search") is None:
-        halves = not space.single_level
-        check_images("search", settings, check_data(run.data), halves=halves)
+        check_images("search", settings, check_data(run.data), halves=not space.single_level)
     source = run.source
     depends: dict[str, Any] = {
         **run.data_record(),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_fasterseg.tensorflow_cpu import compiled
@@ -113,42 +112,3 @@ def _check_shapes(student_logits: Tensor, teacher_logits: Tensor) -> None:
             f"Received: student_logits.shape={student}, teacher_logits.shape={teacher}. "
             "Resize both to the size of the labels."
         )
-
-
-@keras.saving.register_keras_serializable(package="keras_fasterseg")
-class Distillation(keras.losses.Loss):
-    """`distillation_loss` as a Keras loss: `loss(teacher_logits, student_logits)` is a scalar.
-
-    Args:
-        temperature: Divides both logits; above 0.
-        reduction: What the divergence is averaged over: `"element_mean"` or `"pixel_mean"`.
-            (Keras's own reductions know the batch only.)
-        name: Name of the loss.
-    """
-
-    def __init__(
-        self,
-        temperature: float = 1.0,
-        reduction: str = "element_mean",
-        name: str = "distillation",
-    ) -> None:
-        super().__init__(name=name, dtype="float32")
-        _check_options(temperature, reduction)
-        self.temperature = temperature
-        # `reduction` is Keras's own attribute; what it reduces here is already a scalar.
-        self._divergence_reduction = reduction
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return distillation_loss(
-            y_pred,
-            y_true,
-            temperature=self.temperature,
-            reduction=self._divergence_reduction,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "temperature": self.temperature,
-            "reduction": self._divergence_reduction,
-            "name": self.name,
-        }

@@ -49,10 +49,14 @@ def candidates(records: Sequence[Record]) -> dict[str, list[TradeOff]]:
 
 def chosen(records: Sequence[Record]) -> TradeOff | None:
     """The candidate that the last epoch took; None if it has no mIoU."""
-    student = records[-1][STUDENT]
+    return _trade_off(records[-1], chosen_prediction(records[-1][STUDENT]))
+
+
+def chosen_prediction(record: Record) -> str:
+    """The prediction that scores the network which an epoch took for a role."""
     # Records of earlier versions name the branches alone.
-    earlier = "_".join(["scale", *map(str, sorted(student.get("branches", ())))])
-    return _trade_off(records[-1], student.get("prediction", earlier))
+    earlier = "_".join(["scale", *map(str, sorted(record.get("branches", ())))])
+    return record.get("prediction", earlier)
 
 
 def band(records: Sequence[Record]) -> tuple[float, float]:

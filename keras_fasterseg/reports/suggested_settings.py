@@ -9,11 +9,8 @@ import numpy as np
 
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.class_weights import histogram_weights
-from keras_fasterseg.setting import Size
+from keras_fasterseg.setting import LEAST_TRAINED_SIDE, Size
 from keras_fasterseg.settings.stages import SearchSettings, TrainSettings
-
-# The least side of a crop, as `check_crop` says.
-_LEAST = 2 * SIZE_MULTIPLE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +63,7 @@ def suggest_settings(sizes: Mapping[Size, int], class_pixels: np.ndarray) -> Sug
     counts = list(sizes.values())
     height, width = (int(np.median(np.repeat(sides, counts))) for sides in zip(*sizes, strict=True))
     # What is left of a small image when it is halved holds no crop.
-    downsample = SearchSettings.downsample if min(height, width) >= 2 * _LEAST else 1
+    downsample = SearchSettings.downsample if min(height, width) >= 2 * LEAST_TRAINED_SIDE else 1
     return SuggestedSettings(
         student_crop_size=_crop((height, width), TrainSettings.crop_size),
         search_crop_size=_crop(
@@ -85,7 +82,9 @@ def _crop(size: Size, largest: Size) -> Size:
 
 
 def _multiples(size: tuple[float, float], rounding) -> Size:
-    height, width = (max(_LEAST, SIZE_MULTIPLE * rounding(side / SIZE_MULTIPLE)) for side in size)
+    height, width = (
+        max(LEAST_TRAINED_SIDE, SIZE_MULTIPLE * rounding(side / SIZE_MULTIPLE)) for side in size
+    )
     return height, width
 
 

@@ -9,7 +9,6 @@ from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import TRAIN_AND_VAL
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.run.datasets import (
-    check_crop,
     check_data_dir,
     check_downsample,
     is_generated,
@@ -87,14 +86,14 @@ def check_images(
     """Checks what a stage takes of the images; warns where crops are larger than they ever are.
 
     Args:
-        stage: Its name, the prefix of its flags.
-        settings: Those of the stage.
-        facts: Facts of the data set.
-        halves: Whether it takes a batch from each half of the training images.
+        stage: Its name, with which its flags begin.
+        settings: Its settings.
+        facts: Those of the data.
+        halves: Whether a step takes a batch from each half of the images, as a search of two
+            levels does.
 
     Raises:
-        ValueError: A crop is not of multiples of 32, a smaller image is below 32 x 32, or there are
-            fewer images than a batch has.
+        ValueError: A smaller image is below 32 x 32, or there are fewer images than a batch has.
     """
     images = facts.train_images // 2 if halves else facts.train_images
     counted_images = counted(facts.train_images, "training image")
@@ -105,7 +104,6 @@ def check_images(
         f"--{stage}_batch_size to at most {images}, or give more images. "
         f"Received: --{stage}_batch_size={settings.batch_size}",
     )
-    check_crop(settings.crop_size)
     check_downsample(facts.size, settings.downsample)
     largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):

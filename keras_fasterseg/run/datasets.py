@@ -20,7 +20,7 @@ from keras_fasterseg.data.split_halves import split_halves
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.dataset_warnings import warn_of_files
-from keras_fasterseg.setting import Size, require
+from keras_fasterseg.setting import Size, check_settings, require
 from keras_fasterseg.settings.stages import (
     DataSettings,
     PretrainSettings,
@@ -122,14 +122,8 @@ def training_batches(
     """Augmented batches of `samples` without end.
 
     Raises:
-        ValueError: The crop is not of multiples of 32, or smaller than 64, or there are fewer
-            samples than a batch has.
+        ValueError: There are fewer samples than a batch has, or they are too small.
     """
-    check_crop(settings.crop_size)
-    require(
-        steps_per_epoch is None or steps_per_epoch >= 1,
-        f"`steps_per_epoch` must be at least 1. Received: steps_per_epoch={steps_per_epoch}",
-    )
     if samples:
         first = samples[0]
         check_downsample(source.read_size(first), settings.downsample, str(first.image))
@@ -147,7 +141,12 @@ def training_batches(
 def batch_options(
     settings: PretrainSettings | SearchSettings | TrainSettings, data: DataSettings, seed: int
 ) -> dict[str, Any]:
-    """The keyword arguments of `training_batches` that a job's settings hold."""
+    """The keyword arguments of `training_batches` that a job's settings hold.
+
+    Raises:
+        ValueError: One of the settings is out of its limits.
+    """
+    check_settings(settings)
     pipeline = TrainingPipeline(
         settings.batch_size,
         settings.crop_size,
@@ -224,14 +223,4 @@ def check_downsample(size: Size, downsample: int, image: str = "The first traini
         min(height, width) // downsample >= SIZE_MULTIPLE,
         f"{image} is {height}x{width}, by `downsample`={downsample} smaller than "
         f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}; set a smaller downsample or give larger images.",
-    )
-
-
-def check_crop(crop_size: Size) -> None:
-    """Raises `ValueError` unless the sides are multiples of 32, at least 64."""
-    # At 1/32 a zoomed convolution halves the map once more: 32 pixels would leave nothing.
-    require(
-        all(side >= 2 * SIZE_MULTIPLE and side % SIZE_MULTIPLE == 0 for side in crop_size),
-        f"A crop must be of multiples of {SIZE_MULTIPLE}, at least {2 * SIZE_MULTIPLE}. "
-        f"Received: {crop_size[0]}x{crop_size[1]}",
     )

@@ -1,4 +1,4 @@
-"""Reading a latency table that a user names, and whether it holds here."""
+"""Latency tables of a run: how they are measured, and whether one that a user names holds here."""
 
 import sys
 
@@ -8,15 +8,17 @@ from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.environment import cpu_model
 from keras_fasterseg.benchmark.harness import HARNESS_VERSION
 from keras_fasterseg.files import PathLike
+from keras_fasterseg.latency.operation_meter import MeasurementSchedule
 from keras_fasterseg.latency.operations import operation_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
 from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
+from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
-    is_reference_table,
-    load_reference_table,
+    is_released_table,
+    load_released_table,
 )
 from keras_fasterseg.spaces.registry import space_class
 
@@ -45,7 +47,7 @@ def load_table(
         ValueError: The file is no latency table, one of another space or for images of another
             size, or has a row that no operation of a known space explains.
     """
-    table = load_reference_table(path) if is_reference_table(path) else LatencyTable.load(path)
+    table = load_released_table(path) if is_released_table(path) else LatencyTable.load(path)
     if space is not None and table.metadata.space != space:
         raise ValueError(
             f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
@@ -80,6 +82,16 @@ def load_table(
             ", ".join(unlike),
         )
     return table
+
+
+def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
+    """Lengths of warm-up and timing of an operation."""
+    return MeasurementSchedule(
+        warmup=settings.latency_warmup,
+        min_repetitions=settings.latency_repetitions,
+        max_repetitions=max(300, settings.latency_repetitions),
+        precision=settings.latency_precision,
+    )
 
 
 def check_rows(

@@ -13,6 +13,7 @@ from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import require
 from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.spaces.base import SearchSpace
 
 TABLE_INPUT = "the latency table"
 
@@ -93,3 +94,9 @@ class Run:
 def if_there(read: Callable[[pathlib.Path], Input], path: PathLike) -> Input | None:
     """The result of `read`, or `None`: a file that a finished stage has read may be gone."""
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
+
+
+def stages_of(space: SearchSpace) -> tuple[str, ...]:
+    """Names of the stages of a run that searches `space`, in their order."""
+    pretrain = ("pretrain",) if space.pretrains else ()
+    return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")

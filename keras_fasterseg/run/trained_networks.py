@@ -4,14 +4,17 @@ import dataclasses
 import pathlib
 import zipfile
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import parse_json
 from keras_fasterseg.setting import require
+from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import space_class, space_names
@@ -46,6 +49,19 @@ def load_network(path: pathlib.Path) -> SegmentationNetwork:
             "a training wrote."
         ) from error
     return network
+
+
+def describe_network(path: pathlib.Path, input_size: tuple[int, int]) -> dict[str, Any]:
+    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
+    network = load_network(path)
+    weights = network.without_auxiliary_heads().trainable_weights
+    return {
+        "genotype": network.genotype.id,
+        "branches": network.genotype.summary().get("branch_scales", []),
+        "input_size": list(input_size),
+        "parameters_inference": int(sum(np.prod(weight.shape) for weight in weights)),
+        "macs": network_work(network.genotype, input_size, network.num_classes).macs,
+    }
 
 
 def check_network_classes(

@@ -42,7 +42,7 @@ def all_nodes(graph: Any) -> list[Any]:
 
 def engine_precisions(graph: Any) -> set[str]:
     """The precisions of the engines of a `GraphDef`, such as `{"float16"}`; empty without any."""
-    modes = {
+    modes: set[str] = {
         node.attr["precision_mode"].s.decode() for node in all_nodes(graph) if node.op == ENGINE
     }
     return {PRECISIONS.get(mode, mode) for mode in modes}

@@ -18,7 +18,7 @@ from keras_fasterseg.setting import (
 from keras_fasterseg.spaces.registry import make_space
 
 QUICK_ESTIMATE, MEASURED_ESTIMATE, NO_ESTIMATE = ESTIMATES = ("quick", "measured", "none")
-"""Ways to estimate a run; see `estimation.estimate_run`."""
+"""Ways to estimate a run; see `jobs.estimate.estimate_run`."""
 
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ class SearchSettings:
     )
     penalty_shares: str = setting(
         "paper",
-        "Shares of operators, paths and widths in the penalty: paper, code, auto, or undivided for "
-        "one term of all three.",
+        "Shares of the families of choices in the penalty (fasterseg: operators, paths, widths): "
+        "paper, code, auto, or undivided for one term of all.",
         limits=Limits(choices=("paper", "code", "auto", "undivided")),
     )
     min_fps: float = setting(155.0, "Frame rate below which lambda grows.", limits=POSITIVE)

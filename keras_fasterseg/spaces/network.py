@@ -61,8 +61,7 @@ class SegmentationNetwork(keras.Model):
                 "`classes` must name every class. "
                 f"Received: {len(classes.names)} names for num_classes={num_classes}"
             )
-        height, width = (None, None) if input_size is None else input_size
-        if input_size is not None and (height % 32 or width % 32):
+        if input_size is not None and any(side % 32 for side in input_size):
             raise ValueError(
                 f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
             )
@@ -70,7 +69,7 @@ class SegmentationNetwork(keras.Model):
         dtype = kwargs.pop("dtype", None)
 
         # === Functional model ===
-        images = keras.Input((height, width, 3), name="images")
+        images = keras.Input((*(input_size or (None, None)), 3), name="images")
         logits = dict(
             type(self).make_logits(images, genotype, num_classes, auxiliary_heads, dtype=dtype)
         )

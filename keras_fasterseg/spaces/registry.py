@@ -2,9 +2,13 @@
 
 import importlib
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.files import PathLike, read_json, shown
+
+if TYPE_CHECKING:
+    from keras_fasterseg.spaces.base import SearchSpace
+    from keras_fasterseg.spaces.genotype import Genotype
 
 _BUILT_IN = {
     "fasterseg": ("keras_fasterseg.spaces.fasterseg", "FasterSeg"),
@@ -12,7 +16,7 @@ _BUILT_IN = {
 """By name of a space its package, whose modules `settings` and `space` have the classes `XSettings`
 and `XSpace`, and what stands for X. Settings are imported without Keras, for the flags."""
 
-_REGISTERED: dict[str, type] = {}
+_REGISTERED: dict[str, type["SearchSpace"]] = {}
 
 DEFAULT = "fasterseg"
 
@@ -22,7 +26,7 @@ def space_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_BUILT_IN, *_REGISTERED)))
 
 
-def register_space(space: type) -> None:
+def register_space(space: type["SearchSpace"]) -> None:
     """Makes a subclass of `SearchSpace` from outside this package known.
 
     Raises:
@@ -39,7 +43,7 @@ def settings_class(name: str) -> type:
     return space_class(name).settings_class
 
 
-def space_class(name: str) -> type:
+def space_class(name: str) -> type["SearchSpace"]:
     """The subclass of `SearchSpace` of that name.
 
     Raises:
@@ -54,17 +58,17 @@ def space_class(name: str) -> type:
     return _REGISTERED[name]
 
 
-def make_space(name: str = DEFAULT, settings: Any = None):
+def make_space(name: str = DEFAULT, settings: Any = None) -> "SearchSpace":
     """A search space with `settings`, or with the defaults."""
     return space_class(name)(settings)
 
 
-def space_of(genotype):
+def space_of(genotype: "Genotype") -> "SearchSpace":
     """The search space of a genotype, with its default settings."""
     return make_space(genotype.space)
 
 
-def genotype_from_json(value: Any):
+def genotype_from_json(value: Any) -> "Genotype":
     """The genotype in a JSON object, of whatever space.
 
     Raises:
@@ -74,7 +78,7 @@ def genotype_from_json(value: Any):
     return space_class(name).genotype.from_json(value)
 
 
-def load_genotype(path: PathLike):
+def load_genotype(path: PathLike) -> "Genotype":
     """The genotype in the JSON file at `path`, of whatever space.
 
     Raises:
@@ -99,7 +103,7 @@ def preset_names() -> tuple[str, ...]:
     return tuple(preset_files())
 
 
-def load_preset(name: str):
+def load_preset(name: str) -> "Genotype":
     """The published genotype of that name.
 
     Raises:
@@ -111,7 +115,7 @@ def load_preset(name: str):
     return load_genotype(presets[name])
 
 
-def resolve_genotype(name: str):
+def resolve_genotype(name: str) -> "Genotype":
     """The genotype of a preset's name or of a JSON file, the preset first.
 
     Raises:

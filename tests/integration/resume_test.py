@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.jobs.run_all import stages_of
+from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.spaces.registry import make_space
 
 ROOT = pathlib.Path(__file__).parents[2]

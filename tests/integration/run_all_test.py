@@ -10,9 +10,9 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.jobs import compare as comparing
 from keras_fasterseg.jobs.compare import compare
-from keras_fasterseg.jobs.run_all import check_stages, run_all, stages_of, summary_tables
+from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.jobs.train import load_network
-from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 from keras_fasterseg.settings.stages import (
@@ -150,7 +150,7 @@ def test_comparison(run, monkeypatch):
     monkeypatch.setattr(
         comparing, "load_preset", lambda name: FasterSegGenotype.from_json(published)
     )
-    compare(new_run(root, SETTINGS), SETTINGS, "the command")
+    compare(new_run(root, SETTINGS), SETTINGS, summary, "the command")
     found = read_json(root / "comparison.json")
     names = [(row["name"], row["distilled"]) for row in found["rows"]]
     assert names == [

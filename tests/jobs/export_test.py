@@ -14,11 +14,11 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.export import proof as proof_module
 from keras_fasterseg.jobs import export as export_module
-from keras_fasterseg.jobs.artefacts import open_artefact
 from keras_fasterseg.jobs.export import export
-from keras_fasterseg.jobs.proof_images import labelled_images
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.run.artefacts import open_artefact
+from keras_fasterseg.run.proof_images import labelled_images
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.settings.export import FORMATS, ExportSettings

@@ -1,11 +1,10 @@
 """Distillation against the released implementation and closed forms."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.losses import Distillation, distillation_loss
+from keras_fasterseg.losses import distillation_loss
 from tests.shared import assert_known, load_fixture
 
 
@@ -87,23 +86,11 @@ def test_half_precision_is_computed_in_float32():
     assert loss.numpy() == pytest.approx(expected.numpy(), rel=1e-6)
 
 
-def test_loss_object_takes_the_teacher_first_and_survives_its_config():
-    fixture = load_fixture("kl")
-    loss = keras.losses.deserialize(
-        keras.losses.serialize(Distillation(temperature=1.0, reduction="pixel_mean"))
-    )
-    assert isinstance(loss, Distillation)
-    value = loss(fixture["teacher_logits_nhwc"], fixture["student_logits_nhwc"]).numpy()
-    assert value == pytest.approx(fixture["per_pixel_mean_kl_float64"], rel=1e-5)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"temperature": 0}, "temperature=0"), ({"reduction": "mean"}, "element_mean.*'mean'")],
 )
 def test_says_which_option_is_wrong(options, message):
-    with pytest.raises(ValueError, match=message):
-        Distillation(**options)
     with pytest.raises(ValueError, match=message):
         distillation_loss(random_logits(0), random_logits(1), **options)
 

@@ -14,8 +14,8 @@ from keras_fasterseg.data.registry import SOURCES
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.run.datasets import (
+    batch_options,
     bilevel_batches,
-    check_crop,
     check_source,
     evaluation_images,
     evenly_spaced,
@@ -24,7 +24,7 @@ from keras_fasterseg.run.datasets import (
     supernet_evaluation_batches,
     training_batches,
 )
-from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.stages import DataSettings, PretrainSettings
 from tests.data.encoded_files import png
 from tests.faulty_camvid import LABEL, write_good
 
@@ -197,19 +197,19 @@ def test_evenly_spaced(total, count, expected):
     assert evenly_spaced(range(total), count) == expected
 
 
-@pytest.mark.parametrize("size", [(32, 64), (64, 100), (0, 64), (-64, 64)])
-def test_a_crop_that_does_not_fit(size):
-    with pytest.raises(ValueError, match=f"at least 64. Received: {size[0]}x{size[1]}"):
-        check_crop(size)
-
-
-def test_a_crop_that_fits():
-    check_crop((64, 96))
-
-
-def test_an_epoch_of_no_steps_is_refused(source):
-    with pytest.raises(ValueError, match="`steps_per_epoch` must be at least 1"):
-        training_batches(source, source.samples("train"), PIPELINE, 0)
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("crop_size", (32, 64), "at least 64 and among the multiples of 32. Received: .*=32x64"),
+        ("batch_size", 0, "batch_size must be at least 1"),
+        ("downsample", 0, "downsample must be at least 1"),
+        ("steps_per_epoch", 0, "steps_per_epoch must be at least 1"),
+    ],
+)
+def test_settings_out_of_their_limits_are_refused(name, value, words):
+    settings = dataclasses.replace(PretrainSettings(), **{name: value})
+    with pytest.raises(ValueError, match=words):
+        batch_options(settings, SETTINGS, seed=0)
 
 
 def test_a_later_epoch_begins_where_the_one_before_ended(source):

@@ -53,7 +53,7 @@ def test_a_flavour_of_tensorrt_that_is_not_there_is_said(name, monkeypatch):
 
 def test_nothing_optional_is_imported_before_it_is_used():
     program = (
-        "import sys; import keras_fasterseg.jobs.artefacts; "
+        "import sys; import keras_fasterseg.run.artefacts; "
         "names = {'onnx', 'onnxruntime', 'openvino', 'tf2onnx', 'ai_edge_litert', 'tensorrt', "
         "'tensorrt_rtx', 'cuda'}; "
         "sys.exit(', '.join(sorted(names & set(sys.modules))) or 0)"

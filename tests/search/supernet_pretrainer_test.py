@@ -136,18 +136,18 @@ def test_widths_are_widest_narrowest_and_two_random_ones_of_the_seed(space):
     assert [bool(choices.role) for choices in first] == [False, True, False]
 
     def random_part(recorded):
-        return np.concatenate([np.ravel(rows[:, 2:]) for each in recorded for rows in each.widths])
+        return np.concatenate([np.ravel(rows[2:]) for each in recorded for rows in each.widths])
 
     for choices in first:
         for rows in choices.widths:
-            assert rows.shape[1] == 4
-            np.testing.assert_array_equal(rows[:, 0, -1], 1)
-            np.testing.assert_array_equal(rows[:, 1, 0], 1)
+            assert rows.shape[0] == 4
+            np.testing.assert_array_equal(rows[0, :, -1], 1)
+            np.testing.assert_array_equal(rows[1, :, 0], 1)
             np.testing.assert_array_equal(np.sum(rows, axis=-1), 1)
     np.testing.assert_array_equal(random_part(first), random_part(again))
     assert (random_part(first) != random_part(other)).any()
     assert (random_part(first[:1]) != random_part(first[1:2])).any()
-    assert any((rows[:, 2] != rows[:, 3]).numpy().any() for rows in first[0].widths)
+    assert any((rows[2] != rows[3]).numpy().any() for rows in first[0].widths)
 
 
 def test_a_batch_may_have_any_size(space):

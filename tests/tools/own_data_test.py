@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from keras_fasterseg.files import read_json
-from keras_fasterseg.jobs.run_all import stages_of
+from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.spaces.registry import make_space
 from tests.shared import ROOT

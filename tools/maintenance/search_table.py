@@ -10,7 +10,7 @@ from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.primitives import PRIMITIVES
-from keras_fasterseg.spaces.fasterseg.search_model import BRANCHES_BY_PREDICTION
+from keras_fasterseg.reports.search_records import chosen_prediction
 from keras_fasterseg.spaces.registry import load_genotype
 from tools.maintenance.markdown import table
 
@@ -87,8 +87,7 @@ class _Search:
         """The student of the last epoch."""
         last = self.records[-1]
         student, (low, high) = last["student"], last["fps_band"]
-        scales = {branch.scale for branch in self.student.branches}
-        (prediction,) = (n for n, each in BRANCHES_BY_PREDICTION.items() if set(each) == scales)
+        prediction = chosen_prediction(student)
         cells = [cell for branch in self.student.branches for cell in branch.cells]
         counts = collections.Counter(cell.primitive for cell in cells)
         fps = [row["fps"] for row in measured if self._is_student(row)]

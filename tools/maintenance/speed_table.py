@@ -128,7 +128,7 @@ def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
 
 def _benchmark_row(row: dict[str, Any]) -> list[str | None]:
     speedup = number(row.get("speedup"), ".2f")
-    if row.get("speedup_interval"):
+    if speedup is not None and row.get("speedup_interval"):
         speedup += " [{:.2f}, {:.2f}]".format(*row["speedup_interval"])
     return [
         "{}x{}".format(*row["input_size"]),

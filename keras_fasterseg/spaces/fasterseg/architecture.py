@@ -32,7 +32,6 @@ class Architecture(SavesRandomState, keras.layers.Layer):
     Call arguments:
         training: Whether widths are sampled.
         temperature: Of the Gumbel-softmax.
-        uniform: Three arrays of uniform noise of gamma's shapes in place of random ones.
 
     Returns:
         `Choices` with gradients to all parameters.
@@ -85,24 +84,21 @@ class Architecture(SavesRandomState, keras.layers.Layer):
         self,
         training: bool = False,
         temperature: Any = 1.0,
-        uniform: Any = None,
     ) -> Choices:
         alphas = tuple(ops.softmax(logits, axis=-1) for logits in self.alphas)
         betas = tuple(ops.softmax(logits, axis=-1) for logits in self.betas)
-        return Choices(alphas, betas, self._widths(training, temperature, uniform), self.role)
+        return Choices(alphas, betas, self._widths(training, temperature), self.role)
 
-    def _widths(self, training, temperature, uniform):
+    def _widths(self, training, temperature):
         if not self.gammas:
             return self.num_widths - 1
         logits = [ops.convert_to_tensor(gamma) for gamma in self.gammas]
         if not training:
             return one_hot_widths([ops.argmax(rows, axis=-1) for rows in logits], self.num_widths)
-        if uniform is None:
-            uniform = [keras.random.uniform(rows.shape, seed=self.random) for rows in logits]
-        return tuple(
-            gumbel_softmax(rows, noise, temperature)
-            for rows, noise in zip(logits, uniform, strict=True)
-        )
+        return tuple(gumbel_softmax(rows, self._noise(rows.shape), temperature) for rows in logits)
+
+    def _noise(self, shape: tuple[int, ...]) -> Any:
+        return keras.random.uniform(shape, seed=self.random)
 
     def logits(self) -> dict[str, tuple[np.ndarray, ...]]:
         """The parameters as arrays, by the argument names of `derive`.

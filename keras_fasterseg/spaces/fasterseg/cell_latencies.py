@@ -26,7 +26,7 @@ class CellLatencies(NamedTuple):
 
 
 def cell_latencies(
-    alphas: Sequence[Tensor], gammas: Sequence[Tensor], costs: LatencyCosts
+    alphas: Sequence[Tensor], widths: Sequence[Tensor], costs: LatencyCosts
 ) -> CellLatencies:
     """The latencies of all cells at their sampled widths, weighted by their operations.
 
@@ -35,12 +35,12 @@ def cell_latencies(
 
     Args:
         alphas: As in `branch_latencies`.
-        gammas: As in `branch_latencies`.
+        widths: As in `branch_latencies`.
         costs: The device's latencies.
     """
     keep, down = [], []
     for scale, alpha in enumerate(alphas):
-        nodes = gammas[scale]
+        nodes = widths[scale]
         inner = alpha[1:-1] if scale == 0 else alpha[:-1]
         same = [
             _inner(inner, costs.keep[scale], nodes[:-1], nodes[1:]),
@@ -51,8 +51,8 @@ def cell_latencies(
         keep.append(ops.concatenate(same))
         if scale + 1 == costs.num_scales:
             continue
-        # Row 0 of the next scale's γ is the node that the first cell of this scale feeds.
-        coarser = gammas[scale + 1]
+        # Row 0 of the next scale's widths is the node that the first cell of this scale feeds.
+        coarser = widths[scale + 1]
         if scale == 0:
             first = _border(alpha[:1], costs.first_down, coarser[:1])
             rest = _inner(inner, costs.down[scale], nodes[:-1], coarser[1:])

@@ -11,7 +11,7 @@ import numpy as np
 class Choices:
     """One setting of the supernet, or several; L layers, scales j = 0, 1, 2 for 1/8, 1/16, 1/32.
 
-    Several settings (see `stack_settings`) give each tensor one more axis, the last but one.
+    Several settings (see `stack_settings`) give each tensor one more axis, the first.
 
     A layer takes it by keyword: to Keras it is one opaque value, since tensors and a name may not
     be mixed in an argument. `tf.function` sees its tensors as inputs and the rest as constants.
@@ -38,7 +38,7 @@ class Choices:
     def settings(self) -> int:
         """Number of settings."""
         shape = self.alphas[0].shape
-        return shape[1] if len(shape) == 3 else 1
+        return shape[0] if len(shape) == 3 else 1
 
     def __tf_flatten__(self):
         """The constants and the tensors, as `tf.nest` asks for them."""
@@ -68,7 +68,7 @@ def stack_settings(settings: Sequence[Choices]) -> Choices:
 
     def stacked(family: str) -> tuple[Any, ...]:
         rows = zip(*(getattr(each, family) for each in settings), strict=True)
-        return tuple(ops.stack(row, axis=1) for row in rows)
+        return tuple(map(ops.stack, rows))
 
     families = (stacked(family) for family in ("alphas", "betas", "widths"))
     return Choices(*families, tuple(each.role for each in settings))

@@ -47,7 +47,7 @@ CODE = LatencyWeights(operator=0.002, path=0.994, width=0.004)
 def decoupled_latency(
     alphas: Sequence[Tensor],
     betas: Sequence[Tensor],
-    gammas: Sequence[Tensor],
+    widths: Sequence[Tensor],
     costs: LatencyCosts,
     weights: LatencyWeights = PAPER,
 ) -> Tensor:
@@ -60,7 +60,7 @@ def decoupled_latency(
     Args:
         alphas: As in `branch_latencies`.
         betas: As in `branch_latencies`.
-        gammas: As in `branch_latencies`.
+        widths: As in `branch_latencies`.
         costs: The device's latencies.
         weights: What each family counts.
 
@@ -74,11 +74,11 @@ def decoupled_latency(
     """
     even_alphas = [_uniform(alpha) for alpha in alphas]
     even_betas = [_uniform(beta) for beta in betas]
-    widest = [_one_hot(gamma, costs.num_widths - 1) for gamma in gammas]
+    widest = [_one_hot(gamma, costs.num_widths - 1) for gamma in widths]
     return (
         weights.operator * expected_latency(alphas, even_betas, widest, costs)
         + weights.path * expected_latency(even_alphas, betas, widest, costs)
-        + weights.width * expected_latency(even_alphas, even_betas, gammas, costs)
+        + weights.width * expected_latency(even_alphas, even_betas, widths, costs)
     )
 
 
@@ -103,10 +103,10 @@ def auto_weights(costs: LatencyCosts, num_layers: int) -> LatencyWeights:
     scales = range(costs.num_scales)
     alphas = [ops.zeros((num_layers - j, costs.num_operations), "float32") for j in scales]
     betas = [ops.zeros((num_layers - 1 - j, 2), "float32") for j in scales[1:]]
-    gammas = [ops.zeros((num_layers - max(j, 1), costs.num_widths), "float32") for j in scales]
+    widths = [ops.zeros((num_layers - max(j, 1), costs.num_widths), "float32") for j in scales]
     even_alphas = [_uniform(alpha) for alpha in alphas]
     even_betas = [_uniform(beta) for beta in betas]
-    widest = [_one_hot(gamma, costs.num_widths - 1) for gamma in gammas]
+    widest = [_one_hot(gamma, costs.num_widths - 1) for gamma in widths]
 
     by_operator = [
         expected_latency([_one_hot(alpha, k) for alpha in alphas], even_betas, widest, costs)
@@ -117,7 +117,7 @@ def auto_weights(costs: LatencyCosts, num_layers: int) -> LatencyWeights:
         for side in range(2)
     ]
     by_width = [
-        expected_latency(even_alphas, even_betas, [_one_hot(gamma, n) for gamma in gammas], costs)
+        expected_latency(even_alphas, even_betas, [_one_hot(gamma, n) for gamma in widths], costs)
         for n in range(costs.num_widths)
     ]
     shares = [_inverse_spread(settings) for settings in (by_operator, by_path, by_width)]

@@ -12,7 +12,7 @@ Tensor = Any
 def expected_latency(
     alphas: Sequence[Tensor],
     betas: Sequence[Tensor],
-    gammas: Sequence[Tensor],
+    widths: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> Tensor:
     """The latency of a supernet: the sum over the scales of `branch_latencies`.
@@ -20,7 +20,7 @@ def expected_latency(
     Args:
         alphas: As in `branch_latencies`.
         betas: As in `branch_latencies`.
-        gammas: As in `branch_latencies`.
+        widths: As in `branch_latencies`.
         costs: The device's latencies.
 
     Returns:
@@ -31,13 +31,13 @@ def expected_latency(
 
     Reference: FasterSeg (Chen et al., ICLR 2020), section 3.2, latency estimation.
     """
-    return sum(branch_latencies(alphas, betas, gammas, costs))
+    return sum(branch_latencies(alphas, betas, widths, costs))
 
 
 def branch_latencies(
     alphas: Sequence[Tensor],
     betas: Sequence[Tensor],
-    gammas: Sequence[Tensor],
+    widths: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> tuple[Tensor, ...]:
     """The expected latency from the image to the last layer's output at each scale.
@@ -51,7 +51,7 @@ def branch_latencies(
         betas: Probabilities of a node's two inputs, `(num_layers - 1 - j, 2)` for scale j >= 1;
             column 0 is the input from the finer scale (down), column 1 from the same (keep), row t
             belongs to the cell at layer t + j + 1.
-        gammas: Sampled widths of the nodes, one-hot in value (straight-through),
+        widths: Sampled widths of the nodes, one-hot in value (straight-through),
             `(num_layers - 1, widths)` for scale 0, row i being the node after layer i, and
             `(num_layers - j, widths)` for scale j >= 1, row t being the node after layer t + j - 1.
         costs: The device's latencies.
@@ -62,8 +62,8 @@ def branch_latencies(
     Raises:
         ValueError: The shapes do not belong to one supernet.
     """
-    _check_shapes(alphas, betas, gammas, costs)
-    cells = cell_latencies(alphas, gammas, costs)
+    _check_shapes(alphas, betas, widths, costs)
+    cells = cell_latencies(alphas, widths, costs)
     num_layers = alphas[0].shape[0]
     last_scale = costs.num_scales - 1
     keeps: list[Tensor] = []
@@ -107,7 +107,7 @@ def _arrival(
 def _check_shapes(
     alphas: Sequence[Tensor],
     betas: Sequence[Tensor],
-    gammas: Sequence[Tensor],
+    widths: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> None:
     scales = range(costs.num_scales)
@@ -115,12 +115,12 @@ def _check_shapes(
     expected = {
         "alphas": [(layers - j, costs.num_operations) for j in scales],
         "betas": [(layers - 1 - j, 2) for j in scales[1:]],
-        "gammas": [(layers - max(j, 1), costs.num_widths) for j in scales],
+        "widths": [(layers - max(j, 1), costs.num_widths) for j in scales],
     }
     received = {
         "alphas": [tuple(alpha.shape) for alpha in alphas],
         "betas": [tuple(beta.shape) for beta in betas],
-        "gammas": [tuple(gamma.shape) for gamma in gammas],
+        "widths": [tuple(gamma.shape) for gamma in widths],
     }
     if layers < costs.num_scales:
         raise ValueError(

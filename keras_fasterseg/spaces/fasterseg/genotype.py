@@ -239,12 +239,13 @@ def _check_integer(name: str, value: Any, minimum: int, maximum: int, where: str
             f"{name} must be an integer of at least {minimum}{where}. "
             f"Received: {name}={shown(value)}"
         )
-    if value > maximum:
+    if int(value) > maximum:
         raise ValueError(f"{name} must be at most {maximum}. Received: {name}={shown(value)}")
 
 
 def _check_width(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value <= 1:
+    number: Any = value  # the stub of `numbers.Real` knows no comparison with an int
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < number <= 1:
         raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={shown(value)}")
 
 

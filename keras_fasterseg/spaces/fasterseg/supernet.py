@@ -173,11 +173,13 @@ class Supernet(keras.Model):
             features += [self._of_role(role, stem)] * settings
             head_widths += [self._of_role(role, head_width)] * settings
         several = len(choices.alphas[0].shape) == 3
+        families = choices.alphas, choices.betas, choices.widths
+        if several:
+            # A layer takes a row of every setting.
+            families = ([ops.swapaxes(rows, 0, 1) for rows in family] for family in families)
         return self._cells(
             features[0] if count == 1 else ops.concatenate(features, axis=0),
-            choices.alphas,
-            choices.betas,
-            choices.widths,
+            *families,
             ops.stack(head_widths) if several else head_widths[0],
             training=training,
             frozen=frozen,

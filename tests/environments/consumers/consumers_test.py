@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.export.graph_file import CalibrationImages
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.settings.export import ExportSettings

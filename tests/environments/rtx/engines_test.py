@@ -14,7 +14,8 @@ import tensorrt_rtx
 
 from keras_fasterseg.export.quantization import quantize_onnx
 from keras_fasterseg.export.tensorrt import build_engine
-from keras_fasterseg.jobs.export import export, export_network
+from keras_fasterseg.jobs.export import export
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.registry import check_runtime
 from keras_fasterseg.runtimes.tensorrt_rtx_runner import TensorRtRtxRunner
 from keras_fasterseg.runtimes.tensorrt_runner import DeviceError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner

@@ -12,7 +12,7 @@ import pytest
 from keras_fasterseg.export import tftrt
 from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.export.tftrt_converter import ConvertedSignature
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes import tftrt_runner
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.registry import load_preset

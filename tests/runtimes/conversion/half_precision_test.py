@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
-from keras_fasterseg.jobs.export import export_network
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.conversion.half_precision import computes_in_half, half_precision
 from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
+from tests.spaces.fasterseg.fixed_noise import with_noise
 from tests.spaces.fasterseg.released_state import released_architecture
 
 
@@ -66,7 +67,7 @@ def test_sampled_widths_are_the_argmax_of_logits_and_gumbel_noise():
     for gamma in architecture.gammas:
         gamma.assign(generator.normal(size=gamma.shape))
     uniform = noise(1)
-    widths = architecture(training=True, uniform=uniform).widths
+    widths = with_noise(architecture, uniform)(training=True).widths
     for rows, gamma, u in zip(widths, architecture.gammas, uniform, strict=True):
         expected = np.argmax(np.array(gamma) - np.log(-np.log(u)), axis=-1)
         np.testing.assert_array_equal(np.argmax(rows, axis=-1), expected)
@@ -87,7 +88,9 @@ def test_the_temperature_scales_the_gradient_only():
     uniform, rows = noise(2), []
     for temperature in (1.0, 1e3):
         with tf.GradientTape() as tape:
-            widths = architecture(training=True, uniform=uniform, temperature=temperature).widths
+            widths = with_noise(architecture, uniform)(
+                training=True, temperature=temperature
+            ).widths
             total = tf.reduce_sum(widths[0] * uniform[0])
         gradient = tape.gradient(total, architecture.gammas[0].value)
         rows.append((np.array(widths[0]), np.abs(gradient).max()))

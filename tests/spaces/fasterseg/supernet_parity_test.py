@@ -9,10 +9,11 @@ import tensorflow as tf
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths
-from keras_fasterseg.spaces.fasterseg.reference import supernet_assignments
+from keras_fasterseg.spaces.fasterseg.released import supernet_assignments
 from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture
+from tests.spaces.fasterseg.fixed_noise import with_noise
 from tests.spaces.fasterseg.released_state import (
     NUM_LAYERS,
     released_architecture,
@@ -88,7 +89,7 @@ def test_predictions_at_one_width(released, role, width):
 
 def test_predictions_at_sampled_widths(released):
     prefix = "eval/arch1_arch_ratio"
-    choices = released.architectures[STUDENT](training=True, uniform=released.noise(prefix))
+    choices = with_noise(released.architectures[STUDENT], released.noise(prefix))(training=True)
     predictions = released.supernet(released.fixture["x_nhwc"][:1], choices=choices)
     for name, logits in named(predictions).items():
         full = resize_bilinear(logits, (64, 128))[:, ::5, ::3]
@@ -154,7 +155,7 @@ def test_one_sampled_training_pass(restored):
     noise = restored.noise("train_single")
 
     def sample():
-        return restored.architectures[STUDENT](training=True, uniform=noise)
+        return with_noise(restored.architectures[STUDENT], noise)(training=True)
 
     loss, gradients, predictions = passes(restored, [sample], min_kept=0)
     for name, logits in named(predictions).items():
@@ -171,7 +172,7 @@ def test_the_four_passes_of_a_search_step(restored):
         restored,
         [
             lambda: dataclasses.replace(teacher(), widths=constant(WIDEST)),
-            lambda: student(training=True, uniform=noise),
+            lambda: with_noise(student, noise)(training=True),
             lambda: dataclasses.replace(student(), widths=constant(WIDEST)),
             lambda: dataclasses.replace(student(), widths=constant(NARROWEST)),
         ],

@@ -10,6 +10,7 @@ from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from tests.spaces.fasterseg.fixed_noise import with_noise
 from tests.spaces.fasterseg.one_hot_choices import (
     BASE_FILTERS,
     NUM_LAYERS,
@@ -141,7 +142,7 @@ def gradients_of(supernet, architecture, frozen=False):
     cotangent = np.random.default_rng(1).normal(size=(5, 2, 8, 8, 3)).astype("float32")
     variables = architecture.trainable_variables + supernet.trainable_variables
     with tf.GradientTape() as tape:
-        choices = architecture(training=True, uniform=noise())
+        choices = with_noise(architecture, noise())(training=True)
         predictions = supernet(images, choices=choices, training=True, frozen=frozen)
         loss = sum(tf.reduce_sum(y * g) for y, g in zip(predictions, cotangent, strict=True))
     gradients = tape.gradient(loss, [variable.value for variable in variables])
@@ -250,7 +251,7 @@ def test_a_traced_pass_equals_an_eager_one_and_serves_all_choices(supernet):
         return supernet(images, choices=choices)
 
     for seed in range(2):
-        choices = random_architecture(STUDENT, seed)(training=True, uniform=noise(seed))
+        choices = with_noise(random_architecture(STUDENT, seed), noise(seed))(training=True)
         assert_same(traced(choices), supernet(images, choices=choices), tolerance=1e-5)
     assert traces == [STUDENT]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.data.image_files import read_sample
-from keras_fasterseg.jobs import proof_images
-from keras_fasterseg.jobs.proof_images import drawn_images, labelled_images, stretch_warning
+from keras_fasterseg.run import proof_images
+from keras_fasterseg.run.proof_images import drawn_images, labelled_images, stretch_warning
 
 
 def test_they_are_spread_over_the_split(camvid):

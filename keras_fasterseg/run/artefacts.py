@@ -8,7 +8,7 @@ import weakref
 import keras
 
 from keras_fasterseg.files import PathLike
-from keras_fasterseg.jobs.export import export_network, network_facts
+from keras_fasterseg.run.network_export import export_network, network_facts
 from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (

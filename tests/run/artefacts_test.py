@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
-from keras_fasterseg.jobs import artefacts
-from keras_fasterseg.jobs.artefacts import open_artefact
-from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.run import artefacts
+from keras_fasterseg.run.artefacts import open_artefact
+from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.settings.export import ExportSettings

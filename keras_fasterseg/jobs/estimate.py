@@ -1,0 +1,295 @@
+"""Job: estimate the time, memory and disk of the unfinished stages of a run on this machine."""
+
+import dataclasses
+import math
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import psutil
+from absl import logging
+
+from keras_fasterseg.available_cores import available_memory
+from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.jobs.step_costs import (
+    FORWARDS_A_STEP,
+    StepCost,
+    computed_step,
+    measure_speed,
+    passes_of,
+)
+from keras_fasterseg.jobs.step_measurements import measure_apart
+from keras_fasterseg.reports.estimate_table import (
+    ASSUMED,
+    AT_MOST,
+    COMPUTED,
+    MEASURED,
+    TYPICAL,
+    Estimate,
+    StageEstimate,
+    StageTime,
+    gigabytes,
+    read_times,
+)
+from keras_fasterseg.run.data_checks import DataFacts
+from keras_fasterseg.run.run import stages_of
+from keras_fasterseg.run.workdir import Workdir
+from keras_fasterseg.setting import Size
+from keras_fasterseg.settings.stages import (
+    MEASURED_ESTIMATE,
+    QUICK_ESTIMATE,
+    RunSettings,
+    SearchSettings,
+    TrainSettings,
+)
+from keras_fasterseg.spaces.cost import network_work
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import load_genotype
+from keras_fasterseg.spaces.roles import STUDENT
+
+ESTIMATE = "estimate.json"
+
+# Assumptions, on two CPU cores.
+EVALUATION_TRACING_SECONDS = 10.0  # Of the evaluations of a search.
+EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load one.
+LOG_BYTES = 20_000_000  # Logs, genotypes and scores of a stage.
+GRAPH_BYTES = 10_000_000  # A SavedModel, besides its weights.
+
+# Networks of which the one of median work is typical.
+_DRAWS = 3
+# A computed memory may be too large by this factor; below it nothing is refused.
+_COMPUTED_MARGIN = 1.5
+
+
+def estimate_run(
+    path: PathLike,
+    settings: RunSettings,
+    facts: DataFacts,
+    way: str = QUICK_ESTIMATE,
+    limit_seconds: float = 600.0,
+) -> Estimate:
+    """The time, memory and disk that each unfinished stage takes on this machine.
+
+    The quick way computes a step of each stage from its multiply-accumulates and values and the
+    rates of this machine, which half a second measures. The measured way runs a few steps of each
+    training in a process of its own, on random images of the true size, and computes the rest.
+
+    As long as the search is not finished, the networks are the most expensive ones that it could
+    find; the student of the quick way is a network of median work.
+
+    Args:
+        path: Folder of the run; `estimate.json` in it keeps the estimate, and the times of stages.
+        settings: Of every stage.
+        facts: The data set.
+        way: `QUICK_ESTIMATE` or `MEASURED_ESTIMATE`.
+        limit_seconds: Time that the few steps of one stage may take.
+
+    Raises:
+        ValueError: A setting is out of its range.
+        OSError: The folder cannot be written.
+    """
+    workdir = Workdir(path)
+    unfinished, settings = _left(workdir, settings)
+    genotypes, bases = _networks(workdir, settings, facts, way)
+    arguments = (settings, len(facts.class_names), genotypes)
+    # What this process has now is not to be taken twice.
+    free = available_memory() + psutil.Process().memory_info().rss
+    costs: dict[str, StepCost] = {}
+    shortages: dict[str, str] = {}
+    steps = [name for name in unfinished if name not in ("export", "benchmark")]
+    for name in steps if way == MEASURED_ESTIMATE else ():
+        if name != "latency":
+            logging.info("measuring a few steps of %s", name)
+            try:
+                costs[name] = measure_apart(name, *arguments, limit_seconds, free)
+                bases.setdefault(name, MEASURED)
+            except (MemoryError, RuntimeError) as error:
+                logging.warning("%s is computed, not measured: %s.", name, error)
+                shortages |= {name: str(error)} if isinstance(error, MemoryError) else {}
+    missing = [name for name in steps if name not in costs]
+    if missing:
+        latency = settings.latency
+        of_table = "latency" in missing and latency.latency_runtime == "saved_model"
+        speed = measure_speed(latency.latency_threads if of_table else None)
+        costs |= {name: computed_step(name, *arguments, speed) for name in missing}
+    stages = []
+    for name in steps:
+        stage = _stage(name, costs[name], bases.get(name, COMPUTED), settings, facts)
+        stages.append(dataclasses.replace(stage, shortage=shortages.get(name)))
+    stages += _results(unfinished, costs, settings, facts)
+    disk = next(each for each in (workdir.path, *workdir.path.absolute().parents) if each.exists())
+    estimate = Estimate(tuple(stages), free, shutil.disk_usage(disk).free)
+    rows = [StageTime(stage.name, stage.basis, stage.seconds) for stage in stages]
+    ended = [row for row in _times_before(workdir.path / ESTIMATE) if row.name not in unfinished]
+    content = {
+        "estimate": dataclasses.asdict(estimate),
+        "times": [dataclasses.asdict(row) for row in (*ended, *rows)],
+    }
+    write_json(workdir.path / ESTIMATE, content)
+    return estimate
+
+
+def check_fits(estimate: Estimate, force: bool = False) -> None:
+    """Refuses a run that cannot fit this machine.
+
+    Where the network is not known yet (`AT_MOST`, `TYPICAL`) nothing is refused, nor is a
+    `COMPUTED` memory that is too large by less than its margin. They are warnings, and so is
+    everything with `force`.
+
+    Raises:
+        ValueError: A stage needs more memory than there is.
+        OSError: The stages need more disk than there is.
+    """
+    free = estimate.free_memory_bytes
+    refused = []
+    for stage in estimate.stages:
+        name, memory = stage.name, stage.memory_bytes or 0
+        need = (
+            f"The stage {name} needs {gigabytes(memory)} of memory ({stage.basis}), "
+            f"{gigabytes(free)} are free"
+        )
+        if stage.shortage:
+            need = f"The stage {name} does not fit: {stage.shortage}"
+        elif memory <= free:
+            continue
+        flags = ("latency_size",)
+        if name != "latency":
+            flags = (f"{name}_batch_size", f"{name}_crop_size")
+        need += f"; make --{' or --'.join(flags)} smaller"
+        within = stage.basis == COMPUTED and memory <= _COMPUTED_MARGIN * free
+        if force or stage.basis in (AT_MOST, TYPICAL) or (within and not stage.shortage):
+            logging.warning("%s.", need)
+        else:
+            refused.append(need)
+    if refused:
+        raise ValueError(f"{'. '.join(refused)}. --force runs it all the same.")
+    if estimate.disk_bytes > estimate.free_disk_bytes:
+        need = (
+            f"The run needs {gigabytes(estimate.disk_bytes)} of disk, "
+            f"{gigabytes(estimate.free_disk_bytes)} are free; choose a workdir on another disk or "
+            "make room"
+        )
+        if not force:
+            raise OSError(f"{need}. --force runs it all the same.")
+        logging.warning("%s.", need)
+
+
+def _times_before(file: pathlib.Path) -> list[StageTime]:
+    """Times of ended stages that an earlier estimate has left; none where they cannot be read."""
+    try:
+        times = read_times(read_json(file)) if file.exists() else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logging.warning("%s is of no use (%s); its times are left out.", file, error)
+        return []
+    return [each for each in times if each.taken_seconds is not None]
+
+
+def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettings]:
+    """The stages with something to do, and the settings with the epochs that they have left."""
+    names = [name for name in stages_of(settings.space) if workdir.recorded(name) is None]
+    if settings.latency.latency_table is not None and "latency" in names:
+        names.remove("latency")
+    if not settings.pretrain.epochs and "pretrain" in names:
+        names.remove("pretrain")
+    for role in settings.space.roles:
+        training = getattr(settings, role)
+        done = (workdir.recorded(role) or {}).get(role, {}).get("epochs", training.epochs)
+        if done < training.epochs:
+            # It is finished, and to be prolonged.
+            names.append(role)
+            left = dataclasses.replace(training, epochs=training.epochs - done)
+            settings = dataclasses.replace(settings, **{role: left})
+    return sorted(names, key=stages_of(settings.space).index), settings
+
+
+def _networks(
+    workdir: Workdir, settings: RunSettings, facts: DataFacts, way: str
+) -> tuple[dict[str, Genotype], dict[str, str]]:
+    """The networks by role, and the bases of those that are yet to be searched."""
+    space, folder = settings.space, workdir.path / "search"
+    if workdir.recorded("search") is not None:
+        return {role: load_genotype(folder / f"{role}.json") for role in space.roles}, {}
+    genotypes = {role: space.largest_genotype(role) for role in space.roles}
+    bases = dict.fromkeys(genotypes, AT_MOST)
+    if way == QUICK_ESTIMATE:
+        size, num_classes = settings.student.crop_size, len(facts.class_names)
+        generator = np.random.default_rng(0)
+        draws = [space.random_genotype(generator) for _ in range(_DRAWS)]
+        draws.sort(key=lambda each: network_work(each, size, num_classes, training=True).macs)
+        genotypes[STUDENT], bases[STUDENT] = draws[_DRAWS // 2], TYPICAL
+    return genotypes, bases
+
+
+def _stage(
+    name: str, cost: StepCost, basis: str, settings: RunSettings, facts: DataFacts
+) -> StageEstimate:
+    """All steps of a stage, its evaluations, and its files."""
+    space, own = settings.space, getattr(settings, name)
+    step, memory = cost.step_seconds, cost.memory_bytes
+    if name == "latency":
+        steps = len(space.measured_keys(own.latency_size, len(facts.class_names)))
+        seconds, disk = step * steps, 0
+        if own.latency_time_budget is not None:
+            seconds = min(seconds, 60 * own.latency_time_budget)
+        seconds += EXPORT_SECONDS * own.latency_calibration
+    else:
+        # Each half of the images has batches of its own.
+        images = facts.train_images // (1 if name != "search" or space.single_level else 2)
+        steps = own.epochs * (own.steps_per_epoch or images // own.batch_size)
+        seconds = cost.first_seconds + step * max(0, steps - 1)
+        seconds += _evaluation_seconds(name, cost, settings, facts)
+        memory += 4 * facts.train_images * math.prod(facts.size) * settings.data.cache
+        # The two newest checkpoints and the next one; a better network beside the one before.
+        disk = 5 * cost.weight_bytes + 3 * cost.slot_bytes
+    disk += LOG_BYTES
+    return StageEstimate(name, basis, seconds, disk, steps, step, memory, cost.gpu_bytes)
+
+
+def _evaluation_seconds(
+    name: str, cost: StepCost, settings: RunSettings, facts: DataFacts
+) -> float:
+    """Time of all evaluations of a training: forward, a third of a step for the same pixels."""
+    own = getattr(settings, name)
+    if name == "pretrain":
+        return 0.0
+    if name == "search":
+        # All architectures after every epoch, and once more at the end.
+        images = min(own.validation_images, facts.val_images)
+        images *= len(settings.space.roles) * (own.epochs + 1)
+        size = tuple(side // own.downsample for side in facts.size)
+        passes = passes_of(name, settings.space) * settings.space.settings_a_step
+        return EVALUATION_TRACING_SECONDS + images * _image_seconds(cost, own, size) / passes
+    evaluations = math.ceil(own.epochs / own.evaluate_every)
+    return evaluations * facts.val_images * _image_seconds(cost, own, facts.size)
+
+
+def _image_seconds(cost: StepCost | None, settings: TrainSettings | SearchSettings, size: Size):
+    """Time of an image through a network that is trained; 0 if its training is finished."""
+    step_seconds = 0.0 if cost is None else cost.step_seconds
+    pixels = settings.batch_size * math.prod(settings.crop_size)
+    return step_seconds * math.prod(size) / (FORWARDS_A_STEP * pixels)
+
+
+def _results(
+    unfinished: Sequence[str],
+    costs: Mapping[str, StepCost],
+    settings: RunSettings,
+    facts: DataFacts,
+) -> list[StageEstimate]:
+    """Export and benchmark of all roles."""
+    benchmark = settings.benchmark
+    exporting, timing, disk = 0.0, 0.0, LOG_BYTES
+    for role in settings.space.roles:
+        cost, training = costs.get(role), getattr(settings, role)
+        exporting += EXPORT_SECONDS
+        exporting += facts.val_images * _image_seconds(cost, training, facts.size)
+        call = benchmark.batch_size * _image_seconds(cost, training, benchmark.input_size)
+        calls = call * (benchmark.warmup + benchmark.repetitions)
+        timing += EXPORT_SECONDS + max(benchmark.seconds, calls)
+        disk += GRAPH_BYTES + (0 if cost is None else cost.weight_bytes)
+    stages = (
+        StageEstimate("export", ASSUMED, exporting, disk),
+        StageEstimate("benchmark", ASSUMED, timing, LOG_BYTES),
+    )
+    return [stage for stage in stages if stage.name in unfinished]

@@ -1,0 +1,222 @@
+"""A step of every stage by arithmetic: its work at the machine's rates, and its memory.
+
+The constants were fitted in float32 on two cores of an AMD EPYC with AVX-512 (TensorFlow 2.21), to
+the stages of the demo and to steps of other supernets and crops. Other precisions and GPUs are
+assumed to be alike.
+"""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.benchmark.matrix_peak import tensorflow_product
+from keras_fasterseg.benchmark.timing import measure_callable
+from keras_fasterseg.latency.operations import Work, work
+from keras_fasterseg.run.latency_tables import meter_schedule
+from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.settings.stages import LatencySettings, RunSettings
+from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.cost import network_work
+from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+
+VALUE_BYTES = 4  # Of a float32.
+
+# Time. A copy is that of as many float32 values as there are.
+FORWARDS_A_STEP = 3  # Backward takes twice as long as forward.
+FROZEN_SHARE = 0.6  # Of a pass without gradients of kernels: that for the architectures.
+CONVOLUTION_RATE = 1.4  # Of a CPU, in its rate of small matrix products: larger ones are quicker.
+OPERATION_SECONDS = 3e-4  # To start the kernels of an operation, forward alone.
+ELEMENT_COPIES = 2  # To normalize and rectify the output of a convolution, forward alone.
+SUPERNET_ELEMENT_COPIES = 15  # The supernet masks and sums too.
+UPDATE_COPIES = 10  # To update weights.
+LOGIT_COPIES = 10  # To enlarge and compare the logits of a prediction, and both backwards.
+DISTILLED_PREDICTIONS = 2  # The distillation, in predictions.
+TRACING_SECONDS, OPERATION_TRACING_SECONDS = 4.0, 0.2  # Of a network, and of each operation in it.
+SUPERNET_TRACING_SECONDS = 13.0
+ROW_SECONDS = 0.25  # To make the graphs of a row of the latency table.
+CALL_SECONDS = 5e-4  # To call a graph, no matter its size.
+ROW_OPERATION_SECONDS = 1e-4  # As `OPERATION_SECONDS`, exported.
+ROW_SPREAD, CALL_SPREAD_SECONDS = 0.02, 3e-5  # Standard deviation of a measurement: share and rest.
+
+# Memory.
+PROCESS_BYTES = 900_000_000  # Of TensorFlow and a small graph.
+WEIGHT_COPIES_KEPT = 4.4  # Of weights, momenta, gradients and temporaries.
+ELEMENTS_KEPT = 1.4  # Of the outputs of convolutions.
+SUPERNET_ELEMENTS_KEPT = 2.3
+LOGITS_KEPT = 2.8  # Of full-size logits, with their probabilities and gradients.
+
+# Rows of the latency table that stand for all.
+_COUNTED_ROWS = 32
+_MATRICES, _SIDE, _GPU_SIDE, _COPIED_BYTES = 32, 64, 4096, 2**26
+
+
+@dataclasses.dataclass(frozen=True)
+class StepCost:
+    """Time and memory of a step of a stage, measured or computed.
+
+    Attributes:
+        first_seconds: Time of building, tracing and the first step.
+        step_seconds: Time of every other step; of a latency table's rows the mean.
+        memory_bytes: Greatest memory of the process.
+        gpu_bytes: Greatest memory of the first GPU; `None` without one.
+        weight_bytes: Size of a file of the trained weights.
+        slot_bytes: Size of the optimizers' memory.
+    """
+
+    first_seconds: float
+    step_seconds: float
+    memory_bytes: int = PROCESS_BYTES
+    gpu_bytes: int | None = None
+    weight_bytes: int = 0
+    slot_bytes: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class MachineSpeed:
+    """Rates of the device that trains.
+
+    Attributes:
+        macs_per_second: Float32 multiply-accumulates of convolutions.
+        bytes_per_second: Bytes of a large array that is copied.
+        on_gpu: Whether it is a GPU.
+    """
+
+    macs_per_second: float
+    bytes_per_second: float
+    on_gpu: bool = False
+
+    def copies(self, values: float) -> float:
+        """Seconds to copy `values` float32 values."""
+        return VALUE_BYTES * values / self.bytes_per_second
+
+    def forward(self, image: Work, images: int, copies: float = ELEMENT_COPIES) -> float:
+        """Seconds of a pass of `images` images forward."""
+        convolutions = image.macs * images / self.macs_per_second
+        elements = self.copies(copies * image.elements * images)
+        return convolutions + elements + OPERATION_SECONDS * image.operations
+
+
+def measure_speed(threads: int | None = None) -> MachineSpeed:
+    """The speed of the first GPU that TensorFlow sees, else that of the CPU.
+
+    The fastest of many repetitions counts. On a CPU numpy alone runs: TensorFlow, once it has run,
+    takes no other number of threads. Small matrices run on one core, so that no other program can
+    hold a thread up that all wait for; every physical core within the quota is taken to be as fast.
+
+    Args:
+        threads: CPU threads that TensorFlow is asked for before a GPU starts it, as it takes no
+            other number afterwards: those of the latency table. None leaves them to it.
+
+    Raises:
+        ValueError: TensorFlow runs already with another number of threads than `threads`.
+    """
+
+    def seconds(function: Callable[[], object]) -> float:
+        return min(measure_callable(function, warmup=1, min_repetitions=3, min_seconds=0.2))
+
+    source = np.ones(_COPIED_BYTES // VALUE_BYTES, np.float32)
+    if tensorflow_device.device_name() != "CPU":
+        tensorflow_device.request_threads(threads)
+        rate = _GPU_SIDE**3 / seconds(tensorflow_product(_GPU_SIDE, "/GPU:0"))
+        with tf.device("/GPU:0"):
+            there = tf.constant(source)
+        copy = seconds(lambda: (tf.negative(there), tensorflow_device.synchronize()))
+        return MachineSpeed(rate, _COPIED_BYTES / copy, on_gpu=True)
+    matrices = np.ones((_MATRICES, _SIDE, _SIDE), np.float32)
+    target, products = np.empty_like(source), np.empty_like(matrices)
+    rate = _MATRICES * _SIDE**3 / seconds(lambda: np.matmul(matrices, matrices, out=products))
+    return MachineSpeed(
+        CONVOLUTION_RATE * available_cores().physical_threads * rate,
+        _COPIED_BYTES / seconds(lambda: np.copyto(target, source)),
+    )
+
+
+def computed_step(
+    stage: str,
+    settings: RunSettings,
+    num_classes: int,
+    genotypes: Mapping[str, Genotype],
+    speed: MachineSpeed,
+) -> StepCost:
+    """A step of a stage at the machine's speed; other arguments as of `measure_step`."""
+    space, own = settings.space, getattr(settings, stage)
+    if stage == "latency":
+        keys = space.measured_keys(own.latency_size, num_classes)
+        sample = keys[:: -(-len(keys) // _COUNTED_ROWS)]
+        return StepCost(0.0, statistics.mean(row_seconds(work(key), own, speed) for key in sample))
+    if stage in ("pretrain", "search"):
+        image = space.supernet_work(own.crop_size, num_classes)
+        images = space.settings_a_step * own.batch_size
+        seconds = _pass_seconds(image, images, speed, SUPERNET_ELEMENT_COPIES)
+        seconds *= passes_of(stage, space)
+        kept = SUPERNET_ELEMENTS_KEPT * images * image.elements
+        return _cost(SUPERNET_TRACING_SECONDS, seconds, kept, image, 1, speed)
+    genotype, images = genotypes[stage], own.batch_size
+    image = network_work(genotype, own.crop_size, num_classes, training=True)
+    logits = images * math.prod(own.crop_size) * num_classes
+    keys = [key for each in space.stages(genotype, own.crop_size, num_classes) for key in each.keys]
+    predictions = sum(key.operation == "head" for key in keys)
+    seconds = _pass_seconds(image, images, speed)
+    kept = ELEMENTS_KEPT * images * image.elements + LOGITS_KEPT * predictions * logits
+    operations = image.operations
+    if stage == STUDENT and TEACHER in genotypes:
+        teacher = network_work(genotypes[TEACHER], own.crop_size, num_classes)
+        predictions += DISTILLED_PREDICTIONS
+        seconds += speed.forward(teacher, images)
+        kept += LOGITS_KEPT * logits + teacher.trainable
+        operations += teacher.operations
+    seconds += speed.copies(LOGIT_COPIES * predictions * logits)
+    slots = 1 + (own.ema_momentum is not None) + (own.accumulation_steps > 1)
+    tracing = TRACING_SECONDS + OPERATION_TRACING_SECONDS * operations
+    return _cost(tracing, seconds, kept, image, slots, speed)
+
+
+def passes_of(stage: str, space: SearchSpace) -> float:
+    """Passes of a step over its settings: the search may have one more, for the architectures."""
+    return 1 + FROZEN_SHARE if stage == "search" and not space.single_level else 1.0
+
+
+def row_seconds(operation: Work, settings: LatencySettings, speed: MachineSpeed) -> float:
+    """Time of an operation of the latency table, measured until its precision is reached.
+
+    The 95 % interval of the median of n measurements of standard deviation s reaches
+    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side.
+    """
+    schedule = meter_schedule(settings)
+    seconds = operation.macs / speed.macs_per_second + speed.copies(operation.elements)
+    seconds += ROW_OPERATION_SECONDS
+    spread = ROW_SPREAD + CALL_SPREAD_SECONDS / seconds
+    enough = math.ceil((1.96 * math.sqrt(math.pi / 2) * spread / schedule.precision) ** 2)
+    repetitions = max(schedule.min_repetitions, min(schedule.max_repetitions, enough))
+    copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * seconds)))
+    both = 2 * CALL_SECONDS + copies * seconds
+    return ROW_SECONDS + (schedule.warmup + repetitions) * both
+
+
+def _pass_seconds(
+    image: Work, images: int, speed: MachineSpeed, copies: float = ELEMENT_COPIES
+) -> float:
+    weights = speed.copies(UPDATE_COPIES * image.trainable)
+    return FORWARDS_A_STEP * speed.forward(image, images, copies) + weights
+
+
+def _cost(
+    tracing: float, seconds: float, kept: float, image: Work, slots: int, speed: MachineSpeed
+) -> StepCost:
+    """The cost of a step that keeps `kept` values besides its weights; each has `slots` more."""
+    step = round(VALUE_BYTES * (kept + (WEIGHT_COPIES_KEPT + slots - 1) * image.trainable))
+    weights = VALUE_BYTES * (image.trainable + image.statistics)
+    return StepCost(
+        tracing + seconds,
+        seconds,
+        PROCESS_BYTES + (weights if speed.on_gpu else step),
+        step if speed.on_gpu else None,
+        weights,
+        VALUE_BYTES * slots * image.trainable,
+    )
