@@ -3,9 +3,10 @@
 import pytest
 
 from keras_fasterseg.files import read_json
+from keras_fasterseg.jobs.estimate import estimate_run
 from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.jobs.train import train
-from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
@@ -64,6 +65,12 @@ def test_a_run_has_the_stages_of_its_space(run, summary):
     assert summary["student"]["fps"] > 0
     assert "student" in summary_tables(summary)
     assert read_json(run.path / "search" / "stage.json")["settings"]["space"] == "toy"
+
+
+def test_an_estimate_has_the_stages_of_its_space(tmp_path):
+    facts = check_stages(Run(tmp_path, SETTINGS.data), SETTINGS)
+    found = estimate_run(tmp_path, SETTINGS, facts)
+    assert [each.name for each in found.stages] == list(stages_of(SETTINGS.space))
 
 
 def test_the_teacher_may_be_of_another_space(run, tmp_path):
