@@ -1,6 +1,7 @@
 """The interface between a search space and everything that measures, searches, trains or draws."""
 
 import abc
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import SERVING, Work
+from keras_fasterseg.latency.operations import SERVING, Work, total_work
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
@@ -47,21 +48,28 @@ class SearchModel(abc.ABC):
         """
         return self.search_choices(ops.convert_to_tensor(1.0))[0]
 
-    @abc.abstractmethod
     def search_choices(self, temperature: Tensor) -> tuple[Choices, Choices]:
         """The settings that a step of the search sums, and that of them which the penalty reads.
+
+        By default both are the student's, as it is evaluated.
 
         Args:
             temperature: Of the sampling, a scalar tensor.
         """
+        student = self.evaluation_choices(STUDENT)
+        return student, student
 
     @abc.abstractmethod
     def evaluation_choices(self, role: str) -> Choices:
         """The setting by which the supernet stands for the architecture of `role` now."""
 
-    @abc.abstractmethod
     def discretized(self, choices: Choices) -> Choices:
-        """`choices` with every mixture replaced by its likeliest entry."""
+        """`choices` with every mixture, a row of its tensors, replaced by its likeliest entry."""
+
+        def one_hot(rows: Tensor) -> Tensor:
+            return ops.one_hot(ops.argmax(rows, axis=-1), rows.shape[-1], dtype="float32")
+
+        return keras.tree.map_structure(one_hot, choices)
 
     @abc.abstractmethod
     def loss(
@@ -84,9 +92,13 @@ class SearchModel(abc.ABC):
     def candidates(self, role: str) -> Mapping[str, Genotype]:
         """The networks that would be derived now, by the prediction that scores each."""
 
-    @abc.abstractmethod
     def entropies(self, role: str) -> dict[str, float]:
-        """By family, the mean entropy of its choices as a share of its maximum (1: undecided)."""
+        """By family, the mean entropy of its choices as a share of its maximum (1: undecided).
+
+        By default choices are a dictionary of rows of probabilities, by family.
+        """
+        choices = self.evaluation_choices(role)
+        return {family: float(mean_entropy(rows)) for family, rows in choices.items()}
 
     def regularization(self) -> Tensor:
         """A term of the architectures' loss besides the latency penalty."""
@@ -167,9 +179,17 @@ class SearchSpace(abc.ABC):
 
     # === Cost ===
 
-    @abc.abstractmethod
+    def supernet_keys(self, size: Size, num_classes: int) -> Sequence[OpKey]:
+        """The operations of a pass of one image under one setting, as often as they run.
+
+        A space whose networks run other operations than its supernet overrides what rests on this:
+        `required_keys` and `supernet_work`.
+        """
+        raise NotImplementedError
+
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
         """Every operation that a network of `role` can run on images of `size`, each once."""
+        return tuple(dict.fromkeys(self.supernet_keys(size, num_classes)))
 
     def measured_keys(self, size: Size, num_classes: int) -> tuple[OpKey, ...]:
         """The rows of a table that is measured here: of all roles, and what surrounds them."""
@@ -178,9 +198,9 @@ class SearchSpace(abc.ABC):
         ]
         return tuple(dict.fromkeys((*keys, OpKey(SERVING, *size, 3, num_classes, 1))))
 
-    @abc.abstractmethod
     def supernet_work(self, size: Size, num_classes: int) -> Work:
         """A pass of one image under one setting, and the weights of the whole supernet."""
+        return total_work(self.supernet_keys(size, num_classes))
 
     # === Networks ===
 
@@ -214,3 +234,8 @@ class SearchSpace(abc.ABC):
             serving: Whether to add a box for what surrounds it from images to class ids.
         """
         return chain_picture(self.stages(genotype, (1024, 1024), 19), 1024, width, serving)
+
+
+def mean_entropy(rows: Tensor) -> Tensor:
+    """Mean entropy of rows of probabilities, as a share of its maximum (1: undecided)."""
+    return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / math.log(rows.shape[-1])
