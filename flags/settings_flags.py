@@ -115,12 +115,13 @@ def define_settings(
         values: Where to define them.
         group: Heading of the flags in `--help`; None lists them with those of this module.
     """
-    where = {"flag_values": values} | ({} if group is None else {"module_name": group})
+    heading = {} if group is None else {"module_name": group}
+    where: dict[str, Any] = {"flag_values": values, **heading}
     hints = typing.get_type_hints(settings)
     for field in dataclasses.fields(settings):
         name, kind = prefix + field.name, _without_none(hints[field.name])
         description = field.metadata["description"]
-        arguments = (name, field.default, description)
+        arguments: tuple[str, Any, str] = (name, field.default, description)
         if kind is bool:
             flags.DEFINE_bool(*arguments, **where)
         elif kind is int:
@@ -210,7 +211,7 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
     """Defines `--class_order`, as a run's data settings do."""
     (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
     return flags.DEFINE_string(
-        field.name, field.default, field.metadata["description"], flag_values=values
+        field.name, DataSettings.class_order, field.metadata["description"], flag_values=values
     )
 
 

@@ -179,8 +179,9 @@ def gigabytes(count: float | None) -> str | None:
 
 def _sums(stages: Sequence[StageTime]) -> tuple[float, float]:
     """Estimated and taken time of the stages that have ended."""
-    ended = [each for each in stages if each.taken_seconds is not None]
-    return sum(each.estimated_seconds for each in ended), sum(each.taken_seconds for each in ended)
+    times = ((each.estimated_seconds, each.taken_seconds) for each in stages)
+    ended = [(estimated, taken) for estimated, taken in times if taken is not None]
+    return sum(estimated for estimated, _ in ended), sum(taken for _, taken in ended)
 
 
 def _ratio(estimated: float, taken: float) -> float:

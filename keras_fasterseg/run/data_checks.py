@@ -67,8 +67,8 @@ def check_data(settings: DataSettings) -> DataFacts:
         names = SyntheticStreets.class_names
         if settings.class_order is not None:
             names, _ = reordered(names, settings.class_order)
-        images = (sum(counts[part] for part in _parts(split)) for split in splits)
-        return DataFacts(names, *images, settings.synthetic_size)
+        train, val = (sum(counts[part] for part in _parts(split)) for split in splits)
+        return DataFacts(names, train, val, settings.synthetic_size)
     check_data_dir(settings)
     source = load_source(
         settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
