@@ -16,6 +16,7 @@ from keras_fasterseg.export.options import ENGINE_FORMATS
 from keras_fasterseg.export.proof import Proof, check_proof
 from keras_fasterseg.export.proving import prove
 from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.run.artefacts import open_export
 from keras_fasterseg.run.network_export import check_export, export_network
 from keras_fasterseg.run.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.run.trained_networks import check_network_classes, load_network
@@ -227,4 +228,4 @@ def _open(path: pathlib.Path) -> Runner:
     artefact = find_artefact(path)
     is_tftrt = "tftrt" in artefact.metadata
     runtime = check_runtime(TFTRT) if is_tftrt else own_runtime(artefact.format)
-    return runtime.load(artefact.path, None)
+    return open_export(artefact, runtime)
