@@ -26,7 +26,7 @@ def _import_on_demand(name: str) -> None:
     """Imports the package without Keras, which `--help` and a typo do not need."""
     spec = importlib.util.find_spec(name)
     package = importlib.util.module_from_spec(spec)
-    package.ON_DEMAND = True
+    vars(package)["ON_DEMAND"] = True
     sys.modules[name] = package
     spec.loader.exec_module(package)
 

@@ -151,7 +151,9 @@ def figure_pixels(figure: "Figure") -> np.ndarray:
     """The figure as it is shown on white, uint8 of shape `(height, width, 3)`."""
     _give_fonts(figure)
     figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba()).astype(np.float32)
+    # The canvas is the one that `card` gave it.
+    buffer = figure.canvas.buffer_rgba()  # pyright: ignore[reportAttributeAccessIssue]
+    pixels = np.asarray(buffer).astype(np.float32)
     opacity = pixels[..., 3:] / 255
     return np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
 

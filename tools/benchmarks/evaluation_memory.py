@@ -11,6 +11,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import tabulate
@@ -42,7 +43,7 @@ def main() -> None:
     print(tabulate.tabulate(rows, headers=("", "resident MiB"), disable_numparse=True))
 
 
-def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, object]:
+def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, Any]:
     """Resident memory in MiB before, after some of the `count` images, and at its peak."""
     # Imported here, so that a wrong flag needs no TensorFlow.
     import keras
