@@ -93,11 +93,11 @@ def _palette_of(names: tuple[str, ...] | None, metadata: Mapping[str, Any]) -> n
 
 def _color(text: str) -> tuple[int, ...]:
     match = re.fullmatch(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text.strip())
-    require(
-        match is not None,
-        "A colour is red, green and blue in hexadecimal, such as 804080. "
-        f"Received: --class_colors={text}",
-    )
+    if match is None:
+        raise ValueError(
+            "A colour is red, green and blue in hexadecimal, such as 804080. "
+            f"Received: --class_colors={text}"
+        )
     return tuple(int(part, 16) for part in match.groups())
 
 

@@ -66,7 +66,8 @@ def _export(format: str, precision: str, source) -> pathlib.Path | None:
     except ValueError as error:
         logging.warning("%s in %s is left out. %s", format, precision, error)
         return None
-    print(f"{target.name}: {proof.sentence()}")
+    if proof is not None:
+        print(f"{target.name}: {proof.sentence()}")
     return target
 
 
