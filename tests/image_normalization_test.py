@@ -10,7 +10,7 @@ from keras_fasterseg.image_normalization import (
 from tests.shared import load_fixture
 
 
-def test_bytes_and_floats_are_normalised_as_in_the_reference():
+def test_bytes_and_floats_are_normalised_as_in_the_released_code():
     fixture = load_fixture("input_256x512")
     images = fixture["img_uint8_nhwc"]
     constants = check_normalization(IMAGENET_MEAN, IMAGENET_STD)

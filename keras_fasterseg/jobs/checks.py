@@ -7,6 +7,7 @@ from keras_fasterseg.jobs.measure_latency import check_latency
 from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.run.data_checks import DataFacts, check_data, check_images
+from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.setting import check_settings
 from keras_fasterseg.settings.stages import RunSettings, TrainSettings
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
@@ -50,7 +51,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         check_training(stage, facts.class_names)
         check_images(role, stage, facts)
 
-    return {
+    checks = {
         "latency": lambda: check_latency(settings.latency, settings.space, len(facts.class_names)),
         "pretrain": pretrain,
         "search": search,
@@ -58,6 +59,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         STUDENT: lambda: training(STUDENT, settings.student),
         "benchmark": lambda: check_settings(settings.benchmark, "--benchmark_"),
     }
+    return {name: checks[name] for name in stages_of(settings.space) if name in checks}
 
 
 @contextlib.contextmanager

@@ -12,15 +12,15 @@ from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.plan import NetworkPlan
-from keras_fasterseg.spaces.fasterseg.reference import (
+from keras_fasterseg.spaces.fasterseg.released import (
     ConversionReport,
-    load_reference_architecture,
-    load_reference_network,
-    load_reference_supernet,
+    load_released_architecture,
+    load_released_network,
+    load_released_supernet,
 )
 from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
-    load_reference_table,
+    load_released_table,
 )
 from keras_fasterseg.spaces.fasterseg.released_weights import read_released_weights
 from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
@@ -53,7 +53,7 @@ def convert_network(
         _num_classes(state, _NETWORK_CLASSES, weights, "network"),
         auxiliary_heads=any(name.startswith(("heads16.", "heads32.")) for name in state),
     )
-    report = load_reference_network(network, _without_repetitions(state, network.plan))
+    report = load_released_network(network, _without_repetitions(state, network.plan))
     if allow_partial or is_complete(report):
         with atomic_path(output) as path:
             network.save(path)
@@ -81,7 +81,7 @@ def convert_supernet(
     num_classes = _num_classes(state, _SUPERNET_CLASSES, weights, "supernet")
     supernet = FasterSegSearch(settings, num_classes, seed=0).supernet
     state = {name: value for name, value in state.items() if not _LOGITS.fullmatch(name)}
-    report = load_reference_supernet(supernet, state)
+    report = load_released_supernet(supernet, state)
     if allow_partial or is_complete(report):
         with atomic_path(output) as path:
             supernet.save_weights(path)
@@ -115,7 +115,7 @@ def convert_architecture(
     state = read_released_weights(weights)
     logits = {name: value for name, value in state.items() if _LOGITS.fullmatch(name)}
     architecture = Architecture(role, settings.num_layers, len(settings.width_multipliers))
-    report = load_reference_architecture(architecture, logits)
+    report = load_released_architecture(architecture, logits)
     if is_complete(report):
         width = settings.stem_head_widths[role]
         genotype = derive(
@@ -147,7 +147,7 @@ def convert_latency_table(
         ValueError: The file is not that table, or `output` has another suffix.
     """
     _check_suffix(output, ".json")
-    table = load_reference_table(source)
+    table = load_released_table(source)
     if reference_quirks:
         table = charged_as_released(table)
     table.save(output)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -118,7 +119,12 @@ def work(key: OpKey) -> Work:
     make_layer = operation_of(key).make_layer
     if make_layer is None:
         return Work(operations=1)
-    return count(make_layer(key), (1, key.height, key.width, key.in_filters))
+    # The initial weights take their seeds from Python's generator; a count leaves no trace there.
+    state = random.getstate()
+    try:
+        return count(make_layer(key), (1, key.height, key.width, key.in_filters))
+    finally:
+        random.setstate(state)
 
 
 def total_work(keys: Iterable[OpKey]) -> Work:

@@ -17,8 +17,8 @@ from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
-    is_reference_table,
-    load_reference_table,
+    is_released_table,
+    load_released_table,
 )
 from keras_fasterseg.spaces.registry import space_class
 
@@ -47,7 +47,7 @@ def load_table(
         ValueError: The file is no latency table, one of another space or for images of another
             size, or has a row that no operation of a known space explains.
     """
-    table = load_reference_table(path) if is_reference_table(path) else LatencyTable.load(path)
+    table = load_released_table(path) if is_released_table(path) else LatencyTable.load(path)
     if space is not None and table.metadata.space != space:
         raise ValueError(
             f"{path} is a table of the search space {table.metadata.space!r}, but this one is "

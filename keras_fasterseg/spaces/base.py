@@ -37,14 +37,14 @@ class SearchModel(abc.ABC):
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
 
-    @abc.abstractmethod
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
-        """The settings that a step of pretraining sums.
+        """The settings that a step of pretraining sums; by default those of the search.
 
         Args:
             iteration: Steps before this one, a scalar integer tensor.
             random: Source of random choices; its state belongs to checkpoints.
         """
+        return self.search_choices(1.0)[0]
 
     @abc.abstractmethod
     def search_choices(self, temperature: Tensor) -> tuple[Choices, Choices]:

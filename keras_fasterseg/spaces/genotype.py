@@ -89,10 +89,11 @@ class Genotype(abc.ABC):
 
     def _content(self) -> dict[str, Any]:
         """The fields after `space`, as JSON holds them."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "space"
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if name != "space"
         }
 
     @classmethod

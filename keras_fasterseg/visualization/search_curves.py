@@ -36,7 +36,7 @@ class SearchCurves:
         fps: Predicted frame rates, by what the candidate is called.
         band: Lowest and highest frame rate that the search steers between.
         penalty_weights: λ of the next epoch.
-        entropies: By role, then by family (`alpha`, `beta`, `gamma`); 1 is undecided.
+        entropies: By role, then by family, such as `alpha`; 1 is undecided.
     """
 
     fps: Mapping[str, Series]
@@ -67,9 +67,10 @@ def search_figure(curves: SearchCurves, title: str) -> "Figure":
         weight_axes.set_yscale("log", base=2)
         weight_axes.yaxis.set_major_formatter("{x:.3g}")
     weight_axes.set_ylabel("λ of the next\nepoch")
+    styles = _family_styles(curves.entropies)
     for (role, families), line in zip(curves.entropies.items(), _ROLE_LINES, strict=False):
         for family, values in families.items():
-            name, color, marker = _FAMILY_STYLES[family]
+            name, color, marker = styles[family]
             style = {"color": color, "marker": marker, "markersize": card.points(6)}
             _plot(entropy_axes, values, f"{role}: {name}", linestyle=line, **style)
     entropy_axes.set(ylabel="entropy\n(1 = undecided)", xlabel="epoch")
@@ -91,6 +92,18 @@ def draw_band(span, band: tuple[float, float]) -> None:
         label=f"band, {low:g} to {high:g}",
         zorder=0,
     )
+
+
+def _family_styles(
+    entropies: Mapping[str, Mapping[str, Series]],
+) -> dict[str, tuple[str, str, str]]:
+    """Name, colour and marker of every family; those of other spaces take the styles in turn."""
+    families = dict.fromkeys(family for each in entropies.values() for family in each)
+    styles = [style[1:] for style in _FAMILY_STYLES.values()]
+    return {
+        family: _FAMILY_STYLES.get(family, (family, *styles[index % len(styles)]))
+        for index, family in enumerate(families)
+    }
 
 
 def _plot(axes, values: Series, label: str | None, **style) -> None:

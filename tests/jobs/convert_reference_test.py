@@ -14,10 +14,10 @@ from keras_fasterseg.jobs.convert_reference import (
 from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.reference import (
+from keras_fasterseg.spaces.fasterseg.released import (
     ConversionReport,
-    load_reference_network,
-    load_reference_supernet,
+    load_released_network,
+    load_released_supernet,
     network_assignments,
     supernet_assignments,
 )
@@ -60,7 +60,7 @@ def test_the_file_of_a_student_holds_its_weights(tmp_path, student_state):
     assert is_complete(convert_network(weights, load_preset("fasterseg_student"), output))
     network, expected = load_network(output), student()
     assert network.auxiliary_heads
-    load_reference_network(expected, student_state)
+    load_released_network(expected, student_state)
     for weight, other in zip(network.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(weight, other)
 
@@ -134,7 +134,7 @@ def test_a_supernet_loads_where_a_search_begins(tmp_path, supernet, supernet_sta
     assert is_complete(convert_supernet(weights, SMALL, output))
     loaded = FasterSegSearch(SMALL, num_classes=3, seed=5).supernet
     loaded.load_weights(output)
-    load_reference_supernet(supernet, supernet_state)
+    load_released_supernet(supernet, supernet_state)
     for weight, other in zip(loaded.weights, supernet.weights, strict=True):
         if "seed" not in weight.path:
             np.testing.assert_array_equal(weight, other)

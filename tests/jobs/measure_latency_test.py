@@ -10,9 +10,9 @@ from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.cost import predicted_latency_ms, serving_key
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
-from tests.latency.reference_costs import reference_table
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SPACE
+from tests.spaces.fasterseg.released_costs import released_table
 
 SIZE = (64, 128)
 LATENCY = LatencySettings(latency_size=SIZE, latency_warmup=0, latency_repetitions=1)
@@ -51,7 +51,7 @@ def test_the_space_of_the_paper_needs_659_rows():
     keys = FasterSegSpace().measured_keys((1024, 2048), 19)
     assert len(keys) == len(set(keys)) == 659 + 1
     assert [key for key in keys if key.operation == "serving"] == [serving_key((1024, 2048), 19)]
-    assert not reference_table().missing(key for key in keys if key.operation != "serving")
+    assert not released_table().missing(key for key in keys if key.operation != "serving")
 
 
 def test_measures_what_the_space_needs_and_what_surrounds_it(tmp_path, meter):

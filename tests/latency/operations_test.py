@@ -1,5 +1,7 @@
 """Counts in closed form against what TensorFlow's graph of the operation really holds."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +65,12 @@ def test_the_work_of_an_operation_by_hand():
     assert total_work([]) == Work()
     assert total_work([OpKey("conv", 4, 6, 2, 5, 1)] * 2) == expected + expected
     assert work(OpKey("serving", 64, 64, 3, 19, 1)) == Work(operations=1)
+
+
+def test_a_count_draws_no_random_numbers():
+    state = random.getstate()
+    work(OpKey("conv_2x", 6, 10, 3, 7, 1))
+    assert random.getstate() == state
 
 
 def test_other_convolutions_by_hand():

@@ -9,7 +9,7 @@ from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from tests.layers.closed_forms import convolve
-from tests.layers.reference_weights import (
+from tests.layers.released_weights import (
     WIDTHS,
     assert_close_to_size,
     below,
@@ -46,7 +46,7 @@ def plain(name, filters, kernel_size, strides, channels):
 
 
 @pytest.mark.parametrize("case", PLAIN)
-def test_plain_equals_the_reference(case):
+def test_plain_equals_the_released_code(case):
     layer, _ = plain(*case)
     arrays = below(fixture(), f"{case[0]}/")
     inputs, expected = arrays["x_nhwc"], arrays["y_eval_nhwc"]
@@ -58,7 +58,7 @@ def test_plain_equals_the_reference(case):
     assert_known(dynamic.predict(inputs, verbose=0), expected, atol=OUTPUT_TOLERANCE)
 
 
-def test_plain_training_equals_the_reference():
+def test_plain_training_equals_the_released_code():
     layer, parts = plain(*PLAIN[0])
     arrays = below(fixture(), "k3s2/train/")
     cotangent = arrays["g_nhwc"]

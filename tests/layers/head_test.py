@@ -8,7 +8,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.head import Head, head_filters
-from tests.layers.reference_weights import (
+from tests.layers.released_weights import (
     assert_close_to_size,
     below,
     conv_batch_norm_parts,
@@ -23,7 +23,7 @@ def fixture() -> dict[str, np.ndarray]:
     return below(load_fixture("ffm_head"), "head_c64/")
 
 
-def reference_head(**kwargs) -> Head:
+def released_head(**kwargs) -> Head:
     weights = below(fixture(), "w/")
     layer = Head(19, **kwargs)
     layer.build((None, None, None, 64))
@@ -33,8 +33,8 @@ def reference_head(**kwargs) -> Head:
     return layer
 
 
-def test_equals_the_reference():
-    case, layer = fixture(), reference_head()
+def test_equals_the_released_code():
+    case, layer = fixture(), released_head()
     assert head_filters(64) == layer.convolution.filters == case["mid_planes"]
     assert_known(layer(case["x_nhwc"]), case["y_eval_nhwc"], atol=1e-4)
 
@@ -42,7 +42,7 @@ def test_equals_the_reference():
 def test_height_and_width_may_be_dynamic():
     case = fixture()
     image = keras.Input((None, None, 64))
-    model = keras.Model(image, reference_head()(image))
+    model = keras.Model(image, released_head()(image))
     assert model.output_shape == (None, None, None, 19)
     assert_known(model.predict(case["x_nhwc"], verbose=0), case["y_eval_nhwc"], atol=1e-4)
 
@@ -50,7 +50,7 @@ def test_height_and_width_may_be_dynamic():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_logits_are_float32_in_half_precision(policy):
     case = fixture()
-    outputs = reference_head(dtype=policy)(case["x_nhwc"])
+    outputs = released_head(dtype=policy)(case["x_nhwc"])
     assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
     # Roundings to 11 and 8 bits in the sums of one convolution.
     tolerance = {"mixed_float16": 2**-8, "mixed_bfloat16": 2**-5}[policy]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.layer_stack import LayerStack
 from keras_fasterseg.layers.mixed_op import MixedOp
-from tests.layers.reference_weights import assert_close_to_size
+from tests.layers.released_weights import assert_close_to_size
 
 COUNT = 3
 FILTERS = 16

@@ -10,7 +10,7 @@ from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
 from keras_fasterseg.layers.mixed_op import MixedOp
-from tests.layers.reference_weights import (
+from tests.layers.released_weights import (
     WIDTHS,
     assert_close_to_size,
     below,
@@ -49,7 +49,7 @@ def sliced_and_masked(inputs, cotangent, width):
 
 
 @pytest.mark.parametrize("ratio", ["8_6", "12_4"])
-def test_values_and_gradients_equal_the_reference(ratio):
+def test_values_and_gradients_equal_the_released_code(ratio):
     layer = mixed_op()
     case = below(fixture(), f"float_r{ratio}/")
     expected, by_input = case["y_eval_nhwc"], case["dx_nhwc"]
@@ -68,7 +68,7 @@ def test_values_and_gradients_equal_the_reference(ratio):
         assert_close_to_size(alpha_gradient, case["dalpha_logits"], GRADIENT_TOLERANCE)
 
 
-def test_sampled_widths_get_the_gradient_of_the_reference():
+def test_sampled_widths_get_the_gradient_of_the_released_code():
     layer = mixed_op()
     case = below(fixture(), "tensor_r6_10/")
     expected, width = case["y_eval_nhwc"], width_index(10)
@@ -113,7 +113,7 @@ def test_training_updates_the_statistics_of_every_primitive():
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_half_precision_stays_near_the_reference(policy):
+def test_half_precision_stays_near_the_released_code(policy):
     layer = mixed_op(policy)
     case = below(fixture(), "float_r8_6/")
     expected = case["y_eval_nhwc"]

@@ -13,7 +13,7 @@ from keras_fasterseg.layers.primitives import (
     FactorizedReduce,
     make_primitive,
 )
-from tests.layers.reference_weights import (
+from tests.layers.released_weights import (
     WIDTHS,
     assert_close_to_size,
     below,
@@ -76,7 +76,7 @@ def test_slimmable_equals_the_reference_sliced_and_masked(primitive, strides):
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("primitive", "strides"), ALL)
-def test_slimmable_training_equals_the_reference(primitive, strides, masked):
+def test_slimmable_training_equals_the_released_code(primitive, strides, masked):
     layer = slimmable(primitive, strides)
     parts = primitive_parts(layer)
     case = below(fixture(primitive), f"s{strides}/slim/train_r6_8/")
@@ -119,7 +119,7 @@ def test_plain_equals_the_reference_at_odd_sizes(primitive, strides):
 
 
 @pytest.mark.parametrize(("primitive", "strides"), WITH_WEIGHTS)
-def test_plain_training_equals_the_reference(primitive, strides):
+def test_plain_training_equals_the_released_code(primitive, strides):
     layer = plain(primitive, strides)
     parts = primitive_parts(layer)
     case = below(fixture(primitive), f"s{strides}/plain/train/")

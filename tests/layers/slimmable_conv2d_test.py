@@ -8,7 +8,7 @@ from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.slimmable_conv2d import SlimmableConv2D, active_filters, width_mask
 from tests.layers.closed_forms import convolve
-from tests.layers.reference_weights import WIDTHS, one_hot_width, widen
+from tests.layers.released_weights import WIDTHS, one_hot_width, widen
 
 
 def built(filters: int = 24, strides: int = 1, kernel_size: int = 3) -> SlimmableConv2D:

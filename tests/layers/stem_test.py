@@ -8,7 +8,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.stem import Stem, stem_filters
-from tests.layers.reference_weights import (
+from tests.layers.released_weights import (
     assert_close_to_size,
     conv_batch_norm_parts,
     load,
@@ -43,7 +43,7 @@ def student_stem(**kwargs) -> Stem:
     return layer
 
 
-def test_equals_the_reference():
+def test_equals_the_released_code():
     layer = student_stem()
     assert layer.compute_output_shape(images().shape) == (1, 8, 12, 64)
     outputs = layer(images())[INSIDE]
@@ -78,7 +78,7 @@ def test_filters(base_filters, width, expected):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_half_precision_stays_near_the_reference(policy):
+def test_half_precision_stays_near_the_released_code(policy):
     layer = student_stem(dtype=policy)
     outputs = layer(images())
     assert keras.backend.standardize_dtype(outputs.dtype) == policy.removeprefix("mixed_")

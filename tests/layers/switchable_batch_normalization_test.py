@@ -8,7 +8,7 @@ from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
 from tests.layers.closed_forms import batch_moments, normalize
-from tests.layers.reference_weights import WIDTHS, one_hot_width, widen
+from tests.layers.released_weights import WIDTHS, one_hot_width, widen
 
 CHANNELS = 24
 ACTIVE = [8, 16, 16, 24, 24]  # 8, 12, 16, 20, 24

@@ -7,7 +7,7 @@ from keras.src.testing import TestCase
 
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
 from tests.layers.closed_forms import batch_moments, convolve, normalize, relu
-from tests.layers.reference_weights import assert_close_to_size
+from tests.layers.released_weights import assert_close_to_size
 from tests.layers.resize_test import resize_numpy
 
 SIZES = [((2, 3), (4, 6)), ((3, 4), (5, 7)), ((1, 2), (2, 3))]

@@ -18,11 +18,11 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.fasterseg.released_table import load_released_table
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
 from keras_fasterseg.spaces.registry import load_preset
-from tests.latency.reference_costs import reference_table
 from tests.shared import FIXTURES
+from tests.spaces.fasterseg.released_costs import released_table
 
 HALF = 6 / 12
 
@@ -73,7 +73,7 @@ def test_published_operations_grow_with_the_image(name, macs):
 
 
 def test_predicted_latency_of_the_published_student():
-    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    table = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
     assert description["latency_ms_predicted"] == pytest.approx(5.701835681642834, rel=1e-12)
     assert description["latency_ms_sum"] == description["latency_ms_predicted"]
@@ -87,7 +87,7 @@ def test_predicted_latency_of_the_published_student():
 
 def test_as_the_released_code_charges_the_published_student_is_dearer():
     """Golden number: conv_2x_downup at the row of conv_2x."""
-    table = reference_table(reference_quirks=True)
+    table = released_table(reference_quirks=True)
     description = describe(load_preset("fasterseg_student"), (1024, 2048), table=table)
     assert description["latency_ms_predicted"] == pytest.approx(6.413977051133728, rel=1e-12)
 

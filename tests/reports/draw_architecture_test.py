@@ -3,7 +3,7 @@
 import pytest
 
 from keras_fasterseg.reports.draw_architecture import draw_architecture
-from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.fasterseg.released_table import load_released_table
 from keras_fasterseg.spaces.registry import load_preset
 from keras_fasterseg.visualization.card import save_figure
 from tests.shared import FIXTURES
@@ -21,7 +21,7 @@ def test_facts_on_paper(tmp_path):
 
 
 def test_shares_and_frame_rate_by_the_released_table(tmp_path):
-    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    table = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     path = tmp_path / "student.svg"
     save_figure(draw_architecture(STUDENT, (1024, 2048), table=table), path)
     # The golden latency: 5.701835681642834 ms.
@@ -39,6 +39,6 @@ def test_shares_and_frame_rate_by_the_released_table(tmp_path):
 
 
 def test_a_table_for_other_images_is_refused():
-    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    table = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     with pytest.raises(ValueError, match="not for 512x1024; let both agree"):
         draw_architecture(STUDENT, (512, 1024), table=table)

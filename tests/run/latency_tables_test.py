@@ -16,8 +16,8 @@ from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.run import latency_tables
 from keras_fasterseg.run.latency_tables import check_table_size, foreign_device, load_table
 from keras_fasterseg.runtimes import tensorflow_device
-from tests.latency.reference_costs import reference_table
 from tests.shared import FIXTURES
+from tests.spaces.fasterseg.released_costs import released_table
 
 
 def table_of(device: str, **changes) -> LatencyTable:
@@ -51,7 +51,7 @@ def test_own_tables_and_the_released_one_are_read(tmp_path, warnings):
     assert load_table(path) == LatencyTable.load(path) == load_table(path, (64, 128))
     assert warnings == []
     released = load_table(FIXTURES / "latency_1080ti_trt5.json", (1024, 2048))
-    assert released == reference_table()
+    assert released == released_table()
 
 
 def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_fasterseg.run.data_checks import check_images
-from keras_fasterseg.runtimes.base import Runner, genotype_fact
+from keras_fasterseg.runtimes.base import Runner, check_images, genotype_fact
 from keras_fasterseg.spaces.registry import load_preset
 
 

@@ -20,7 +20,7 @@ def _identity() -> keras.Model:
     return keras.Model(images, keras.layers.Activation("linear")(images))
 
 
-def test_normalisation_equals_the_reference():
+def test_normalisation_equals_the_released_code():
     fixture = load_fixture("input_256x512")
     graph = ServingGraph(_identity(), mean=MEAN, std=STD)
     normalised = graph.logits(tf.constant(fixture["img_uint8_nhwc"]))

@@ -11,7 +11,6 @@ from keras_fasterseg.spaces.fasterseg.choices import Choices
 from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 from keras_fasterseg.spaces.fasterseg.decoupled import PAPER, LatencyWeights, decoupled_latency
 from keras_fasterseg.spaces.fasterseg.latency_penalty import LatencyPenalty
-from tests.latency.path_enumeration import enumerated_latency
 from tests.search.recording_sgd import RecordingSGD
 from tests.search.tiny_space import (
     SETTINGS,
@@ -24,6 +23,7 @@ from tests.search.tiny_space import (
     uniform_setting,
     with_loss,
 )
+from tests.spaces.fasterseg.path_enumeration import enumerated_latency
 
 CLIP, WEIGHT, TEMPERATURE = 0.5, 0.3, 2.0
 # Paths weigh almost all in the paper; here every family is to be seen.

@@ -242,7 +242,7 @@ def test_one_sentence_and_nothing_half_written(case, places, tmp_path):
     run = tmp_path / "run"
     finished = run_tool(name, *(put_in(argument, places, run) for argument in arguments))
     message = sentence(finished)
-    assert message.startswith(f"{name}.py: ")
+    assert message.startswith(f"{name.rpartition('.')[2]}.py: ")
     assert put_in(expected, places, run) in message
     assert finished.stdout == ""
     # A stage may have said that it begins, and what it reads, but has no result and no temporary

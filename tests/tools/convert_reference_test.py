@@ -10,8 +10,8 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.reference import network_assignments
-from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.fasterseg.released import network_assignments
+from keras_fasterseg.spaces.fasterseg.released_table import load_released_table
 from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import FIXTURES
 from tests.spaces.fasterseg.released_state import random_state
@@ -63,10 +63,10 @@ def test_latency_table(tmp_path):
     finished = run_tool("convert_reference", *arguments)
     assert finished.status == 0, finished
     assert finished.stdout.splitlines()[0] == "converted: 667"
-    assert LatencyTable.load(output) == load_reference_table(released)
+    assert LatencyTable.load(output) == load_released_table(released)
     assert run_tool("convert_reference", *arguments, "--reference_quirks").status == 0
     dearer = OpKey.parse("conv_2x_downup:128x256:64->64/1")
-    charged, own = LatencyTable.load(output), load_reference_table(released)
+    charged, own = LatencyTable.load(output), load_released_table(released)
     assert charged[dearer] == own[dataclasses.replace(dearer, operation="conv_2x")] != own[dearer]
 
     cut = tmp_path / "cut.json"

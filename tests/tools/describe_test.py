@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
-from keras_fasterseg.spaces.fasterseg.released_table import load_reference_table
+from keras_fasterseg.spaces.fasterseg.released_table import load_released_table
 from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import FIXTURES, ROOT
 from tests.tools.run_tool import run_tool, sentence
@@ -45,7 +45,7 @@ def test_published_networks_as_json(preset, inference, training, macs):
 
 def test_tables_from_a_file_with_predicted_latency(tmp_path):
     load_preset("fasterseg_student").save(tmp_path / "mine.json")
-    released = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    released = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     released.save(tmp_path / "table.json")
     finished = run_tool(
         "describe", f"--genotype={tmp_path}/mine.json", f"--latency_table={tmp_path}/table.json"
@@ -116,7 +116,7 @@ def test_genotype_of_another_space(tmp_path):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(value), encoding="utf-8")
     message = sentence(run_tool("describe", f"--genotype={path}"))
-    assert f"{path} is a genotype of the search space 'joint'" in message
+    assert f"{path} holds no valid genotype: There is no search space 'joint'; choose" in message
 
 
 def test_genotype_that_was_edited(tmp_path):

@@ -37,7 +37,7 @@ _METADATA = TableMetadata(
 )
 
 
-def is_reference_table(path: PathLike) -> bool:
+def is_released_table(path: PathLike) -> bool:
     """Whether `path` is a JSON file with an object `table`, as the released one has."""
     try:
         value = read_json(path)
@@ -46,7 +46,7 @@ def is_reference_table(path: PathLike) -> bool:
     return isinstance(value, dict) and isinstance(value.get("table"), dict)
 
 
-def load_reference_table(path: PathLike) -> LatencyTable:
+def load_released_table(path: PathLike) -> LatencyTable:
     """The released latency table for images of 1024×2048, converted from JSON.
 
     Its file is an object whose `table` maps the released names of operations to milliseconds, such

@@ -10,8 +10,8 @@ from keras_fasterseg.spaces.fasterseg.decoupled import (
     auto_weights,
     decoupled_latency,
 )
-from tests.latency.path_enumeration import enumerated_latency
-from tests.latency.reference_costs import reference_table, supernet_costs
+from tests.spaces.fasterseg.path_enumeration import enumerated_latency
+from tests.spaces.fasterseg.released_costs import released_table, supernet_costs
 
 LAYERS = 5
 
@@ -131,14 +131,14 @@ def test_auto_weights_are_inverse_to_the_spreads():
 
 def test_on_the_released_table_the_path_counts_most():
     """Paths move the published supernet's latency least, as its paper says: they weigh most."""
-    costs = supernet_costs(reference_table(), stem_width=8 / 12, head_width=8 / 12)
+    costs = supernet_costs(released_table(), stem_width=8 / 12, head_width=8 / 12)
     weights = auto_weights(costs, num_layers=16)
     assert weights.path > weights.width > weights.operator > 0
     assert weights.operator + weights.path + weights.width == pytest.approx(1)
 
 
 def test_a_single_width_has_no_weight():
-    table = reference_table()
+    table = released_table()
     costs = supernet_costs(table, stem_width=1.0, head_width=1.0, widths=(1.0,))
     weights = auto_weights(costs, num_layers=6)
     assert weights.width == 0

@@ -6,17 +6,17 @@ import tensorflow as tf
 
 from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 from keras_fasterseg.spaces.fasterseg.expected_latency import branch_latencies, expected_latency
-from tests.latency.path_enumeration import enumerated_latency
-from tests.latency.reference_costs import (
+from tests.shared import load_fixture
+from tests.spaces.fasterseg.path_enumeration import enumerated_latency
+from tests.spaces.fasterseg.released_costs import (
     PRIMITIVES,
     SCALES,
     WIDTHS,
     cell_ms,
-    reference_table,
+    released_table,
     stem_ms,
     supernet_costs,
 )
-from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_recursion import released_latency
 
 
@@ -61,7 +61,7 @@ def uniform_choices(num_layers, width_index):
 
 def test_the_published_supernet_at_its_start():
     """Golden number 25.9416 ms: student's stem, maximal widths, rows charged as released."""
-    table = reference_table(reference_quirks=True)
+    table = released_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=8 / 12, head_width=8 / 12)
     latency = expected_latency(*uniform_choices(16, width_index=4), costs)
     assert float(latency) == pytest.approx(25.9416, abs=1e-4)
@@ -69,7 +69,7 @@ def test_the_published_supernet_at_its_start():
 
 @pytest.mark.parametrize(("width_index", "expected"), [(4, 27.712), (0, 11.282)])
 def test_the_published_supernet_at_its_start_by_the_released_recursion(width_index, expected):
-    table = reference_table(reference_quirks=True)
+    table = released_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=8 / 12, head_width=8 / 12)
     latency = released_latency(*uniform_choices(16, width_index), costs)
     assert float(latency) == pytest.approx(expected, abs=5e-4)
@@ -85,7 +85,7 @@ def test_one_hot_choices_along_a_branch_equal_the_hand_sum(downs):
     for scale, layer in enumerate(downs, start=1):
         if layer + 1 > scale:
             betas[scale - 1][layer - scale] = (1.0, 0.0)
-    table = reference_table()
+    table = released_table()
     costs = supernet_costs(table, stem_width=8 / 12, head_width=1.0)
     latencies = branch_latencies(
         [np.eye(5)[choice] for choice in operations],
@@ -158,7 +158,7 @@ def _central_differences(evaluate, array, step=1e-4):
 
 
 def test_every_beta_of_both_scales_is_pulled():
-    costs = supernet_costs(reference_table(), stem_width=8 / 12, head_width=8 / 12)
+    costs = supernet_costs(released_table(), stem_width=8 / 12, head_width=8 / 12)
     alphas, _, gammas = uniform_choices(16, width_index=4)
     logits = [tf.Variable(tf.fill((15 - j, 2), 1e-3)) for j in (1, 2)]
     with tf.GradientTape() as tape:
@@ -213,7 +213,7 @@ def test_the_shared_parts_reproduce_the_released_values_and_gradients(layers, ar
     fixture = load_fixture("latency_supernet")
     prefix = f"L{layers}/arch{arch}/" + (f"prun_{case}" if case in ("max", "min") else case)
     width = 1.0 if arch == 0 else 8 / 12
-    table = reference_table(reference_quirks=True)
+    table = released_table(reference_quirks=True)
     costs = supernet_costs(table, stem_width=width, head_width=width)
     parameters = {
         f"{family}_{arch}_{scale}": tf.Variable(fixture[f"L{layers}/arch/{family}_{arch}_{scale}"])

@@ -12,7 +12,12 @@ from keras_fasterseg.spaces.fasterseg.genotype import SCALES
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
 from keras_fasterseg.spaces.registry import load_preset
-from tests.latency.reference_costs import BASE_FILTERS, WIDTHS, reference_table, supernet_costs
+from tests.spaces.fasterseg.released_costs import (
+    BASE_FILTERS,
+    WIDTHS,
+    released_table,
+    supernet_costs,
+)
 
 STUDENT = 8 / 12
 
@@ -28,7 +33,7 @@ def keys(input_size=(1024, 2048)):
 
 
 def test_the_released_table_has_every_row():
-    assert not reference_table().missing(keys())
+    assert not released_table().missing(keys())
     assert len(set(keys())) == len(keys())
 
 
@@ -39,7 +44,7 @@ def test_the_published_student_needs_no_other():
 
 
 def test_costs_equal_those_put_together_by_hand():
-    table = reference_table()
+    table = released_table()
     costs = latency_costs(
         table, base_filters=BASE_FILTERS, width_multipliers=WIDTHS, stem_head_width=STUDENT
     )
@@ -53,7 +58,7 @@ def test_costs_equal_those_put_together_by_hand():
 
 
 def test_a_calibration_scales_every_row_by_its_factor():
-    table = reference_table()
+    table = released_table()
     options = {"base_filters": BASE_FILTERS, "width_multipliers": WIDTHS}
     plain = latency_costs(table, **options, stem_head_width=STUDENT)
     calibrated = table.calibrated(Calibration(1.5, 7.0, 3))
@@ -69,7 +74,7 @@ def test_a_calibration_scales_every_row_by_its_factor():
 @pytest.mark.parametrize("seed", range(3))
 def test_one_hot_choices_cost_what_the_derived_trunk_does(seed):
     """The supernet's estimate and the derived network's list of operations, from one genotype."""
-    layers, random, table = 16, np.random.default_rng(seed), reference_table()
+    layers, random, table = 16, np.random.default_rng(seed), released_table()
     # A cell that prefers the skip would be another operation in the derived network.
     alphas = [random.normal(size=(layers - j, 5)) - [9, 0, 0, 0, 0] for j in range(3)]
     betas = [random.normal(size=(layers - 1 - j, 2)) for j in (1, 2)]

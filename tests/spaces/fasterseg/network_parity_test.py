@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.reference import load_reference_network, network_assignments
+from keras_fasterseg.spaces.fasterseg.released import load_released_network, network_assignments
 from keras_fasterseg.spaces.registry import load_preset
 from tests.shared import load_fixture
 from tests.spaces.fasterseg.released_state import released_state
@@ -31,7 +31,7 @@ class Run:
         self.role = role
         self.fixture = load_fixture(f"net_{role}", folder)
         self.network = FasterSegNetwork(load_preset(f"fasterseg_{role}"), auxiliary_heads=True)
-        self.report = load_reference_network(self.network, released_state(self.fixture))
+        self.report = load_released_network(self.network, released_state(self.fixture))
         layers = self.network
         probes = {
             "stem": layers.get_layer("stem").output,

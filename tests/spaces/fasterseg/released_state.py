@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
-from keras_fasterseg.spaces.fasterseg.reference import (
+from keras_fasterseg.spaces.fasterseg.released import (
     Assignment,
-    load_reference_architecture,
-    load_reference_supernet,
+    load_released_architecture,
+    load_released_supernet,
 )
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 
@@ -44,7 +44,7 @@ def released_supernet(fixture: dict[str, np.ndarray], blend: str) -> Supernet:
     """The supernet of `supernet_L6_F6.npz`."""
     supernet = Supernet(NUM_CLASSES, NUM_LAYERS, BASE_FILTERS, blend=blend)
     supernet.build()
-    report = load_reference_supernet(supernet, supernet_state(fixture))
+    report = load_released_supernet(supernet, supernet_state(fixture))
     if report.missing or report.unused:
         raise ValueError(f"The fixture and the supernet have different weights: {report}")
     return supernet
@@ -53,7 +53,7 @@ def released_supernet(fixture: dict[str, np.ndarray], blend: str) -> Supernet:
 def released_architecture(fixture: dict[str, np.ndarray], role: str) -> Architecture:
     """One of the two architectures of `supernet_L6_F6.npz`."""
     architecture = Architecture(role, NUM_LAYERS)
-    report = load_reference_architecture(architecture, architecture_state(fixture))
+    report = load_released_architecture(architecture, architecture_state(fixture))
     if report.missing or report.unused:
         raise ValueError(f"The fixture and the architecture have different logits: {report}")
     return architecture

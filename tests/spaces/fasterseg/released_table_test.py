@@ -3,9 +3,9 @@ import json
 import pytest
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.spaces.fasterseg.released_table import is_reference_table, load_reference_table
-from tests.latency.reference_costs import node_filters, reference_table, stem_ms
+from keras_fasterseg.spaces.fasterseg.released_table import is_released_table, load_released_table
 from tests.shared import FIXTURES
+from tests.spaces.fasterseg.released_costs import node_filters, released_table, stem_ms
 
 
 def _released():
@@ -46,11 +46,11 @@ def _released():
     ],
 )
 def test_released_names_become_keys(name, key):
-    assert reference_table()[OpKey.parse(key)].latency_ms == _released()[name]
+    assert released_table()[OpKey.parse(key)].latency_ms == _released()[name]
 
 
 def test_every_released_row_is_kept():
-    table = reference_table()
+    table = released_table()
     assert sorted(row.latency_ms for row in table.values()) == sorted(_released().values())
     assert table.metadata.input_size == (1024, 2048)
 
@@ -58,7 +58,7 @@ def test_every_released_row_is_kept():
 def test_the_published_student_costs_what_its_authors_state():
     """Golden numbers: 5.702 ms by its own rows, 6.414 ms as the released code charges."""
     student = json.loads((FIXTURES / "genotype_student.json").read_text())
-    own, charged = reference_table(), reference_table(reference_quirks=True)
+    own, charged = released_table(), released_table(reference_quirks=True)
     assert _network_ms(own, student) == pytest.approx(5.701835681642834, abs=1e-9)
     assert _network_ms(charged, student) == pytest.approx(6.413977051133728, abs=1e-9)
 
@@ -106,16 +106,16 @@ def test_a_foreign_file_is_refused(tmp_path, value, message):
     path = tmp_path / "table.json"
     path.write_text(json.dumps(value))
     with pytest.raises(ValueError, match=message) as caught:
-        load_reference_table(path)
+        load_released_table(path)
     assert str(path) in str(caught.value)
 
 
 def test_the_released_table_is_told_from_other_files(tmp_path):
-    assert is_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    assert is_released_table(FIXTURES / "latency_1080ti_trt5.json")
     own = tmp_path / "own.json"
-    reference_table().save(own)
-    assert not is_reference_table(own)
-    assert not is_reference_table(tmp_path / "gone.json")
+    released_table().save(own)
+    assert not is_released_table(own)
+    assert not is_released_table(tmp_path / "gone.json")
     for text in ("", "[1]", '{"table": 1}'):
         own.write_text(text)
-        assert not is_reference_table(own)
+        assert not is_released_table(own)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths
-from keras_fasterseg.spaces.fasterseg.reference import supernet_assignments
+from keras_fasterseg.spaces.fasterseg.released import supernet_assignments
 from keras_fasterseg.spaces.fasterseg.settings import WIDTH_MULTIPLIERS
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.shared import load_fixture

@@ -7,7 +7,7 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.fasterseg.costs import LatencyCosts
 from keras_fasterseg.spaces.fasterseg.released_table import (
     charged_as_released,
-    load_reference_table,
+    load_released_table,
 )
 from tests.shared import FIXTURES
 
@@ -18,9 +18,9 @@ BASE_FILTERS = 12
 HEIGHT, WIDTH = 1024, 2048
 
 
-def reference_table(*, reference_quirks: bool = False) -> LatencyTable:
+def released_table(*, reference_quirks: bool = False) -> LatencyTable:
     """The released table, on demand as the released code charges."""
-    table = load_reference_table(FIXTURES / "latency_1080ti_trt5.json")
+    table = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
     return charged_as_released(table) if reference_quirks else table
 
 

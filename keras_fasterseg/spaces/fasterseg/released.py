@@ -61,7 +61,7 @@ class ConversionReport:
     dead: tuple[str, ...]
 
 
-def load_reference_network(
+def load_released_network(
     network: FasterSegNetwork, state: Mapping[str, np.ndarray]
 ) -> ConversionReport:
     """Sets the weights of a derived network from a released state dict.
@@ -72,9 +72,7 @@ def load_reference_network(
     return _load(list(network_assignments(network)), state)
 
 
-def load_reference_supernet(
-    supernet: Supernet, state: Mapping[str, np.ndarray]
-) -> ConversionReport:
+def load_released_supernet(supernet: Supernet, state: Mapping[str, np.ndarray]) -> ConversionReport:
     """Sets the weights of a supernet from a released state dict (index 0 is the teacher's).
 
     Raises:
@@ -83,7 +81,7 @@ def load_reference_supernet(
     return _load(list(supernet_assignments(supernet)), state)
 
 
-def load_reference_architecture(
+def load_released_architecture(
     architecture: Architecture, state: Mapping[str, np.ndarray]
 ) -> ConversionReport:
     """Sets alpha, beta and gamma from the released `alpha_I_S`, `beta_I_S` and `ratio_I_S`.

@@ -6,11 +6,11 @@ import pytest
 from keras_fasterseg.spaces.fasterseg.architecture import Architecture
 from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype, CellGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
-from keras_fasterseg.spaces.fasterseg.reference import (
+from keras_fasterseg.spaces.fasterseg.released import (
     ConversionReport,
-    load_reference_architecture,
-    load_reference_network,
-    load_reference_supernet,
+    load_released_architecture,
+    load_released_network,
+    load_released_supernet,
     network_assignments,
     supernet_assignments,
 )
@@ -76,7 +76,7 @@ def test_every_weight_is_assigned_once():
 def test_kernels_are_transposed_and_vectors_kept():
     network = small_network()
     state = random_state(network_assignments(network))
-    report = load_reference_network(network, state)
+    report = load_released_network(network, state)
     assert report == ConversionReport(len(state), (), (), ())
     kernel = network.get_layer("fusion").convolution.kernel
     released = state["ffm.conv_1x1.conv.weight"]
@@ -97,7 +97,7 @@ def test_what_is_left_over_is_reported():
     state["heads64.conv_1x1.bias"] = np.zeros(3)
     state["ffm.channel_attention.1.conv.weight"] = np.zeros((4, 4, 1, 1))
     state["stem.0.conv.1.num_batches_tracked"] = np.array(7)
-    report = load_reference_network(network, state)
+    report = load_released_network(network, state)
     assert report == ConversionReport(
         converted=len(state) - 3,
         missing=("heads8.conv_1x1.bias",),
@@ -122,7 +122,7 @@ def test_a_wrong_shape_changes_nothing(name, shape):
     before = network.get_weights()
     state = {**random_state(network_assignments(network)), name: np.zeros(shape, "float32")}
     with pytest.raises(ValueError, match=rf"{name} has shape \(.*is the genotype that of these"):
-        load_reference_network(network, state)
+        load_released_network(network, state)
     assert_unchanged(before, network)
 
 
@@ -135,7 +135,7 @@ def small_supernet():
 
 def test_tensors_of_a_supernet_go_to_their_layer_and_width(small_supernet, full_size_fixtures):
     supernet_weights = supernet_state(load_fixture("supernet_L6_F6", full_size_fixtures))
-    report = load_reference_supernet(small_supernet, supernet_weights)
+    report = load_released_supernet(small_supernet, supernet_weights)
     assert report.missing == report.unused == ()
     # The slimmable norms' own affine pairs: 2 for every norm of the 15 + 9 MixedOps of 7 norms.
     assert len(report.dead) == 2 * (15 + 9) * 7
@@ -174,7 +174,7 @@ def test_a_wrong_shape_leaves_the_supernet(small_supernet, name, shape):
     before = small_supernet.get_weights()
     state = {**random_state(supernet_assignments(small_supernet)), name: np.zeros(shape, "float32")}
     with pytest.raises(ValueError, match=rf"{name} has shape"):
-        load_reference_supernet(small_supernet, state)
+        load_released_supernet(small_supernet, state)
     assert_unchanged(before, small_supernet)
 
 
@@ -197,7 +197,7 @@ def released_logits(seed=0):
 def test_an_architecture_takes_its_own_logits(role, index, converted):
     state = released_logits()
     architecture = Architecture(role, 4)
-    report = load_reference_architecture(architecture, state)
+    report = load_released_architecture(architecture, state)
     assert report == ConversionReport(converted, (), (), ())
     for scale, alpha in enumerate(architecture.alphas):
         np.testing.assert_allclose(alpha, state[f"alpha_{index}_{scale}"], rtol=1e-6)
@@ -211,5 +211,5 @@ def test_logits_of_another_number_of_layers_change_nothing():
     architecture = Architecture(STUDENT, 5)
     before = architecture.get_weights()
     with pytest.raises(ValueError, match=r"alpha_1_0 has shape \(4, 5\)"):
-        load_reference_architecture(architecture, released_logits())
+        load_released_architecture(architecture, released_logits())
     assert_unchanged(before, architecture)

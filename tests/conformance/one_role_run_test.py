@@ -1,0 +1,84 @@
+"""A whole run in a space of one role without pretraining, and a teacher from another space."""
+
+import pytest
+
+from keras_fasterseg.files import read_json
+from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
+from keras_fasterseg.jobs.train import train
+from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.trained_networks import load_network
+from keras_fasterseg.settings.stages import (
+    BenchmarkSettings,
+    DataSettings,
+    LatencySettings,
+    RunSettings,
+    SearchSettings,
+    TrainSettings,
+)
+from tests.conformance.spaces import tiny_space
+
+SIZE = (64, 64)
+TRAINING = TrainSettings(
+    epochs=1, steps_per_epoch=1, batch_size=1, crop_size=SIZE, evaluate_every=1
+)
+# Pretraining and a teacher would not do with these images: the space has neither.
+SETTINGS = RunSettings(
+    data=DataSettings(synthetic_train_images=1, synthetic_val_images=1, synthetic_size=SIZE),
+    space=tiny_space("toy"),
+    latency=LatencySettings(
+        latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001
+    ),
+    search=SearchSettings(
+        epochs=1,
+        steps_per_epoch=1,
+        batch_size=1,
+        crop_size=SIZE,
+        downsample=1,
+        validation_images=1,
+    ),
+    student=TRAINING,
+    benchmark=BenchmarkSettings(input_size=SIZE, warmup=1, repetitions=2, seconds=0.0),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("run"), SETTINGS.data)
+    check_stages(run, SETTINGS)
+    return run
+
+
+@pytest.fixture(scope="module")
+def summary(run):
+    return run_all(run, SETTINGS)
+
+
+def test_a_run_has_the_stages_of_its_space(run, summary):
+    assert tuple(summary["minutes"]) == ("latency", "search", "student", "export", "benchmark")
+    assert not (run.path / "pretrain").exists()
+    assert not (run.path / "teacher").exists()
+    assert "teacher" not in summary
+    assert summary["student"]["genotype"] == load_network(run.network("student")).genotype.id
+    assert set(summary["entropies"]["student"]) == {"cells"}
+    assert summary["student"]["fps"] > 0
+    assert "student" in summary_tables(summary)
+    assert read_json(run.path / "search" / "stage.json")["settings"]["space"] == "toy"
+
+
+def test_the_teacher_may_be_of_another_space(run, tmp_path):
+    source, other = run.source, tiny_space("fasterseg")
+    teacher = other.build(
+        other.largest_genotype("teacher"),
+        source.num_classes,
+        auxiliary_heads=True,
+        mean=source.mean,
+        std=source.std,
+        classes=source.classes,
+    )
+    teacher.save(tmp_path / "teacher.keras")
+    genotype = SETTINGS.space.largest_genotype()
+    student = train(
+        tmp_path, source, SETTINGS.data, genotype, TRAINING, tmp_path / "teacher.keras", seed=0
+    )
+    assert load_network(student).genotype == genotype
+    assert "distillation_loss" in (tmp_path / "log.csv").read_text(encoding="utf-8")
