@@ -5,7 +5,7 @@ import math
 import re
 import types
 import typing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from absl import flags
 
@@ -14,7 +14,10 @@ from keras_fasterseg.settings import stages
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces import registry
 
-Settings = TypeVar("Settings")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 RUN_STAGES = {
@@ -36,7 +39,7 @@ class _EstimateParser(flags.EnumParser):
     """A way to estimate; `--estimate` and `--noestimate` alone are the quick one and none."""
 
     def parse(self, argument: Any) -> str:
-        words = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
+        words: dict[str, Any] = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
         return super().parse(words.get(str(argument).lower(), argument))
 
 
@@ -163,7 +166,7 @@ def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
     Raises:
         ValueError: A setting is out of its limits; the message names the flag.
     """
-    name = values["space"].value
+    name = str(values["space"].value)
     settings = read_settings(registry.settings_class(name), space_prefix(name), values)
     return registry.make_space(name, settings)
 

@@ -26,7 +26,7 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.signature import LOGITS
-from keras_fasterseg.setting import require
+from keras_fasterseg.setting import Size, require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
@@ -93,7 +93,7 @@ def export(
         # Without a proof the split need not be there.
         is_read = settings.proof_images > 0 or val_split in source.split_names
         if settings.input_size is not None and is_read:
-            _warn_of_stretch(source, val_split, settings)
+            _warn_of_stretch(source, val_split, settings.input_size, settings.proof_images or 1)
         if settings.proof_images:
             check_label_encodings(source, source.samples(val_split))
     calibration = None
@@ -121,8 +121,8 @@ def export(
     return proof
 
 
-def _warn_of_stretch(source: SegmentationSource, split: str, settings: ExportSettings) -> None:
-    warning = stretch_warning(source, split, settings.input_size, settings.proof_images or 1)
+def _warn_of_stretch(source: SegmentationSource, split: str, size: Size, count: int) -> None:
+    warning = stretch_warning(source, split, size, count)
     if warning is not None:
         logging.warning("%s", warning)
 

@@ -29,7 +29,7 @@ _SEED = 0
 
 
 def open_artefact(
-    artefact: pathlib.Path | str,
+    artefact: PathLike,
     runtime: str | None = None,
     *,
     threads: int | None = None,

@@ -5,7 +5,7 @@ rounded corners. Units are CSS pixels, so that a card of width 900 fills a READM
 """
 
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,11 +132,12 @@ def save_figure(figure: "Figure", path: PathLike) -> None:
     from matplotlib import rc_context
 
     # Neither a date, nor the version of what drew it, nor random names of parts.
+    options: dict[str, Any]
     if pathlib.Path(path).suffix == ".svg":
         options = {"metadata": {"Date": None, "Creator": None}}
     else:
         options = {"metadata": {"Software": None}, "dpi": _PNG_SCALE * _PIXELS_PER_INCH}
-    fixed = {"svg.hashsalt": "keras_fasterseg", "svg.fonttype": "none"}
+    fixed: dict[Any, str] = {"svg.hashsalt": "keras_fasterseg", "svg.fonttype": "none"}
     with rc_context(fixed), atomic_path(path) as temporary:
         figure.savefig(temporary, **options)
 

@@ -64,7 +64,7 @@ def class_styles(
     count = metadata.get("num_classes")
     if dataset is not None:
         class_names, palette = load_classes(dataset, data_dir, class_order)
-    if class_names is not None and not names:
+    if dataset is not None and class_names is not None and not names:
         known = count if isinstance(count, int) else None
         check_same_classes(recorded_names(metadata), known, "The network", class_names, dataset)
     found = tuple(names) or class_names or recorded_names(metadata)

@@ -10,14 +10,17 @@ import json
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import tabulate
 from absl import flags
 
 from flags import settings_flags
+
+if TYPE_CHECKING:
+    from keras_fasterseg.runtimes.base import Runner
 
 MEBIBYTE = 2**20
 COUNTS = (1, 10, 50, 100)
@@ -90,13 +93,13 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
     }
 
 
-def _runner(name: str, network, num_classes: int, folder: str) -> Callable:
+def _runner(name: str, network, num_classes: int, folder: str) -> "Runner":
     from keras_fasterseg.export.saved_model import export_saved_model
     from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
     from keras_fasterseg.runtimes.keras_runner import KerasRunner
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 
-    normalization = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    normalization: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     if name == "keras":
         return KerasRunner(network, **normalization)
     target = os.path.join(folder, "1")

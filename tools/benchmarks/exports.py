@@ -36,7 +36,7 @@ KINDS = (
 
 
 def main() -> None:
-    source = registry.load_source(DATASET.value, DATA_DIR.value) if DATA_DIR.value else None
+    source = registry.load_source(DATASET.value or "", DATA_DIR.value) if DATA_DIR.value else None
     made = [path for path in (_export(*kind, source) for kind in KINDS) if path is not None]
     first, *others = map(str, made)
     print(
