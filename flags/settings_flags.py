@@ -152,12 +152,7 @@ def define_space(values: flags.FlagValues = flags.FLAGS) -> None:
     )
     for name in registry.space_names():
         settings = registry.settings_class(name)
-        define_settings(settings, space_prefix(name), values, SPACE_GROUP + name)
-
-
-def space_prefix(name: str) -> str:
-    """Begins the flags of a space: nothing for the default one, else its name."""
-    return "" if name == registry.DEFAULT else f"{name}_"
+        define_settings(settings, registry.flag_prefix(name), values, SPACE_GROUP + name)
 
 
 def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
@@ -167,7 +162,7 @@ def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
         ValueError: A setting is out of its limits; the message names the flag.
     """
     name = str(values["space"].value)
-    settings = read_settings(registry.settings_class(name), space_prefix(name), values)
+    settings = read_settings(registry.settings_class(name), registry.flag_prefix(name), values)
     return registry.make_space(name, settings)
 
 
@@ -220,18 +215,18 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
 
 def run_flags() -> frozenset[str]:
     """Names of the flags of a whole run, but for its workdir."""
-    stages = (
+    names = (
         prefix + field.name
         for kind, prefix in RUN_STAGES.values()
         for field in dataclasses.fields(kind)
     )
     spaces = (
-        space_prefix(name) + field.name
+        registry.flag_prefix(name) + field.name
         for name in registry.space_names()
         for field in dataclasses.fields(registry.settings_class(name))
     )
     others = ("seed", "space", "compare", "estimate", "force", "estimate_seconds")
-    return frozenset((*stages, *spaces, *others))
+    return frozenset((*names, *spaces, *others))
 
 
 def read_settings(

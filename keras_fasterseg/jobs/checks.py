@@ -10,6 +10,7 @@ from keras_fasterseg.run.data_checks import DataFacts, check_data, check_images
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.setting import check_settings
 from keras_fasterseg.settings.stages import RunSettings, TrainSettings
+from keras_fasterseg.spaces.registry import flag_prefix
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 
@@ -26,7 +27,7 @@ def check_run(settings: RunSettings, finished: Collection[str] = ()) -> DataFact
         ValueError: A setting of a stage is wrong; the message names the stage.
         OSError: A file or folder that a stage needs is missing.
     """
-    check_settings(settings.space.settings, "--")
+    check_settings(settings.space.settings, "--" + flag_prefix(settings.space.name))
     facts = check_data(settings.data)
     for name, check in _checks(settings, facts).items():
         if name not in finished:

@@ -1,6 +1,7 @@
 """Job: what the search was worth: its networks beside others, trained and measured alike."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
@@ -11,7 +12,7 @@ from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.jobs.evaluate import evaluate, open_runner
 from keras_fasterseg.jobs.export_stage import export_proven
 from keras_fasterseg.jobs.train import training_stage
-from keras_fasterseg.run.names import COMPARISON, CONTESTANTS, Contestant
+from keras_fasterseg.run.names import COMPARISON, Contestant, contestants
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import BenchmarkSettings, RunSettings
@@ -26,8 +27,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compares the networks of a finished run with others of the same training and seed.
 
-    Besides the searched teacher and student: the searched student without its teacher, and the
-    student that the paper's authors published, from scratch. Each is trained with the student's
+    Besides the searched networks: the searched student without its teacher, if it has one, and the
+    student that FasterSeg's authors published, from scratch. Each is trained with the student's
     settings (the teacher with its own), exported, and scored and measured as the SavedModel that it
     is; frame rates in turns, so that all of them meet the same state of the machine. Stages that
     are finished are not done again.
@@ -47,18 +48,21 @@ def compare(
         OSError: A folder is missing or cannot be written.
     """
     searched = load_genotype(run.path / "search" / f"{STUDENT}.json")
-    training_stage(run, searched, settings.student, name="student_alone")
+    taught = TEACHER in settings.space.roles
+    if taught:
+        training_stage(run, searched, settings.student, name="student_alone")
     training_stage(run, load_preset(PUBLISHED), settings.student, name="published_student")
-    depends = {each.stage: run.workdir.recorded(each.stage) for each in CONTESTANTS}
+    compared = contestants(settings.space.roles)
+    depends = {each.stage: run.workdir.recorded(each.stage) for each in compared}
     folder = run.workdir.stage(
         "comparison",
         {"benchmark": settings.benchmark, "networks": depends},
-        lambda folder: _measure(folder, run, settings.benchmark),
-        inputs=run.scored_inputs(each.stage for each in CONTESTANTS),
+        lambda folder: _measure(folder, run, settings.benchmark, compared),
+        inputs=run.scored_inputs(each.stage for each in compared),
     )
     measured = read_json(folder / "benchmark.json")["results"]
-    first = measured[TEACHER]
-    stages = [*summary["minutes"], "student_alone", "published_student", "comparison"]
+    alone = ["student_alone"] if taught else []
+    stages = [*summary["minutes"], *alone, "published_student", "comparison"]
     comparison = {
         "dataset": run.source.name,
         "split": settings.data.val_split,
@@ -66,8 +70,8 @@ def compare(
         "seed": settings.seed,
         "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages},
         "input_size": list(settings.benchmark.input_size),
-        "device": _device(first),
-        "rows": [_row(each, run, folder, measured, settings) for each in CONTESTANTS],
+        "device": _device(measured[STUDENT]),
+        "rows": [_row(each, run, folder, measured, settings) for each in compared],
         "constant_predictor_miou": summary["constant_predictor_miou"],
         "entropies": summary["entropies"],
     }
@@ -75,12 +79,13 @@ def compare(
     return comparison
 
 
-def _measure(folder: pathlib.Path, run: Run, settings: BenchmarkSettings) -> None:
+def _measure(
+    folder: pathlib.Path, run: Run, settings: BenchmarkSettings, compared: Sequence[Contestant]
+) -> None:
     runners = {}
-    for each in CONTESTANTS:
+    for each in compared:
         target = folder / each.stage / "1"
-        network = run.path / each.stage / "network.keras"
-        export_proven(run, network, target)
+        export_proven(run, run.network(each.stage), target)
         result = evaluate(target, run.source, run.data.val_split)
         logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
         write_json(folder / f"{each.stage}.json", result.to_json())
@@ -104,8 +109,7 @@ def _row(
     measured: dict[str, Any],
     settings: RunSettings,
 ) -> dict[str, Any]:
-    network = run.path / each.stage / "network.keras"
-    facts = describe_network(network, settings.benchmark.input_size)
+    facts = describe_network(run.network(each.stage), settings.benchmark.input_size)
     scores = read_json(folder / f"{each.stage}.json")
     training = settings.teacher if each.stage == TEACHER else settings.student
     return {

@@ -15,7 +15,7 @@ from keras_fasterseg.run.run import Run
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-from keras_fasterseg.setting import check_settings
+from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import DataSettings, PretrainSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 
@@ -73,6 +73,10 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
         ValueError: A setting is wrong, or the stage had another one.
         OSError: A folder is missing or cannot be written.
     """
+    require(
+        space.pretrains,
+        f"The search space {space.name} has no pretraining; begin with the search.",
+    )
     check_settings(settings, "--pretrain_")
     if run.workdir.recorded("pretrain") is None:
         check_images("pretrain", settings, check_data(run.data))

@@ -1,4 +1,4 @@
-"""Job: search the architectures of all roles of a space."""
+"""Job: search the teacher's and the student's architecture."""
 
 import pathlib
 from typing import Any

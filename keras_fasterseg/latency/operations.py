@@ -1,13 +1,15 @@
 """The operations behind `OpKey`s: their layers, and their work as counted from these."""
 
+import contextlib
 import functools
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
@@ -119,12 +121,7 @@ def work(key: OpKey) -> Work:
     make_layer = operation_of(key).make_layer
     if make_layer is None:
         return Work(operations=1)
-    # The initial weights take their seeds from Python's generator; a count leaves no trace there.
-    state = random.getstate()
-    try:
-        return count(make_layer(key), (1, key.height, key.width, key.in_filters))
-    finally:
-        random.setstate(state)
+    return count(lambda: make_layer(key), (1, key.height, key.width, key.in_filters))
 
 
 def total_work(keys: Iterable[OpKey]) -> Work:
@@ -132,16 +129,37 @@ def total_work(keys: Iterable[OpKey]) -> Work:
     return sum(map(work, keys), Work())
 
 
-def count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
-    """The work of an unbuilt layer for one input, traced but not computed.
+def count(make_layer: Callable[[], keras.layers.Layer], input_shape: tuple[int, ...]) -> Work:
+    """The work of a layer for one input: traced, with no weight allocated and nothing computed.
 
     Every kernel, that is every weight of rank 4, is taken to be applied once to each pixel of the
-    output of the layer that owns it. That holds for convolutions of all kinds.
+    output of the layer that owns it. That holds for all convolutions but transposed ones.
 
     Args:
-        layer: The layer; it is of no other use afterwards.
-        input_shape: `(1, height, width, channels)`.
+        make_layer: Makes the layer.
+        input_shape: `(1, height, width, channels)`, channels last.
     """
+    with _without_traces():
+        return _count(make_layer(), input_shape)
+
+
+@contextlib.contextmanager
+def _without_traces() -> Iterator[None]:
+    """Variables that are made within have shapes and no values; random states stay as they are."""
+    name = "uninitialized_variables"
+    pending = list(global_state.get_global_attribute(name) or [])
+    # Initial weights take their seeds from Python's generator.
+    state = random.getstate()
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        random.setstate(state)
+        # Keras would give them values at the end of the next such scope.
+        global_state.set_global_attribute(name, pending)
+
+
+def _count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
     layer.build(input_shape)
     macs = elements = 0
 

@@ -1,4 +1,4 @@
-"""Job: a network on paper, stage by stage: sizes, parameters, operations, predicted latency."""
+"""A network on paper, stage by stage: sizes, parameters, operations, predicted latency."""
 
 import collections
 from collections.abc import Iterator
@@ -140,7 +140,7 @@ def _cost(key: OpKey) -> dict[str, Any]:
         "in_filters": key.in_filters,
         "out_filters": key.out_filters,
         "stride": key.stride,
-        **dict(key.attributes),
+        **({"attributes": dict(key.attributes)} if key.attributes else {}),
         "parameters": work(key).trainable,
         "macs": work(key).macs,
     }
@@ -155,9 +155,10 @@ def _most_expensive(rows: list[dict[str, Any]]) -> str:
 
 
 def _readable(row: dict[str, Any]) -> dict[str, str]:
+    attributes = [f"{name}={value}" for name, value in row.get("attributes", {}).items()]
     readable = {
         "name": row["name"] + (" (training only)" if row["training_only"] else ""),
-        "operation": row["operation"],
+        "operation": " ".join([row["operation"], *attributes]),
         "parameters": f"{row['parameters']:,}",
         "macs": f"{row['macs']:,}",
     }

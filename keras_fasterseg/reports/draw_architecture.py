@@ -1,4 +1,4 @@
-"""Job: the picture of a network with what it costs."""
+"""The picture of a network with what it costs."""
 
 import collections
 from typing import TYPE_CHECKING

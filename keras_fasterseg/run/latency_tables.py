@@ -53,10 +53,16 @@ def load_table(
             f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
             f"{space!r}; measure it with `python -m tools.measure_latency`."
         )
-    # Also registers its operations.
-    space_class(table.metadata.space)
-    for key in table:
-        operation_of(key)
+    try:
+        # Also registers its operations.
+        space_class(table.metadata.space)
+        for key in table:
+            operation_of(key)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read as a latency table ({error}); delete or move it and measure it "
+            "anew with `python -m tools.measure_latency`."
+        ) from error
     if reference_quirks:
         table = charged_as_released(table)
     if input_size is not None:

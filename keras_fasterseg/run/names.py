@@ -1,6 +1,7 @@
 """Names of what a run leaves in its folder: files, and stages of a comparison."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
@@ -37,3 +38,10 @@ CONTESTANTS = (
     Contestant("searched student", "student_alone"),
     Contestant("published student", "published_student"),
 )
+
+
+def contestants(roles: Sequence[str]) -> tuple[Contestant, ...]:
+    """The networks of a comparison, for a space that searches `roles`."""
+    if TEACHER in roles:
+        return CONTESTANTS
+    return (Contestant("searched student", STUDENT), CONTESTANTS[-1])

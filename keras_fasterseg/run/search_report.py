@@ -173,7 +173,9 @@ class SearchReport(keras.callbacks.Callback):
             # The table is of the student's operations; the teacher has no budget.
             if role == STUDENT:
                 latency = predicted_latency_ms(genotype, self.table, self.search_model.num_classes)
-            candidates[name] = Candidate(name, genotype, scores.get(name, math.nan), latency)
+            candidates[name] = Candidate(
+                name, genotype, scores[name] if scores else math.nan, latency
+            )
         return candidates
 
     def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The search: architectures and weights are trained in turn, or together on one batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -71,7 +71,7 @@ class SearchTrainer(keras.Model):
 
     @property
     def architecture_variables(self) -> list[keras.Variable]:
-        """What is searched: the trainable variables of all architectures."""
+        """The trainable variables of all architectures."""
         return [
             variable
             for architecture in self.model.architectures.values()
@@ -97,27 +97,28 @@ class SearchTrainer(keras.Model):
             tape.watch([variable.value for variable in variables])
             choices, own = self._choices()
             loss = self.model.loss(images, labels, choices, frozen=True) + self._terms(own)
-        self._update_architectures(tape, loss)
+        self.architecture_optimizer.apply(_gradients(tape, loss, variables), variables)
+        self.architecture_loss_tracker.update_state(loss)
 
     def _weight_step(self, images, labels):
         weights = self.supernet.trainable_variables
         choices, _ = self._choices()
         with tf.GradientTape() as tape:
             loss = self.model.loss(images, labels, choices)
-        gradients = tape.gradient(loss, [variable.value for variable in weights])
-        self.optimizer.apply(gradients, weights)
+        self.optimizer.apply(_gradients(tape, loss, weights), weights)
         self.loss_tracker.update_state(loss)
 
     def _joint_step(self, images, labels):
-        weights = self.supernet.trainable_variables
-        with tf.GradientTape(persistent=True) as tape:
+        weights, variables = self.supernet.trainable_variables, self.architecture_variables
+        with tf.GradientTape() as tape:
             choices, own = self._choices()
             loss = self.model.loss(images, labels, choices)
             total = loss + self._terms(own)
-        gradients = tape.gradient(total, [variable.value for variable in weights])
-        self._update_architectures(tape, total)
-        self.optimizer.apply(gradients, weights)
+        gradients = _gradients(tape, total, [*weights, *variables])
+        self.optimizer.apply(gradients[: len(weights)], weights)
+        self.architecture_optimizer.apply(gradients[len(weights) :], variables)
         self.loss_tracker.update_state(loss)
+        self.architecture_loss_tracker.update_state(total)
 
     def _choices(self) -> tuple[Choices, Choices]:
         return self.model.search_choices(tf.convert_to_tensor(self.temperature))
@@ -128,12 +129,13 @@ class SearchTrainer(keras.Model):
         self.penalty_tracker.update_state(penalty)
         return penalty * tf.convert_to_tensor(self.penalty_weight) + self.model.regularization()
 
-    def _update_architectures(self, tape: tf.GradientTape, loss: Tensor) -> None:
-        variables = self.architecture_variables
-        gradients = tape.gradient(
-            loss,
-            [variable.value for variable in variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        self.architecture_optimizer.apply(gradients, variables)
-        self.architecture_loss_tracker.update_state(loss)
+
+def _gradients(
+    tape: tf.GradientTape, loss: Tensor, variables: Sequence[keras.Variable]
+) -> list[Tensor]:
+    """Gradients of `variables`, zero for those that the step leaves out: decay moves them still."""
+    return tape.gradient(
+        loss,
+        [variable.value for variable in variables],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )

@@ -174,7 +174,7 @@ class SearchSettings:
         5.0, "Largest global norm of a step's weight gradient.", limits=POSITIVE
     )
     architecture_learning_rate: float = setting(
-        3e-4, "Adam's learning rate of alpha, beta, gamma.", limits=POSITIVE
+        3e-4, "Adam's learning rate of the architectures.", limits=POSITIVE
     )
     penalty_weight: float = setting(
         0.06, "Initial weight of the latency penalty, lambda.", limits=AT_LEAST_ZERO
@@ -188,7 +188,7 @@ class SearchSettings:
     min_fps: float = setting(155.0, "Frame rate below which lambda grows.", limits=POSITIVE)
     max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.", limits=POSITIVE)
     temperature: float = setting(
-        1.0, "Temperature of the width sampling in the first epoch.", limits=POSITIVE
+        1.0, "Temperature of the sampling in the first epoch.", limits=POSITIVE
     )
     temperature_decay: float = setting(
         1.0, "Factor of the temperature from epoch to epoch.", limits=POSITIVE

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import SERVING, Work
@@ -44,7 +45,7 @@ class SearchModel(abc.ABC):
             iteration: Steps before this one, a scalar integer tensor.
             random: Source of random choices; its state belongs to checkpoints.
         """
-        return self.search_choices(1.0)[0]
+        return self.search_choices(ops.convert_to_tensor(1.0))[0]
 
     @abc.abstractmethod
     def search_choices(self, temperature: Tensor) -> tuple[Choices, Choices]:
@@ -88,7 +89,7 @@ class SearchModel(abc.ABC):
         """By family, the mean entropy of its choices as a share of its maximum (1: undecided)."""
 
     def regularization(self) -> Tensor:
-        """What a step adds to the loss of the architectures besides the latency penalty."""
+        """A term of the architectures' loss besides the latency penalty."""
         return 0.0
 
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
@@ -131,6 +132,14 @@ class SearchSpace(abc.ABC):
     def __init__(self, settings: Any = None):
         self.settings = self.settings_class() if settings is None else settings
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchSpace):
+            return False
+        return type(self) is type(other) and self.settings == other.settings
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.settings))
+
     def record(self) -> dict[str, Any]:
         """The space and its settings as stages record them."""
         return {"space": self.name, "supernet": self.settings}
@@ -150,8 +159,8 @@ class SearchSpace(abc.ABC):
         Args:
             table: Latencies of the operations; must have the rows of `required_keys`.
             target_ms: The latency that counts as 1.
-            shares: How the latency is divided among families of choices: "paper", or another name
-                that the space knows.
+            shares: How the latency is divided among families of choices: "paper" for the way of the
+                space's paper, or another of the names that `SearchSettings` allows.
 
         Raises:
             KeyError: The table lacks a row.
@@ -193,7 +202,8 @@ class SearchSpace(abc.ABC):
     def largest_genotype(self, role: str = STUDENT) -> Genotype:
         """The most expensive network that a search can end with for `role`."""
 
-    def presets(self) -> Mapping[str, pathlib.Path]:
+    @classmethod
+    def presets(cls) -> Mapping[str, pathlib.Path]:
         """Files of published genotypes, by name."""
         return {}
 

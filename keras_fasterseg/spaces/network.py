@@ -34,7 +34,8 @@ class SegmentationNetwork(keras.Model):
         Logits `(batch, height, width, num_classes)`, float32; with auxiliary heads a dictionary of
         these, of which `prediction` names the one that is deployed.
 
-    A space's class says how its graph is made in `make_logits`.
+    A space's class says how its graph is made in `make_logits`. Where weights of other classes are
+    taken over, layers called `classifier`, as in `Head`, begin anew.
     """
 
     genotype_class: ClassVar[type[Genotype]]

@@ -42,7 +42,7 @@ class Box:
         kind: A key of the picture's `kinds`.
         center: Where it stands.
         width: Its width.
-        height: Its height, larger for a node of a larger width multiplier.
+        height: Its height, larger for a wider node.
         filters: Channels of what it makes; None where there is nothing to tell.
         stride: 2 if it goes down a scale.
     """

@@ -18,6 +18,8 @@ and `XSpace`, and what stands for X. Settings are imported without Keras, for th
 
 _REGISTERED: dict[str, type["SearchSpace"]] = {}
 
+_STAGES = ("latency", "pretrain", "search", "teacher", "student", "benchmark")
+
 DEFAULT = "fasterseg"
 
 
@@ -30,8 +32,10 @@ def register_space(space: type["SearchSpace"]) -> None:
     """Makes a subclass of `SearchSpace` from outside this package known.
 
     Raises:
-        ValueError: Another space has its name.
+        ValueError: Another space has its name, or flags of a stage begin with it.
     """
+    if space.name in _STAGES:
+        raise ValueError(f"{space.name!r} begins flags of a stage; choose another name.")
     if space.name in _BUILT_IN or _REGISTERED.setdefault(space.name, space) is not space:
         raise ValueError(f"There is another search space {space.name!r}; choose another name.")
 
@@ -43,15 +47,20 @@ def settings_class(name: str) -> type:
     return space_class(name).settings_class
 
 
+def flag_prefix(name: str) -> str:
+    """Begins the flags of a space's settings: nothing for the default one, else its name."""
+    return "" if name == DEFAULT else f"{name}_"
+
+
 def space_class(name: str) -> type["SearchSpace"]:
     """The subclass of `SearchSpace` of that name.
 
     Raises:
         ValueError: There is none.
     """
-    if name in _BUILT_IN:
+    if isinstance(name, str) and name in _BUILT_IN:
         return _import(name, "space", "Space")
-    if name not in _REGISTERED:
+    if not isinstance(name, str) or name not in _REGISTERED:
         raise ValueError(
             f"There is no search space {shown(name)}; choose one of {', '.join(space_names())}."
         )
@@ -94,7 +103,7 @@ def load_genotype(path: PathLike) -> "Genotype":
 
 def preset_files() -> dict[str, pathlib.Path]:
     """Files of the published genotypes of all spaces, by name, sorted."""
-    presets = [item for name in space_names() for item in make_space(name).presets().items()]
+    presets = [item for name in space_names() for item in space_class(name).presets().items()]
     return dict(sorted(presets))
 
 

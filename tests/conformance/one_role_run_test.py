@@ -3,9 +3,10 @@
 import pytest
 
 from keras_fasterseg.files import read_json
+from keras_fasterseg.jobs.estimate import estimate_run
 from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.jobs.train import train
-from keras_fasterseg.run.run import Run
+from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
@@ -16,6 +17,7 @@ from keras_fasterseg.settings.stages import (
     TrainSettings,
 )
 from tests.conformance.spaces import tiny_space
+from tests.conformance.toy_space import ToySpace
 
 SIZE = (64, 64)
 TRAINING = TrainSettings(
@@ -24,7 +26,7 @@ TRAINING = TrainSettings(
 # Pretraining and a teacher would not do with these images: the space has neither.
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=1, synthetic_val_images=1, synthetic_size=SIZE),
-    space=tiny_space("toy"),
+    space=ToySpace(),
     latency=LatencySettings(
         latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001
     ),
@@ -63,6 +65,12 @@ def test_a_run_has_the_stages_of_its_space(run, summary):
     assert summary["student"]["fps"] > 0
     assert "student" in summary_tables(summary)
     assert read_json(run.path / "search" / "stage.json")["settings"]["space"] == "toy"
+
+
+def test_an_estimate_has_the_stages_of_its_space(tmp_path):
+    facts = check_stages(Run(tmp_path, SETTINGS.data), SETTINGS)
+    found = estimate_run(tmp_path, SETTINGS, facts)
+    assert [each.name for each in found.stages] == list(stages_of(SETTINGS.space))
 
 
 def test_the_teacher_may_be_of_another_space(run, tmp_path):

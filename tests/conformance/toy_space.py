@@ -1,4 +1,4 @@
-"""The smallest whole search space: a chain of cells of one width, an operation chosen for each."""
+"""The smallest whole search space: a chain of cells, each of which chooses its operation."""
 
 import dataclasses
 
@@ -19,28 +19,28 @@ from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.roles import STUDENT
 from keras_fasterseg.spaces.stage import Stage
 
-DILATIONS = {"plain": 1, "dilated": 2, "skip": None}
+DILATIONS = {"plain": 1, "dilated": 2, "skip": 0}
+NAMES = tuple(DILATIONS)
+FILTERS = 8
 
 
-def toy_cell(filters, dilation, **kwargs):
-    """A dilated 3x3 convolution, batch normalisation, ReLU; the identity without a dilation."""
-    if dilation is None:
+def toy_cell(dilation, **kwargs):
+    """A dilated 3x3 convolution with ReLU; dilation 0 is the identity."""
+    if not dilation:
         return keras.layers.Identity(**kwargs)
-    layers = [
-        keras.layers.Conv2D(
-            filters, 3, padding="same", use_bias=False, dilation_rate=dilation, **kwargs
-        ),
-        keras.layers.BatchNormalization(dtype=kwargs.get("dtype")),
-        keras.layers.ReLU(dtype=kwargs.get("dtype")),
-    ]
-    return keras.Sequential(layers, name=kwargs.get("name"))
+    kwargs |= {"dilation_rate": dilation, "activation": "relu"}
+    return keras.layers.Conv2D(FILTERS, 3, padding="same", **kwargs)
 
 
-def _operation(key):
-    return toy_cell(key.out_filters, dict(key.attributes)["dilation"])
+def toy_stem(images, dtype=None):
+    """Three convolutions, to 1/8."""
+    for index in range(3):
+        images = ConvBatchNorm(FILTERS, 3, 2, dtype=dtype, name=f"stem_{index}")(images)
+    return images
 
 
-register_operations({"toy_cell": Operation(_operation, (1,), ("dilation",))})
+_OPERATION = Operation(lambda key: toy_cell(dict(key.attributes)["dilation"]), (1,), ("dilation",))
+register_operations({"toy_cell": _OPERATION})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,25 +48,16 @@ class ToySettings:
     """Which supernet."""
 
     cells: int = setting(3, "Cells behind the stem.", limits=AT_LEAST_ONE)
-    filters: int = setting(8, "Channels of every cell.", limits=AT_LEAST_ONE)
 
 
 @dataclasses.dataclass(frozen=True)
 class ToyGenotype(Genotype):
-    """The operation of every cell, and their channels."""
+    """The operations of the cells."""
 
-    filters: int
     cells: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        known = isinstance(self.cells, tuple) and set(self.cells) <= set(DILATIONS)
-        require(known, f"Cells are of {', '.join(DILATIONS)}. Received: {self.cells}")
-
-
-def _stem(images, filters, dtype=None):
-    for index in range(3):
-        images = ConvBatchNorm(filters, 3, 2, dtype=dtype, name=f"stem_{index}")(images)
-    return images
+    def __post_init__(self):
+        require(set(self.cells) <= set(NAMES), f"Cells are of {NAMES}. Received: {self.cells}")
 
 
 @keras.saving.register_keras_serializable(package="toy")
@@ -77,10 +68,9 @@ class ToyNetwork(SegmentationNetwork):
 
     @classmethod
     def make_logits(cls, images, genotype, num_classes, auxiliary_heads, dtype):
-        stem = features = _stem(images, genotype.filters, dtype)
+        stem = features = toy_stem(images, dtype)
         for index, name in enumerate(genotype.cells):
-            cell = toy_cell(genotype.filters, DILATIONS[name], dtype=dtype, name=f"cell_{index}")
-            features = cell(features)
+            features = toy_cell(DILATIONS[name], dtype=dtype, name=f"cell_{index}")(features)
         heads = {cls.prediction: features} | ({"auxiliary": stem} if auxiliary_heads else {})
         return {
             name: Resize(8, dtype="float32")(Head(num_classes, dtype=dtype, name=name)(each))
@@ -89,81 +79,68 @@ class ToyNetwork(SegmentationNetwork):
 
 
 class ToyArchitecture(keras.layers.Layer):
-    """Logits of the cells' operations, and a mask of those that are not pruned."""
+    """Logits of the cells' operations, and a mask that is 0 for those that are pruned."""
 
     def __init__(self, cells):
-        super().__init__(name=STUDENT)
-        self.logits = self.add_weight((cells, len(DILATIONS)), "zeros")
-        self.mask = self.add_weight((cells, len(DILATIONS)), "ones", trainable=False)
-
-    def probabilities(self, temperature=1.0):
-        """`(cells, operations)`, 0 where pruned."""
-        return ops.softmax(ops.where(self.mask > 0, self.logits / temperature, -1e9))
-
-
-class Prune(keras.callbacks.Callback):
-    """Removes the least likely of three operations from every cell."""
-
-    def __init__(self, architecture):
         super().__init__()
-        self.architecture = architecture
+        self.logits = self.add_weight((cells, len(NAMES)), "zeros")
+        self.mask = self.add_weight((cells, len(NAMES)), "ones", trainable=False)
 
-    def on_epoch_end(self, epoch, logs=None):
-        mask = np.array(self.architecture.mask)
-        for row, values in zip(mask, np.array(self.architecture.probabilities()), strict=True):
-            row[np.argmin(values)] *= row.sum() < 3
-        self.architecture.mask.assign(mask)
+    def probabilities(self):
+        """`(cells, operations)`, 0 where pruned."""
+        return ops.softmax(ops.where(self.mask > 0, self.logits, -1e9))
+
+    def prune(self, epoch, logs):
+        """Removes the least likely of three operations of every cell."""
+        least = ops.argmin(self.probabilities(), axis=-1)
+        whole = ops.sum(self.mask, axis=-1, keepdims=True) == len(NAMES)
+        self.mask.assign(
+            self.mask * (1 - ops.one_hot(least, len(NAMES)) * ops.cast(whole, "float32"))
+        )
 
 
 class ToySearch(SearchModel):
     """Every cell blends its operations by their probabilities."""
 
-    def __init__(self, settings, num_classes):
-        self.settings, self.num_classes = settings, num_classes
-        self.architectures = {STUDENT: ToyArchitecture(settings.cells)}
-        images = keras.Input((None, None, 3))
-        choices = keras.Input(batch_shape=(settings.cells, len(DILATIONS)))
-        features = _stem(images, settings.filters)
-        for cell in range(settings.cells):
-            layers = [toy_cell(settings.filters, dilation) for dilation in DILATIONS.values()]
-            features = sum(choices[cell, k] * each(features) for k, each in enumerate(layers))
+    def __init__(self, cells, num_classes):
+        self.num_classes = num_classes
+        self.architectures = {STUDENT: ToyArchitecture(cells)}
+        images, choices = keras.Input((None, None, 3)), keras.Input(batch_shape=(cells, len(NAMES)))
+        features = toy_stem(images)
+        for row in range(cells):
+            layers = map(toy_cell, DILATIONS.values())
+            features = sum(choices[row, k] * each(features) for k, each in enumerate(layers))
         self.supernet = keras.Model([images, choices], Head(num_classes)(features))
 
     def search_choices(self, temperature):
-        choices = self.architectures[STUDENT].probabilities(temperature)
-        return choices, choices
+        return (self.evaluation_choices(STUDENT),) * 2
 
     def evaluation_choices(self, role):
         return self.architectures[role].probabilities()
 
     def discretized(self, choices):
-        return ops.one_hot(ops.argmax(choices, axis=-1), len(DILATIONS))
+        return ops.one_hot(ops.argmax(choices, axis=-1), len(NAMES))
 
     def loss(self, images, labels, choices, frozen=False):
-        return ohem_cross_entropy(
-            labels[:, ::8, ::8], self.supernet([images, choices], training=True)
-        )
+        logits = self.supernet([images, choices], training=True)
+        return ohem_cross_entropy(labels[:, ::8, ::8], logits)
 
     def predictions(self, images, choices):
         return {"prediction": self.supernet([images, choices], training=False)}
 
     def candidates(self, role):
         best = np.argmax(self.evaluation_choices(role), axis=-1)
-        names = tuple(list(DILATIONS)[index] for index in best)
-        return {"prediction": ToyGenotype("toy", self.settings.filters, names)}
-
-    def entropies(self, role):
-        return {"cells": float(_entropy(self.evaluation_choices(role)))}
+        return {"prediction": ToyGenotype("toy", tuple(NAMES[index] for index in best))}
 
     def regularization(self):
-        return 0.1 * _entropy(self.evaluation_choices(STUDENT))
+        rows = self.evaluation_choices(STUDENT)
+        return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / np.log(len(NAMES))
+
+    def entropies(self, role):
+        return {"cells": float(self.regularization())}
 
     def callbacks(self):
-        return (Prune(self.architectures[STUDENT]),)
-
-
-def _entropy(rows):
-    return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / np.log(len(DILATIONS))
+        return (keras.callbacks.LambdaCallback(on_epoch_end=self.architectures[STUDENT].prune),)
 
 
 class ToySpace(SearchSpace):
@@ -174,54 +151,41 @@ class ToySpace(SearchSpace):
     single_level, pretrains = True, False
 
     def search_model(self, num_classes, seed):
-        return ToySearch(self.settings, num_classes)
+        return ToySearch(self.settings.cells, num_classes)
 
     def penalty(self, table, target_ms, shares="paper"):
         require(target_ms > 0, f"`target_ms` must be positive. Received: target_ms={target_ms}")
-        keys = self._cell_keys(table.metadata.input_size)
-        costs = np.float32([sum(table[key].latency_ms for key in each) for each in keys.values()])
+        stages = self.stages(ToyGenotype("toy", NAMES), table.metadata.input_size, 1)[3:6]
+        costs = np.float32([table.predicted_ms(stage.keys) for stage in stages])
         return lambda choices: ops.sum(choices * costs) / target_ms
 
-    def _cell_keys(self, size, filters=None):
-        filters = filters or self.settings.filters
-        place = size[0] // 8, size[1] // 8, filters, filters, 1
-        return {
-            name: ()
-            if dilation is None
-            else (OpKey("toy_cell", *place, (("dilation", dilation),)),)
-            for name, dilation in DILATIONS.items()
-        }
-
     def stages(self, genotype, size, num_classes):
-        height, width, filters = *size, genotype.filters
-        stem = [
-            OpKey("conv_bn_relu_3x3", height >> i, width >> i, filters if i else 3, filters, 2)
+        height, width = size
+        place = height // 8, width // 8, FILTERS
+        keys = {
+            f"stem_{i}": [
+                OpKey("conv_bn_relu_3x3", height >> i, width >> i, FILTERS if i else 3, FILTERS, 2)
+            ]
             for i in range(3)
-        ]
-        head = OpKey("head", height // 8, width // 8, filters, num_classes, 1)
-        keys = self._cell_keys(size, filters)
-        return (
-            *(Stage(f"stem_{index}", (key,)) for index, key in enumerate(stem)),
-            *(Stage(f"cell_{index}", keys[name]) for index, name in enumerate(genotype.cells)),
-            Stage("prediction", (head,)),
-            Stage("auxiliary", (head,), training_only=True),
-        )
+        }
+        for index, name in enumerate(genotype.cells):
+            key = OpKey("toy_cell", *place, FILTERS, 1, (("dilation", DILATIONS[name]),))
+            keys[f"cell_{index}"] = [key] if DILATIONS[name] else []
+        keys["prediction"] = keys["auxiliary"] = [OpKey("head", *place, num_classes, 1)]
+        return tuple(Stage(name, tuple(each), name == "auxiliary") for name, each in keys.items())
 
     def required_keys(self, size, num_classes, role=STUDENT):
-        whole = ToyGenotype(self.name, self.settings.filters, tuple(DILATIONS))
-        stages = self.stages(whole, size, num_classes)
-        return tuple(dict.fromkeys(key for stage in stages for key in stage.keys))
+        return tuple(dict.fromkeys(self._all_keys(size, num_classes)))
 
     def supernet_work(self, size, num_classes):
-        whole = ToyGenotype(
-            self.name, self.settings.filters, tuple(DILATIONS) * self.settings.cells
-        )
-        stages = self.stages(whole, size, num_classes)
-        return total_work(key for each in stages if not each.training_only for key in each.keys)
+        return total_work(self._all_keys(size, num_classes))
+
+    def _all_keys(self, size, num_classes):
+        genotype = ToyGenotype("toy", NAMES * self.settings.cells)
+        return [key for each in self.stages(genotype, size, num_classes)[:-1] for key in each.keys]
 
     def random_genotype(self, generator):
-        names = generator.choice(list(DILATIONS), self.settings.cells)
-        return ToyGenotype(self.name, self.settings.filters, tuple(map(str, names)))
+        return ToyGenotype("toy", tuple(map(str, generator.choice(NAMES, self.settings.cells))))
 
     def largest_genotype(self, role=STUDENT):
-        return ToyGenotype(self.name, self.settings.filters, ("dilated",) * self.settings.cells)
+        return ToyGenotype("toy", ("dilated",) * self.settings.cells)

@@ -1,6 +1,7 @@
 """Counts in closed form against what TensorFlow's graph of the operation really holds."""
 
 import random
+import resource
 
 import keras
 import numpy as np
@@ -73,12 +74,30 @@ def test_a_count_draws_no_random_numbers():
     assert random.getstate() == state
 
 
+def test_a_count_allocates_nothing_and_leaves_nothing_to_be_allocated():
+    """8192 filters hold 4.8 GB of kernels; a layer made later is the only one that gets values."""
+    found = work(OpKey("conv_2x", 4, 4, 8192, 8192, 1))
+    assert found.trainable == 2 * (9 * 8192**2 + 2 * 8192)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    layer = keras.layers.Dense(2)
+    layer(keras.KerasTensor((1, 3)))
+    assert [weight.shape for weight in layer.weights] == [(3, 2), (2,)]
+    # Kilobytes on Linux.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000
+
+
 def test_other_convolutions_by_hand():
     """Depthwise, grouped and dilated ones: kernels of rank 4, applied once a pixel."""
     size, pixels = (1, 8, 12, 6), 8 * 12
-    depthwise = keras.layers.DepthwiseConv2D(5, padding="same", use_bias=False)
+
+    def depthwise():
+        return keras.layers.DepthwiseConv2D(5, padding="same", use_bias=False)
+
     assert count(depthwise, size) == Work(25 * 6 * pixels, 6 * pixels, 1, 25 * 6, 0)
-    grouped = keras.layers.Conv2D(4, 3, padding="same", groups=2, dilation_rate=2)
+
+    def grouped():
+        return keras.layers.Conv2D(4, 3, padding="same", groups=2, dilation_rate=2)
+
     assert count(grouped, size) == Work(9 * 3 * 4 * pixels, 4 * pixels, 1, 9 * 3 * 4 + 4, 0)
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     images = (BATCH_SIZE.value, *IMAGE_SIZE.value, 3)
     context = multiprocessing.get_context("spawn")
     results = {}
-    for job in JOBS:
+    for job in JOBS if space.pretrains else ("search",):
         receiver, sender = context.Pipe(duplex=False)
         arguments = (
             sender,
@@ -108,7 +108,8 @@ def _measure(sender, job: str, name: str, settings, num_classes: int, images, st
         trainer, data = SupernetPretrainer(model, seed=0), batch
         trainer.compile(optimizer=optimizer, jit_compile=False)
     else:
-        trainer, data = SearchTrainer(model), (batch, batch)
+        trainer = SearchTrainer(model, single_level=space.single_level)
+        data = batch if space.single_level else (batch, batch)
         trainer.compile(optimizer, keras.optimizers.Adam(3e-4, beta_1=0.5))
     import tensorflow as tf
 

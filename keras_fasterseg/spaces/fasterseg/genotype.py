@@ -117,8 +117,8 @@ class FasterSegGenotype(Genotype):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "branches", tuple(self.branches))
-        if not isinstance(self.space, str) or not self.space:
-            raise ValueError(f"space must name a search space. Received: space={shown(self.space)}")
+        if self.space != "fasterseg":
+            raise ValueError(f"space must be 'fasterseg'. Received: space={shown(self.space)}")
         _check_integer("base_filters", self.base_filters, 1, MAXIMUM_BASE_FILTERS)
         _check_integer("num_layers", self.num_layers, 1, MAXIMUM_LAYERS)
         _check_width("stem_width", self.stem_width)

@@ -1,4 +1,4 @@
-"""FasterSegSettings of the FasterSeg space."""
+"""Settings of the FasterSeg space."""
 
 import dataclasses
 

@@ -79,7 +79,8 @@ class FasterSegSpace(SearchSpace):
         widths = self.settings.stem_head_widths
         return largest_genotype(self.settings.num_layers, self.settings.base_filters, widths[role])
 
-    def presets(self) -> Mapping[str, pathlib.Path]:
+    @classmethod
+    def presets(cls) -> Mapping[str, pathlib.Path]:
         return preset_files()
 
     def picture(self, genotype: FasterSegGenotype, width: float, serving: bool = False) -> Picture:  # pyright: ignore[reportIncompatibleMethodOverride]
