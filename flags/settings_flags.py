@@ -5,7 +5,7 @@ import math
 import re
 import types
 import typing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from absl import flags
 
@@ -14,7 +14,10 @@ from keras_fasterseg.settings import stages
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces import registry
 
-Settings = TypeVar("Settings")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 RUN_STAGES = {
@@ -36,7 +39,7 @@ class _EstimateParser(flags.EnumParser):
     """A way to estimate; `--estimate` and `--noestimate` alone are the quick one and none."""
 
     def parse(self, argument: Any) -> str:
-        words = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
+        words: dict[str, Any] = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
         return super().parse(words.get(str(argument).lower(), argument))
 
 
@@ -115,12 +118,13 @@ def define_settings(
         values: Where to define them.
         group: Heading of the flags in `--help`; None lists them with those of this module.
     """
-    where = {"flag_values": values} | ({} if group is None else {"module_name": group})
+    heading = {} if group is None else {"module_name": group}
+    where: dict[str, Any] = {"flag_values": values, **heading}
     hints = typing.get_type_hints(settings)
     for field in dataclasses.fields(settings):
         name, kind = prefix + field.name, _without_none(hints[field.name])
         description = field.metadata["description"]
-        arguments = (name, field.default, description)
+        arguments: tuple[str, Any, str] = (name, field.default, description)
         if kind is bool:
             flags.DEFINE_bool(*arguments, **where)
         elif kind is int:
@@ -157,7 +161,7 @@ def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
     Raises:
         ValueError: A setting is out of its limits; the message names the flag.
     """
-    name = values["space"].value
+    name = str(values["space"].value)
     settings = read_settings(registry.settings_class(name), registry.flag_prefix(name), values)
     return registry.make_space(name, settings)
 
@@ -205,7 +209,7 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
     """Defines `--class_order`, as a run's data settings do."""
     (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
     return flags.DEFINE_string(
-        field.name, field.default, field.metadata["description"], flag_values=values
+        field.name, DataSettings.class_order, field.metadata["description"], flag_values=values
     )
 
 

@@ -144,8 +144,8 @@ def _group_quota(folder: pathlib.Path) -> float | None:
     """The quota of one group in cores; None if it has none."""
     both = (_text(folder / "cpu.max") or "").split()
     if not both:
-        both = [_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
-    with contextlib.suppress(ValueError, TypeError, ZeroDivisionError):
+        both = [_text(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
+    with contextlib.suppress(ValueError, ZeroDivisionError):
         quota, period = map(int, both)
         return round(quota / period, 3) if quota > 0 else None
     return None
@@ -157,8 +157,8 @@ def _group_memory(folder: pathlib.Path) -> int | None:
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        with contextlib.suppress(ValueError, TypeError):
-            limit, used = (int(_text(folder / name)) for name in names)
+        with contextlib.suppress(ValueError):
+            limit, used = (int(_text(folder / name) or "") for name in names)
             words = (_text(folder / "memory.stat") or "").split()
             # Pages of files that nobody uses are given up before anything is killed.
             cached = dict(zip(words[::2], words[1::2], strict=True)).get(reclaimable, 0)

@@ -42,7 +42,7 @@ COMPARE = flags.DEFINE_list(
 class _SizesParser(settings_flags.SizeParser):
     """`512x1024,1024x2048` to a tuple of sizes."""
 
-    def parse(self, argument: Any) -> tuple[stages.Size, ...]:
+    def parse(self, argument: Any) -> Any:
         if isinstance(argument, tuple):
             return argument
         return tuple(super(_SizesParser, self).parse(each) for each in str(argument).split(","))

@@ -25,8 +25,10 @@ from tools.quiet_import import quiet_import
 def _import_on_demand(name: str) -> None:
     """Imports the package without Keras, which `--help` and a typo do not need."""
     spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     package = importlib.util.module_from_spec(spec)
-    package.ON_DEMAND = True
+    vars(package)["ON_DEMAND"] = True
     sys.modules[name] = package
     spec.loader.exec_module(package)
 

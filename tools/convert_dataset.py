@@ -6,7 +6,6 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.setting import require
 from keras_fasterseg.settings import conversion as conversion_settings
 from keras_fasterseg.settings import stages
 from keras_fasterseg.wording import counted
@@ -30,14 +29,13 @@ def main() -> None:
         count = ConvertedDataset(OUTPUT.value).verify()
         print(f"The shards of {OUTPUT.value} are as they were written, all {count}.")
         return
-    require(
-        DATASET.value is not None and DATA_DIR.value is not None,
-        "Set --dataset and --data_dir to what is to be converted, or --verify.",
-    )
+    dataset, data_dir = DATASET.value, DATA_DIR.value
+    if dataset is None or data_dir is None:
+        raise ValueError("Set --dataset and --data_dir to what is to be converted, or --verify.")
     reading = settings_flags.read_settings(stages.ReadingSettings)
     converted = convert_dataset.convert_dataset(
-        registry.load_source(DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels),
-        DATASET.value,
+        registry.load_source(dataset, data_dir, max_megapixels=reading.max_megapixels),
+        dataset,
         OUTPUT.value,
         settings_flags.read_settings(conversion_settings.ConversionSettings),
     )
@@ -45,7 +43,7 @@ def main() -> None:
         images = sum(len(shard.records) for shard in shards)
         size = sum(shard.size for shard in shards) / 1e6
         print(f"{split}: {counted(images, 'image')}, {size:.1f} MB, shards: {len(shards)}")
-    print(f"Use it with --dataset={DATASET.value} --data_dir={OUTPUT.value}")
+    print(f"Use it with --dataset={dataset} --data_dir={OUTPUT.value}")
 
 
 if __name__ == "__main__":

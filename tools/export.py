@@ -6,7 +6,6 @@ from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
-from keras_fasterseg.setting import require
 from keras_fasterseg.settings import export as export_settings
 from keras_fasterseg.settings import stages
 
@@ -33,18 +32,15 @@ flags.adopt_module_key_flags(settings_flags)
 def main() -> None:
     from keras_fasterseg.jobs import export
 
-    require(
-        DATA_DIR.value is None or DATASET.value is not None,
-        "--data_dir needs --dataset, which says what lies there.",
-    )
+    dataset, data_dir = DATASET.value, DATA_DIR.value
     source, class_names, palette = None, None, None
-    if DATA_DIR.value is not None:
+    if data_dir is not None:
+        if dataset is None:
+            raise ValueError("--data_dir needs --dataset, which says what lies there.")
         reading = settings_flags.read_settings(stages.ReadingSettings)
-        source = registry.load_source(
-            DATASET.value, DATA_DIR.value, CLASS_ORDER.value, reading.max_megapixels
-        )
-    elif DATASET.value is not None:
-        class_names, palette = registry.load_classes(DATASET.value, class_order=CLASS_ORDER.value)
+        source = registry.load_source(dataset, data_dir, CLASS_ORDER.value, reading.max_megapixels)
+    elif dataset is not None:
+        class_names, palette = registry.load_classes(dataset, class_order=CLASS_ORDER.value)
     proof = export.export(
         NETWORK.value,
         TARGET.value,

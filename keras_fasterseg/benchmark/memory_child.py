@@ -43,9 +43,9 @@ def peak_memory_mib(status: pathlib.Path = pathlib.Path("/proc/self/status")) ->
         found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return int(found[1]) / 1024
-    information = psutil.Process().memory_info()
-    if hasattr(information, "peak_wset"):
-        return information.peak_wset / MIB
+    peak_bytes = getattr(psutil.Process().memory_info(), "peak_wset", None)
+    if peak_bytes is not None:
+        return peak_bytes / MIB
     # Not every system has the module.
     import resource
 

@@ -9,7 +9,7 @@ import struct
 from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 # Formats whose depth and losslessness can be told, and whose decoders need no other program.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
@@ -65,7 +65,7 @@ class ImageEncoding:
         return 2**self.bits - 1
 
 
-def read_encoding(image: Image.Image, file: IO[bytes]) -> ImageEncoding:
+def read_encoding(image: ImageFile.ImageFile, file: IO[bytes]) -> ImageEncoding:
     """The encoding of `image`, which was opened from `file` and is not loaded yet.
 
     Raises:
@@ -169,11 +169,11 @@ def _bmp_kind(image: Image.Image, file: IO[bytes]) -> tuple[str, int]:
     return kind, bits
 
 
-def _ppm_kind(image: Image.Image, kind: str, bits: int) -> tuple[str, int]:
+def _ppm_kind(image: ImageFile.ImageFile, kind: str, bits: int) -> tuple[str, int]:
     if image.mode == "F":
         return _NUMBERS[3] + kind, bits
     codec, arguments = image.tile[0].codec_name, image.tile[0].args
-    if codec == "raw" or image.mode == "1":
+    if codec == "raw" or image.mode == "1" or not isinstance(arguments, tuple):
         return kind, 16 if image.mode == "I" else bits
     maximum = arguments[-1]
     bits = maximum.bit_length()

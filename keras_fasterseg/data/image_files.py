@@ -10,11 +10,11 @@ import dataclasses
 import pathlib
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_encoding import (
@@ -259,7 +259,7 @@ def _load(path: pathlib.Path, max_megapixels: int) -> StoredImage:
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[Image.Image, ImageEncoding]]:
+def _opened(path: pathlib.Path) -> Iterator[tuple[ImageFile.ImageFile, ImageEncoding]]:
     """An image file by its header, not yet decoded; what breaks until then is a `DataError`."""
     try:
         with open(path, "rb") as file:
@@ -274,7 +274,7 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[Image.Image, ImageEncoding]]:
         raise _unreadable(path, error) from error
 
 
-def open_image(file: IO[bytes], formats: Sequence[str] = FORMATS) -> Image.Image:
+def open_image(file: IO[bytes], formats: tuple[str, ...] = FORMATS) -> ImageFile.ImageFile:
     """As Pillow's `Image.open`, of any size: the caller checks it before the image is decoded."""
     # Pillow has one limit for the whole process, at which it writes a warning to the terminal, and
     # counts pixels as it opens a file. Here they are counted by the limit of the data set.

@@ -15,6 +15,7 @@ from keras_fasterseg.data.folder import Folder
 from keras_fasterseg.data.shard_index import INDEX, UNFINISHED, is_index
 from keras_fasterseg.data.source import MAX_MEGAPIXELS, SegmentationSource
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
+from keras_fasterseg.files import PathLike
 
 SOURCES: dict[str, type[SegmentationSource]] = {
     source.name: source
@@ -27,7 +28,7 @@ SOURCES: dict[str, type[SegmentationSource]] = {
 
 def load_source(
     name: str,
-    root: str | pathlib.Path,
+    root: PathLike,
     class_order: str | None = None,
     max_megapixels: int = MAX_MEGAPIXELS,
 ) -> SegmentationSource:
@@ -65,7 +66,7 @@ def _load_source(name: str, root: pathlib.Path) -> SegmentationSource:
 
 
 def load_classes(
-    name: str, root: str | pathlib.Path | None = None, class_order: str | None = None
+    name: str, root: PathLike | None = None, class_order: str | None = None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of the classes of a data set, and their colours `(num_classes, 3)` uint8.
 
@@ -90,7 +91,7 @@ def load_classes(
 
 
 def find_source(
-    name: str, root: str | pathlib.Path | None = None
+    name: str, root: PathLike | None = None
 ) -> SegmentationSource | type[SegmentationSource]:
     """The data set in the folder `root`; without one what its code alone says.
 

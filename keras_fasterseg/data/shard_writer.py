@@ -60,7 +60,8 @@ def write_shards(
     )
     number, written = first_number, 0
     # Closed, so that after a fault nothing is encoded any more and the bar ends before the message.
-    with contextlib.closing(iter(bar)) as records:
+    # What iterates over a bar is a generator.
+    with contextlib.closing(iter(bar)) as records:  # pyright: ignore[reportArgumentType]
         while written < len(samples):
             path = folder / f"{split}-{number:05d}.tfrecord"
             shard = _write_shard(path, records, shard_size)

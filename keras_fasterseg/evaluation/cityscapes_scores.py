@@ -174,9 +174,7 @@ def _run_script(
 
     # The script's own arguments are an object of its module, which stays as it is.
     arguments = copy.copy(evalPixelLevelSemanticLabeling.args)
-    arguments.quiet = True
-    arguments.JSONOutput = False
-    arguments.evalInstLevelScore = instances
+    vars(arguments).update(quiet=True, JSONOutput=False, evalInstLevelScore=instances)
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):

@@ -164,7 +164,8 @@ class _Finding:
 def _summary(findings: list[_Finding], mirrored: list[_Finding], of: str, by: str) -> Proof:
     everything = findings + mirrored
     worst = min(everything, key=lambda each: each.equal / each.pixels)
-    differences = [each.logits_difference for each in everything]
+    sizes = (each.logits_difference for each in everything)
+    differences = [size for size in sizes if size is not None]
     falls = [each.miou_difference for each in findings]
     is_native = all(each.native is each.keras for each in findings)
     return Proof(
@@ -173,7 +174,9 @@ def _summary(findings: list[_Finding], mirrored: list[_Finding], of: str, by: st
         by=by,
         equal_labels=sum(each.equal for each in everything)
         / sum(each.pixels for each in everything),
-        logits_difference=None if None in differences else float(np.max(differences)),
+        logits_difference=None
+        if len(differences) < len(everything)
+        else float(np.max(differences)),
         logits_size=max(each.logits_size for each in everything),
         miou_keras=_miou([each.keras for each in findings]),
         miou=_miou([each.own for each in findings]),

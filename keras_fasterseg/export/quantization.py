@@ -194,7 +194,7 @@ def _find_ranges(
 
     # The calibrator tells on standard output what it does.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        calibrator = calibrate.create_calibrator(
+        calibrator: Any = calibrate.create_calibrator(
             source,
             [*_OPERATIONS],
             augmented_model_path=str(ranges.with_suffix(".onnx")),

@@ -16,6 +16,7 @@ from keras_fasterseg.export.options import ENGINE_FORMATS
 from keras_fasterseg.export.proof import Proof, check_proof
 from keras_fasterseg.export.proving import prove
 from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.run.artefacts import open_export
 from keras_fasterseg.run.network_export import check_export, export_network
 from keras_fasterseg.run.proof_images import drawn_images, labelled_images, stretch_warning
 from keras_fasterseg.run.trained_networks import check_network_classes, load_network
@@ -25,7 +26,7 @@ from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.runtimes.registry import check_runtime, own_runtime
 from keras_fasterseg.runtimes.signature import LOGITS
-from keras_fasterseg.setting import require
+from keras_fasterseg.setting import Size, require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
@@ -92,7 +93,7 @@ def export(
         # Without a proof the split need not be there.
         is_read = settings.proof_images > 0 or val_split in source.split_names
         if settings.input_size is not None and is_read:
-            _warn_of_stretch(source, val_split, settings)
+            _warn_of_stretch(source, val_split, settings.input_size, settings.proof_images or 1)
         if settings.proof_images:
             check_label_encodings(source, source.samples(val_split))
     calibration = None
@@ -120,8 +121,8 @@ def export(
     return proof
 
 
-def _warn_of_stretch(source: SegmentationSource, split: str, settings: ExportSettings) -> None:
-    warning = stretch_warning(source, split, settings.input_size, settings.proof_images or 1)
+def _warn_of_stretch(source: SegmentationSource, split: str, size: Size, count: int) -> None:
+    warning = stretch_warning(source, split, size, count)
     if warning is not None:
         logging.warning("%s", warning)
 
@@ -227,4 +228,4 @@ def _open(path: pathlib.Path) -> Runner:
     artefact = find_artefact(path)
     is_tftrt = "tftrt" in artefact.metadata
     runtime = check_runtime(TFTRT) if is_tftrt else own_runtime(artefact.format)
-    return runtime.load(artefact.path, None)
+    return open_export(artefact, runtime)

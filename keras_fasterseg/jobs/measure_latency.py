@@ -59,7 +59,8 @@ def measure_latency(
         table.save(path)
         return table
     fingerprint = device_fingerprint(settings.latency_runtime, settings.latency_threads)
-    metadata = TableMetadata(space.name, tuple(settings.latency_size), fingerprint)
+    height, width = settings.latency_size
+    metadata = TableMetadata(space.name, (height, width), fingerprint)
     partial = LatencyTable.load(path) if path.exists() else None
     if partial is not None and partial.metadata != metadata:
         logging.warning(
@@ -97,7 +98,7 @@ def check_latency(settings: LatencySettings, space: SearchSpace, num_classes: in
     """Raises what `measure_latency` would, before anything is measured."""
     check_settings(settings, "--")
     if settings.latency_table is not None:
-        _check_given_table(settings, space, num_classes)
+        _check_given_table(settings.latency_table, settings, space, num_classes)
         return
     require(
         settings.latency_calibration != 1,
@@ -198,8 +199,9 @@ def _calibrated(
     return calibrate(table, genotypes, times, num_classes)
 
 
-def _check_given_table(settings: LatencySettings, space: SearchSpace, num_classes: int) -> None:
-    path = settings.latency_table
+def _check_given_table(
+    path: str, settings: LatencySettings, space: SearchSpace, num_classes: int
+) -> None:
     table = load_table(path, settings.latency_size, settings.latency_threads, space.name)
     check_rows(table, path, space, num_classes)
 

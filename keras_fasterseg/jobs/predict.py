@@ -85,8 +85,11 @@ def predict(
     with contextlib.ExitStack() as stack:
         # Before the networks, which take seconds to load.
         kinds = (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE)
-        reader = stack.enter_context(VideoReader(images)) if of_video else None
-        files = None if of_video else find_image_files(images, output, kinds)
+        found = (
+            stack.enter_context(VideoReader(images))
+            if of_video
+            else find_image_files(images, output, kinds)
+        )
         values = None
         if settings.ids == DATASET:
             require(
@@ -117,10 +120,10 @@ def predict(
         )
         segments = tuple(networks.values())
         started = time.perf_counter()
-        if files is not None:
+        if not isinstance(found, VideoReader):
             made = segment_files(
                 segments,
-                files,
+                found,
                 pictures,
                 max_megapixels=settings.max_megapixels,
                 progress=progress,
@@ -129,7 +132,7 @@ def predict(
             what = f"Wrote the pictures of {counted(count, 'image')} to {output}"
         else:
             target = _video_target(images, output)
-            video = _of_video(segments, reader, target, pictures, settings, progress)
+            video = _of_video(segments, found, target, pictures, settings, progress)
             count, failures = video.frames, video.failures
             what = f"Wrote {counted(count, 'frame')} to {video.path}"
         seconds = time.perf_counter() - started

@@ -60,7 +60,7 @@ def agreement(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Ag
     )
 
 
-def average_ranks(values: Sequence[float]) -> np.ndarray:
+def average_ranks(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Ranks from 1 in rising order, `(n,)`; equal values share the mean of their ranks."""
     _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)

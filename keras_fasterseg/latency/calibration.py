@@ -72,6 +72,7 @@ def fit_calibration(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> C
 
 
 def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
     # Compared, since an integer may be beyond all floats.
-    return is_number and abs(value) <= sys.float_info.max
+    return abs(value) <= sys.float_info.max

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+def median_interval(
+    values: Sequence[float] | np.ndarray, confidence: float = 0.95
+) -> tuple[float, float]:
     """An interval that holds the median of the distribution that `values` were drawn from.
 
     The bounds are two of the ordered values, so that nothing is assumed of the distribution: the

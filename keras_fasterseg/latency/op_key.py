@@ -82,7 +82,9 @@ class OpKey:
             )
         operation, *numbers, attributes = match.groups()
         pairs = (each.split("=") for each in attributes.split(",")) if attributes else ()
-        return cls(operation, *map(int, numbers), tuple((name, int(n)) for name, n in pairs))
+        height, width, in_filters, out_filters, stride = map(int, numbers)
+        values = tuple((name, int(value)) for name, value in pairs)
+        return cls(operation, height, width, in_filters, out_filters, stride, values)
 
 
 def _check_whole(name: str, value: object, minimum: int) -> None:

@@ -147,7 +147,7 @@ def count(make_layer: Callable[[], keras.layers.Layer], input_shape: tuple[int, 
 def _without_traces() -> Iterator[None]:
     """Variables that are made within have shapes and no values; random states stay as they are."""
     name = "uninitialized_variables"
-    pending = list(global_state.get_global_attribute(name, []))
+    pending = list(global_state.get_global_attribute(name) or [])
     # Initial weights take their seeds from Python's generator.
     state = random.getstate()
     try:

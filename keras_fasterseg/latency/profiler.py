@@ -108,7 +108,9 @@ def profile(
 
     def save(found: dict[OpKey, LatencyRow]) -> None:
         rows.update(found)
-        rows[pilot] = kept or _usual(None, groups)
+        usual = kept or _usual(None, groups)
+        if usual is not None:
+            rows[pilot] = usual
         if path is not None:
             LatencyTable(rows, metadata).save(path)
 

@@ -225,7 +225,7 @@ class FactorizedReduce(keras.layers.Layer):
         return ops.relu(self.normalization(outputs, width=width, training=training))
 
     def _half(self, width: int | None) -> int:
-        return active_filters(self.filters, self.width_multipliers, width) // 2
+        return active_filters(self.filters, self.width_multipliers or (), width) // 2
 
     def _place(self, inputs, width):
         """Moves the active channels of both halves to the front, as the other layers have them."""
@@ -238,7 +238,7 @@ class FactorizedReduce(keras.layers.Layer):
     def _placements(self) -> np.ndarray:
         """`(widths, filters, filters)` maps of the channels of both halves to output channels."""
         placements = []
-        for index in range(len(self.width_multipliers)):
+        for index in range(len(self.width_multipliers or ())):
             half = self._half(index)
             placement = np.zeros((self.filters, self.filters), "float32")
             channels = np.arange(half)

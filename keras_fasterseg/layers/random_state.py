@@ -17,14 +17,15 @@ class SavesRandomState:
 
     random: keras.random.SeedGenerator
 
+    # A base of its own from Keras would change how models are made: checkers see no `super()`.
     def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
+        super().save_own_variables(store)  # pyright: ignore[reportAttributeAccessIssue]
         store[_KEY] = keras.ops.convert_to_numpy(self.random.state)
 
     def load_own_variables(self, store: Any) -> None:
         # A store of Keras is no mapping: it has keys, but no iterator.
         values = {key: store[key] for key in list(store.keys())}
         state = values.pop(_KEY, None)
-        super().load_own_variables(values)
+        super().load_own_variables(values)  # pyright: ignore[reportAttributeAccessIssue]
         if state is not None:
             self.random.state.assign(state)

@@ -17,7 +17,7 @@ from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 else:
-    tf = None
+    tf: Any = None
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 Dimension = int | Tensor

@@ -47,10 +47,8 @@ def distillation_loss(
     """
     _check_options(temperature, reduction)
     _check_shapes(student_logits, teacher_logits)
-    forward, backward = (
-        compiled(function) if jit_compile else function
-        for function in (_divergence, _divergence_gradient)
-    )
+    forward = compiled(_divergence) if jit_compile else _divergence
+    backward = compiled(_divergence_gradient) if jit_compile else _divergence_gradient
     # In planes, and not added up within XLA: see `ohem_cross_entropy`.
     student, teacher = (
         ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2))

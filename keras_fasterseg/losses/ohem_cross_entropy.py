@@ -69,10 +69,8 @@ def ohem_cross_entropy(
     _check_shapes(labels, logits)
     if class_weights is not None:
         check_class_weights(class_weights, logits.shape[-1])
-    forward, backward = (
-        compiled(function) if jit_compile else function
-        for function in (_weighted_entropy, _entropy_gradient)
-    )
+    forward = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
+    backward = compiled(_entropy_gradient) if jit_compile else _entropy_gradient
     labels = ops.cast(labels, "int32")
     # Sums over classes are sums of whole planes. A resize in training makes planes too, so that
     # TensorFlow drops its transposition and this one.

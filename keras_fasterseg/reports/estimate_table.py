@@ -147,7 +147,7 @@ class StageTimes:
                 "stage": each.name,
                 "basis": each.basis,
                 "estimated": duration(each.estimated_seconds),
-                "taken": duration(each.taken_seconds),
+                "taken": duration(each.taken_seconds or 0.0),
                 "taken/estimated": f"{_ratio(each.estimated_seconds, each.taken_seconds):.2f}",
             }
             for each in (*ended, total)
@@ -179,12 +179,13 @@ def gigabytes(count: float | None) -> str | None:
 
 def _sums(stages: Sequence[StageTime]) -> tuple[float, float]:
     """Estimated and taken time of the stages that have ended."""
-    ended = [each for each in stages if each.taken_seconds is not None]
-    return sum(each.estimated_seconds for each in ended), sum(each.taken_seconds for each in ended)
+    times = ((each.estimated_seconds, each.taken_seconds) for each in stages)
+    ended = [(estimated, taken) for estimated, taken in times if taken is not None]
+    return sum(estimated for estimated, _ in ended), sum(taken for _, taken in ended)
 
 
-def _ratio(estimated: float, taken: float) -> float:
-    return taken / estimated if estimated else 0.0
+def _ratio(estimated: float, taken: float | None) -> float:
+    return taken / estimated if estimated and taken else 0.0
 
 
 def _table(rows: Sequence[Mapping[str, str | None]]) -> str:

@@ -50,7 +50,8 @@ def _splits(inspection: DatasetInspection) -> str:
 
 def _classes(inspection: DatasetInspection) -> str:
     first, suggestions = inspection.splits[0], inspection.suggestions()
-    headers, columns = ["class"], [first.class_names]
+    headers = ["class"]
+    columns: list[Sequence[str]] = [first.class_names]
     for split in inspection.splits:
         headers += [f"pixels of {split.name}", "%", "images"]
         columns.append([f"{pixels:,}" for pixels in split.class_pixels])

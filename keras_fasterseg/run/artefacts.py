@@ -13,6 +13,7 @@ from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
+    Artefact,
     find_artefact,
     folder_of_part,
     suffixes,
@@ -20,7 +21,6 @@ from keras_fasterseg.runtimes.artefact_format import (
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
-from keras_fasterseg.setting import require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import preset_names, resolve_genotype, space_of
@@ -29,7 +29,7 @@ _SEED = 0
 
 
 def open_artefact(
-    artefact: pathlib.Path | str,
+    artefact: PathLike,
     runtime: str | None = None,
     *,
     threads: int | None = None,
@@ -69,13 +69,18 @@ def open_artefact(
         network = _network(artefact, num_classes)
         return _open_network(network, chosen, threads, input_size, batch_size, outputs)
     found = find_artefact(artefact)
-    chosen = check_runtime(runtime or own_runtime(found.format).name)
-    require(
-        chosen.load is not None and found.format in chosen.formats,
-        f"The runtime {chosen.name} runs {' and '.join(chosen.formats)}, and {found.path} is "
-        f"{found.format}, which is not converted; give the network.keras that it was made of.",
-    )
-    return chosen.load(found.path, threads)
+    return open_export(found, check_runtime(runtime or own_runtime(found.format).name), threads)
+
+
+def open_export(export: Artefact, runtime: Runtime, threads: int | None = None) -> Runner:
+    """A runner for `export`; raises ValueError if `runtime` does not run its format."""
+    if runtime.load is None or export.format not in runtime.formats:
+        raise ValueError(
+            f"The runtime {runtime.name} runs {' and '.join(runtime.formats)}, and {export.path} "
+            f"is {export.format}, which is not converted; give the network.keras that it was made "
+            "of."
+        )
+    return runtime.load(export.path, threads)
 
 
 def is_network(artefact: PathLike) -> bool:

@@ -9,9 +9,9 @@ from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import TRAIN_AND_VAL
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.run.datasets import (
-    check_data_dir,
     check_downsample,
     is_generated,
+    named_data_dir,
 )
 from keras_fasterseg.setting import Size, check_settings, require
 from keras_fasterseg.settings.stages import (
@@ -67,12 +67,10 @@ def check_data(settings: DataSettings) -> DataFacts:
         names = SyntheticStreets.class_names
         if settings.class_order is not None:
             names, _ = reordered(names, settings.class_order)
-        images = (sum(counts[part] for part in _parts(split)) for split in splits)
-        return DataFacts(names, *images, settings.synthetic_size)
-    check_data_dir(settings)
-    source = load_source(
-        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
-    )
+        train, val = (sum(counts[part] for part in _parts(split)) for split in splits)
+        return DataFacts(names, train, val, settings.synthetic_size)
+    folder = named_data_dir(settings)
+    source = load_source(settings.dataset, folder, settings.class_order, settings.max_megapixels)
     train, val = (source.samples(split) for split in splits)
     return DataFacts(source.class_names, len(train), len(val), source.read_size(train[0]))
 

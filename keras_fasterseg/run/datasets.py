@@ -57,10 +57,8 @@ def open_source(
         )
         order = settings.class_order
         return source if order is None else in_class_order(source, order)
-    check_data_dir(settings)
-    return load_source(
-        settings.dataset, settings.data_dir, settings.class_order, settings.max_megapixels
-    )
+    folder = named_data_dir(settings)
+    return load_source(settings.dataset, folder, settings.class_order, settings.max_megapixels)
 
 
 def is_generated(settings: DataSettings) -> bool:
@@ -68,12 +66,11 @@ def is_generated(settings: DataSettings) -> bool:
     return settings.dataset == "synthetic" and settings.data_dir is None
 
 
-def check_data_dir(settings: DataSettings) -> None:
-    """Raises `ValueError` unless the folder of the data set is named."""
-    require(
-        settings.data_dir is not None,
-        f"The data set {settings.dataset!r} needs its folder; set --data_dir.",
-    )
+def named_data_dir(settings: DataSettings) -> str:
+    """The folder of the data set; raises `ValueError` unless it is named."""
+    if settings.data_dir is None:
+        raise ValueError(f"The data set {settings.dataset!r} needs its folder; set --data_dir.")
+    return settings.data_dir
 
 
 def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:

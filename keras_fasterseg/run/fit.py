@@ -70,6 +70,7 @@ def fit(
     for callback in callbacks:
         if isinstance(callback, Stateful) and _name(callback) in state["callbacks"]:
             callback.set_state(state["callbacks"][_name(callback)])
+    for callback in callbacks:
         callback.set_model(trainer)
     _keep_rows(folder / LOG, done)
     if state.get("stopped", False) or done >= epochs:

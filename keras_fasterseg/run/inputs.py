@@ -60,7 +60,9 @@ def network_input(path: pathlib.Path) -> Input:
             digests = []
             for name in members:
                 with archive.open(name) as file:
-                    digests.append(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}")
+                    # A member has `readinto`, which its type does not say.
+                    found = hashlib.file_digest(file, "sha256")  # pyright: ignore[reportArgumentType]
+                    digests.append(f"{name} {found.hexdigest()}")
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
         raise ValueError(f"{path} is not a trained network of this package: {error}.") from error
     return Input(str(path), digest(digests))

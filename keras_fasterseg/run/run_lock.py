@@ -47,7 +47,7 @@ class RunLock:
             yield
         finally:
             self._holds -= 1
-            if not self._holds:
+            if not self._holds and self._file is not None:
                 # While it is still locked, so that nobody else's is removed.
                 self.path.unlink(missing_ok=True)
                 os.close(self._file)

@@ -30,7 +30,7 @@ def installed_version(runtime: str) -> str | None:
     """
     module = runtime_module(runtime)
     version = None if module is None else _version(module)
-    if version is None or runtime != "litert":
+    if module is None or version is None or runtime != "litert":
         return version
     return f"{_DISTRIBUTIONS[module][0]} {version}"
 

@@ -1,5 +1,6 @@
 """Runs an exported ONNX model with ONNX Runtime, on the CPU or on a GPU."""
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,8 +73,8 @@ class OnnxRuntimeRunner(FileRunner):
             return
         import onnxruntime
 
-        # Its exceptions have no common type but this.
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+        # Its exceptions have no common type but this. The module is compiled and has no types.
+        errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 
         check_self_contained(self.path)
         options, self._pool_threads = session_options(self._threads)

@@ -95,7 +95,7 @@ def runtime_version(runtime: str) -> str:
     version = installed_version(runtime)
     if version is None:
         # A build without a distribution says it itself.
-        importlib.import_module(runtime_module(runtime))
+        importlib.import_module(runtime_module(runtime) or runtime)
         version = installed_version(runtime)
     return version or UNKNOWN
 

@@ -26,7 +26,7 @@ class TfTrtRunner(SavedModelRunner):
         self._precisions: set[str] = set()
 
     def load(self) -> None:
-        if self._loaded is not None:
+        if self._precisions:
             return
         super().load()
         precisions = {

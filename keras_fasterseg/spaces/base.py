@@ -145,6 +145,8 @@ class SearchSpace(abc.ABC):
         self.settings = self.settings_class() if settings is None else settings
 
     def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchSpace):
+            return False
         return type(self) is type(other) and self.settings == other.settings
 
     def __hash__(self) -> int:

@@ -29,8 +29,8 @@ def network_work(genotype: Genotype, size: Size, num_classes: int, training: boo
         num_classes: Number of classes.
         training: Whether the auxiliary heads are there.
     """
-    padded = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in size)
-    stages = space_of(genotype).stages(genotype, padded, num_classes)
+    height, width = (-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in size)
+    stages = space_of(genotype).stages(genotype, (height, width), num_classes)
     return total_work(
         key for stage in stages if training or not stage.training_only for key in stage.keys
     )

@@ -157,7 +157,7 @@ def _draw_legend(axes, layout: Picture, has_shares: bool) -> None:
         swatch = _rectangle((x, y - 6), 12, 12, facecolor=kind.color, edgecolor=card.INK, zorder=3)
         swatch.set_linewidth(card.points(1))
         axes.add_patch(swatch)
-        _text(axes, x + 18, y, kind.meaning, 11.5)
+        _text(axes, x + 18, y, kind.meaning or "", 11.5)
     x = _LEGEND_LEFT + 2 * _LEGEND_COLUMN
     if any(wire.is_fine for wire in layout.wires):
         _draw_wire(axes, Wire(((x, _LEGEND_TOP), (x + 24, _LEGEND_TOP)), is_fine=True))

@@ -5,7 +5,7 @@ rounded corners. Units are CSS pixels, so that a card of width 900 fills a READM
 """
 
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -132,11 +132,12 @@ def save_figure(figure: "Figure", path: PathLike) -> None:
     from matplotlib import rc_context
 
     # Neither a date, nor the version of what drew it, nor random names of parts.
+    options: dict[str, Any]
     if pathlib.Path(path).suffix == ".svg":
         options = {"metadata": {"Date": None, "Creator": None}}
     else:
         options = {"metadata": {"Software": None}, "dpi": _PNG_SCALE * _PIXELS_PER_INCH}
-    fixed = {"svg.hashsalt": "keras_fasterseg", "svg.fonttype": "none"}
+    fixed: dict[Any, str] = {"svg.hashsalt": "keras_fasterseg", "svg.fonttype": "none"}
     with rc_context(fixed), atomic_path(path) as temporary:
         figure.savefig(temporary, **options)
 
@@ -151,7 +152,9 @@ def figure_pixels(figure: "Figure") -> np.ndarray:
     """The figure as it is shown on white, uint8 of shape `(height, width, 3)`."""
     _give_fonts(figure)
     figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba()).astype(np.float32)
+    # The canvas is the one that `card` gave it.
+    buffer = figure.canvas.buffer_rgba()  # pyright: ignore[reportAttributeAccessIssue]
+    pixels = np.asarray(buffer).astype(np.float32)
     opacity = pixels[..., 3:] / 255
     return np.rint(pixels[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
 

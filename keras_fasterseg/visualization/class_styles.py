@@ -64,7 +64,7 @@ def class_styles(
     count = metadata.get("num_classes")
     if dataset is not None:
         class_names, palette = load_classes(dataset, data_dir, class_order)
-    if class_names is not None and not names:
+    if dataset is not None and class_names is not None and not names:
         known = count if isinstance(count, int) else None
         check_same_classes(recorded_names(metadata), known, "The network", class_names, dataset)
     found = tuple(names) or class_names or recorded_names(metadata)
@@ -93,11 +93,11 @@ def _palette_of(names: tuple[str, ...] | None, metadata: Mapping[str, Any]) -> n
 
 def _color(text: str) -> tuple[int, ...]:
     match = re.fullmatch(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text.strip())
-    require(
-        match is not None,
-        "A colour is red, green and blue in hexadecimal, such as 804080. "
-        f"Received: --class_colors={text}",
-    )
+    if match is None:
+        raise ValueError(
+            "A colour is red, green and blue in hexadecimal, such as 804080. "
+            f"Received: --class_colors={text}"
+        )
     return tuple(int(part, 16) for part in match.groups())
 
 

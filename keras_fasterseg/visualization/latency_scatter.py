@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.latency.agreement import agreement
@@ -38,7 +39,8 @@ def save_latency_scatter(
         ModuleNotFoundError: matplotlib is not installed.
     """
     card.check_suffix(path)
-    series = [("sum of the rows", predicted_ms, {"color": card.VERMILION, "marker": "x"})]
+    style: dict[str, Any] = {"color": card.VERMILION, "marker": "x"}
+    series = [("sum of the rows", predicted_ms, style)]
     if calibrated_ms is not None:
         series.append(("calibrated", calibrated_ms, {"color": card.BLUE, "marker": "o"}))
     labels = [_label(name, values, measured_ms) for name, values, _ in series]

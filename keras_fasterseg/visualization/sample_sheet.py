@@ -14,6 +14,7 @@ from keras_fasterseg.visualization.label_map import overlay_image
 from keras_fasterseg.visualization.panels import side_by_side, stacked
 from keras_fasterseg.visualization.text import (
     INK,
+    Color,
     Font,
     draw_lines,
     drawn_names,
@@ -117,7 +118,8 @@ def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
         pictures[1] = _overlay(image, sample.class_ids, palette)
 
     font = Font(16)
-    lines = [(sample.name, INK)] + [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
+    lines: list[tuple[str, Color]] = [(sample.name, INK)]
+    lines += [(sample.fault, FAULT_COLOR)] * bool(sample.fault)
     width = _tile_width()
     tile = Image.new("RGB", (width, size[1] + 2 * _FRAME + len(lines) * line_height(font)), "white")
     draw = ImageDraw.Draw(tile)

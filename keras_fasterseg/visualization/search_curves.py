@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_fasterseg.visualization import card
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Series = Sequence[float | None]
 
-CANDIDATE_STYLES = (
+CANDIDATE_STYLES: tuple[dict[str, Any], ...] = (
     {"color": card.BLUE, "marker": "o"},
     {"color": card.VERMILION, "marker": "s"},
     {"color": card.GREEN, "marker": "^"},

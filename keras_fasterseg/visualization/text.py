@@ -10,6 +10,7 @@ from absl import logging
 from PIL import ImageDraw, ImageFont
 
 INK = "#333333"
+Color = str | tuple[int, int, int]
 _CJK_PACKAGE, _CJK_FONT = "cvttf_NotoSansCJK_Regular", "NotoSansCJKtc-Regular.otf"
 _UNKNOWN = "?"
 
@@ -35,7 +36,7 @@ class Font:
         return sum(font.getlength(part) for font, part in self._runs(text))
 
     def draw(
-        self, draw: ImageDraw.ImageDraw, position: tuple[float, float], text: str, color: str
+        self, draw: ImageDraw.ImageDraw, position: tuple[float, float], text: str, color: Color
     ) -> None:
         """Writes `text`, whose left end has its middle height at `position`."""
         left, middle = position
@@ -163,7 +164,7 @@ def draw_lines(
     corner: tuple[int, int],
     lines: Sequence[str],
     font: Font,
-    color: str = INK,
+    color: Color = INK,
 ) -> None:
     """Writes `lines` below one another, from their upper left `corner` `(x, y)` on."""
     height = line_height(font)

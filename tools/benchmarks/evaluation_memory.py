@@ -10,13 +10,17 @@ import json
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import tabulate
 from absl import flags
 
 from flags import settings_flags
+
+if TYPE_CHECKING:
+    from keras_fasterseg.runtimes.base import Runner
 
 MEBIBYTE = 2**20
 COUNTS = (1, 10, 50, 100)
@@ -42,7 +46,7 @@ def main() -> None:
     print(tabulate.tabulate(rows, headers=("", "resident MiB"), disable_numparse=True))
 
 
-def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, object]:
+def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, Any]:
     """Resident memory in MiB before, after some of the `count` images, and at its peak."""
     # Imported here, so that a wrong flag needs no TensorFlow.
     import keras
@@ -89,13 +93,13 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
     }
 
 
-def _runner(name: str, network, num_classes: int, folder: str) -> Callable:
+def _runner(name: str, network, num_classes: int, folder: str) -> "Runner":
     from keras_fasterseg.export.saved_model import export_saved_model
     from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
     from keras_fasterseg.runtimes.keras_runner import KerasRunner
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 
-    normalization = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    normalization: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     if name == "keras":
         return KerasRunner(network, **normalization)
     target = os.path.join(folder, "1")

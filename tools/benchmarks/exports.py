@@ -36,7 +36,7 @@ KINDS = (
 
 
 def main() -> None:
-    source = registry.load_source(DATASET.value, DATA_DIR.value) if DATA_DIR.value else None
+    source = registry.load_source(DATASET.value or "", DATA_DIR.value) if DATA_DIR.value else None
     made = [path for path in (_export(*kind, source) for kind in KINDS) if path is not None]
     first, *others = map(str, made)
     print(
@@ -66,7 +66,8 @@ def _export(format: str, precision: str, source) -> pathlib.Path | None:
     except ValueError as error:
         logging.warning("%s in %s is left out. %s", format, precision, error)
         return None
-    print(f"{target.name}: {proof.sentence()}")
+    if proof is not None:
+        print(f"{target.name}: {proof.sentence()}")
     return target
 
 

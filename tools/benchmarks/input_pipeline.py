@@ -28,7 +28,6 @@ from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
-from keras_fasterseg.setting import require
 
 SIZES = flags.DEFINE_list(
     "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, separated by commas."
@@ -80,7 +79,8 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
     from keras_fasterseg.data.synthetic_streets import generate
 
     if DATASET.value is not None:
-        require(DATA_DIR.value is not None, "--dataset needs --data_dir, its folder.")
+        if DATA_DIR.value is None:
+            raise ValueError("--dataset needs --data_dir, its folder.")
         source = registry.load_source(DATASET.value, DATA_DIR.value)
         height, width = source.read_size(source.samples("train")[0])
         yield f"{DATASET.value} {height}x{width}", source
@@ -88,8 +88,8 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
     for size in SIZES.value:
         height, width = settings_flags.SizeParser().parse(size)
         root = folder / size
-        counts = {"num_train": IMAGES.value, "num_val": 1}
-        yield f"drawn {size}", generate(root, **counts, height=height, width=width)
+        drawn = generate(root, num_train=IMAGES.value, num_val=1, height=height, width=width)
+        yield f"drawn {size}", drawn
 
 
 def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:

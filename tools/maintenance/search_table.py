@@ -61,7 +61,8 @@ class _Search:
         folder = pathlib.Path(workdir) / "search"
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
-        self.student = load_genotype(folder / "student.json")
+        # Of the published space, whose genotypes alone have cells of branches.
+        self.student: Any = load_genotype(folder / "student.json")
         self.table = LatencyTable.load(folder / "latency_table.json").metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
 

@@ -126,7 +126,7 @@ def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
     return f"Networks side by side: {folder}", dict(zip(artefacts, names, strict=True))
 
 
-def _benchmark_row(row: dict[str, Any]) -> list[str | None]:
+def _benchmark_row(row: Measurement) -> list[str | None]:
     speedup = number(row.get("speedup"), ".2f")
     if speedup is not None and row.get("speedup_interval"):
         speedup += " [{:.2f}, {:.2f}]".format(*row["speedup_interval"])
@@ -143,7 +143,7 @@ def _benchmark_row(row: dict[str, Any]) -> list[str | None]:
     ]
 
 
-def _artefact(row: dict[str, Any]) -> str:
+def _artefact(row: Measurement) -> str:
     return str(row.get("artefact") or row["runner"].get("genotype") or "")
 
 

@@ -70,8 +70,8 @@ def stack_settings(settings: Sequence[Choices]) -> Choices:
         rows = zip(*(getattr(each, family) for each in settings), strict=True)
         return tuple(map(ops.stack, rows))
 
-    families = (stacked(family) for family in ("alphas", "betas", "widths"))
-    return Choices(*families, tuple(each.role for each in settings))
+    alphas, betas, widths = (stacked(family) for family in ("alphas", "betas", "widths"))
+    return Choices(alphas, betas, widths, tuple(each.role for each in settings))
 
 
 def width_shapes(num_layers: int) -> tuple[int, int, int]:

@@ -52,6 +52,8 @@ class LatencyPenalty:
 
     def __call__(self, choices: Choices) -> Any:
         """The penalty of `choices`, dimensionless and differentiable."""
+        if isinstance(choices.widths, int):
+            raise ValueError(f"The widths must be one-hot tensors. Received: {choices.widths}")
         families = (choices.alphas, choices.betas, choices.widths)
         if self.weights is None:
             latency = expected_latency(*families, self.costs)

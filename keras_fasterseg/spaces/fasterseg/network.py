@@ -1,5 +1,7 @@
 """The network that a genotype describes."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -26,6 +28,7 @@ class FasterSegNetwork(SegmentationNetwork):
         FasterSeg, section 3.4 (https://arxiv.org/abs/1912.10917).
     """
 
+    genotype: FasterSegGenotype
     genotype_class = FasterSegGenotype
     prediction = "scale_8"
 
@@ -35,7 +38,7 @@ class FasterSegNetwork(SegmentationNetwork):
         return plan_network(self.genotype)
 
     @classmethod
-    def make_logits(cls, images, genotype, num_classes, auxiliary_heads, dtype):
+    def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dtype):
         plan = plan_network(genotype)
         layers = _make_layers(genotype, plan, num_classes, auxiliary_heads, dtype)
         results = {plan.stem.layer: layers[plan.stem.layer](images)}

@@ -44,10 +44,10 @@ def cells_work(settings: FasterSegSettings, size: tuple[int, int]) -> Work:
         ):
             if scale * stride > SCALES[-1]:
                 continue
-            filters = [
+            inside, outside = (
                 node_filters(each, settings.base_filters, 1.0) for each in (scale, scale * stride)
-            ]
-            cell = [OpKey(name, height, columns, *filters, stride) for name in PRIMITIVES]
+            )
+            cell = [OpKey(name, height, columns, inside, outside, stride) for name in PRIMITIVES]
             keys += cell * count
     work = total_work(keys)
     widths = len(settings.width_multipliers)
