@@ -2,6 +2,8 @@
 
 import random
 import resource
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -20,6 +22,7 @@ from keras_fasterseg.latency.operations import (
     work,
 )
 from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401 - registers the primitives
+from tests.shared import ROOT
 
 KEYS = [
     OpKey(operation, 16, 32, 24, 40, stride)
@@ -84,6 +87,19 @@ def test_a_count_allocates_nothing_and_leaves_nothing_to_be_allocated():
     assert [weight.shape for weight in layer.weights] == [(3, 2), (2,)]
     # Kilobytes on Linux.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000
+
+
+def test_a_count_does_not_start_tensorflow():
+    """In a process of its own: once TensorFlow runs, its threads can no longer be chosen."""
+    program = (
+        "from keras_fasterseg.latency.op_key import OpKey\n"
+        "from keras_fasterseg.latency.operations import work\n"
+        "from keras_fasterseg.runtimes import tensorflow_device\n"
+        "assert work(OpKey('conv_bn_relu_3x3', 8, 8, 8, 8, 1)).macs == 9 * 8 * 8 * 64\n"
+        "tensorflow_device.request_threads(1)\n"
+        "assert tensorflow_device.intra_op_threads() == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
 def test_other_convolutions_by_hand():

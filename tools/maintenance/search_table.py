@@ -88,7 +88,8 @@ class _Search:
         """The student of the last epoch."""
         last = self.records[-1]
         student, (low, high) = last["student"], last["fps_band"]
-        prediction = chosen_prediction(student)
+        scales = [branch.scale for branch in self.student.branches]
+        prediction = chosen_prediction({"branches": scales, **student})
         cells = [cell for branch in self.student.branches for cell in branch.cells]
         counts = collections.Counter(cell.primitive for cell in cells)
         fps = [row["fps"] for row in measured if self._is_student(row)]
