@@ -9,7 +9,7 @@ Size = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a value must keep to; of a sequence, such as a size, each of its items.
+    """Limits of a value; of a sequence, such as a size, each of its items.
 
     Attributes:
         at_least: The least value.
@@ -28,7 +28,7 @@ class Limits:
     choices: tuple[str, ...] | None = None
 
     def allow(self, value: Any) -> bool:
-        """Whether `value` keeps to all of them; `None`, an unset value, does."""
+        """True if `value` is within all of them; `None`, an unset value, is."""
         if value is None:
             return True
         if isinstance(value, tuple | list):
@@ -92,7 +92,7 @@ def setting(
 
 
 def is_harmless(field: dataclasses.Field) -> bool:
-    """Whether a field's value changes no result."""
+    """True if a field's value changes no result."""
     return field.metadata.get("harmless", False)
 
 

@@ -1,4 +1,4 @@
-"""The whole road: pretrain, search, derive, train teacher and student, export, measure."""
+"""A run end to end: pretrain, search, derive, train teacher and student, export, measure."""
 
 from tools import command  # isort: skip
 

@@ -33,7 +33,7 @@ RUN_OPTIONS = BenchmarkOptions(memory=False, allow_load=True)
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """What takes part.
+    """Artefacts that take part.
 
     Attributes:
         artefact: What `open_artefact` opens: an export, a network's file or a genotype.
@@ -113,7 +113,7 @@ def fixed_shape(
     """The batch size and the image size that exports among `contenders` are made for.
 
     Args:
-        contenders: What takes part.
+        contenders: Artefacts that take part.
         threads: CPU threads of every runtime, which some can be told but once.
 
     Returns:

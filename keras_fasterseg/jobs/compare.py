@@ -126,7 +126,7 @@ def _row(
 
 
 def _device(result: dict[str, Any]) -> str:
-    """How frame rates were measured, of the JSON of one result."""
+    """Device and method of the frame rates, of the JSON of one result."""
     runner, environment, times = result["runner"], result["environment"], result["times"]
     device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
     return (

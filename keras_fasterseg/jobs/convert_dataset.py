@@ -134,7 +134,7 @@ def _count(shards: Sequence[Shard]) -> int:
 
 
 def _begun(target: pathlib.Path, plan: ShardIndex) -> ShardIndex | None:
-    """What an earlier conversion has left in `target`; `None` if that is empty.
+    """Record of an earlier conversion in `target`; `None` if that is empty.
 
     Raises:
         DataError: There is something else, or a conversion of another data set or other settings.

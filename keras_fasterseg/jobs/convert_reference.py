@@ -155,12 +155,12 @@ def convert_latency_table(
 
 
 def is_complete(report: ConversionReport) -> bool:
-    """Whether every weight found its place and every place its weight."""
+    """True if every weight found its place and every place its weight."""
     return not report.missing and not report.unused
 
 
 def report_text(report: ConversionReport) -> str:
-    """How many tensors were converted and which were not, for people to read."""
+    """Number of converted tensors and names of the others, for people to read."""
     lines = [f"converted: {report.converted}"]
     for kind in ("missing", "unused", "dead"):
         names = getattr(report, kind)

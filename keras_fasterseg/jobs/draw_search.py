@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class DrawnSearch:
-    """What became of the pictures.
+    """Pictures that were drawn, and those that were not.
 
     Attributes:
         written: The files.
@@ -106,7 +106,7 @@ def _training(run: pathlib.Path) -> "Figure":
 
 
 def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
-    """What a `log.csv` of a training tells; `name` is what its network is called.
+    """Curves of a training's `log.csv`; `name` is that of its network.
 
     Raises:
         ValueError: The file is not whole; the message names it.

@@ -33,6 +33,7 @@ from keras_fasterseg.reports.estimate_table import (
     read_times,
 )
 from keras_fasterseg.run.data_checks import DataFacts
+from keras_fasterseg.run.datasets import is_generated
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import Size
@@ -55,6 +56,7 @@ EVALUATION_TRACING_SECONDS = 10.0  # Of the evaluations of a search.
 EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load one.
 LOG_BYTES = 20_000_000  # Logs, genotypes and scores of a stage.
 GRAPH_BYTES = 10_000_000  # A SavedModel, besides its weights.
+GENERATED_BYTES_A_PIXEL = 2.5  # PNG files of a generated image and its labels.
 
 # Networks of which the one of median work is typical.
 _DRAWS = 3
@@ -118,6 +120,11 @@ def estimate_run(
         stage = _stage(name, costs[name], bases.get(name, COMPUTED), settings, facts)
         stages.append(dataclasses.replace(stage, shortage=shortages.get(name)))
     stages += _results(unfinished, costs, settings, facts)
+    if stages and is_generated(settings.data) and not (workdir.path / "data").is_dir():
+        # The first stage draws them.
+        pixels = math.prod(facts.size) * (facts.train_images + facts.val_images)
+        disk_bytes = stages[0].disk_bytes + round(GENERATED_BYTES_A_PIXEL * pixels)
+        stages[0] = dataclasses.replace(stages[0], disk_bytes=disk_bytes)
     disk = next(each for each in (workdir.path, *workdir.path.absolute().parents) if each.exists())
     estimate = Estimate(tuple(stages), free, shutil.disk_usage(disk).free)
     rows = [StageTime(stage.name, stage.basis, stage.seconds) for stage in stages]

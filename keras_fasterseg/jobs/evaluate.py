@@ -191,7 +191,7 @@ def _folder(submission: pathlib.Path | None) -> Iterator[pathlib.Path]:
 
 
 def _digest(artefact: pathlib.Path) -> str | None:
-    """What tells a file with a network from another; exports say it themselves."""
+    """Digest of a file with a network; exports record their own."""
     return sha256(artefact) if artefact.is_file() else None
 
 

@@ -109,7 +109,7 @@ def check_latency(settings: LatencySettings, space: SearchSpace, num_classes: in
 
 
 def operation_meter(settings: LatencySettings) -> OperationMeter:
-    """What measures operations as `settings` say.
+    """Meter of operations with the schedule of `settings`.
 
     Raises:
         ValueError: The runtime is not installed, or the threads cannot be had.

@@ -1,4 +1,4 @@
-"""What a prediction has made, and how fast it was."""
+"""Result of a prediction: files and speed."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from keras_fasterseg.wording import counted
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What was made, and how fast.
+    """Files that were made, and the speed.
 
     Attributes:
         what: What was written, and where.

@@ -30,7 +30,7 @@ def pretrain(
 ) -> pathlib.Path:
     """Trains a supernet and returns the file of its weights in `folder`.
 
-    Goes on from the newest checkpoint in `folder`, if there is one. Besides: what `fit` writes.
+    Resumes from the newest checkpoint in `folder`, if there is one. Besides: what `fit` writes.
     """
     keras.utils.set_random_seed(seed)
     batches = training_batches(

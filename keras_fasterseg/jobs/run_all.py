@@ -1,4 +1,4 @@
-"""Job: the whole road, from labelled images to a measured SavedModel."""
+"""Job: a run end to end, from labelled images to a measured SavedModel."""
 
 from typing import Any
 

@@ -53,7 +53,7 @@ def search(
 ) -> dict[str, Genotype]:
     """Searches from the weights in `pretrained` and returns the genotypes by role.
 
-    Goes on from the newest checkpoint in `folder`, if there is one, with the table that it began
+    Resumes from the newest checkpoint in `folder`, if there is one, with the table that it began
     with, a copy of which is kept there: `table` may since have been calibrated anew. Writes
     `teacher.json` and `student.json` (genotypes), `search.json` (an epoch each), `gap.json`
     (accuracy that is lost by taking the likeliest choices), an `epoch_NNN/` each, and what `fit`

@@ -1,4 +1,4 @@
-"""What a search shows in TensorBoard after every epoch, besides its scalars."""
+"""Pictures of a search in TensorBoard after every epoch."""
 
 import pathlib
 from collections.abc import Sequence

@@ -82,7 +82,7 @@ def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedFiles:
-    """What became of the images.
+    """Images that were segmented, and those that were not.
 
     Attributes:
         done: The images whose pictures were written.

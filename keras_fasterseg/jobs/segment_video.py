@@ -28,7 +28,7 @@ _OTHER_SIZE = (
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedVideo:
-    """What became of the frames.
+    """Frames that were segmented, and their source.
 
     Attributes:
         path: The video that was written.

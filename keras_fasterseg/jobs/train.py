@@ -59,7 +59,7 @@ def train(
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
-    Goes on from the newest checkpoint in `folder`, if there is one. Writes `network.keras` (the
+    Resumes from the newest checkpoint in `folder`, if there is one. Writes `network.keras` (the
     network with auxiliary heads, in float32, at its best epoch), `evaluation.json` (its scores on
     the validation split), `genotype.json` and what `fit` writes.
 
@@ -273,7 +273,7 @@ def _space_of_search(run: Run, role: str, genotype: Genotype) -> dict[str, Any]:
 
 
 def _record_of_teacher(run: Run, teacher: pathlib.Path | None) -> dict[str, Any]:
-    """What is recorded of the teacher: its own record if it is the run's own teacher."""
+    """Record of the teacher, if it is the run's own."""
     record = run.workdir.recorded(TEACHER)
     if teacher is None or record is None:
         return {}

@@ -1,4 +1,4 @@
-"""How well predicted latencies agree with measured ones over several networks."""
+"""Agreement of predicted latencies with measured ones over several networks."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """What predictions are worth, judged on measured networks.
+    """Quality of predictions, judged on measured networks.
 
     Attributes:
         spearman: Spearman's rank correlation, in [-1, 1]: whether the order is right, which is

@@ -20,7 +20,7 @@ RESOLUTION_MS = 1e-3
 
 
 class OperationRunner(Protocol):
-    """What makes graphs of operations on the device. A call returns when its work is done."""
+    """Makes graphs of operations on the device. A call returns when its work is done."""
 
     def copies(self, key: OpKey, copies: int) -> Call:
         """Runs `copies` operations of `key` one after another, each with an input of its own."""

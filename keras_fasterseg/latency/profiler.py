@@ -16,7 +16,7 @@ from keras_fasterseg.progress import progress_bar
 
 
 class Meter(Protocol):
-    """What measures operations in turns; an `OperationMeter`."""
+    """Measures operations in turns; an `OperationMeter`."""
 
     def __call__(self, keys: Iterable[OpKey], seconds: float | None) -> dict[OpKey, LatencyRow]:
         """A row for each of `keys`; after `seconds` no more is measured than there must be."""
@@ -25,7 +25,7 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class ProfileSchedule:
-    """How a table is filled.
+    """Schedule by which a table is filled.
 
     Attributes:
         time_budget_s: Seconds that the missing rows may take in all; None: as long as they need.

@@ -16,7 +16,7 @@ LARGEST_MS = 1e9
 
 @dataclass(frozen=True)
 class LatencyRow:
-    """What was measured of one operation.
+    """Measured latency of one operation.
 
     Attributes:
         latency_ms: The median of the repetitions, in milliseconds; above 0.

@@ -1,4 +1,4 @@
-"""What a latency table says about itself: for which images, on which device, measured how."""
+"""Metadata of a latency table: images, device, method."""
 
 import dataclasses
 from collections.abc import Set

@@ -86,7 +86,7 @@ def describe(
 
 
 def description_tables(description: dict[str, Any]) -> str:
-    """What `describe` found, as tables for people to read."""
+    """A description as tables for people to read."""
     headers = ["stage", "operation", "input", "filters", "stride", "parameters", "MACs"]
     fields = ["name", "operation", "input", "filters", "stride", "parameters", "macs"]
     timed = "latency_ms_predicted" in description

@@ -1,4 +1,4 @@
-"""What an evaluation has found, for people and as JSON."""
+"""Result of an evaluation, for people and as JSON."""
 
 import dataclasses
 import math
@@ -34,7 +34,7 @@ class EvaluationReport:
     proof: Proof | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What there is, as values fit for JSON."""
+        """The report as values fit for JSON."""
         value: dict[str, Any] = {"num_images": self.num_images, "runner": self.runner}
         if self.result is not None:
             value = self.result.to_json()

@@ -27,7 +27,7 @@ _IMBALANCE = 100
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInspection:
-    """What a data set holds, what is wrong with it, and what it suggests to set.
+    """Contents of a data set, its faults, and the settings that suit it.
 
     Attributes:
         dataset: Name of the data set.
@@ -51,7 +51,7 @@ class DatasetInspection:
 
     @property
     def is_trainable(self) -> bool:
-        """Whether there is no fault that would stop a run before its first step."""
+        """True if no fault would stop a run before its first step."""
         problems = (self.label_problem, *(split.problem for split in self.splits))
         return not self.faulty_files and not any(problems)
 
@@ -79,7 +79,7 @@ class DatasetInspection:
         )
 
     def suggestions(self) -> SuggestedSettings | None:
-        """What suits the images of the first split; `None` if none of them can be read."""
+        """Settings for the images of the first split; `None` if none of them can be read."""
         split = self.splits[0]
         return suggest_settings(split.sizes, split.class_pixels) if split.sizes else None
 

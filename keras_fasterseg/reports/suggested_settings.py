@@ -1,4 +1,4 @@
-"""What the images and labels of a data set suggest to set."""
+"""Settings that suit the images and labels of a data set."""
 
 import dataclasses
 import math

@@ -88,7 +88,7 @@ class Checkpoints:
         return paths[-1] if paths else None
 
     def exist(self) -> bool:
-        """Whether there is anything to continue."""
+        """True if there is anything to resume."""
         return bool(self._paths())
 
     def remove(self, keep_newest: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""How every training job runs: with logs, checkpoints, and on from where it was stopped."""
+"""Training as every job runs it: with logs and checkpoints, resumed where it was stopped."""
 
 import csv
 import functools

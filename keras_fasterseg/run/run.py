@@ -1,4 +1,4 @@
-"""A run: its folder, its data, and what its stages record of both."""
+"""A run: its folder, its data, and the records of both."""
 
 import functools
 import pathlib
@@ -19,7 +19,7 @@ TABLE_INPUT = "the latency table"
 
 
 class Run:
-    """What the stages of one run share: folder, data and seed.
+    """Folder, data and seed that the stages of one run share.
 
     Every stage leaves a record of what it depends on. One that is finished is not done again, one
     that was stopped resumes from its checkpoints, and neither with other settings.

@@ -1,4 +1,4 @@
-"""What a network in training makes of a few images, for TensorBoard."""
+"""Predictions of a network in training for a few images, for TensorBoard."""
 
 import pathlib
 from collections.abc import Sequence

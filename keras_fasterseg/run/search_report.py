@@ -1,4 +1,4 @@
-"""What a search says of itself after every epoch."""
+"""Report of a search after every epoch."""
 
 import itertools
 import math

@@ -164,7 +164,7 @@ class Workdir:
             )
 
     def minutes(self, name: str) -> float:
-        """How long the finished stage `name` took, calls that were stopped included.
+        """Minutes that the finished stage `name` took, stopped calls included.
 
         Of a call that was stopped counts what its checkpoints or its partial file kept.
 

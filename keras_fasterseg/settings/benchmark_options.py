@@ -1,4 +1,4 @@
-"""How a benchmark is made, besides its repetitions."""
+"""Options of a benchmark besides its repetitions."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from keras_fasterseg.setting import AT_LEAST_ONE, AT_LEAST_ZERO, Limits, setting
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkOptions:
-    """What is timed, and what is measured beside it."""
+    """Scope of the timing, and measurements beside it."""
 
     scope: str = setting(
         DEFAULT_SCOPE,

@@ -1,4 +1,4 @@
-"""What is written of a trained network, and how it is proven."""
+"""Format and proof of an export."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ FORMATS = (SAVED_MODEL, TFTRT, *PRECISIONS, *ENGINE_FORMATS)
 
 @dataclasses.dataclass(frozen=True)
 class ExportSettings:
-    """What is written of a trained network, and how it is proven."""
+    """Format and proof of an export."""
 
     format: str = setting(
         SAVED_MODEL,

@@ -1,4 +1,4 @@
-"""How often and how an image is looked at before its pixels get their classes."""
+"""Passes over an image before its pixels get their classes."""
 
 import dataclasses
 

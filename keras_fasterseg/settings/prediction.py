@@ -1,4 +1,4 @@
-"""What is made of images, and by what."""
+"""Settings of predictions."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ CLASSES, DATASET = "classes", "dataset"
 
 @dataclasses.dataclass(frozen=True)
 class PredictSettings(ReadingSettings):
-    """What runs the network, and which pictures are made."""
+    """Runtime of the network, and pictures that are made."""
 
     runtime: str | None = setting(
         None, "What runs the artefact, as for tools.benchmark; unset: the artefact's own."

@@ -74,7 +74,7 @@ class DataSettings(ReadingSettings):
 
 @dataclasses.dataclass(frozen=True)
 class LatencySettings:
-    """How the latency table is made."""
+    """Measurement of the latency table."""
 
     latency_size: Size = setting(
         (1024, 2048), "Height x width that latencies are measured at.", limits=TRAINED_SIZE
@@ -121,7 +121,7 @@ class LatencySettings:
 
 @dataclasses.dataclass(frozen=True)
 class PretrainSettings:
-    """How the supernet's weights are trained before the search (the paper's constants)."""
+    """Training of the supernet's weights before the search (the paper's constants)."""
 
     epochs: int = setting(20, "Epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
     steps_per_epoch: int | None = setting(
@@ -147,7 +147,7 @@ class PretrainSettings:
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
-    """How the architectures are searched (the paper's constants)."""
+    """Search of the architectures (the paper's constants)."""
 
     epochs: int = setting(30, "Epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(
@@ -202,7 +202,7 @@ class SearchSettings:
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings:
-    """How a derived network is trained (the paper's constants)."""
+    """Training of a derived network (the paper's constants)."""
 
     epochs: int = setting(600, "Epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(
@@ -290,7 +290,7 @@ class TrainSettings:
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkSettings:
-    """How frame rates are measured."""
+    """Measurement of frame rates."""
 
     input_size: Size = setting(
         (1024, 2048), "Height x width of the benchmark's images.", limits=IMAGE_SIZE

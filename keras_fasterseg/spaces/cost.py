@@ -52,7 +52,7 @@ def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: i
 
 
 def serving_key(input_size: Size, num_classes: int) -> OpKey:
-    """What surrounds the network from uint8 images to class ids, whatever the network."""
+    """Operation around any network, from uint8 images to class ids."""
     return OpKey(SERVING, *input_size, 3, num_classes, 1)
 
 

@@ -1,4 +1,4 @@
-"""What the derived networks of all search spaces have in common."""
+"""Base class of the derived networks of all search spaces."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self

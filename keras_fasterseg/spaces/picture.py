@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class BoxKind:
-    """How boxes of one kind are drawn.
+    """Look of the boxes of one kind.
 
     Attributes:
         lines: The text; a narrow box has a line each.

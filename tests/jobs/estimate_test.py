@@ -107,6 +107,16 @@ def test_a_budget_bounds_the_table_and_networks_calibrate_it(tmp_path, computed)
     assert stages(tmp_path, settings)["latency"].seconds == 30 + 8 * job.EXPORT_SECONDS
 
 
+def test_images_that_are_not_drawn_yet_take_disk(tmp_path, computed):
+    settings = dataclasses.replace(SETTINGS, data=DataSettings())
+    before = stages(tmp_path / "camvid")["latency"].disk_bytes
+    # 26 images of 64 x 64.
+    expected = before + round(job.GENERATED_BYTES_A_PIXEL * 26 * 64 * 64)
+    assert stages(tmp_path / "a", settings)["latency"].disk_bytes == expected
+    (tmp_path / "b" / "data").mkdir(parents=True)
+    assert stages(tmp_path / "b", settings)["latency"].disk_bytes == before
+
+
 def test_cached_images_take_memory(tmp_path, computed):
     found = stages(tmp_path, change(data={"cache": True}))
     assert found["teacher"].memory_bytes == 1000 + 21 * 64 * 64 * 4

@@ -1,4 +1,4 @@
-"""What an architecture tells the supernet: the weights of operations and paths, and the widths."""
+"""Choices of an architecture for the supernet: weights of operations and paths, and widths."""
 
 import dataclasses
 from collections.abc import Sequence

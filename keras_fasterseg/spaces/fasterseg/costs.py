@@ -61,17 +61,17 @@ class LatencyCosts:
 
     @property
     def num_scales(self) -> int:
-        """How many scales the supernet has."""
+        """Number of scales of the supernet."""
         return len(self.keep)
 
     @property
     def num_operations(self) -> int:
-        """How many operations a cell mixes."""
+        """Number of operations that a cell mixes."""
         return self.first_keep.shape[0]
 
     @property
     def num_widths(self) -> int:
-        """How many width multipliers a node can have."""
+        """Number of width multipliers that a node can have."""
         return self.first_keep.shape[1]
 
 

@@ -14,7 +14,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class LatencyWeights:
-    """How much the latency of each family of choices counts; see `PAPER` and `CODE`.
+    """Weight of the latency of each family of choices; see `PAPER` and `CODE`.
 
     Attributes:
         operator: Weight of the latency as a function of the operations α.

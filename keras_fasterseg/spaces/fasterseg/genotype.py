@@ -227,7 +227,7 @@ def branch_groups(branches: Sequence[BranchGenotype]) -> tuple[tuple[tuple[int, 
 
 
 def shared_prefix(branches: Sequence[BranchGenotype]) -> int:
-    """How many leading cells all of `branches` have in common, by the rule of `branch_groups`."""
+    """Number of leading cells that all of `branches` share, by the rule of `branch_groups`."""
     everyone = (tuple(range(len(branches))),)
     groups = branch_groups(branches)
     return next((position for position, at in enumerate(groups) if at != everyone), len(groups))

@@ -46,7 +46,7 @@ class Assignment:
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
-    """What a conversion left over.
+    """Tensors that a conversion used, and those it left.
 
     Attributes:
         converted: How many tensors found their place.

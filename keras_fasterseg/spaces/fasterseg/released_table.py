@@ -38,7 +38,7 @@ _METADATA = TableMetadata(
 
 
 def is_released_table(path: PathLike) -> bool:
-    """Whether `path` is a JSON file with an object `table`, as the released one has."""
+    """True if `path` is a JSON file with an object `table`, as the released one has."""
     try:
         value = read_json(path)
     except (OSError, ValueError):
