@@ -21,7 +21,7 @@ PRECISIONS = {
 """By format, in what a graph can compute."""
 
 PRECISION_NAMES = {"fp16": "float16", "int8": "int8"}
-"""What a manifest calls the precisions that are not the model's own."""
+"""Names in a manifest of the precisions that are not the model's own."""
 
 FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
 """Formats that can take every number of images a call."""

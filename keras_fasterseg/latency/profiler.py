@@ -25,7 +25,7 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class ProfileSchedule:
-    """Schedule by which a table is filled.
+    """Schedule of filling a table.
 
     Attributes:
         time_budget_s: Seconds that the missing rows may take in all; None: as long as they need.

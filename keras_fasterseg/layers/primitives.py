@@ -17,7 +17,7 @@ from keras_fasterseg.layers.slimmable_conv2d import (
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
 
 PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
-"""What `make_primitive` makes; their order is that of the weights in `MixedOp`."""
+"""Names that `make_primitive` knows, in the order of the weights of `MixedOp`."""
 
 
 def make_primitive(

@@ -1,4 +1,4 @@
-"""POSTs to a server, with its failures told as this package tells them."""
+"""POSTs to a server; failures become this package's errors."""
 
 from typing import Any
 

@@ -61,7 +61,7 @@ class SearchModel(abc.ABC):
 
     @abc.abstractmethod
     def evaluation_choices(self, role: str) -> Choices:
-        """The setting by which the supernet stands for the architecture of `role` now."""
+        """The setting that evaluates the present architecture of `role` in the supernet."""
 
     def discretized(self, choices: Choices) -> Choices:
         """`choices` with every mixture, a row of its tensors, replaced by its likeliest entry."""
@@ -181,13 +181,13 @@ class SearchSpace(abc.ABC):
 
     # === Cost ===
 
+    @abc.abstractmethod
     def supernet_keys(self, size: Size, num_classes: int) -> Sequence[OpKey]:
         """The operations of a pass of one image under one setting, as often as they run.
 
-        A space whose networks run other operations than its supernet overrides what rests on this:
-        `required_keys` and `supernet_work`.
+        A space whose networks run other operations than its supernet overrides `required_keys`,
+        one whose supernet has more weights than these operations `supernet_work`.
         """
-        raise NotImplementedError
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
         """Every operation that a network of `role` can run on images of `size`, each once."""

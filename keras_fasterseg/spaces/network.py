@@ -1,5 +1,6 @@
 """Base class of the derived networks of all search spaces."""
 
+import abc
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -21,7 +22,7 @@ class SegmentationNetwork(keras.Model):
         auxiliary_heads: Whether to predict from other features too, as training needs it.
         input_size: Height and width of the images, multiples of 32; `None` leaves them open.
         mean: Mean of the three channels that its images are normalised by, of images scaled to
-            [0, 1]. Nothing here computes with it: it is what a training tells an export.
+            [0, 1]. The graph does not use it; exports read it.
         std: Standard deviation of the three channels, likewise.
         classes: What the logits stand for, `Classes` or their JSON object; `None` if it is not
             known. Recorded likewise.
@@ -89,11 +90,11 @@ class SegmentationNetwork(keras.Model):
         self._layer_dtype = dtype
 
     @classmethod
+    @abc.abstractmethod
     def make_logits(
         cls, images: Tensor, genotype: Genotype, num_classes: int, auxiliary_heads: bool, dtype: Any
     ) -> Mapping[str, Tensor]:
         """Full-size float32 logits by name: `prediction`, and those of auxiliary heads if asked."""
-        raise NotImplementedError
 
     def without_auxiliary_heads(self) -> keras.Model:
         """The network as it is deployed, sharing this one's weights."""

@@ -72,7 +72,7 @@ def run_markdown(workdir: PathLike) -> str:
 
 
 def _measured(path: pathlib.Path) -> str:
-    """How a run's benchmark was made."""
+    """Device and method of a run's benchmark."""
     value = read_json(path)
     runner = value["runner"]
     is_cpu = device_kind(runner["device"]) == "CPU"

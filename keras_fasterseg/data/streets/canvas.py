@@ -83,7 +83,7 @@ class Canvas:
         image: The image.
         instance_ids: 1000 times the raw id plus `thing` for vehicles and people, else the raw id.
         shadows: Strength of shadows on the ground, 0 to 255.
-        thing: Number, below 1000, that tells one car from the next.
+        thing: Number of the instance, below 1000.
     """
 
     def __init__(

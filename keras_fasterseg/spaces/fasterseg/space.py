@@ -21,7 +21,7 @@ from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
 from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
-from keras_fasterseg.spaces.fasterseg.work import supernet_work
+from keras_fasterseg.spaces.fasterseg.work import supernet_keys, supernet_work
 from keras_fasterseg.spaces.picture import Picture
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.spaces.stage import Stage
@@ -60,6 +60,9 @@ class FasterSegSpace(SearchSpace):
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
         return required_keys(size, **self._widths_of(role), num_classes=num_classes)
+
+    def supernet_keys(self, size: Size, num_classes: int) -> list[OpKey]:
+        return supernet_keys(self.settings, size, num_classes)
 
     def supernet_work(self, size: Size, num_classes: int) -> Work:
         return supernet_work(self.settings, size, num_classes)

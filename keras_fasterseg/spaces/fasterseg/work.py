@@ -19,13 +19,11 @@ def supernet_work(settings: FasterSegSettings, size: tuple[int, int], num_classe
     Every cell runs once, at full width, as the supernet does that blends inputs. The weights are
     those of the whole supernet, the student's stem and heads too.
     """
-    cells = cells_work(settings, size)
     ends = {
         role: total_work(stem_and_head_keys(settings.base_filters, width, size, num_classes))
         for role, width in settings.stem_head_widths.items()
     }
-    work = cells + ends[TEACHER]
-    student = ends[STUDENT]
+    work, student = cells_work(settings, size) + ends[TEACHER], ends[STUDENT]
     return dataclasses.replace(
         work,
         trainable=work.trainable + student.trainable,
@@ -33,8 +31,29 @@ def supernet_work(settings: FasterSegSettings, size: tuple[int, int], num_classe
     )
 
 
+def supernet_keys(
+    settings: FasterSegSettings, size: tuple[int, int], num_classes: int
+) -> list[OpKey]:
+    """The operations of a pass with the teacher's stem and heads, cells at full width."""
+    width = settings.stem_head_widths[TEACHER]
+    ends = stem_and_head_keys(settings.base_filters, width, size, num_classes)
+    return [*cell_keys(settings, size), *ends]
+
+
 def cells_work(settings: FasterSegSettings, size: tuple[int, int]) -> Work:
     """The work of all cells; their normalizations have statistics for each width."""
+    work = total_work(cell_keys(settings, size))
+    widths = len(settings.width_multipliers)
+    # A scale and an offset, a mean and a variance, for each width.
+    return dataclasses.replace(
+        work,
+        trainable=work.trainable + (widths - 1) * work.statistics,
+        statistics=widths * work.statistics,
+    )
+
+
+def cell_keys(settings: FasterSegSettings, size: tuple[int, int]) -> list[OpKey]:
+    """The operations of all cells, at full width."""
     keys = []
     for index, scale in enumerate(SCALES):
         height, columns = (side // scale for side in size)
@@ -49,14 +68,7 @@ def cells_work(settings: FasterSegSettings, size: tuple[int, int]) -> Work:
             )
             cell = [OpKey(name, height, columns, inside, outside, stride) for name in PRIMITIVES]
             keys += cell * count
-    work = total_work(keys)
-    widths = len(settings.width_multipliers)
-    # A scale and an offset, a mean and a variance, for each width.
-    return dataclasses.replace(
-        work,
-        trainable=work.trainable + (widths - 1) * work.statistics,
-        statistics=widths * work.statistics,
-    )
+    return keys
 
 
 def stem_and_head_keys(
