@@ -237,8 +237,6 @@ def _stage(
     if name == "latency":
         steps = len(space.measured_keys(own.latency_size, len(facts.class_names)))
         seconds, disk = step * steps, 0
-        if own.latency_time_budget is not None:
-            seconds = min(seconds, 60 * own.latency_time_budget)
         seconds += EXPORT_SECONDS * own.latency_calibration
     else:
         # Each half of the images has batches of its own.

@@ -149,7 +149,11 @@ def computed_step(
     if stage == "latency":
         keys = space.measured_keys(own.latency_size, num_classes)
         sample = keys[:: -(-len(keys) // _COUNTED_ROWS)]
-        return StepCost(0.0, statistics.mean(row_seconds(work(key), own, speed) for key in sample))
+        budget = math.inf
+        if own.latency_time_budget is not None:
+            budget = 60 * own.latency_time_budget / len(keys)
+        rows = [row_seconds(work(key), own, speed, budget) for key in sample]
+        return StepCost(0.0, statistics.mean(rows))
     if stage in ("pretrain", "search"):
         image = space.supernet_work(own.crop_size, num_classes)
         images = space.settings_a_step * own.batch_size
@@ -182,11 +186,14 @@ def passes_of(stage: str, space: SearchSpace) -> float:
     return 1 + FROZEN_SHARE if stage == "search" and not space.single_level else 1.0
 
 
-def row_seconds(operation: Work, settings: LatencySettings, speed: MachineSpeed) -> float:
+def row_seconds(
+    operation: Work, settings: LatencySettings, speed: MachineSpeed, budget: float = math.inf
+) -> float:
     """Time of an operation of the latency table, measured until its precision is reached.
 
     The 95 % interval of the median of n measurements of standard deviation s reaches
-    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side.
+    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side. With a budget, in seconds, it ends there, but
+    not before the least number of repetitions.
     """
     schedule = meter_schedule(settings)
     seconds = operation.macs / speed.macs_per_second + speed.copies(operation.elements)
@@ -196,7 +203,11 @@ def row_seconds(operation: Work, settings: LatencySettings, speed: MachineSpeed)
     repetitions = max(schedule.min_repetitions, min(schedule.max_repetitions, enough))
     copies = min(schedule.max_copies, math.ceil(schedule.copies_ms / (1000 * seconds)))
     both = 2 * CALL_SECONDS + copies * seconds
-    return ROW_SECONDS + (schedule.warmup + repetitions) * both
+    least, enough_seconds = (
+        ROW_SECONDS + (schedule.warmup + count) * both
+        for count in (schedule.min_repetitions, repetitions)
+    )
+    return max(least, min(enough_seconds, budget))
 
 
 def _pass_seconds(

@@ -102,9 +102,11 @@ def test_a_stage_is_its_steps_and_its_evaluations(tmp_path, computed):
     assert found["student"].disk_bytes == 5 * 100 + 3 * 80 + job.LOG_BYTES
 
 
-def test_a_budget_bounds_the_table_and_networks_calibrate_it(tmp_path, computed):
-    settings = change(latency={"latency_time_budget": 0.5, "latency_calibration": 8})
-    assert stages(tmp_path, settings)["latency"].seconds == 30 + 8 * job.EXPORT_SECONDS
+def test_networks_calibrate_the_table(tmp_path, computed):
+    settings = change(latency={"latency_calibration": 8})
+    rows = len(SPACE.measured_keys((64, 64), 3))
+    expected = 3.0 * rows + 8 * job.EXPORT_SECONDS
+    assert stages(tmp_path, settings)["latency"].seconds == expected
 
 
 def test_images_that_are_not_drawn_yet_take_disk(tmp_path, computed):

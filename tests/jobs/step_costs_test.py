@@ -107,17 +107,20 @@ def test_a_gpu_holds_what_a_step_keeps():
 
 def test_a_row_is_measured_until_its_median_is_known():
     # It takes .1 ms, of which a graph has four copies, and a standard deviation of .32 of it.
-    def row(precision):
+    def row(precision, **budget):
         latency = LatencySettings(
             latency_warmup=2, latency_repetitions=10, latency_precision=precision
         )
-        return row_seconds(Work(operations=1), latency, SPEED)
+        return row_seconds(Work(operations=1), latency, SPEED, **budget)
 
     once = 2 * step_costs.CALL_SECONDS + 4 * 1e-4
     # (1.96 * sqrt(pi / 2) * .32 / .1) ** 2 = 61.8
     assert row(0.1) == pytest.approx(step_costs.ROW_SECONDS + (2 + 62) * once)
     assert row(1e-4) == pytest.approx(step_costs.ROW_SECONDS + (2 + 300) * once)
-    assert row(0.9) == pytest.approx(step_costs.ROW_SECONDS + (2 + 10) * once)
+    least = step_costs.ROW_SECONDS + (2 + 10) * once
+    assert row(0.9) == pytest.approx(least)
+    assert row(1e-4, budget=least + 0.01) == pytest.approx(least + 0.01)
+    assert row(1e-4, budget=0.01) == pytest.approx(least)
 
 
 def test_rates_are_work_over_time_on_every_physical_core(monkeypatch):
