@@ -111,7 +111,7 @@ bench-pytorch: setup $(PYTORCH)/.ready
 		--side_by_side=runs/pytorch/ours/model.onnx --runtime=onnxruntime --input_size=512x1024 \
 		--repetitions=100 --output=runs/pytorch/speed.json
 
-# The tables of results in the README, of what docs/results keeps; --record=docs/results adds to it.
+# Generates the tables of docs/results.md from docs/results. --record=docs/results adds a run to it.
 RESULTS := docs/results
 EXPORTS := $(foreach network,student published_student,$(foreach kind,saved_model_fp32 \
 	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16 tensorrt_rtx_fp32 tensorrt_rtx_fp16,\
@@ -125,7 +125,7 @@ results: setup
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided
 
-# The pictures of README.md and docs/, of what docs/results keeps.
+# Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures
 pictures: setup
 	$(BIN)/python -m tools.draw_architecture --genotype=fasterseg_student --output=$(PICTURES)/fasterseg_student.svg \

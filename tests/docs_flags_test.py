@@ -91,6 +91,23 @@ def test_named_tools_presets_targets_and_pictures_are_there():
         assert (folder / path).is_file(), (page, path)
 
 
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\[[^\]]*\]\((?!\w+:)([^)]+)\)", text):
+            path, _, anchor = target.partition("#")
+            linked = (page.parent / path).resolve() if path else page
+            assert linked.exists(), (page.name, target)
+            if anchor:
+                assert anchor in anchors(linked.read_text(encoding="utf-8")), (page.name, target)
+
+
+def anchors(text: str) -> set[str]:
+    """The names that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_commands_are_found():
     text = "```\npython -m tools.train --a=1 \\\n    --b\n```\nand `python -m tools.search --c`."
     assert commands(text) == [("train", ["a", "b"]), ("search", ["c"])]

@@ -226,7 +226,7 @@ CASES = {
         "--branch_scales must be of 8, 16, 32. Received: 'a'",
     ),
     "no run": (
-        ("maintenance.results", "--runs=IN/empty", f"--readme={ROOT}/README.md"),
+        ("maintenance.results", "--runs=IN/empty", f"--document={ROOT}/docs/results.md"),
         "IN/empty has neither summary.json nor comparison.json",
     ),
 }

@@ -1,4 +1,4 @@
-"""Table of exported networks, their proofs and their speed."""
+"""Table of exported networks with their proofs and speed."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ _HEADERS = (
 
 
 def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] = ()) -> str:
-    """The exports in `folders`, one row each, as their manifests tell.
+    """One row per export in `folders`, read from its manifest.
 
     Args:
         folders: Folders of exports.
-        benchmarks: Files of `tools.benchmark`; of what was measured there, found by its digest,
-            the median time is shown.
+        benchmarks: Result files of `tools.benchmark`. An export measured there (matched by digest)
+            is shown with its median time.
 
     Raises:
-        FileNotFoundError: A folder has no manifest, or there is no such file.
-        ValueError: A manifest has no proof, or is of another version.
+        FileNotFoundError: A folder has no manifest, or a file does not exist.
+        ValueError: A manifest has no proof or has another version.
     """
     measured = {
         row["runner"].get("artefact_sha256"): row
@@ -43,28 +43,29 @@ def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] 
         for proof in (manifest["proof"] for manifest in manifests)
     )
     notes = [
-        f"Equal labels, logits and mIoU on {' or '.join(proofs)}, against Keras in float32. "
-        "p50: all of one size in turns, in the run of the commands above."
+        f"Equal labels, logits and mIoU: on {' or '.join(proofs)}, compared with Keras in float32. "
+        "p50: exports of one size took turns, in the benchmarks above."
     ]
     stand_ins = dict.fromkeys(
         manifest["format"] for manifest in manifests if " of the ONNX" in manifest["proof"]["by"]
     )
     if stand_ins:
         notes.append(
-            f"Of {' and '.join(stand_ins)}, which did not run here, the ONNX behind it is proven."
+            f"{' and '.join(stand_ins)} did not run on this machine; the proof is that of the ONNX "
+            "file it was built from."
         )
     return "\n\n".join(
-        ["### Exports beside the Keras model", table(rows, _HEADERS), " ".join(notes)]
+        ["### Exports compared with the Keras model", table(rows, _HEADERS), " ".join(notes)]
     )
 
 
 def _manifest(folder: pathlib.Path) -> dict[str, Any]:
-    """The manifest, of whose files nothing else need be there."""
+    """The manifest. The other files of the export may be missing."""
     paths = [folder / MANIFEST, folder / METADATA_FILE]
     manifest = read_json(next((path for path in paths if path.is_file()), paths[0]))
     if not isinstance(manifest, dict) or "proof" not in manifest:
         raise ValueError(
-            f"The manifest of {folder} has no proof; export the network with `python -m "
+            f"The manifest of {folder} has no proof. Export the network with `python -m "
             "tools.export` and --proof_images."
         )
     return manifest
@@ -90,6 +91,6 @@ def _row(
 
 
 def _name(genotype: Genotype) -> str:
-    """Its id, or what it is called if it was published."""
+    """Name of a published network, otherwise the genotype's id."""
     published = (name for name in preset_names() if load_preset(name).id == genotype.id)
     return next(published, genotype.id)

@@ -7,11 +7,11 @@ import tabulate
 
 
 def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: bool = False) -> str:
-    """A table of cells as they are given.
+    """A Markdown table. Cells are not reformatted.
 
     Args:
-        rows: The cells; `None` is an empty one.
-        headers: One a column.
+        rows: Cells; `None` is an empty cell.
+        headers: One per column.
         right: Aligns all columns but the first to the right.
     """
     cells = [["" if cell is None else _escaped(str(cell)) for cell in row] for row in rows]
@@ -25,15 +25,15 @@ def table(rows: Iterable[Sequence[Any]], headers: Sequence[str], right: bool = F
 
 
 def number(value: float | None, form: str, factor: float = 1) -> str | None:
-    """`factor` times a value, formatted; `None` stays as it is."""
+    """Formats `factor * value`; passes `None` through."""
     return None if value is None else format(factor * value, form)
 
 
 def details(summary: str, text: str) -> str:
-    """A text that is shown by a click on its summary."""
+    """A collapsed section that opens with a click on its summary."""
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def _escaped(text: str) -> str:
-    # A vertical bar would end the cell.
+    # An unescaped vertical bar would end the cell.
     return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""Writes the tables of results between two lines of a document, from the files of finished runs."""
+"""Writes result tables of finished runs between two marker lines of a document."""
 
 from tools import command  # isort: skip
 
@@ -12,21 +12,27 @@ from keras_fasterseg.files import PathLike, atomic_path, write_text
 RUNS = flags.DEFINE_list(
     "runs",
     [],
-    "Workdirs of runs, comma separated: their comparison.json, or else their summary.json.",
+    "Workdirs of finished runs, comma separated. Uses comparison.json if present, else summary.json.",
 )
-BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Files that tools.benchmark wrote.")
-TABLES = flags.DEFINE_list("tables", [], "Workdirs with a latency table that was verified.")
-SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches, side by side.")
-EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports, with their proofs.")
+BENCHMARKS = flags.DEFINE_list(
+    "benchmarks", [], "Result files of tools.benchmark, comma separated."
+)
+TABLES = flags.DEFINE_list("tables", [], "Workdirs with a verified latency table, comma separated.")
+SEARCHES = flags.DEFINE_list(
+    "searches", [], "Workdirs of searches to show side by side, comma separated."
+)
+EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs, comma separated.")
 RECORD = flags.DEFINE_string(
     "record",
     None,
-    "Folder to copy the results to; the document is then written from there. Names must differ.",
+    "Folder that keeps copies of the results. The document is generated from these copies. "
+    "Sources must have different names.",
 )
-README = flags.DEFINE_string(
-    "readme",
-    "README.md",
-    "The document, with the lines <!-- results: begin --> and <!-- results: end -->.",
+DOCUMENT = flags.DEFINE_string(
+    "document",
+    "docs/results.md",
+    "Document to update. It must contain the lines <!-- results: begin --> and "
+    "<!-- results: end -->.",
 )
 
 BEGIN = "<!-- results: begin -->"
@@ -40,15 +46,15 @@ RECORDED = (
     *(f"latency/{name}.json" for name in ("latency_table", "verification", "stage")),
     *("manifest.json", "assets.extra/metadata.json"),
 )
-"""Files of a run or an export that its tables and pictures are made of."""
+"""Files of a run or an export that tables and pictures read."""
 
 
 def main() -> None:
     sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS)]
     if RECORD.value is not None:
         sources = [[record(each, RECORD.value) for each in kind] for kind in sources]
-    print(update_document(README.value, *sources))
-    print(f"\nWritten into {README.value}")
+    print(update_document(DOCUMENT.value, *sources))
+    print(f"\nUpdated {DOCUMENT.value}")
 
 
 def update_document(
@@ -59,26 +65,25 @@ def update_document(
     searches: Sequence[PathLike] = (),
     exports: Sequence[PathLike] = (),
 ) -> str:
-    """Writes results between the two markers of `document` and returns them.
+    """Writes results between the two markers of `document` and returns the written text.
 
     Args:
-        document: The document.
-        runs: Folders of finished runs, each with tables of its own.
-        benchmarks: Files of `tools.benchmark`, each with a table of its own.
-        tables: Folders of runs with a verified latency table; they share one table of results.
-        searches: Folders of runs with a search; likewise.
-        exports: Folders of exports; likewise.
+        document: Markdown file with both markers.
+        runs: Workdirs of finished runs. Each gets its own tables.
+        benchmarks: Result files of `tools.benchmark`. Each gets its own table.
+        tables: Workdirs with a verified latency table. They share one table.
+        searches: Workdirs with a finished search. They share one table.
+        exports: Folders of exports. They share one table.
 
     Raises:
-        FileNotFoundError: The document, or results, are not there.
-        ValueError: There is nothing to show, a file of results is not whole, or the document has
-            not its two markers.
+        FileNotFoundError: The document or a results file does not exist.
+        ValueError: No source is given, a results file is incomplete, or a marker is missing.
     """
     from tools.maintenance import export_table, run_table, search_table, speed_table
 
     path = pathlib.Path(document)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no document {path} to write results into.")
+        raise FileNotFoundError(f"The document {path} does not exist.")
     parts = [
         *(_shown(run_table.run_markdown, run) for run in runs),
         *(_shown(speed_table.benchmark_markdown, file) for file in benchmarks),
@@ -87,32 +92,32 @@ def update_document(
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:
-        raise ValueError("There is no run to show; name at least one workdir.")
+        raise ValueError("There are no results to show. Name at least one run.")
     results = "\n\n".join(parts)
     text = path.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     inside, _, after = rest.partition(END)
     if f"{before}{BEGIN}{inside}{END}{after}" != text or text.count(BEGIN) * text.count(END) != 1:
         raise ValueError(
-            f"{path} must hold the lines {BEGIN} and {END} once each, in that order; "
-            "put them where the results shall stand."
+            f"{path} must contain the lines {BEGIN} and {END} once each, in this order. "
+            "Add them where the results belong."
         )
     write_text(path, f"{before}{BEGIN}\n{results}\n{END}{after}")
     return results
 
 
 def record(path: PathLike, folder: PathLike) -> pathlib.Path:
-    """Copies the files that results are made of to `folder`, to be kept beside the document.
+    """Copies the files that tables and pictures read into `folder`.
 
     Args:
-        path: Folder of a run or an export, or a file of `tools.benchmark`.
-        folder: Where to copy it to, under its own name; what is there is replaced.
+        path: Workdir, folder of an export, or result file of `tools.benchmark`.
+        folder: Target folder. The copy keeps its name and replaces an older copy.
 
     Returns:
-        The copy, which stands for `path` in `update_document`.
+        The copy. `update_document` accepts it in place of `path`.
 
     Raises:
-        FileNotFoundError: There is no such folder or file, or it has no results.
+        FileNotFoundError: `path` does not exist or contains no results.
     """
     path = pathlib.Path(path)
     target = pathlib.Path(folder) / path.name
@@ -123,7 +128,7 @@ def record(path: PathLike, folder: PathLike) -> pathlib.Path:
         return target
     files = [name for name in RECORDED if (path / name).is_file()]
     if not files:
-        raise FileNotFoundError(f"{path} holds no results of a run or an export.")
+        raise FileNotFoundError(f"{path} contains no results of a run or an export.")
     with atomic_path(target) as temporary:
         for name in files:
             write_text(temporary / name, (path / name).read_text(encoding="utf-8"))
@@ -135,8 +140,8 @@ def _shown(markdown: Callable[..., str], *sources: PathLike | Sequence[PathLike]
         return markdown(*sources)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{sources[0]} has not the form of results ({error!r}); write it anew with the tool "
-            "that made it or leave it out."
+            f"{sources[0]} is not a valid results file ({error!r}). Regenerate it with the tool that "
+            "wrote it, or leave it out."
         ) from error
 
 

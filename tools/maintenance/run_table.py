@@ -1,4 +1,4 @@
-"""Tables of one run's trained networks."""
+"""Tables of the trained networks of one run."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ from tools.maintenance.markdown import details, number, table
 
 
 def run_markdown(workdir: PathLike) -> str:
-    """Networks of a run, how they were measured, the entropies of its search, IoU of every class.
+    """Networks of a run with their method of measurement, search entropies and per-class IoU.
 
-    From its comparison, which has the rows of its summary too, or from its summary.
+    Reads `comparison.json`, which includes the rows of the summary, or else `summary.json`.
 
     Raises:
-        FileNotFoundError: It has neither.
-        ValueError: The networks of its summary were timed at different sizes.
-        KeyError, TypeError, AttributeError: A file has another form.
+        FileNotFoundError: The workdir has neither file.
+        ValueError: The networks of the summary were timed at different sizes.
+        KeyError, TypeError, AttributeError: A file has an unexpected structure.
     """
     folder = pathlib.Path(workdir)
     if (folder / "comparison.json").is_file():
         value = read_json(folder / "comparison.json")
-        title, rows, size = "the searched network beside others", value["rows"], value["input_size"]
+        title, rows, size = "searched and published networks", value["rows"], value["input_size"]
         measured = f"FPS: measured on {value['device']}. Seed {value['seed']}."
     elif (folder / "summary.json").is_file():
         value = read_json(folder / "summary.json")
@@ -32,12 +32,12 @@ def run_markdown(workdir: PathLike) -> str:
         for row in rows:
             if row["input_size"] != size:
                 sizes = f"{size} and {row['input_size']}"
-                raise ValueError(f"{folder} has networks timed at different sizes, {sizes}.")
-        title, measured = "the searched networks", _measured(folder / "benchmark" / "student.json")
+                raise ValueError(f"{folder} has networks timed at different sizes: {sizes}.")
+        title, measured = "searched networks", _measured(folder / "benchmark" / "student.json")
     else:
         raise FileNotFoundError(
-            f"{folder} has neither summary.json nor comparison.json; let `python -m tools.run_all` "
-            "finish with that workdir, or name another."
+            f"{folder} has neither summary.json nor comparison.json. Finish its run with `python -m "
+            "tools.run_all`, or name another workdir."
         )
     names = [f"{row['name']}, distilled" if row.get("distilled") else row["name"] for row in rows]
     headers = ["network", "mIoU % at own size", "FPS at {}x{}".format(*size), "parameters", "GMACs"]
@@ -61,25 +61,25 @@ def run_markdown(workdir: PathLike) -> str:
     parts = [
         f"### {value['dataset']}: {title}",
         table([*networks, constant + [None] * (len(headers) - 2)], headers, right=True),
-        f"mIoU on `{value['split']}` of {value['dataset']}, every image at its own size, which the "
-        f"network pads to multiples of 32. {measured}",
+        f"mIoU on `{value['split']}` of {value['dataset']}, every image at its own size, padded "
+        f"by the network to multiples of 32. {measured}",
         f"Command: `{value['command']}`" if value["command"] else "",
         _minutes(value["minutes"]),
         _entropies(value["entropies"]),
-        details("IoU of every class", table(classes, ["IoU %", *names], right=True)),
+        details("IoU per class", table(classes, ["IoU %", *names], right=True)),
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def _measured(path: pathlib.Path) -> str:
-    """Device and method of a run's benchmark."""
+    """Method and hardware of a run's benchmark."""
     value = read_json(path)
     runner = value["runner"]
     is_cpu = device_kind(runner["device"]) == "CPU"
     return (
         f"FPS: the exported network ({runner['runtime']}, {runner['version']}, "
         f"{runner['precision']}), uint8 images to class ids in host memory, batch "
-        f"{value['batch_size']}, at the median of {value['times']['repetitions']} calls, on "
+        f"{value['batch_size']}, median of {value['times']['repetitions']} calls, on "
         f"{value['environment']['cpu'] if is_cpu else runner['device']} with {runner['threads']} "
         f"threads; harness version {value['harness_version']}."
     )
@@ -87,7 +87,7 @@ def _measured(path: pathlib.Path) -> str:
 
 def _minutes(minutes: Mapping[str, float]) -> str:
     stages = ", ".join(f"{name} {value:.1f}" for name, value in minutes.items())
-    return f"Minutes: {stages}; {sum(minutes.values()):.1f} in all."
+    return f"Minutes: {stages}; total {sum(minutes.values()):.1f}."
 
 
 def _entropies(entropies: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
@@ -96,7 +96,7 @@ def _entropies(entropies: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
         spans = (f"{name} {each[0]:.3f} → {each[-1]:.3f}" for name, each in families.items())
         roles.append(f"{role} {', '.join(spans)}")
     text = "; ".join(roles)
-    return f"Entropy after the first → the last epoch of the search (1 = undecided): {text}."
+    return f"Entropy after the first → last epoch of the search (1 = undecided): {text}."
 
 
 def _percent(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Tables of searches: what every epoch predicted, and the networks that were found."""
+"""Tables of searches: the predictions of every epoch and the resulting networks."""
 
 import collections
 import pathlib
@@ -21,16 +21,16 @@ _FOUND = (
 
 
 def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike] = ()) -> str:
-    """What the searches in `workdirs` predicted after every epoch beside λ, and what they found.
+    """Resulting networks of the searches in `workdirs`, then predicted FPS and λ of every epoch.
 
     Args:
-        workdirs: Folders of runs with a finished search.
-        benchmarks: Files of `tools.benchmark`. Students that were measured there, at the size and
-            on the runtime of their search's latency table, are shown with their frame rates.
+        workdirs: Workdirs with a finished search.
+        benchmarks: Result files of `tools.benchmark`. A student measured there, at the size and on
+            the runtime of its search's latency table, is shown with its frame rate.
 
     Raises:
-        FileNotFoundError: A workdir has no finished search, or there is no such file.
-        ValueError: A file is not whole.
+        FileNotFoundError: A workdir has no finished search, or a file does not exist.
+        ValueError: A file is incomplete.
     """
     searches = [_Search(workdir) for workdir in workdirs]
     measured = [row for path in benchmarks for row in read_measurements(path)]
@@ -46,9 +46,9 @@ def search_markdown(workdirs: Sequence[PathLike], benchmarks: Sequence[PathLike]
         "### Searches from one supernet",
         table([search.found(measured) for search in searches], _FOUND),
         f"Predicted and measured: {'; '.join(dict.fromkeys(each.where for each in searches))}. "
-        "Mean width: of the cells' width multipliers.",
-        f"<details><summary>Every epoch</summary>\n\n{table(rows, headers)}\n\nPredicted are "
-        "both candidates of an epoch, branches 1/8 and 1/32, 1/16 and 1/32; λ is that of the "
+        "Mean width: mean width multiplier of the cells.",
+        f"<details><summary>Every epoch</summary>\n\n{table(rows, headers)}\n\nEach epoch "
+        "has two candidates: branches 1/8 and 1/32, then 1/16 and 1/32. λ is the value used in the "
         "next epoch.\n\n</details>",
     ]
     return "\n\n".join(parts)
@@ -61,14 +61,14 @@ class _Search:
         folder = pathlib.Path(workdir) / "search"
         self.name = pathlib.Path(workdir).name
         self.records = read_json(folder / "search.json")
-        # Of the published space, whose genotypes alone have cells of branches.
+        # A genotype of `fasterseg`, the only space whose genotypes have cells in branches.
         self.student: Any = load_genotype(folder / "student.json")
         self.table = LatencyTable.load(folder / "latency_table.json").metadata
         self.penalty = read_json(folder / "stage.json")["settings"]["search"]["penalty_shares"]
 
     @property
     def where(self) -> str:
-        """Where the latency table was measured."""
+        """Runtime, size and device of the latency table."""
         fingerprint = self.table.fingerprint
         return (
             f"{fingerprint.runtime} {fingerprint.runtime_version}, "
@@ -106,7 +106,7 @@ class _Search:
         ]
 
     def _is_student(self, row: Mapping[str, Any]) -> bool:
-        """Whether a benchmark's row is of the student, where its latency was predicted for."""
+        """True if the row measures the student under the conditions of the latency table."""
         runner, fingerprint = row["runner"], self.table.fingerprint
         return (
             runner.get("genotype") == self.student.id

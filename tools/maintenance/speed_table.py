@@ -18,12 +18,12 @@ BENCHMARK_HEADERS = (
 
 
 def benchmark_markdown(path: PathLike) -> str:
-    """The rows of a file of `tools.benchmark`, and what exactly was measured.
+    """The rows of a result file of `tools.benchmark`, with the method of measurement.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is none of that tool's.
-        KeyError, TypeError: A measurement has another form.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a result of `tools.benchmark`.
+        KeyError, TypeError: A measurement has an unexpected structure.
     """
     rows = read_measurements(path)
     title, names = _names([*dict.fromkeys(map(_artefact, rows))])
@@ -33,8 +33,8 @@ def benchmark_markdown(path: PathLike) -> str:
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
-        f"{'those of one size in turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
-        f"{min(row['times']['repetitions'] for row in rows)} calls each or more; harness version "
+        f"{'artefacts of one size took turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{min(row['times']['repetitions'] for row in rows)} or more calls each; harness version "
         f"{_alike(rows, lambda row: row['harness_version'])}. "
         f"{_alike(rows, _version, ', ')}.",
     ]
@@ -46,7 +46,7 @@ def benchmark_markdown(path: PathLike) -> str:
     if peaks:
         listed = ", ".join(f"{peak / 1e9:.0f} GMAC/s at {size}" for size, peak in peaks.items())
         parts.append(
-            f"The peak: {listed}, the best of large float32 matrix products in the same process."
+            f"Peak: {listed}, the fastest large float32 matrix product in the same process."
         )
     command = _alike(rows, lambda row: row.get("command") or "")
     if command:
@@ -55,11 +55,11 @@ def benchmark_markdown(path: PathLike) -> str:
 
 
 def verification_markdown(workdirs: Sequence[PathLike]) -> str:
-    """How well the latency tables of `workdirs` predict networks, one row each.
+    """Accuracy of the latency tables of `workdirs`, one row per table and kind of prediction.
 
     Raises:
         FileNotFoundError: A workdir has no verified table.
-        ValueError: A file is not whole.
+        ValueError: A file is incomplete.
     """
     rows = []
     for workdir in workdirs:
@@ -84,15 +84,15 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
         [
             "### Predicted and measured latencies of random networks",
             table(rows, headers),
-            "Minutes: of the table and its calibration, which was fitted to other networks. "
-            "Harness: its version; numbers of one version compare. "
-            "Measured: uint8 images to class ids, all networks in turns.",
+            "Minutes: time for the table and its calibration, which was fitted to other networks. "
+            "Harness: version of the timing procedure; compare numbers of one version only. "
+            "Measured: from uint8 images to class ids, all networks in turns.",
         ]
     )
 
 
 def _alike(rows: Sequence[Measurement], read: Callable[[Measurement], Any], joint=" or ") -> str:
-    """What `read` finds in the rows; all of it where they differ."""
+    """The value that `read` returns for all rows, or the distinct values joined."""
     return joint.join(dict.fromkeys(str(read(row)) for row in rows))
 
 
@@ -108,7 +108,7 @@ def _version(row: Measurement) -> str:
 
 
 def _names(artefacts: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """A title, and what to call each artefact below it: the folder that all lie in is said once."""
+    """A title and a name per artefact. A folder shared by all artefacts goes into the title."""
     if len(artefacts) == 1:
         return f"Runtimes side by side: {artefacts[0]}", {artefacts[0]: artefacts[0]}
     paths = [pathlib.PurePath(artefact) for artefact in artefacts]

@@ -73,12 +73,12 @@ def test_an_engine_that_was_proven_by_its_onnx_says_so(tmp_path):
     proof = {**MANIFEST["proof"], "by": "onnxruntime, of the ONNX that the engine was built of"}
     write_json(tmp_path / "manifest.json", {**MANIFEST, "format": "tensorrt_rtx", "proof": proof})
     text = export_markdown([tmp_path])
-    assert "Of tensorrt_rtx, which did not run here, the ONNX behind it is proven." in text
+    assert "tensorrt_rtx did not run on this machine; the proof is that of the ONNX" in text
 
 
 def test_an_export_without_a_proof(tmp_path):
     write_json(tmp_path / "manifest.json", {"format": "onnx"})
-    with pytest.raises(ValueError, match="has no proof; export the network"):
+    with pytest.raises(ValueError, match="has no proof. Export the network"):
         export_markdown([tmp_path])
     with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
         export_markdown([tmp_path / "gone"])

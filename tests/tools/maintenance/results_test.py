@@ -110,8 +110,8 @@ def test_summary_as_markdown(tmp_path):
     ]
     assert rows(classes)[1:] == [["road", "75.00", "24.69"], ["car", "25.00", "absent"]]
     for part in (
-        "Minutes: search 1.2, teacher 2.5; 3.8 in all.",
-        "mIoU on `val` of toy, every image at its own size, which the network pads",
+        "Minutes: search 1.2, teacher 2.5; total 3.8.",
+        "mIoU on `val` of toy, every image at its own size, padded",
         "Command: `python -m tools.run_all --workdir=w`",
         "teacher alpha 1.000 → 0.750, beta 0.900 → 0.800; student alpha 1.000 → 0.500",
         "median of 77 calls, on Some Processor with 2 threads; harness version 3.",
@@ -140,8 +140,8 @@ def test_document_is_changed_between_its_markers_only(tmp_path):
     text = document.read_text(encoding="utf-8")
     assert text == f"before\n{results.BEGIN}\n{shown}\n{results.END}\nafter\n"
     # The comparison has the summary's rows too.
-    assert "beside others" in shown
-    assert "the searched networks" not in shown
+    assert "searched and published networks" in shown
+    assert "toy: searched networks" not in shown
     assert results.update_document(document, [run]) == shown
     assert document.read_text(encoding="utf-8") == text
 
@@ -160,16 +160,16 @@ def test_markers_that_are_not_there_once_each(tmp_path, text):
     document = tmp_path / "page.md"
     document.write_text(text, encoding="utf-8")
     run = run_folder(tmp_path, summary=SUMMARY)
-    with pytest.raises(ValueError, match=r"page\.md must hold the lines .* once each"):
+    with pytest.raises(ValueError, match=r"page\.md must contain the lines .* once each"):
         results.update_document(document, [run])
 
 
 @pytest.mark.parametrize(
     ("summary", "message"),
     [
-        ({key: SUMMARY[key] for key in SUMMARY if key != "minutes"}, r"results \(.*'minutes'"),
-        ({**SUMMARY, "teacher": 5}, "has not the form of results"),
-        ([], "has not the form of results"),
+        ({key: SUMMARY[key] for key in SUMMARY if key != "minutes"}, r"results file \(.*'minutes'"),
+        ({**SUMMARY, "teacher": 5}, "is not a valid results file"),
+        ([], "is not a valid results file"),
         (
             {**SUMMARY, "teacher": {**SUMMARY["teacher"], "input_size": [1, 1]}},
             "timed at different sizes",
@@ -188,10 +188,10 @@ def test_results_that_are_not_whole(tmp_path, summary, message):
 def test_what_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither summary\.json nor comparison\.json"):
         run_markdown(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no document"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         results.update_document(tmp_path / "page.md", [tmp_path])
     (tmp_path / "page.md").write_text(MARKERS)
-    with pytest.raises(ValueError, match="no run to show"):
+    with pytest.raises(ValueError, match="no results to show"):
         results.update_document(tmp_path / "page.md", [])
 
 
@@ -211,12 +211,12 @@ def test_results_are_kept_beside_the_document(tmp_path):
     write_json(tmp_path / "speed.json", {})
     assert results.record(tmp_path / "speed.json", tmp_path / "kept").read_text() == "{}\n"
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="empty holds no results"):
+    with pytest.raises(FileNotFoundError, match="empty contains no results"):
         results.record(tmp_path / "empty", tmp_path / "kept")
 
 
-def test_readme_is_what_the_kept_results_say(tmp_path):
-    """What `make results` would write is there already."""
+def test_the_page_of_results_matches_the_kept_files(tmp_path):
+    """`make results` would change nothing."""
     made = subprocess.run(
         ["make", "--dry-run", "results"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -227,11 +227,21 @@ def test_readme_is_what_the_kept_results_say(tmp_path):
         [ROOT / path for path in given[kind].split(",")] if kind in given else [] for kind in kinds
     ]
     assert set(given) <= set(kinds)
-    copy = tmp_path / "README.md"
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    copy.write_text(readme, encoding="utf-8")
+    copy = tmp_path / "results.md"
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    copy.write_text(page, encoding="utf-8")
     results.update_document(copy, *sources)
-    assert copy.read_text(encoding="utf-8") == readme, "run `make results`"
+    assert copy.read_text(encoding="utf-8") == page, "run `make results`"
+
+
+def test_the_readme_is_short_and_its_results_are_rows_of_the_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 150
+    section = readme.split("## Results\n", 1)[1].split("\n## ", 1)[0]
+    shown = [line for line in section.splitlines() if line.startswith("|")]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
+    assert len(shown) > 5
+    assert set(shown) <= set(page)
 
 
 def test_the_tool_says_which_markers_it_looks_for():
