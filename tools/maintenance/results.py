@@ -12,16 +12,13 @@ from keras_fasterseg.files import PathLike, atomic_path, write_text
 RUNS = flags.DEFINE_list(
     "runs",
     [],
-    "Workdirs of finished runs, comma separated. Uses comparison.json if present, else summary.json.",
+    "Workdirs of finished runs, comma separated. comparison.json is used if present, otherwise "
+    "summary.json.",
 )
-BENCHMARKS = flags.DEFINE_list(
-    "benchmarks", [], "Result files of tools.benchmark, comma separated."
-)
-TABLES = flags.DEFINE_list("tables", [], "Workdirs with a verified latency table, comma separated.")
-SEARCHES = flags.DEFINE_list(
-    "searches", [], "Workdirs of searches to show side by side, comma separated."
-)
-EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs, comma separated.")
+BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Result files of tools.benchmark.")
+TABLES = flags.DEFINE_list("tables", [], "Workdirs with a verified latency table.")
+SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches to show side by side.")
+EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
 RECORD = flags.DEFINE_string(
     "record",
     None,
@@ -140,8 +137,8 @@ def _shown(markdown: Callable[..., str], *sources: PathLike | Sequence[PathLike]
         return markdown(*sources)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{sources[0]} is not a valid results file ({error!r}). Regenerate it with the tool that "
-            "wrote it, or leave it out."
+            f"{sources[0]} is not a valid results file ({error!r}). Regenerate it with the tool "
+            "that wrote it, or leave it out."
         ) from error
 
 

@@ -36,8 +36,8 @@ def run_markdown(workdir: PathLike) -> str:
         title, measured = "searched networks", _measured(folder / "benchmark" / "student.json")
     else:
         raise FileNotFoundError(
-            f"{folder} has neither summary.json nor comparison.json. Finish its run with `python -m "
-            "tools.run_all`, or name another workdir."
+            f"{folder} has neither summary.json nor comparison.json. Finish its run with "
+            "`python -m tools.run_all`, or name another workdir."
         )
     names = [f"{row['name']}, distilled" if row.get("distilled") else row["name"] for row in rows]
     headers = ["network", "mIoU % at own size", "FPS at {}x{}".format(*size), "parameters", "GMACs"]

@@ -33,7 +33,7 @@ def benchmark_markdown(path: PathLike) -> str:
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
-        f"{'artefacts of one size took turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{'all of one size in turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
         f"{min(row['times']['repetitions'] for row in rows)} or more calls each; harness version "
         f"{_alike(rows, lambda row: row['harness_version'])}. "
         f"{_alike(rows, _version, ', ')}.",

@@ -78,7 +78,7 @@ def test_an_engine_that_was_proven_by_its_onnx_says_so(tmp_path):
 
 def test_an_export_without_a_proof(tmp_path):
     write_json(tmp_path / "manifest.json", {"format": "onnx"})
-    with pytest.raises(ValueError, match="has no proof. Export the network"):
+    with pytest.raises(ValueError, match=r"has no proof\. Export the network"):
         export_markdown([tmp_path])
     with pytest.raises(FileNotFoundError, match=r"manifest\.json"):
         export_markdown([tmp_path / "gone"])
