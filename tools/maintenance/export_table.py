@@ -44,7 +44,7 @@ def export_markdown(folders: Sequence[PathLike], benchmarks: Sequence[PathLike] 
     )
     notes = [
         f"Equal labels, logits and mIoU: on {' or '.join(proofs)}, compared with Keras in float32. "
-        "p50: exports of one size took turns, in the benchmarks above."
+        "p50: from the benchmarks above, exports of one size timed alternately."
     ]
     stand_ins = dict.fromkeys(
         manifest["format"] for manifest in manifests if " of the ONNX" in manifest["proof"]["by"]

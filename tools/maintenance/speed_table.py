@@ -33,7 +33,7 @@ def benchmark_markdown(path: PathLike) -> str:
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
-        f"{'all of one size in turns, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{'rows of one size timed alternately, ' if rows[0]['settings'].get('in_turns_with') else ''}"
         f"{min(row['times']['repetitions'] for row in rows)} or more calls each; harness version "
         f"{_alike(rows, lambda row: row['harness_version'])}. "
         f"{_alike(rows, _version, ', ')}.",
@@ -86,7 +86,7 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
             table(rows, headers),
             "Minutes: time for the table and its calibration, which was fitted to other networks. "
             "Harness: version of the timing procedure; compare numbers of one version only. "
-            "Measured: from uint8 images to class ids, all networks in turns.",
+            "Measured: from uint8 images to class ids, all networks timed alternately.",
         ]
     )
 
