@@ -26,6 +26,8 @@ def benchmark_markdown(path: PathLike) -> str:
         KeyError, TypeError: A measurement has an unexpected structure.
     """
     rows = read_measurements(path)
+    in_turns = rows[0]["settings"].get("in_turns_with")
+    alternately = "rows of one size timed alternately, " if in_turns else ""
     title, names = _names([*dict.fromkeys(map(_artefact, rows))])
     parts = [
         f"### {title}",
@@ -33,7 +35,7 @@ def benchmark_markdown(path: PathLike) -> str:
         f"Timed: {_alike(rows, lambda row: row['scope_description'])}; batch "
         f"{_alike(rows, lambda row: row['batch_size'])}, "
         f"{_alike(rows, lambda row: row['runner']['precision'])}, on {_alike(rows, _device)}; "
-        f"{'rows of one size timed alternately, ' if rows[0]['settings'].get('in_turns_with') else ''}"
+        f"{alternately}"
         f"{min(row['times']['repetitions'] for row in rows)} or more calls each; harness version "
         f"{_alike(rows, lambda row: row['harness_version'])}. "
         f"{_alike(rows, _version, ', ')}.",
