@@ -268,7 +268,7 @@ def _require_even(inputs):
     if any(size is not None and size % 2 for size in inputs.shape[1:3]):
         raise ValueError(
             "A skip of stride 2 needs even height and width. "
-            f"Received: shape={tuple(inputs.shape)}. Pad the images to multiples of 32."
+            f"Received: shape={tuple(inputs.shape)}. Pad the images to a multiple of 32."
         )
 
 

@@ -118,7 +118,7 @@ def test_genotypes_survive_json(space, tmp_path):
     [
         ({"schema_version": 99}, "schema_version 99"),
         ({"colour": 1}, "'colour'"),
-        ({"id": "0" * 12}, "is not that of the content"),
+        ({"id": "0" * 12}, "does not match the content"),
     ],
 )
 def test_other_genotypes_are_refused(space, changes, message):
