@@ -62,7 +62,7 @@ def test_no_weights(tmp_path):
     np.savez(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="contains no weights"):
         read_released_weights(tmp_path / "empty.npz")
-    with pytest.raises(FileNotFoundError, match="weight file .* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"weight file .* does not exist"):
         read_released_weights(tmp_path / "gone.npz")
 
 
