@@ -117,7 +117,7 @@ class OperationMeter:
         Args:
             keys: The operations; they take turns.
             seconds: Time limit for building the graphs and measuring. After it, each operation gets
-                only its minimum number of measurements. None: no limit besides the schedule.
+                only its minimum number of measurements. None: only the schedule limits measuring.
         """
         end = None if seconds is None else self._clock() + seconds
         keys = tuple(dict.fromkeys(keys))

@@ -159,7 +159,7 @@ def assert_tool_writes_label_maps(
 
 @pytest.fixture
 def assert_bears_load(request):
-    """Eight clients send requests for a minute: no failure, no wrong answer; the result is reported."""
+    """Eight clients send requests for a minute; all answers must be right. Reports the result."""
 
     def check(server_name, make_client, runner):
         images = street_images()
