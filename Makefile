@@ -1,5 +1,5 @@
-# `make demo` and `make test` set themselves up from nothing: a Python 3.11+ and network access to a
-# package index are all they need.
+# `make demo` and `make test` set up their own environment. They need only Python 3.11+ and network
+# access to a package index.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,8 +26,8 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# TensorFlow 2.17.1, the last with TF-TRT compiled in, in an environment of its own. It needs neither
-# a GPU nor TensorRT, which is asked only after TensorFlow has cut the graph.
+# TensorFlow 2.17.1, the last version with TF-TRT compiled in, in a separate environment. Neither a
+# GPU nor TensorRT is needed: TensorRT is called only after TensorFlow has partitioned the graph.
 test-tftrt: .venv-tftrt/.ready
 	.venv-tftrt/bin/python -m pytest tests/environments/tftrt
 
@@ -37,7 +37,7 @@ test-tftrt: .venv-tftrt/.ready
 		keras==3.15.1 pytest==9.2.0 pytest-timeout==2.4.0
 	touch $@
 
-# Real engines of TensorRT-RTX, whose builder needs no GPU, in an environment of their own.
+# Real TensorRT-RTX engines in a separate environment; the builder needs no GPU.
 test-rtx: .venv-rtx/.ready
 	.venv-rtx/bin/python -m pytest -n 0 -rA --log-level=INFO tests/environments/rtx
 
@@ -46,8 +46,8 @@ test-rtx: .venv-rtx/.ready
 	.venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-rtx.txt
 	touch $@
 
-# Real servers on 127.0.0.1: kserve and a PredictionService beside the clients, and Triton, whose
-# Python backend is linked to Debian's Python. kserve holds psutil back.
+# Real servers on 127.0.0.1: kserve and a PredictionService in the clients' environment, and Triton,
+# whose Python backend is linked to Debian's Python. kserve needs an older psutil.
 SERVING := tests/environments/serving
 TRITON_PYTHON ?= /usr/bin/python3.11
 test-serving: .venv-serving/.ready .venv-triton/.ready
@@ -64,8 +64,8 @@ test-serving: .venv-serving/.ready .venv-triton/.ready
 	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check -r $(SERVING)/requirements-triton.txt
 	touch $@
 
-# Exported ONNX files in programs that know nothing of this library: an old ONNX Runtime and OpenCV in
-# an environment of their own, and ONNX Runtime for Node, whose package needs no script to install.
+# Exported ONNX files in programs without this library: an old ONNX Runtime and OpenCV in a separate
+# environment, and ONNX Runtime for Node, whose package needs no install script.
 CONSUMERS := tests/environments/consumers
 test-consumers: setup .venv-consumers/.ready
 	CONSUMERS_PYTHON=.venv-consumers/bin/python CONSUMERS_NODE_MODULES=.venv-consumers/node_modules \
@@ -95,7 +95,7 @@ bench: setup
 	$(BIN)/python -m tools.benchmarks.training_step --num_layers=6 --base_filters=6 \
 		--image_size=256x320 --num_classes=11
 
-# The published student's ONNX beside that of the same network by PyTorch's own exporter, in turns.
+# Compares the published student's ONNX file with PyTorch's own export of that network, in turns.
 PYTORCH := .venv-pytorch
 $(PYTORCH)/.ready:
 	$(PYTHON) -m venv $(PYTORCH)
@@ -133,7 +133,7 @@ pictures: setup
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high
 
-# Builds the wheel and tries it in an environment that has nothing else, away from the checkout.
+# Builds the wheel and tests it in an empty environment, outside the checkout.
 wheel: setup
 	rm -rf build dist keras_fasterseg.egg-info .venv-wheel
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -1,4 +1,4 @@
-"""BUILD is in step with the tree: Starlark's statements are Python's, given Bazel's functions."""
+"""BUILD matches the tree: its Starlark runs as Python with stand-ins for Bazel's functions."""
 
 import os
 import tomllib
@@ -28,7 +28,7 @@ def _relative(paths) -> set[str]:
 
 @pytest.fixture(scope="module")
 def build():
-    """The names that BUILD assigns, and its targets by their names."""
+    """The names assigned in BUILD, and its targets by name."""
     targets = {}
 
     def rule(kind):

@@ -1,4 +1,4 @@
-"""Data that is no part of this repository; without it, the tests that need it are deselected."""
+"""Data outside this repository. Tests that need it are deselected if it is missing."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ import pytest
 from keras_fasterseg.data.camvid import CamVid
 from tests.shared import SHARED
 
-# Folders of `SHARED` by the fixture that hands them out.
+# Folders in `SHARED`, by the name of their fixture.
 FOLDERS = {"camvid": SHARED / "camvid", "full_size_fixtures": SHARED / "fixtures"}
 
 
@@ -19,7 +19,7 @@ def camvid() -> CamVid:
 
 @pytest.fixture(scope="session")
 def full_size_fixtures() -> pathlib.Path:
-    """The folder that `tests/fixtures` was cut from."""
+    """The folder of full-size fixtures, the source of `tests/fixtures`."""
     return FOLDERS["full_size_fixtures"]
 
 

@@ -1,4 +1,4 @@
-"""Tools, flags, presets, targets and pictures that the pages name are there."""
+"""Tools, flags, presets, targets and pictures named in the pages exist."""
 
 import functools
 import re
@@ -19,7 +19,7 @@ _FOREIGN = {
 
 @functools.cache
 def flags_of(tool: str) -> frozenset[str]:
-    """The flags of a tool, those that every absl program has included."""
+    """The flags of a tool, including those of every absl program."""
     text = run_tool(tool, "--help").stdout
     listed = re.findall(r"^\s+--(\[no\])?(\w+):", text, re.MULTILINE)
     names = {name for _, name in listed} | {f"no{name}" for no, name in listed if no}
@@ -27,7 +27,7 @@ def flags_of(tool: str) -> frozenset[str]:
 
 
 def tools() -> list[str]:
-    """The tools with flags of their own."""
+    """The tools that define flags."""
     paths = [path for part in ("", "serving/") for path in (ROOT / "tools").glob(f"{part}*.py")]
     return sorted(
         ".".join(path.relative_to(ROOT / "tools").with_suffix("").parts)

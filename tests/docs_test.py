@@ -31,7 +31,7 @@ class Block:
 
 
 def python_blocks(text: str) -> list[Block]:
-    """The python blocks that are to run, in order."""
+    """The python blocks to run, in order."""
     return [
         Block(match["code"], text.count("\n", 0, match.start("code")) + 1)
         for match in _FENCE.finditer(text)

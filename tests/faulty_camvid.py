@@ -1,4 +1,4 @@
-"""A small CamVid in SegNet's layout with every fault that there is, and what is right of it."""
+"""A small CamVid in SegNet's layout with one file per kind of fault, and valid files."""
 
 import pathlib
 

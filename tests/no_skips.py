@@ -1,4 +1,4 @@
-"""A plugin of pytest: a test that is skipped has failed, since all that it needs must be there."""
+"""Pytest plugin: a skipped test counts as failed, because all its requirements must be present."""
 
 import pytest
 

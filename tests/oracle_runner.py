@@ -1,4 +1,4 @@
-"""A runner that has seen the labels, for tests of what is made of predictions."""
+"""Runner that predicts from the labels, for tests of code that uses predictions."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Where the tests find their fixtures, and what is not part of this repository."""
+"""Paths and loading of fixtures, and of data outside this repository."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ def load_fixture(name: str, folder: pathlib.Path = FIXTURES) -> dict[str, np.nda
 
 
 def assert_known(actual, expected: np.ndarray, **tolerances) -> None:
-    """`assert_allclose` where `expected` is not NaN, which fixtures hold for what was cut away."""
+    """`assert_allclose` where `expected` is not NaN; in fixtures, NaN replaces removed numbers."""
     known = ~np.isnan(expected)
     assert np.shape(actual) == expected.shape
     assert known.any()

@@ -1,4 +1,4 @@
-"""A small network with the contract of the real one, for tests of what surrounds it."""
+"""Small network with the contract of the real one, for tests of the code around it."""
 
 import keras
 import numpy as np
@@ -45,7 +45,7 @@ def random_images(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def expected_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """What the deployed network owes: normalised and padded by numpy, then Keras, then cropped."""
+    """Expected logits of the deployed network: NumPy normalises, pads and crops; Keras predicts."""
     _, height, width, _ = images.shape
     normalised = (images / 255.0 - np.array(MEAN)) / np.array(STD)
     padding = ((0, 0), (0, -height % 32), (0, -width % 32), (0, 0))
@@ -54,7 +54,7 @@ def expected_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def assert_same_classes(class_ids: np.ndarray, logits: np.ndarray, noise: float = 1e-4) -> None:
-    """Class ids are the argmax of `logits`, save where the two best differ by less than `noise`."""
+    """Asserts argmax of `logits`, except where the two best differ by at most `noise`."""
     second, best = np.moveaxis(np.sort(logits, axis=-1)[..., -2:], -1, 0)
     clear = best - second > noise
     assert clear.mean() > 0.9

@@ -1,4 +1,4 @@
-"""Videos for tests, written without the writer that is tested."""
+"""Videos for tests, written without the tested writer."""
 
 import pathlib
 import struct
@@ -72,7 +72,7 @@ def set_matrix(path: pathlib.Path, matrix: tuple[int, int, int, int]) -> None:
 
 
 def decoded(path: pathlib.Path) -> tuple[list[np.ndarray], list[Fraction], object]:
-    """The frames of a video, the second at which each is shown, and facts of its stream."""
+    """Frames of a video, the time of each in seconds, and properties of its stream."""
     import av
 
     with av.open(str(path)) as container:

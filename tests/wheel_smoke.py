@@ -1,7 +1,7 @@
-"""What the installed wheel must do, away from the checkout; `make wheel` runs it there.
+"""Smoke test of the installed wheel, outside the checkout; `make wheel` runs it.
 
-Imports nothing of the checkout: it is run by the interpreter of an environment that has the wheel
-and what the wheel asks for.
+It imports nothing from the checkout. It runs in an environment that has only the wheel and its
+dependencies.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""The wheel holds the whole tree and nothing else; `make wheel` tries it where nothing else is."""
+"""The wheel contains the complete tree and nothing else; `make wheel` tests it in isolation."""
 
 import os
 import pathlib
@@ -30,7 +30,7 @@ def copy_tree(target: pathlib.Path) -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """What the wheel was built from, and the folder that it was unpacked into."""
+    """The source folder of the wheel, and the folder with its unpacked content."""
     root = tmp_path_factory.mktemp("wheel")
     source, unpacked = root / "source", root / "unpacked"
     source.mkdir()

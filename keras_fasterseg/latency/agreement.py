@@ -1,4 +1,4 @@
-"""Agreement of predicted latencies with measured ones over several networks."""
+"""Agreement between predicted and measured latencies of several networks."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """Quality of predictions, judged on measured networks.
+    """Quality of latency predictions for measured networks.
 
     Attributes:
-        spearman: Spearman's rank correlation, in [-1, 1]: whether the order is right, which is
-            all that a search needs to prefer the faster of two networks.
+        spearman: Spearman's rank correlation, in [-1, 1]. A search needs only the right order to
+            prefer the faster of two networks.
         median_relative_error: Median of |predicted - measured| / measured.
-        worst_relative_error: Largest of them.
-        networks: How many networks were judged.
+        worst_relative_error: Maximum of |predicted - measured| / measured.
+        networks: Number of networks compared.
     """
 
     spearman: float
@@ -25,15 +25,16 @@ class Agreement:
 
 
 def agreement(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Agreement:
-    """Judges predictions by the measurements of the same networks.
+    """Compares predictions with measurements of the same networks.
 
     Args:
-        predicted_ms: The predicted latency of each network, in milliseconds.
-        measured_ms: The measured latency of each, in the same order.
+        predicted_ms: Predicted latency of each network, in milliseconds.
+        measured_ms: Measured latency of each network, in the same order.
 
     Raises:
-        ValueError: There are fewer than two networks, a latency is not a positive number, or all
-            predictions or all measurements are equal, so that there is no order to compare.
+        ValueError: There are fewer than two networks, the lengths differ, or a latency is not a
+            positive number. Also if all predictions or all measurements are equal: then there is
+            no order to compare.
     """
     predicted = np.asarray(predicted_ms, np.float64)
     measured = np.asarray(measured_ms, np.float64)
@@ -47,8 +48,8 @@ def agreement(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Ag
         )
     ):
         raise ValueError(
-            "Agreement needs positive predicted and measured latencies of two networks or more "
-            f"that differ. Received: predicted_ms={predicted.tolist()}, "
+            "Agreement needs positive predicted and measured latencies of at least two networks, "
+            f"not all equal. Received: predicted_ms={predicted.tolist()}, "
             f"measured_ms={measured.tolist()}"
         )
     errors = np.abs(predicted - measured) / measured
@@ -61,7 +62,7 @@ def agreement(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Ag
 
 
 def average_ranks(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Ranks from 1 in rising order, `(n,)`; equal values share the mean of their ranks."""
+    """Ascending ranks from 1, `(n,)`; equal values share the mean of their ranks."""
     _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[positions]

@@ -1,4 +1,4 @@
-"""The name under which the latency of one operation is stored."""
+"""Key of one operation in a latency table."""
 
 import re
 import reprlib
@@ -13,23 +13,24 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True, order=True)
 class OpKey:
-    """One operation at one size: what a row of a `LatencyTable` is about.
+    """Key of one operation at one size; identifies a row of a `LatencyTable`.
 
-    Its text form is `operation:HEIGHTxWIDTH:IN->OUT/STRIDE`, as in `conv_2x:128x256:32->64/2`;
-    attributes follow, as in `block:64x128:64->64/1:dilation=4,pooled=1`. Search spaces register
-    what an operation's name and attributes stand for, see `latency.operations`.
+    The text form is `operation:HEIGHTxWIDTH:IN->OUT/STRIDE`, for example
+    `conv_2x:128x256:32->64/2`. Attributes follow a colon, as in
+    `block:64x128:64->64/1:dilation=4,pooled=1`. Search spaces register the meaning of names and
+    attributes with `latency.operations.register_operations`.
 
     Attributes:
-        operation: Its name: lower-case letters, digits and underscores.
+        operation: Name: lower-case letters, digits and underscores.
         height: Height of the operation's input, in pixels of the feature map.
         width: Width of the operation's input, in pixels of the feature map.
         in_filters: Channels of the input.
-        out_filters: Channels of the output; for a head the number of classes.
+        out_filters: Channels of the output; for a head, the number of classes.
         stride: 1 or 2.
-        attributes: Further numbers by name, such as a dilation; stored in the order of the names.
+        attributes: Further numbers by name, such as a dilation; sorted by name.
 
     Raises:
-        ValueError: A field holds what no operation can have.
+        ValueError: A field has an invalid value.
     """
 
     operation: str
@@ -44,8 +45,9 @@ class OpKey:
         for name in (self.operation, *(name for name, _ in self.attributes)):
             if not isinstance(name, str) or _NAME.fullmatch(name) is None:
                 raise ValueError(
-                    "Operations and their attributes are named in lower-case letters, digits and "
-                    f"underscores. Received: {reprlib.repr(name)}"
+                    "Names of operations and attributes must start with a lower-case letter and "
+                    "have at most 40 letters, digits and underscores. "
+                    f"Received: {reprlib.repr(name)}"
                 )
         for name in ("height", "width", "in_filters", "out_filters"):
             _check_whole(name, getattr(self, name), minimum=1)
@@ -56,7 +58,9 @@ class OpKey:
                 f"`stride` of an operation must be 1 or 2. Received: stride={self.stride!r}"
             )
         if len(dict(self.attributes)) < len(self.attributes):
-            raise ValueError(f"An attribute has two values. Received: {self.attributes}")
+            raise ValueError(
+                f"Each attribute must have exactly one value. Received: {self.attributes}"
+            )
         object.__setattr__(self, "attributes", tuple(sorted(self.attributes)))
 
     def __str__(self) -> str:
@@ -69,10 +73,10 @@ class OpKey:
 
     @classmethod
     def parse(cls, text: str) -> "OpKey":
-        """The key whose text form is `text`; the inverse of `str`.
+        """Returns the key with text form `text`; the inverse of `str`.
 
         Raises:
-            ValueError: `text` has another form.
+            ValueError: `text` does not have the form of a key.
         """
         match = _TEXT.fullmatch(text)
         if match is None:

@@ -1,4 +1,4 @@
-"""Times operations on one runtime, without what calling the runtime costs."""
+"""Times operations on one runtime, excluding the cost of the runtime call."""
 
 import math
 import time
@@ -16,37 +16,37 @@ from keras_fasterseg.latency.table import LatencyRow
 Call = Callable[[], object]
 
 RESOLUTION_MS = 1e-3
-"""The least latency that a row states; a difference of two times cannot be trusted below it."""
+"""Smallest latency in a row, in milliseconds; smaller differences of two times are unreliable."""
 
 
 class OperationRunner(Protocol):
-    """Makes graphs of operations on the device. A call returns when its work is done."""
+    """Builds graphs of operations on the device. A call returns once its work is done."""
 
     def copies(self, key: OpKey, copies: int) -> Call:
-        """Runs `copies` operations of `key` one after another, each with an input of its own."""
+        """Graph that runs the operation of `key` `copies` times in sequence, on separate inputs."""
         ...
 
     def empty(self, key: OpKey, copies: int) -> Call:
-        """The same graph, from the same inputs to outputs of the same kind, without operations."""
+        """The same graph without operations: same inputs, outputs of the same kind."""
         ...
 
 
 @dataclass(frozen=True)
 class MeasurementSchedule:
-    """Lengths of warm-up and timing of an operation.
+    """Warm-up, number of measurements and graph size for timing one operation.
 
     Attributes:
-        warmup: Runs before the first that counts; they pay for compilation and cold caches.
-        min_repetitions: Least number of measurements, of which the median is taken.
-        max_repetitions: Largest number of measurements.
-        precision: Measuring ends when the 95 % confidence interval of the median reaches no further
-            than this share of the median to either side.
-        copies_ms: A graph holds so many copies of an operation that it runs at least this long, as
-            far as the operations before it let expect.
-        max_copies: Most copies in a graph.
+        warmup: Untimed runs of each graph first; they absorb compilation and cold caches.
+        min_repetitions: Minimum number of measurements; their median is the latency.
+        max_repetitions: Maximum number of measurements.
+        precision: Measuring stops once both ends of the median's 95 % confidence interval are
+            within this share of the median.
+        copies_ms: Target duration of a graph, in milliseconds. A graph holds enough copies of an
+            operation to reach it, estimated from the operations measured before.
+        max_copies: Maximum number of copies in a graph.
 
     Raises:
-        ValueError: A number is out of its range.
+        ValueError: A number is out of range.
     """
 
     warmup: int = 3
@@ -64,8 +64,8 @@ class MeasurementSchedule:
                 )
         if self.max_repetitions < self.min_repetitions:
             raise ValueError(
-                "`max_repetitions` must be at least `min_repetitions`. Received: "
-                f"{self.max_repetitions} and {self.min_repetitions}"
+                "`max_repetitions` must be at least `min_repetitions`. Received: max_repetitions="
+                f"{self.max_repetitions}, min_repetitions={self.min_repetitions}"
             )
         if not self.precision > 0 or not self.copies_ms > 0:
             raise ValueError(
@@ -77,18 +77,18 @@ class MeasurementSchedule:
 class OperationMeter:
     """Measures the latency of operations at batch size 1.
 
-    A single operation can be shorter than the call of its runtime. So a graph runs k copies of it,
-    a second one differs only in that it has no operations, and a measurement is the difference of
-    the two times, taken one after the other, over k. `serving` alone is timed as it is, calling
-    included, for a network is called once.
+    A single operation can take less time than the call of its runtime. Therefore one graph runs k
+    copies of it and a second graph is the same without operations. One measurement times both in
+    succession and divides the difference by k. `serving` is the exception: it is timed once and
+    includes the call, because a network is called once per image.
 
-    Operations that are measured together take turns, measurement by measurement, so that a load
-    that comes and goes meets all of them.
+    Operations measured together take turns, measurement by measurement, so that a temporary load
+    affects all of them.
 
     Args:
-        runner: Makes the graphs on the device.
-        schedule: How often they run.
-        clock: Seconds that pass, as `time.perf_counter`.
+        runner: Builds the graphs on the device.
+        schedule: Warm-up, number of measurements and graph size. Default: `MeasurementSchedule()`.
+        clock: Returns the time in seconds, like `time.perf_counter`.
     """
 
     def __init__(
@@ -106,22 +106,22 @@ class OperationMeter:
 
     @property
     def cut_short(self) -> frozenset[OpKey]:
-        """The operations that were measured less often than their precision needs."""
+        """Operations whose measuring stopped before they reached the required precision."""
         return frozenset(self._cut_short)
 
     def __call__(
         self, keys: Iterable[OpKey], seconds: float | None = None
     ) -> dict[OpKey, LatencyRow]:
-        """The median and the 10th and 90th percentile of each operation, in milliseconds.
+        """Measures the median and the 10th and 90th percentile of each operation, in milliseconds.
 
         Args:
-            keys: The operations, measured in turns.
-            seconds: When making the graphs and measuring have lasted so long, no measurement
-                follows beyond the least number; None: only the schedule ends them.
+            keys: The operations; they take turns.
+            seconds: Time limit for building the graphs and measuring. After it, each operation gets
+                only its minimum number of measurements. None: only the schedule limits measuring.
         """
         end = None if seconds is None else self._clock() + seconds
         keys = tuple(dict.fromkeys(keys))
-        # Those of the call before are kept: the same operations may be asked for once more.
+        # Graphs of the previous call are kept: the same operations may be measured again.
         self._made = graphs = {key: self._made.get(key) or self._graphs(key) for key in keys}
         measured: dict[OpKey, list[float]] = {key: [] for key in graphs}
         for pair, _ in graphs.values():
@@ -146,14 +146,14 @@ class OperationMeter:
         return rows
 
     def _graphs(self, key: OpKey) -> tuple[tuple[Call, ...], int]:
-        """The graph with the operation and the one without, and how many copies the first has."""
+        """The graphs with and without the operation, and the number of copies in the first."""
         if key.operation == "serving":
             return (self._runner.copies(key, 1),), 1
         copies = self._copies(key)
         return (self._runner.copies(key, copies), self._runner.empty(key, copies)), copies
 
     def _copies(self, key: OpKey) -> int:
-        """So many that they last about `copies_ms` at the best rate of work that was seen."""
+        """Number of copies that take about `copies_ms` at the best MACs/ms measured so far."""
         if self._macs_per_ms == 0:
             return 1
         expected_ms = work(key).macs / self._macs_per_ms

@@ -1,4 +1,4 @@
-"""The operations behind `OpKey`s: their layers, and their work as counted from these."""
+"""Registry of operations behind `OpKey`s: their layers, and their work counted from the layers."""
 
 import contextlib
 import functools
@@ -16,18 +16,18 @@ from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 
 SERVING = "serving"
-"""All that surrounds a network from uint8 images to class ids: one call of the runtime,
-normalisation, enlarging by 8 and argmax. No layer stands for it."""
+"""Everything around a network, from uint8 images to class ids: one runtime call, normalisation,
+upsampling by 8 and argmax. It has no layer."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that a key can name.
+    """Registered operation, identified by the name in its keys.
 
     Attributes:
         make_layer: Makes the layer for a key; `None` for `SERVING`.
-        strides: The strides that it exists at.
-        attributes: Names of the attributes that its keys have, in alphabetical order.
+        strides: Supported strides.
+        attributes: Names of the attributes in its keys, in alphabetical order.
     """
 
     make_layer: Callable[[OpKey], keras.layers.Layer] | None
@@ -37,14 +37,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class Work:
-    """One pass of one image, and the weights behind it.
+    """Work of one pass of one image, and the weights involved.
 
     Attributes:
         macs: Multiply-accumulates of the convolutions.
-        elements: Values that the convolutions put out.
+        elements: Output values of the convolutions.
         operations: Number of operations.
-        trainable: Weights that are trained: kernels, scales, offsets, biases.
-        statistics: Moving means and variances.
+        trainable: Number of trainable weights: kernels, scales, offsets, biases.
+        statistics: Number of moving means and variances.
     """
 
     macs: int = 0
@@ -67,56 +67,57 @@ _OPERATIONS: dict[str, Operation] = {
 
 
 def register_operations(operations: Mapping[str, Operation]) -> None:
-    """Makes the operations of a search space known, by name.
+    """Registers the operations of a search space by name.
 
     Raises:
-        ValueError: Another operation has that name already.
+        ValueError: Another operation already has one of these names.
     """
     for name, operation in operations.items():
         if _OPERATIONS.setdefault(name, operation) != operation:
-            raise ValueError(f"There is another operation {name!r} already; choose another name.")
+            raise ValueError(f"Another operation is already named {name!r}; choose another name.")
 
 
 def operation_of(key: OpKey) -> Operation:
-    """The registered operation that explains `key`.
+    """Returns the registered operation of `key`.
 
     Raises:
-        ValueError: There is none of that name, or not with that stride or these attributes.
+        ValueError: No operation has that name, or it does not support the key's stride or
+            attributes.
     """
     operation = _OPERATIONS.get(key.operation)
     if operation is None:
         raise ValueError(
-            f"No search space here has the operation of {key}; known are "
+            f"No registered search space has the operation of {key}; known operations: "
             f"{', '.join(sorted(_OPERATIONS))}."
         )
     names = tuple(name for name, _ in key.attributes)
     if key.stride not in operation.strides or names != operation.attributes:
         raise ValueError(
-            f"`{key.operation}` exists with stride {' or '.join(map(str, operation.strides))} and "
+            f"`{key.operation}` needs stride {' or '.join(map(str, operation.strides))} and "
             f"the attributes {operation.attributes}. Received: {key}"
         )
     return operation
 
 
 def build_operation(key: OpKey) -> keras.Model:
-    """The operation as a model of its own, at batch size 1 and static size.
+    """Builds the operation as a model with batch size 1 and static image size.
 
     Raises:
-        ValueError: No registered operation explains `key`, or it is `SERVING`.
+        ValueError: No registered operation matches `key`, or it is `SERVING`.
     """
     make_layer = operation_of(key).make_layer
     if make_layer is None:
-        raise ValueError(f"No layer stands for {key}.")
+        raise ValueError(f"{key} has no layer and cannot be built as a model.")
     images = keras.Input((key.height, key.width, key.in_filters), batch_size=1, name="images")
     return keras.Model(images, make_layer(key)(images))
 
 
 @functools.lru_cache(maxsize=4096)
 def work(key: OpKey) -> Work:
-    """The work of an operation, counted from its layer; `SERVING` has none.
+    """Work of an operation, counted from its layer. `SERVING` only counts as one operation.
 
     Raises:
-        ValueError: No registered operation explains `key`.
+        ValueError: No registered operation matches `key`.
     """
     make_layer = operation_of(key).make_layer
     if make_layer is None:
@@ -125,15 +126,15 @@ def work(key: OpKey) -> Work:
 
 
 def total_work(keys: Iterable[OpKey]) -> Work:
-    """The sum over operations."""
+    """Sum of the work of all `keys`."""
     return sum(map(work, keys), Work())
 
 
 def count(make_layer: Callable[[], keras.layers.Layer], input_shape: tuple[int, ...]) -> Work:
-    """The work of a layer for one input: traced, with no weight allocated and nothing computed.
+    """Counts the work of a layer for one input by tracing, without allocating or computing.
 
-    Every kernel, that is every weight of rank 4, is taken to be applied once to each pixel of the
-    output of the layer that owns it. That holds for all convolutions but transposed ones.
+    Every kernel (a trainable weight of rank 4) is assumed to be applied once per output pixel of
+    the layer that owns it. This holds for all convolutions except transposed ones.
 
     Args:
         make_layer: Makes the layer.
@@ -145,17 +146,17 @@ def count(make_layer: Callable[[], keras.layers.Layer], input_shape: tuple[int, 
 
 @contextlib.contextmanager
 def _without_traces() -> Iterator[None]:
-    """Variables that are made within have shapes and no values; random states stay as they are."""
+    """Creates variables without values inside the context; random states stay unchanged."""
     name = "uninitialized_variables"
     pending = list(global_state.get_global_attribute(name) or [])
-    # Initial weights take their seeds from Python's generator.
+    # Initialisers draw their seeds from Python's generator.
     state = random.getstate()
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
     finally:
         random.setstate(state)
-        # Keras would give them values at the end of the next such scope.
+        # Otherwise Keras would initialise them at the end of the next such scope.
         global_state.set_global_attribute(name, pending)
 
 
@@ -189,13 +190,13 @@ def _count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
 
 
 def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """The kernels that a layer owns itself."""
+    """Kernels that belong to the layer itself, not to its sublayers."""
     inner = {id(weight) for each in layer._layers for weight in each.weights}
     return [w for w in layer.trainable_weights if len(w.shape) == 4 and id(w) not in inner]
 
 
 class _Traced(keras.layers.Layer):
-    """Calls a layer where Keras would only ask for the shape of its output."""
+    """Runs a layer's `call` where Keras would only use its declared output shape."""
 
     def __init__(self, layer: keras.layers.Layer):
         super().__init__()

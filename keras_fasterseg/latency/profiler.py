@@ -1,4 +1,4 @@
-"""Fills a latency table group by group, watches that the device stays the same, and can stop."""
+"""Fills a latency table group by group, checks the device for drift, and can be interrupted."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,23 +19,23 @@ class Meter(Protocol):
     """Measures operations in turns; an `OperationMeter`."""
 
     def __call__(self, keys: Iterable[OpKey], seconds: float | None) -> dict[OpKey, LatencyRow]:
-        """A row for each of `keys`; after `seconds` no more is measured than there must be."""
+        """Returns a row for each key; after `seconds`, takes only the required measurements."""
         ...
 
 
 @dataclass(frozen=True)
 class ProfileSchedule:
-    """Schedule of filling a table.
+    """Time budget and grouping for filling a table.
 
     Attributes:
-        time_budget_s: Seconds that the missing rows may take in all; None: as long as they need.
-        group: Operations that are measured in turns with one another and with the pilot.
-        max_drift: Where the pilot, an operation that every group measures again, differs from what
-            it usually takes by more than this share, so is the group.
-        attempts: Measurements of a group, of which the one of the least drift is taken.
+        time_budget_s: Time budget for all missing rows, in seconds; None: unlimited.
+        group: Number of operations measured in turns, together with the pilot.
+        max_drift: Maximum drift, as a share. Every group measures the pilot again; if its latency
+            differs from the usual one by more than this share, the group is measured again.
+        attempts: Maximum measurements of a group; the one with the least drift is used.
 
     Raises:
-        ValueError: A number is out of its range.
+        ValueError: A number is out of range.
     """
 
     time_budget_s: float | None = None
@@ -66,31 +66,31 @@ def profile(
     progress: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> LatencyTable:
-    """Measures the operations that a table does not have yet.
+    """Measures the operations that are missing from a table.
 
     Args:
-        keys: The operations that are needed; repeated ones are measured once.
+        keys: The required operations; duplicates are measured once.
         measure: Measures a group of operations.
-        metadata: Header of the table: the device and the image size of `keys`.
-        schedule: How the table is filled.
-        partial: An earlier table of the same header, as an interrupted run left it. Its rows are
-            kept, also those that `keys` does not name, and not measured again. If rows are added,
-            its calibration is not: it was fitted to other rows.
-        path: Where to save the table, after every group. Nothing is saved if it is None.
+        metadata: Metadata of the table: search space, image size of `keys` and device.
+        schedule: Time budget and grouping. Default: `ProfileSchedule()`.
+        partial: An earlier table with the same metadata, for example from an interrupted run. All
+            its rows are kept, including those not in `keys`, and are not measured again. Its
+            calibration is dropped if rows are added, because it was fitted to other rows.
+        path: File for the table, written after every group. None: the table is not saved.
         progress: Whether to show a progress bar.
-        clock: Seconds that pass.
+        clock: Returns the time in seconds.
 
     Returns:
         The table with all of `keys`.
 
     Raises:
-        ValueError: `partial` holds for another device, image size or space.
+        ValueError: `partial` has other metadata: another device, image size or search space.
     """
     schedule = schedule or ProfileSchedule()
     if partial is not None and partial.metadata != metadata:
         raise ValueError(
-            "A table is continued only on the device and for the images that it was begun with: "
-            f"expected {metadata}, received a table of {partial.metadata}. Write to another file."
+            "A table can only be continued with the same device, image size and search space. "
+            f"Expected {metadata}, received a table of {partial.metadata}. Write to another file."
         )
     keys = tuple(dict.fromkeys(keys))
     rows = dict(partial or {})
@@ -124,10 +124,10 @@ def profile(
             groups.append((group, found[pilot]))
             save(found)
             bar.update(len(group))
-            # What the first group takes is also to start the runtime.
+            # The first group's time includes the start of the runtime.
             if len(groups) == 2 and pending:
                 _announce((clock() - begin) / len(group), len(pending), budget)
-        # Only now is it known what is usual; the first groups were compared with few others.
+        # The usual latency is known only now; the first groups were compared with few others.
         for index, (group, row) in enumerate(groups):
             drift = abs(_drift(row, _usual(kept, groups)))
             if drift > schedule.max_drift and not budget.spent:
@@ -142,16 +142,17 @@ def profile(
 
 
 def pilot_key(keys: Sequence[OpKey]) -> OpKey:
-    """The operation whose latency tells whether the device is as it was.
+    """Operation whose latency reveals a change of the device.
 
-    A quarter of all has more work than it: long enough to be known well, not the longest.
+    About a quarter of the operations have more work: it is long enough to be measured precisely,
+    but not the longest.
     """
     by_work = sorted(keys, key=lambda key: (work(key).macs, key))
     return by_work[3 * len(by_work) // 4]
 
 
 class _Budget:
-    """Time that is left, divided among the operations that are left."""
+    """Remaining time, divided among the remaining operations."""
 
     def __init__(self, seconds: float | None, operations: int, clock: Callable[[], float]):
         self._seconds = seconds
@@ -160,22 +161,22 @@ class _Budget:
         self._start = clock()
 
     def share(self, operations: int) -> float | None:
-        """Seconds for so many of the operations that are left."""
+        """Seconds for this number of the remaining operations; None: unlimited."""
         if self.left is None:
             return None
         left = max(0.0, self.left)
-        # A group of the pilot alone takes its share too.
+        # A group that consists of the pilot alone gets a share too.
         share = left * max(operations, 1) / max(self._left, operations, 1)
         self._left -= operations
         return share
 
     @property
     def left(self) -> float | None:
-        """Seconds until it is spent; None: there is no end."""
+        """Remaining seconds, negative once the budget is spent; None: unlimited."""
         return None if self._seconds is None else self._seconds - (self._clock() - self._start)
 
     def add(self, operations: int) -> None:
-        """So many are to be measured once more."""
+        """Adds operations that must be measured again."""
         self._left += operations
 
     @property
@@ -184,15 +185,15 @@ class _Budget:
 
 
 def _announce(seconds: float, operations: int, budget: _Budget) -> None:
-    """Says how long the operations that are left take, at so many seconds each."""
+    """Logs the expected time of the remaining operations, at `seconds` per operation."""
     minutes = seconds * operations / 60
     if budget.left is None or seconds * operations <= budget.left:
-        logging.info("%d operations are left: about %.1f minutes.", operations, minutes)
+        logging.info("%d operations remain: about %.1f minutes.", operations, minutes)
         return
     logging.warning(
-        "The time budget is too short: to make an operation's graphs and to run them as often as "
-        "they must takes %.2g s. The %d operations that are left take about %.1f minutes, and %.1f "
-        "are left; each is measured as often as it must, whatever its precision.",
+        "The time budget is too short: an operation takes %.2g s to build and to measure the "
+        "required number of times. The %d remaining operations need about %.1f minutes, but only "
+        "%.1f remain; each gets its minimum number of measurements, whatever its precision.",
         seconds,
         operations,
         minutes,
@@ -203,9 +204,9 @@ def _announce(seconds: float, operations: int, budget: _Budget) -> None:
 def _usual(
     kept: LatencyRow | None, groups: Sequence[tuple[list[OpKey], LatencyRow]]
 ) -> LatencyRow | None:
-    """The pilot's row of the median latency, of an earlier run and of all groups so far.
+    """The pilot's row with the median latency, over an earlier run and all groups so far.
 
-    Beside others it takes longer than alone, where its weights stay in the caches.
+    Next to other operations the pilot takes longer than alone, where its weights stay cached.
     """
     pilots = [kept] if kept is not None else []
     pilots += [row for _, row in groups]
@@ -214,7 +215,7 @@ def _usual(
 
 
 def _by_input(keys: Sequence[OpKey]) -> list[OpKey]:
-    """Operations of one input beside one another: their graphs without operations are the same."""
+    """Sorts operations by input shape: equal inputs share the graph without operations."""
     return sorted(keys, key=lambda key: (key.height, key.width, key.in_filters))
 
 
@@ -225,7 +226,7 @@ def _measure_group(
     schedule: ProfileSchedule,
     budget: _Budget,
 ) -> dict[OpKey, LatencyRow]:
-    """The rows of a group whose first operation is the pilot; the attempt of its least drift."""
+    """Measures a group that starts with the pilot; returns the attempt with the least drift."""
     seconds = budget.share(len(group) - 1)
     attempts = []
     for _ in range(schedule.attempts):
@@ -236,7 +237,7 @@ def _measure_group(
 
 
 def _drift(pilot: LatencyRow, usual: LatencyRow | None) -> float:
-    """By what share the pilot differs from usual; 0 where its own spread explains that."""
+    """Relative difference of the pilot from its usual latency; 0 if within its own spread."""
     if usual is None or pilot.p10_ms <= usual.latency_ms <= pilot.p90_ms:
         return 0.0
     return pilot.latency_ms / usual.latency_ms - 1.0
@@ -246,9 +247,9 @@ def _warn_of_drift(drifts: Sequence[float], pilot: OpKey, max_drift: float) -> N
     bad = [drift for drift in drifts if abs(drift) > max_drift]
     if bad:
         logging.warning(
-            "In %d of %d groups the time of the operation %s differed from the usual by up to "
-            "%+.0f %%, however often they were measured: other programs, heat or a changed clock "
-            "rate. Measure on an idle device.",
+            "In %d of %d groups the latency of the operation %s differed from its usual latency by "
+            "up to %+.0f %%, even after repeated measurements. Likely causes: other programs, heat "
+            "or a changed clock rate. Measure on an idle device.",
             len(bad),
             len(drifts),
             pilot,

@@ -1,4 +1,4 @@
-"""The latencies of a device: one row an operation."""
+"""Latency table of a device: one row per operation."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields, require_whole
 
-# Eleven days: sums of rows stay numbers.
+# Eleven days: sums of rows stay finite.
 LARGEST_MS = 1e9
 
 
@@ -19,16 +19,16 @@ class LatencyRow:
     """Measured latency of one operation.
 
     Attributes:
-        latency_ms: The median of the repetitions, in milliseconds; above 0.
-        p10_ms: Their tenth percentile, in milliseconds. A repetition is a difference of two times,
-            so that the noise of a very short operation can make it negative.
-        p90_ms: Their ninetieth percentile, in milliseconds.
-        repetitions: How many there were; 0 if the source states one number without its spread,
-            in which case all three latencies are that number.
+        latency_ms: Median of the measurements, in milliseconds; above 0.
+        p10_ms: Tenth percentile, in milliseconds. A measurement is a difference of two times, so
+            noise can make it negative for a very short operation.
+        p90_ms: Ninetieth percentile, in milliseconds.
+        repetitions: Number of measurements. 0 if the source gives one number without a spread; all
+            three latencies are then that number.
 
     Raises:
-        ValueError: A latency is not finite, the median is not positive, or the percentiles are out
-            of order.
+        ValueError: A latency is not finite or too large, the median is not positive, the
+            percentiles are out of order, or `repetitions` is not a whole number of at least 0.
     """
 
     latency_ms: float
@@ -40,11 +40,11 @@ class LatencyRow:
         for name in ("latency_ms", "p10_ms", "p90_ms"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            # Neither NaN nor infinity nor an integer beyond all floats is between the two.
+            # NaN, infinity and integers beyond the range of floats all fail this comparison.
             if not is_number or not -LARGEST_MS <= value <= LARGEST_MS:
                 raise ValueError(
-                    f"`{name}` must be a finite number of milliseconds, at most {LARGEST_MS:g}. "
-                    f"Received: {name}={shown(value)}"
+                    f"`{name}` must be a finite number of milliseconds, at most {LARGEST_MS:g} in "
+                    f"size. Received: {name}={shown(value)}"
                 )
         if self.latency_ms <= 0:
             raise ValueError(
@@ -61,15 +61,15 @@ class LatencyRow:
 
 
 class LatencyTable(Mapping[OpKey, LatencyRow]):
-    """Measured latencies by operation, with the device and image size that they hold for.
+    """Measured latencies by operation, with the metadata of device and image size.
 
-    A read-only mapping: `table[key]`, `key in table`, `len(table)`, iteration over keys in the
-    order of measurement. Nothing is ever measured or guessed on a look-up.
+    A read-only mapping: `table[key]`, `key in table`, `len(table)`, and iteration over keys in the
+    order of measurement. A look-up never measures or estimates anything.
 
     Args:
         rows: The rows by key; copied.
-        metadata: For which images and on which device they were measured.
-        calibration: From the sums of rows to whole networks; None leaves the sums as they are.
+        metadata: Search space, image size and device of the rows.
+        calibration: Maps sums of rows to latencies of networks; None: sums are used unchanged.
     """
 
     def __init__(
@@ -84,25 +84,25 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
 
     @property
     def metadata(self) -> TableMetadata:
-        """For which images and on which device the rows were measured."""
+        """Search space, image size and device of the rows."""
         return self._metadata
 
     @property
     def calibration(self) -> Calibration | None:
-        """From the sums of rows to whole networks, if it was fitted."""
+        """Maps sums of rows to latencies of networks; None if not fitted."""
         return self._calibration
 
     def calibrated(self, calibration: Calibration | None) -> "LatencyTable":
-        """The same rows with another calibration, or with none."""
+        """Returns the same rows with another calibration, or with none."""
         return LatencyTable(self._rows, self._metadata, calibration)
 
     def predicted_ms(self, keys: Iterable[OpKey]) -> float:
-        """The latency of a network that runs the operations `keys`, in milliseconds.
+        """Predicted latency of a network that runs the operations `keys`, in milliseconds.
 
-        The sum of the rows, by the calibration if the table has one.
+        It is the sum of the rows, calibrated if the table has a calibration.
 
         Raises:
-            KeyError: The table lacks a row.
+            KeyError: A row is missing.
         """
         sum_ms = sum(self[key].latency_ms for key in keys)
         return sum_ms if self._calibration is None else self._calibration(sum_ms)
@@ -137,11 +137,11 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         return f"LatencyTable({len(self)} rows, {self._metadata!r})"
 
     def missing(self, keys: Iterable[OpKey]) -> tuple[OpKey, ...]:
-        """Those of `keys` that have no row yet, each once, in the order given."""
+        """The keys without a row, each once, in the given order."""
         return tuple(key for key in dict.fromkeys(keys) if key not in self._rows)
 
     def save(self, path: PathLike) -> None:
-        """Writes the table as JSON; the file is either whole or as it was before."""
+        """Writes the table as JSON, atomically: the file is complete or unchanged."""
         write_json(
             path,
             {
@@ -153,25 +153,25 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
 
     @classmethod
     def load(cls, path: PathLike) -> "LatencyTable":
-        """The table that `save` wrote to `path`.
+        """Reads the table that `save` wrote to `path`.
 
         Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: The file is truncated, is no latency table or holds impossible values; the
-                message names the file and what is wrong in it.
+            FileNotFoundError: The file does not exist.
+            ValueError: The file is truncated, is not a latency table or holds invalid values; the
+                message names the file and the fault.
         """
         try:
             return cls._from_json(read_json(path))
         except ValueError as error:
             raise ValueError(
                 f"{path} cannot be read as a latency table ({error}); delete or move it and "
-                "measure it anew with `python -m tools.measure_latency`."
+                "measure again with `python -m tools.measure_latency`."
             ) from error
 
     @classmethod
     def _from_json(cls, value: Any) -> "LatencyTable":
         if not isinstance(value, dict) or set(value) != {"metadata", "calibration", "rows"}:
-            raise ValueError("it is not an object of `metadata`, `calibration` and `rows`")
+            raise ValueError("it is not an object with `metadata`, `calibration` and `rows`")
         metadata = TableMetadata.from_json(value["metadata"])
         calibration = value["calibration"]
         if calibration is not None:
@@ -191,7 +191,8 @@ def _missing_message(key: OpKey, metadata: TableMetadata) -> str:
     fingerprint = metadata.fingerprint
     threads = "" if fingerprint.threads is None else f" --threads={fingerprint.threads}"
     return (
-        f"The latency table of {fingerprint.device} has no row {key}; measure a table that has "
-        f"with `python -m tools.measure_latency --workdir=ANOTHER --input_size={height}x{width} "
-        f"--runtime={fingerprint.runtime}{threads}`, the space's flags and the number of classes."
+        f"The latency table of {fingerprint.device} has no row {key}. Measure a new table: run "
+        f"`python -m tools.measure_latency --workdir=ANOTHER --input_size={height}x{width} "
+        f"--runtime={fingerprint.runtime}{threads}` with the flags of the search space and the "
+        "number of classes."
     )

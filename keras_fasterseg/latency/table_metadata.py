@@ -1,4 +1,4 @@
-"""Metadata of a latency table: images, device, method."""
+"""Metadata of a latency table: search space, image size, device and method."""
 
 import dataclasses
 from collections.abc import Set
@@ -8,22 +8,22 @@ from typing import Any
 from keras_fasterseg.files import shown
 
 SCHEMA_VERSION = 2
-# Of an image, in pixels.
+# Largest height or width of an image, in pixels.
 LARGEST_SIDE = 2**16
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Where and how latencies were measured. Rows compare only under equal fingerprints.
+    """Device and method of latency measurements. Only rows with equal fingerprints compare.
 
     Attributes:
-        device: The device's own name, as in `NVIDIA GeForce GTX 1080 Ti`.
-        runtime: What ran the operations, as in `tensorflow` or `tensorrt`.
-        runtime_version: The runtime's version.
+        device: Name that the device reports, such as `NVIDIA GeForce GTX 1080 Ti`.
+        runtime: Runtime of the operations, such as `tensorflow` or `tensorrt`.
+        runtime_version: Version of the runtime.
         precision: Arithmetic of the operations: `float32`, `float16` or `int8`.
-        threads: CPU threads that the runtime was given; None where it chooses for itself.
-        harness_version: Version of the measuring procedure; 0 for numbers that others measured.
-        cpu_quota: Processor time that the process might use, in cores; None without a limit.
+        threads: CPU threads set for the runtime; None: the runtime chooses.
+        harness_version: Version of the timing procedure; 0 for published numbers from others.
+        cpu_quota: Limit of the process's CPU time, in cores; None: no limit.
     """
 
     device: str
@@ -39,7 +39,7 @@ class Fingerprint:
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise ValueError(
-                    f"`{name}` of a fingerprint must be a text that is not empty. "
+                    f"`{name}` of a fingerprint must be a non-empty text. "
                     f"Received: {name}={shown(value)}"
                 )
         if self.threads is not None:
@@ -53,7 +53,7 @@ class Fingerprint:
             )
 
     def __str__(self) -> str:
-        threads = "threads of its own choice"
+        threads = "default threads"
         if self.threads is not None:
             threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
         quota = "" if self.cpu_quota is None else f", a CPU quota of {self.cpu_quota:g}"
@@ -68,12 +68,12 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class TableMetadata:
-    """The header of a latency table.
+    """Metadata of a latency table.
 
     Attributes:
-        space: Name of the search space whose operations the table holds.
-        input_size: Height and width in pixels of the images that the operations serve.
-        fingerprint: Where and how the rows were measured.
+        space: Name of the search space of the operations.
+        input_size: Height and width of the input images, in pixels.
+        fingerprint: Device and method of the measurements.
         schema_version: Version of the table's file format.
     """
 
@@ -86,12 +86,12 @@ class TableMetadata:
         if self.schema_version != SCHEMA_VERSION:
             raise ValueError(
                 f"This version reads latency tables of schema {SCHEMA_VERSION}; measure again or "
-                "use the version that wrote it. "
+                "use the version that wrote the table. "
                 f"Received: schema_version={shown(self.schema_version)}"
             )
         if not isinstance(self.space, str) or not self.space:
             raise ValueError(
-                f"`space` must name a search space. Received: space={shown(self.space)}"
+                f"`space` must be the name of a search space. Received: space={shown(self.space)}"
             )
         if not isinstance(self.input_size, tuple) or len(self.input_size) != 2:
             raise ValueError(
@@ -102,7 +102,7 @@ class TableMetadata:
             require_whole("input_size", side, 1, LARGEST_SIDE)
 
     def to_json(self) -> dict[str, Any]:
-        """The header as JSON values; `from_json` reads it back."""
+        """Returns the metadata as JSON values; the inverse of `from_json`."""
         return {
             "schema_version": self.schema_version,
             "space": self.space,
@@ -112,10 +112,10 @@ class TableMetadata:
 
     @classmethod
     def from_json(cls, value: Any) -> "TableMetadata":
-        """The header that `to_json` wrote.
+        """Returns the metadata from JSON values that `to_json` made.
 
         Raises:
-            ValueError: A field is missing, unknown or holds what it cannot.
+            ValueError: A field is missing, unknown or invalid.
         """
         require_fields("metadata", value, cls)
         # Tables of earlier versions lack the quota.
@@ -132,12 +132,13 @@ class TableMetadata:
 def require_fields(
     name: str, value: Any, fields_of: type, optional: Set[str] = frozenset()
 ) -> None:
-    """Checks that the JSON object `value` has the fields of the dataclass `fields_of` and no other.
+    """Checks that the JSON object `value` has exactly the fields of the dataclass `fields_of`.
 
-    Those of `optional` may be absent.
+    Fields in `optional` may be absent.
 
     Raises:
-        ValueError: It is no object, or a field is missing or unknown; the message names it.
+        ValueError: `value` is not an object, or a field is missing or unknown; the message names
+            it.
     """
     if not isinstance(value, dict):
         raise ValueError(f"`{name}` must be an object. Received: {shown(value)}")

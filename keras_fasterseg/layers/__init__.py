@@ -1,4 +1,4 @@
-"""Backend-neutral Keras layers: the bricks of supernets and derived networks."""
+"""Backend-neutral Keras layers: the building blocks of supernets and derived networks."""
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.gumbel_softmax import gumbel_softmax, straight_through_gate

@@ -1,4 +1,4 @@
-"""Normalisation by the statistics of the batch: one fused operation where the backend has one."""
+"""Normalisation by batch statistics, as one fused operation if the backend has one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +9,11 @@ from keras import ops
 
 
 def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """Normalises over batch, height and width by the batch's own mean and (biased) variance.
+    """Normalises over batch, height and width by the batch mean and the (biased) batch variance.
 
-    On TensorFlow this is `FusedBatchNormV3`: a fifth of the graph's nodes of the spelled-out form,
-    two tensors kept for the gradient, and on a CPU 3.5 times faster at `(12, 64, 128, 64)`.
+    On TensorFlow this is `FusedBatchNormV3`. It needs a fifth of the graph nodes of separate
+    operations, keeps two tensors for the gradient, and is 3.5 times faster on a CPU at
+    `(12, 64, 128, 64)`.
 
     Args:
         inputs: Float32 `(batch, height, width, channels)`.
@@ -21,8 +22,8 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
         epsilon: Added to the variance.
 
     Returns:
-        The normalised inputs, the mean and the unbiased variance `(channels,)`; the gradient goes
-        through the first alone.
+        The normalised inputs, the mean and the unbiased variance `(channels,)`. Only the normalised
+        inputs carry a gradient.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -42,7 +43,7 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
 def batch_normalize_settings(
     inputs: Any, gammas: Sequence[Any], betas: Sequence[Any], epsilon: float
 ) -> tuple[Any, Any, Any]:
-    """`batch_normalize` for each setting of a batch that holds several, one after the other.
+    """Applies `batch_normalize` to each setting of a batch with several consecutive settings.
 
     Args:
         inputs: Float32 `(settings * batch, height, width, channels)`.
@@ -51,7 +52,7 @@ def batch_normalize_settings(
         epsilon: Added to the variance.
 
     Returns:
-        The normalised inputs, and mean and unbiased variance `(settings, channels)`.
+        The normalised inputs, and the mean and the unbiased variance `(settings, channels)`.
     """
     if keras.backend.backend() == "tensorflow":
         return _fused_settings(inputs, gammas, betas, epsilon)
@@ -62,7 +63,7 @@ def batch_normalize_settings(
 
 
 def _fused_settings(inputs, gammas, betas, epsilon):
-    """With a gradient of its own, a quarter of the nodes that TensorFlow would put together."""
+    """Uses a custom gradient, with a quarter of the nodes that TensorFlow would generate."""
     import tensorflow as tf
 
     settings = len(gammas)
@@ -107,16 +108,16 @@ def _fused_settings(inputs, gammas, betas, epsilon):
 
 
 def moving_average_shares(width: Any, momentum: float) -> tuple[Any, Any]:
-    """Shares of the old value and of every setting's in moving averages with a row a width.
+    """Shares of the old and the new values in an update of moving averages with a row per width.
 
-    As if the settings were averaged in one after the other, each into the row of its width.
+    The result equals separate updates by each setting in turn, in the row of its width.
 
     Args:
         width: One-hot float32 `(settings, widths)`.
         momentum: Share of the old value that an update keeps.
 
     Returns:
-        `(widths, 1)` shares of the old rows and `(widths, settings)` shares of the new values.
+        Shares of the old rows, `(widths, 1)`, and of the new values, `(widths, settings)`.
     """
     settings = width.shape[0]
     later = ops.matmul(np.triu(np.ones((settings, settings), "float32"), 1), width)

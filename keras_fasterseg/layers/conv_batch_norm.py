@@ -1,4 +1,4 @@
-"""Convolution, batch normalisation and an optional ReLU: the brick of every network here."""
+"""Convolution, batch normalisation and optional ReLU: the building block of all networks."""
 
 import keras
 from keras import ops
@@ -17,24 +17,24 @@ EPSILON = 1e-5
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class ConvBatchNorm(keras.layers.Layer):
-    """A square convolution without bias, batch normalisation and, unless switched off, ReLU.
+    """Square convolution without bias, followed by batch normalisation and an optional ReLU.
 
-    The padding is zero and symmetric, `kernel_size // 2` on every side, also at stride 2 (where
-    TensorFlow's `"same"` pads the end only).
+    Zero padding is symmetric, `kernel_size // 2` on every side. This includes stride 2, where
+    TensorFlow's `"same"` can pad only the end.
 
     Args:
         filters: Output channels at full width.
         kernel_size: Side of the kernel, odd.
         strides: Stride in both directions.
-        relu: Whether a ReLU closes the layer.
-        width_multipliers: The widths it can run at, for a supernet; `None` for a plain layer.
+        relu: Whether to apply a ReLU at the end.
+        width_multipliers: Possible widths, for a supernet; `None` for a plain layer.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
-        width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
+        width: Output width, only with `width_multipliers`: see `SlimmableConv2D`.
         training: Whether batch statistics are used and the running ones updated.
-        settings: Parts of the batch that are normalised by statistics of their own, without
-            `width_multipliers`; with them the width says so.
+        settings: Number of parts of the batch with separate statistics. Ignored with
+            `width_multipliers`: the shape of `width` then gives the number.
 
     Output shape:
         `(batch, ceil(height / strides), ceil(width / strides), filters)`, or fewer channels for an
@@ -81,7 +81,7 @@ class ConvBatchNorm(keras.layers.Layer):
                 kernel_size,
                 strides=strides,
                 width_multipliers=self.width_multipliers,
-                # The normalisation behind it masks.
+                # The normalisation after it applies the mask.
                 masks_outputs=False,
                 dtype=self.dtype_policy,
                 name="convolution",
@@ -95,7 +95,7 @@ class ConvBatchNorm(keras.layers.Layer):
             )
 
     def build(self, input_shape):
-        # It sees padded images: Keras would refuse sizes that only fit with their padding.
+        # Open sizes, because inputs are padded first: Keras would reject sizes that need padding.
         self.convolution.build((input_shape[0], None, None, input_shape[-1]))
         self.normalization.build((*input_shape[:-1], self.filters))
 

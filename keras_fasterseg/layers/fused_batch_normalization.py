@@ -1,4 +1,4 @@
-"""Keras' batch normalisation, whose training is one fused operation where the backend has one."""
+"""Keras batch normalisation that trains with one fused operation if the backend has one."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from keras_fasterseg.layers.batch_normalize import batch_normalize, batch_normal
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Normalises images over batch, height and width; inference is Keras' own.
+    """Batch normalisation of images over batch, height and width; inference is unchanged Keras.
 
-    The running variance is updated with the unbiased batch variance, as PyTorch does.
+    The running variance is updated with the unbiased batch variance, as in PyTorch.
 
     Args:
-        **kwargs: As for `keras.layers.BatchNormalization`, with the channels last, a scale and an
-            offset, and statistics of the replica.
+        **kwargs: Arguments of `keras.layers.BatchNormalization`. Channels must be last, with a
+            scale, an offset and unsynchronised statistics.
 
     Raises:
-        ValueError: It has no scale or no offset, or its statistics are synchronised.
+        ValueError: The layer has no scale or no offset, or its statistics are synchronised.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
         training: Whether batch statistics are used and the running ones updated.
-        settings: Parts of the batch that are normalised one after the other, each by its own.
+        settings: Number of consecutive parts of the batch with separate statistics.
 
     Input shape:
         `(batch, height, width, channels)`.

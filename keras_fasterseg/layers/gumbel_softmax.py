@@ -1,4 +1,4 @@
-"""Sampling one of several choices with a gradient to all of them."""
+"""Sampling of one choice among several, with gradients to all of them."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ def gumbel_softmax(logits: Any, uniform: Any, temperature: float = 1.0) -> Any:
     Args:
         logits: `(..., choices)`, unnormalised.
         uniform: Uniform noise in [0, 1) of the same shape.
-        temperature: Of the softmax that the gradient goes through.
+        temperature: Temperature of the softmax that carries the gradient.
 
     Returns:
-        A tensor of the shape of `logits`: exactly one-hot in value, with the gradient of the
-        soft sample.
+        A tensor with the shape of `logits`. Its value is exactly one-hot; its gradient is that of
+        the soft sample.
 
     Reference:
         Jang et al., Categorical Reparameterization with Gumbel-Softmax
@@ -30,5 +30,5 @@ def gumbel_softmax(logits: Any, uniform: Any, temperature: float = 1.0) -> Any:
 
 
 def straight_through_gate(sample: Any) -> Any:
-    """The sampled entry of a straight-through one-hot `(..., choices)`: 1, with its gradient."""
+    """Sampled entry of a straight-through one-hot `(..., choices)`: value 1, with its gradient."""
     return ops.sum(ops.stop_gradient(sample) * sample, axis=-1)

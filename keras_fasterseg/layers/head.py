@@ -1,4 +1,4 @@
-"""From features to class logits."""
+"""Head: converts features to class logits."""
 
 import keras
 
@@ -6,7 +6,7 @@ from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 
 
 def head_filters(channels: int) -> int:
-    """Filters between a head's two convolutions: its input's up to 256, else half of them."""
+    """Filters between a head's two convolutions: `channels` up to 256, else half of them."""
     return channels if channels <= 256 else channels // 2
 
 
@@ -22,7 +22,7 @@ class Head(keras.layers.Layer):
         training, settings: As in `ConvBatchNorm`.
 
     Output shape:
-        `(batch, height, width, num_classes)`, logits, float32 under mixed precision too.
+        Logits `(batch, height, width, num_classes)`, float32 even under mixed precision.
     """
 
     def __init__(self, num_classes: int, **kwargs):

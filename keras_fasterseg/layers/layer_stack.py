@@ -1,8 +1,8 @@
-"""Many layers of one shape, their weights stacked, their computation traced once.
+"""Stack of equal layers with stacked weights and a single trace.
 
-The supernet of the paper has 73 `MixedOp`s of only five shapes. As ordinary layers they make 1,600
-variables and minutes of tracing; here each shape is one `LayerStack`, a hundred variables in all,
-whose body every backend with a tracer sees once. This file holds the switch between backends.
+The paper's supernet has 73 `MixedOp`s of only five shapes. As ordinary layers they need 1,600
+variables and minutes of tracing. Here each shape is one `LayerStack`, with a hundred variables in
+total, and backends with a tracer trace its body once. This file selects the backend's tracer.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,14 +14,14 @@ from keras import ops
 
 
 def trace_once(function: Callable, stateful: bool = False) -> Callable:
-    """`function`, traced once for each set of shapes, dtypes and Python arguments.
+    """Returns `function` traced once per combination of shapes, dtypes and Python arguments.
 
-    On TensorFlow the traced function is never inlined: a graph that calls it 16 times holds and
-    optimises one body. Bools, ints and `None` among the keyword arguments are constants.
+    On TensorFlow the traced function is never inlined: a graph with 16 calls contains and optimises
+    one body. Bools, ints and `None` among the keyword arguments are constants.
 
     Args:
-        function: The function.
-        stateful: Whether it changes variables, which only TensorFlow's tracer may see.
+        function: The function to trace.
+        stateful: Whether it changes variables; only TensorFlow traces such a function.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -35,7 +35,7 @@ def trace_once(function: Callable, stateful: bool = False) -> Callable:
 
 
 def _split(values: Any, sizes: list[int]) -> list[Any]:
-    """`ops.split` along the last axis, by sizes: on TensorFlow 3 nodes instead of 24."""
+    """Splits along the last axis by sizes; on TensorFlow, 3 nodes instead of 24."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -44,22 +44,22 @@ def _split(values: Any, sizes: list[int]) -> list[Any]:
 
 
 class LayerStack(keras.layers.Layer):
-    """`count` layers of the same class and shape whose weights are stacked along a first axis.
+    """`count` layers of one class and shape, with weights stacked along a first axis.
 
-    `stack[index](inputs, ...)` would be the natural spelling; since the weights are unstacked once
-    a pass and the changed statistics stacked again at its end, a pass is an object:
+    Weights are unstacked once per pass, and changed statistics are stacked again at its end.
+    Therefore a pass is an object:
 
         run = stack.start(training=True)
         outputs = run(0, inputs, weights, width)
         run.finish()
 
     Args:
-        make_layer: Makes one layer, unbuilt. Its `call` takes `inputs`, `weights`, `width` and
-            `training`, as `MixedOp`'s does. Its weights are kernels, of at least three axes, and
-            others that differ in their last axis alone.
+        make_layer: Makes one unbuilt layer. Its `call` accepts `inputs`, `weights`, `width` and
+            `training`, like `MixedOp`. Its weights are kernels with at least three axes, and other
+            weights that differ only in the last axis.
         count: Number of layers.
 
-    Weights: those of the layer, by the same names, each with a first axis of length `count`.
+    Weights: the weights of one layer with the same names and a first axis of length `count`.
     """
 
     def __init__(self, make_layer: Callable[[], keras.layers.Layer], count: int, **kwargs):
@@ -75,7 +75,7 @@ class LayerStack(keras.layers.Layer):
             layer = self.make_layer()
             layer.build(input_shape)
             draws.append([np.asarray(variable) for variable in layer.variables])
-        # The last one lends its computation, never its weights, and is hidden from Keras' tracker.
+        # The last layer provides the computation, never its weights; Keras must not track it.
         self._template = _Hidden(layer)
         self.names = [_relative_path(variable, layer) for variable in layer.variables]
         self._stacked = {}
@@ -91,27 +91,27 @@ class LayerStack(keras.layers.Layer):
                 autocast=False,
             )
         self._traced = trace_once(self._body)
-        # Kernels go into a body one by one, the rest as one tensor: what a body takes and returns
-        # costs time in the tracer, body by body.
+        # Kernels are separate arguments of the body; other weights are packed into one tensor,
+        # because every argument and result costs tracing time.
         self._is_kernel = [len(each.shape) > 2 for each in layer.trainable_variables]
         self._rest = _Packing(each for each in layer.trainable_variables if len(each.shape) <= 2)
         self._fixed = _Packing(layer.non_trainable_variables)
 
     @property
     def template(self) -> keras.layers.Layer:
-        """The layer whose computation all share; its own weights are never read."""
+        """Layer that provides the computation; its own weights are never read."""
         return self._template.value
 
     def stacked(self, variables: Sequence[keras.Variable]) -> list[keras.Variable]:
-        """The stacked weights that stand for these weights of the template."""
+        """Stacked counterparts of these weights of the template."""
         return [self._stacked[variable.path] for variable in variables]
 
     def start(self, training: bool = False, frozen: bool = False) -> "StackRun":
-        """A pass over the layers.
+        """Starts a pass over the layers.
 
         Args:
             training: Passed to the layers.
-            frozen: Whether no gradient to the weights will be asked for, which spares its cost.
+            frozen: True if no gradient to the weights is needed; skips its computation.
         """
         return StackRun(self, training, frozen)
 
@@ -164,10 +164,10 @@ class StackRun:
         self._fixed = ops.unstack(stack._fixed.pack(self._state))
 
     def __call__(self, index: int, inputs: Any, weights: Any, width: Any) -> Any:
-        """The output of layer `index`.
+        """Runs layer `index`.
 
         Args:
-            index: Which layer.
+            index: Index of the layer.
             inputs: Its input.
             weights: `(primitives,)` or `(settings, primitives)`.
             width: Its output width: see `SlimmableConv2D`.
@@ -187,7 +187,7 @@ class StackRun:
         return outputs
 
     def finish(self) -> None:
-        """Writes the statistics that training changed back to the stack."""
+        """Writes the statistics changed by training back to the stack."""
         if not self._training:
             return
         values = self._stack._fixed.unpack(ops.stack(self._fixed))
@@ -196,24 +196,24 @@ class StackRun:
 
 
 class _Hidden:
-    """Keeps a layer from being tracked as a sublayer of the one that uses it."""
+    """Prevents Keras from tracking a layer as a sublayer."""
 
     def __init__(self, value: Any):
         self.value = value
 
 
 class _Packing:
-    """Tensors that differ in their last axis alone, joined along it into one."""
+    """Joins tensors that differ only in the last axis into one tensor along that axis."""
 
     def __init__(self, variables: Iterable[keras.Variable]):
         self._sizes = [variable.shape[-1] for variable in variables]
 
     def pack(self, values: Sequence[Any]) -> Any:
-        """`(..., size of all)`; of no tensors any tensor."""
+        """Returns `(..., sum of sizes)`; an empty tensor if there are no values."""
         return ops.concatenate(values, axis=-1) if values else ops.zeros((0,))
 
     def unpack(self, packed: Any) -> list[Any]:
-        """The tensors."""
+        """Returns the separate tensors."""
         if not self._sizes:
             return []
         return _split(packed, self._sizes)

@@ -1,4 +1,4 @@
-"""The five primitives side by side, blended by weight."""
+"""The five primitives in parallel, blended by weight."""
 
 import keras
 from keras import ops
@@ -14,20 +14,20 @@ from keras_fasterseg.layers.slimmable_conv2d import (
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class MixedOp(keras.layers.Layer):
-    """A weighted sum of all primitives: `sum_k weights[k] * primitive_k(inputs; width)`.
+    """Weighted sum of all primitives: `sum_k weights[k] * primitive_k(inputs; width)`.
 
     The paper's `MixedOp(x) = sum_k softmax(alpha)_k * op_k(x) * g_in * g_out` is this layer with
-    `weights = softmax(alpha) * g_in * g_out`, where the two `g` are 1 and only carry gradients.
+    `weights = softmax(alpha) * g_in * g_out`. Both `g` have the value 1 and only carry gradients.
 
     Args:
         filters: Output channels at full width.
-        strides: 1 keeps the scale, 2 goes down.
-        width_multipliers: The widths it can run at.
+        strides: 1 keeps the scale; 2 halves height and width.
+        width_multipliers: Possible widths.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`, height and width even.
-        weights: `(5,)`, in the order of `PRIMITIVES`; `(settings, 5)` with as many widths.
-        width: The output width: see `SlimmableConv2D`.
+        weights: `(5,)`, in the order of `PRIMITIVES`; or `(settings, 5)` with a width per setting.
+        width: Output width: see `SlimmableConv2D`.
         training: As in `ConvBatchNorm`.
 
     Output shape:

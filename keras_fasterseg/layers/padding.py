@@ -1,4 +1,4 @@
-"""Bring images to sizes that a strided network can halve, and its output back to theirs."""
+"""Pads images to a multiple of the network's stride, and crops outputs to the original size."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ SIZE_MULTIPLE = 32
 def pad_to_multiple(images: Any, multiple: int = SIZE_MULTIPLE) -> Any:
     """Appends zeros below and to the right until height and width are multiples of `multiple`.
 
-    Zero is the mean colour of a normalised image, the same filling that training uses where a
-    crop reaches past the image. Pixels keep their place, so that `crop_to_size` is the way back.
+    Zero is the mean colour of a normalised image; training also uses it where a crop extends beyond
+    the image. Pixels keep their positions, so `crop_to_size` is the inverse.
 
     Args:
-        images: Tensor of shape `(batch, height, width, channels)`; the sizes may be unknown while
-            a graph is traced. Images that fit already are returned as they are.
-        multiple: The stride of the coarsest feature map of the network.
+        images: Tensor of shape `(batch, height, width, channels)`; sizes may be unknown while a
+            graph is traced. Images are returned unchanged if they need no padding.
+        multiple: Stride of the coarsest feature map of the network.
 
     Returns:
         Tensor of shape `(batch, ceil(height / multiple) * multiple,
@@ -29,7 +29,7 @@ def pad_to_multiple(images: Any, multiple: int = SIZE_MULTIPLE) -> Any:
         raise ValueError(f"`multiple` must be at least 1. Received: multiple={multiple}")
     shape: Any = ops.shape(images)
     height, width = shape[1:3]
-    # Of positive numbers alone: other runtimes take the remainder of a negative one otherwise.
+    # Only positive operands: runtimes disagree about the remainder of a negative number.
     bottom, right = ((multiple - side % multiple) % multiple for side in (height, width))
     if isinstance(bottom, int) and isinstance(right, int) and bottom == right == 0:
         return images
@@ -37,7 +37,7 @@ def pad_to_multiple(images: Any, multiple: int = SIZE_MULTIPLE) -> Any:
 
 
 def crop_to_size(maps: Any, height: Any, width: Any) -> Any:
-    """Removes what `pad_to_multiple` appended.
+    """Removes the padding of `pad_to_multiple`.
 
     Args:
         maps: Tensor of shape `(batch, padded_height, padded_width, ...)`.

@@ -1,4 +1,4 @@
-"""The five operations that a cell chooses from."""
+"""The five primitives: the operations that a cell can have."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from keras_fasterseg.layers.slimmable_conv2d import (
 from keras_fasterseg.layers.switchable_batch_normalization import SwitchableBatchNormalization
 
 PRIMITIVES = ("skip", "conv", "conv_downup", "conv_2x", "conv_2x_downup")
-"""Names that `make_primitive` knows, in the order of the weights of `MixedOp`."""
+"""Names of the primitives, in the order of the weights of `MixedOp`."""
 
 
 def make_primitive(
@@ -27,18 +27,18 @@ def make_primitive(
     width_multipliers: tuple[float, ...] | None = None,
     **kwargs,
 ) -> keras.layers.Layer:
-    """The layer of a primitive.
+    """Makes the layer of a primitive.
 
     Args:
         primitive: One of `PRIMITIVES`.
         filters: Output channels at full width.
         strides: 1 or 2.
-        width_multipliers: The widths it can run at, for a supernet; `None` for a derived network,
-            where a `skip` of stride 1 is the identity.
-        **kwargs: Passed to the layer: `name`, `dtype` and the like.
+        width_multipliers: Possible widths, for a supernet; `None` for a derived network, where a
+            `skip` of stride 1 is the identity.
+        **kwargs: Passed to the layer, for example `name` and `dtype`.
 
     Raises:
-        ValueError: There is no such primitive.
+        ValueError: `primitive` is unknown.
     """
     if primitive not in PRIMITIVES:
         raise ValueError(f"`primitive` must be one of {PRIMITIVES}. Received: {primitive!r}")
@@ -55,26 +55,26 @@ def make_primitive(
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class ConvPrimitive(keras.layers.Layer):
-    """One or two 3x3 conv-bn-relu, at full or ("zoomed") at half resolution.
+    """One or two 3x3 conv-bn-relu, at full resolution or at half resolution ("zoomed").
 
-    A zoomed primitive halves its input bilinearly, convolves at stride 1 and, at stride 1, resizes
-    back before its last ReLU; at stride 2 it stays at half the size.
+    A zoomed primitive halves its input bilinearly and convolves at stride 1. With `strides=1` it
+    resizes back before its last ReLU; with `strides=2` the output stays at half the size.
 
     Args:
         filters: Output channels at full width.
         strides: 1 or 2.
         convolutions: 1 or 2.
         zoomed: Whether to convolve at half resolution.
-        width_multipliers: The widths it can run at, or `None` for a plain layer.
+        width_multipliers: Possible widths, or `None` for a plain layer.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
-        width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
+        width: Output width, only with `width_multipliers`: see `SlimmableConv2D`.
         training: As in `ConvBatchNorm`.
 
     Output shape:
-        `(batch, height / strides, width / strides, filters)`, fewer channels for an int width;
-        sizes round up, zoomed ones down.
+        `(batch, height / strides, width / strides, filters)`, fewer channels for an int width.
+        Sizes are rounded up; zoomed at stride 2, rounded down.
 
     Reference:
         FasterSeg, section 3.1 (https://arxiv.org/abs/1912.10917).
@@ -154,18 +154,18 @@ class ConvPrimitive(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class FactorizedReduce(keras.layers.Layer):
-    """The skip of stride 2: two 1x1 convolutions of stride 2, one pixel apart, concatenated.
+    """Skip of stride 2: two 1x1 convolutions of stride 2, offset by one pixel, concatenated.
 
-    Half the channels see the even rows and columns, the other half the odd ones; batch
+    Half of the channels use the even rows and columns, the other half the odd ones. Batch
     normalisation and a ReLU follow. Height and width must be even.
 
     Args:
         filters: Output channels at full width, even.
-        width_multipliers: The widths it can run at, or `None` for a plain layer.
+        width_multipliers: Possible widths, or `None` for a plain layer.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
-        width: The output width, only with `width_multipliers`: see `SlimmableConv2D`.
+        width: Output width, only with `width_multipliers`: see `SlimmableConv2D`.
         training: As in `ConvBatchNorm`.
 
     Output shape:
@@ -228,7 +228,7 @@ class FactorizedReduce(keras.layers.Layer):
         return active_filters(self.filters, self.width_multipliers or (), width) // 2
 
     def _place(self, inputs, width):
-        """Moves the active channels of both halves to the front, as the other layers have them."""
+        """Moves the active channels of both halves to the front, as in other layers."""
         width = OneHotWidth.of(width)
         placement = ops.cast(width.select(self._placements()), inputs.dtype)
         placement = ops.reshape(placement, (-1, self.filters, self.filters))
@@ -236,7 +236,7 @@ class FactorizedReduce(keras.layers.Layer):
         return ops.reshape(ops.matmul(rows, placement), ops.shape(inputs))
 
     def _placements(self) -> np.ndarray:
-        """`(widths, filters, filters)` maps of the channels of both halves to output channels."""
+        """Maps channels of both halves to output channels, shape `(widths, filters, filters)`."""
         placements = []
         for index in range(len(self.width_multipliers or ())):
             half = self._half(index)
@@ -260,7 +260,7 @@ class FactorizedReduce(keras.layers.Layer):
 
 
 def _half(side):
-    # A single pixel, 1/32 of the smallest image, stays one.
+    # At least one pixel: 1/32 of the smallest image is a single pixel.
     return max(side // 2, 1) if isinstance(side, int) else ops.maximum(side // 2, 1)
 
 

@@ -1,4 +1,4 @@
-"""Random numbers that go on where they were when weights are saved and loaded."""
+"""Saves the state of a random generator with the weights, so that its sequence resumes."""
 
 from typing import Any
 
@@ -8,22 +8,21 @@ _KEY = "random_state"
 
 
 class SavesRandomState:
-    """Mixin of layers and models that draw from `self.random`: its state is saved with the weights.
+    """Mixin for layers and models that draw from `self.random`; saves its state with the weights.
 
-    Keras itself leaves the state of a `SeedGenerator` out of `save_weights`, so that a training
-    that is stopped and continued would draw its first numbers again. Files without the state
-    load too, and leave it alone.
+    Keras omits the state of a `SeedGenerator` from `save_weights`, so a resumed training would draw
+    its first numbers again. Loading a file without the state leaves the state unchanged.
     """
 
     random: keras.random.SeedGenerator
 
-    # A base of its own from Keras would change how models are made: checkers see no `super()`.
+    # A Keras base class would change how models are made; type checkers therefore miss `super()`.
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)  # pyright: ignore[reportAttributeAccessIssue]
         store[_KEY] = keras.ops.convert_to_numpy(self.random.state)
 
     def load_own_variables(self, store: Any) -> None:
-        # A store of Keras is no mapping: it has keys, but no iterator.
+        # A Keras store is not a mapping: it has keys but no iterator.
         values = {key: store[key] for key in list(store.keys())}
         state = values.pop(_KEY, None)
         super().load_own_variables(values)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,7 +1,7 @@
-"""Bilinear resizing whose corners stay corners: the only resize of the whole house.
+"""Bilinear resizing with aligned corners, the only resize of feature maps in this package.
 
-Sample k of n outputs lies at `k * (inputs - 1) / (n - 1)`, what other toolkits call
-`align_corners=True`. `keras.ops.image.resize` cannot do that (its pixels are half-pixel centred).
+Output k of n is sampled at `k * (inputs - 1) / (n - 1)`; other toolkits call this
+`align_corners=True`. `keras.ops.image.resize` does not support it (it uses half-pixel centres).
 """
 
 import fractions
@@ -23,7 +23,7 @@ Tensor = Any  # a tensor of the backend that Keras runs on
 Dimension = int | Tensor
 Shape = tuple[int | None, ...]
 
-# Finer scales are no scales of a network; the bound keeps `size * numerator` within int32.
+# No network uses finer scales; the bound keeps `size * numerator` within int32.
 _LARGEST_DENOMINATOR = 1024
 
 
@@ -32,22 +32,22 @@ def resize_bilinear(
 ) -> Tensor:
     """Resizes `images` bilinearly with aligned corners.
 
-    One side of a single pixel is safe: a single input is repeated, a single output is the first
+    A side of one pixel is allowed: a single input is repeated, and a single output is the first
     input.
 
     Args:
         images: Float tensor of shape `(batch, height, width, channels)`.
         size: New `(height, width)`: integers, or (TensorFlow only) scalar integer tensors.
-        as_products: Whether to multiply by interpolation matrices where all sizes but that of the
-            batch are known. Their gradient is three times as fast on a CPU, where that of
-            TensorFlow's kernel has one thread; exported it would not be a `Resize`.
+        as_products: Whether to multiply by interpolation matrices if all sizes except the batch
+            size are known. On a CPU their gradient is three times faster than TensorFlow's kernel,
+            whose gradient uses one thread. Not for exports: the graph would have no `Resize`.
 
     Returns:
-        A tensor of shape `(batch, *size, channels)` and of the dtype of `images`. The arithmetic is
-        in float32 whatever that dtype is.
+        A tensor of shape `(batch, *size, channels)` with the dtype of `images`. The arithmetic
+        always uses float32.
 
     Raises:
-        ValueError: `images` are not 4D floats, or `size` is not two positive values.
+        ValueError: `images` is not a 4D float tensor, or `size` is not two positive values.
     """
     dtype = keras.backend.standardize_dtype(images.dtype)
     if len(images.shape) != 4 or "float" not in dtype:
@@ -58,20 +58,20 @@ def resize_bilinear(
     if len(size) != 2 or any(isinstance(side, int) and side < 1 for side in size):
         raise ValueError(
             "`size` must be (height, width), both at least 1. "
-            f"Received: size={size}. Are the images too small to be scaled down this far?"
+            f"Received: size={size}. Use larger images or a larger scale."
         )
     if all(isinstance(side, int) for side in size) and tuple(images.shape[1:3]) == tuple(size):
         return images
     resize = _resize_with_tensorflow if tf is not None else _resize_with_keras
     if as_products and all(isinstance(side, int) for side in (*images.shape[1:], *size)):
         resize = _resize_with_products
-    # TensorFlow's kernel answers in float32 only, and half-precision sample positions are wrong by
-    # whole pixels on images of a few thousand: float32 inside, the caller's dtype outside.
+    # Compute in float32 and cast back: TensorFlow's kernel returns float32 only, and sample
+    # positions in half precision are off by entire pixels on images of a few thousand pixels.
     return ops.cast(resize(ops.cast(images, "float32"), size), dtype)
 
 
 def _resize_with_tensorflow(images: Tensor, size: tuple[Dimension, Dimension]) -> Tensor:
-    # One kernel here and one `Resize` node in ONNX; the formula below becomes about 37 of them.
+    # One kernel here and one `Resize` node in ONNX, instead of about 37 nodes for the formula.
     if not all(isinstance(side, int) for side in size):
         size = tf.stack([tf.cast(side, tf.int32) for side in size])
     return tf.raw_ops.ResizeBilinear(images=images, size=size, align_corners=True)
@@ -80,14 +80,14 @@ def _resize_with_tensorflow(images: Tensor, size: tuple[Dimension, Dimension]) -
 def _resize_with_products(images: Tensor, size: tuple[int, int]) -> Tensor:
     _, height, width, channels = images.shape
     rows, columns = interpolation_matrix(height, size[0]), interpolation_matrix(width, size[1])
-    # In planes, which the losses want and matrix products are fastest on.
+    # Work on planes: losses need them, and matrix products are fastest on them.
     planes = ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, width))
     planes = ops.reshape(ops.matmul(planes, columns.T), (-1, channels, height, size[1]))
     return ops.transpose(ops.matmul(rows, planes), (0, 2, 3, 1))
 
 
 def interpolation_matrix(inputs: int, outputs: int) -> np.ndarray:
-    """Row k holds the weights of the inputs in output k, float32 `(outputs, inputs)`."""
+    """Interpolation weights, float32 `(outputs, inputs)`: row k weighs the inputs of output k."""
     positions = np.linspace(0, inputs - 1, outputs)
     weights = np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(inputs)))
     return weights.astype("float32")
@@ -111,10 +111,10 @@ def _resize_with_keras(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _scale_and_translation(inputs: int, outputs: int) -> tuple[float, float]:
-    """How `scale_and_translate` maps half-pixel centres so that corners fall on corners.
+    """Scale and translation that make `scale_and_translate` align corners.
 
-    It samples output k at `(k + .5 - translation) / scale - .5` and answers 0 for samples outside
-    of `[-.5, inputs - .5]`; both cases of one pixel have to keep within.
+    The function samples output k at `(k + .5 - translation) / scale - .5` and returns 0 for samples
+    outside `[-.5, inputs - .5]`; both one-pixel cases must stay inside.
     """
     if inputs == 1:
         return float(outputs), 0.0
@@ -129,21 +129,21 @@ class Resize(keras.layers.Layer):
     """Resizes feature maps by a constant factor, bilinearly with aligned corners.
 
     Args:
-        scale: The factor of height and width, above 0. It is taken as the nearest fraction with a
-            denominator of at most 1024, so that static and dynamic sizes are the same integers.
+        scale: Factor of height and width, above 0. It is rounded to the nearest fraction with a
+            denominator of at most 1024, so that static and dynamic sizes are equal.
 
     Call arguments:
         inputs: The feature maps.
-        training: Whether a gradient will be taken: see `as_products` of `resize_bilinear`.
+        training: Whether a gradient is needed: see `as_products` of `resize_bilinear`.
 
     Input shape:
         `(batch, height, width, channels)`; height and width may be `None` (TensorFlow).
 
     Output shape:
-        `(batch, floor(height * scale), floor(width * scale), channels)`, no side below 1.
+        `(batch, floor(height * scale), floor(width * scale), channels)`; sides are at least 1.
 
     Raises:
-        ValueError: `scale` is not a positive number.
+        ValueError: `scale` rounds to a fraction that is not positive.
     """
 
     def __init__(self, scale: float, **kwargs: Any) -> None:
@@ -159,7 +159,7 @@ class Resize(keras.layers.Layer):
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         _, height, width, _ = ops.shape(inputs)
         size = self._scaled(height), self._scaled(width)
-        # A GPU's kernel is fast, and its matrix products may round to 10 bits.
+        # Only on a CPU: a GPU's kernel is fast, and its matrix products may round to 10 bits.
         as_products = bool(training) and computes_on_tensorflow_cpu()
         return resize_bilinear(inputs, size, as_products)
 
@@ -185,8 +185,8 @@ class ResizeLike(keras.layers.Layer):
     """Resizes feature maps to the height and width of others, bilinearly with aligned corners.
 
     Call arguments:
-        inputs: `[images, reference]`. Of the reference only the height and width are used, no
-            gradient reaches it.
+        inputs: `[images, reference]`. Only the height and width of the reference are used; it gets
+            no gradient.
 
     Input shape:
         `[(batch, height, width, channels), (any, new_height, new_width, any)]`; heights and widths

@@ -1,4 +1,4 @@
-"""A convolution that runs at several widths with one kernel."""
+"""Convolution with one kernel for several widths."""
 
 import itertools
 from typing import Any
@@ -8,18 +8,17 @@ from keras import ops
 
 from keras_fasterseg.filters import round_filters
 
-# `None`: the widest. An int: index of the multiplier, the kernel is sliced. A one-hot tensor over
-# the multipliers: the shape stays full and the channels past the width are zero. With a first axis
-# of settings, `(settings, widths)`, the batch holds the samples of one setting after those of the
-# other.
+# `None`: the widest. Int: index of the multiplier; the kernel is sliced. One-hot tensor over the
+# multipliers: the shape stays full, and channels past the width are zero. One-hot tensor
+# `(settings, widths)`: the batch contains the samples of each setting in turn.
 Width = int | None | Any
 
 
 def active_filters(filters: int, width_multipliers: tuple[float, ...], width: Width) -> int:
-    """The output channels at a width: all of `filters` for a one-hot width, which only masks.
+    """Number of output channels at a width; `filters` for a one-hot width, which only masks.
 
     Raises:
-        ValueError: `width` is an int but no index of a multiplier.
+        ValueError: `width` is an int but not the index of a multiplier.
     """
     if width is None:
         width = len(width_multipliers) - 1
@@ -27,15 +26,15 @@ def active_filters(filters: int, width_multipliers: tuple[float, ...], width: Wi
         return filters
     if not 0 <= width < len(width_multipliers):
         raise ValueError(
-            f"`width` must be an index of one of the {len(width_multipliers)} width multipliers "
-            f"{width_multipliers}, counted from 0. Received: width={width}"
+            f"`width` must be the index, from 0, of one of the {len(width_multipliers)} width "
+            f"multipliers {width_multipliers}. Received: width={width}"
         )
-    # Rounding goes up as well as down: 36 filters at multiplier 1 would become 40.
+    # Rounding can go up: 36 filters at multiplier 1 would become 40.
     return min(filters, round_filters(filters * width_multipliers[width]))
 
 
 def width_mask(filters: int, width_multipliers: tuple[float, ...]) -> list[list[float]]:
-    """One row a multiplier: 1 for the channels it keeps, 0 for the others."""
+    """Mask with one row per multiplier: 1 for channels that it keeps, 0 for the others."""
     kept = [
         active_filters(filters, width_multipliers, index) for index in range(len(width_multipliers))
     ]
@@ -45,9 +44,9 @@ def width_mask(filters: int, width_multipliers: tuple[float, ...]) -> list[list[
 def slimmable_output_spec(
     layer: keras.layers.Layer, inputs: keras.KerasTensor, width: Width
 ) -> keras.KerasTensor:
-    """The symbolic output of a layer with `filters` and `width_multipliers` (or `None`) at a width.
+    """Symbolic output at a width, for a layer with `filters` and optional `width_multipliers`.
 
-    Keras would take it from `compute_output_shape`, which knows the full width alone.
+    Keras would use `compute_output_shape`, which only knows the full width.
     """
     shape = layer.compute_output_shape(inputs.shape)
     if layer.width_multipliers is not None:
@@ -57,22 +56,21 @@ def slimmable_output_spec(
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class SlimmableConv2D(keras.layers.Layer):
-    """A 2-D convolution without bias whose first channels are a narrower convolution.
+    """2-D convolution without bias whose first channels form narrower convolutions.
 
-    At width `w` it equals a convolution with `kernel[:, :, :inputs, :round(filters * w)]`, where
-    `inputs` are the active input channels and `round` goes to a multiple of 8. Two ways lead there:
-    a Python int slices the kernel (the output is narrow), a one-hot tensor multiplies by a mask
-    (the output is full, its channels past the width are zero), so that one graph serves every
-    width. Inputs follow the same contract: either they have just the active channels, or those past
-    the active ones are zero.
+    At width `w` it equals a convolution with `kernel[:, :, :inputs, :round(filters * w)]`. `inputs`
+    is the number of active input channels, and `round` rounds to a multiple of 8. A Python int
+    slices the kernel; the output is narrow. A one-hot tensor multiplies by a mask: the output has
+    full width, its channels past the width are zero, and one graph serves every width. Inputs
+    follow the same contract: they have only the active channels, or the others are zero.
 
     Args:
         filters: Output channels at full width.
         kernel_size: Side of the kernel, odd.
         strides: Stride in both directions. Zero padding is symmetric, `kernel_size // 2`.
-        width_multipliers: Multipliers in (0, 1], ascending, that `width` chooses from.
-        masks_outputs: Whether channels past a one-hot width are zero; `False` spares that where a
-            layer behind this one does it anyway.
+        width_multipliers: Possible widths, as ascending multipliers in (0, 1].
+        masks_outputs: Whether channels past a one-hot width are set to zero. Use `False` if the
+            next layer does this anyway.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -155,13 +153,13 @@ class SlimmableConv2D(keras.layers.Layer):
 
 
 def scale_settings(inputs: Any, scale: Any, offset: Any = None) -> Any:
-    """`inputs * scale + offset` with a scale and an offset for each channel of each setting.
+    """Computes `inputs * scale + offset` with scale and offset per channel and setting.
 
     Args:
-        inputs: `(batch, height, width, channels)`, the samples setting by setting.
-        scale: `(channels,)` for one setting, else `(settings, channels)`; one channel stands for
-            all.
-        offset: As `scale`, or `None`.
+        inputs: `(batch, height, width, channels)`, with samples grouped by setting.
+        scale: `(channels,)` for one setting, else `(settings, channels)`; a single channel applies
+            to all.
+        offset: Same shape as `scale`, or `None`.
     """
     outputs = inputs
     if len(scale.shape) == 2:
@@ -174,12 +172,12 @@ def scale_settings(inputs: Any, scale: Any, offset: Any = None) -> Any:
 
 
 def select_row(width, rows):
-    """The rows of `rows` `(widths, ...)` that the one-hot `width` names."""
+    """Selects from `rows` `(widths, ...)` by the one-hot `width`."""
     return ops.tensordot(width, ops.cast(rows, width.dtype), axes=1)
 
 
 def validate_width_multipliers(width_multipliers: tuple[float, ...]) -> None:
-    """Raises `ValueError` unless the multipliers ascend strictly and lie in (0, 1]."""
+    """Raises `ValueError` unless the multipliers are strictly ascending and in (0, 1]."""
     bounds = (0.0, *width_multipliers)
     ascending = all(low < high for low, high in itertools.pairwise(bounds))
     if len(bounds) == 1 or not ascending or bounds[-1] > 1:

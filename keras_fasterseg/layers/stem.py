@@ -1,4 +1,4 @@
-"""The fixed entry of every network: image to features at 1/8."""
+"""Stem of every network: from images to features at 1/8."""
 
 import keras
 
@@ -12,7 +12,7 @@ class Stem(keras.layers.Layer):
     """conv-bn-relu, then two `conv_2x`, each of stride 2.
 
     Args:
-        base_filters: The network's base filters F; a node at scale s has s * F filters.
+        base_filters: The network's base filters F: a node at scale s has s * F filters.
         width: Width multiplier: 1 for the teacher, 8/12 for the student in the paper.
 
     Input shape:

@@ -1,4 +1,4 @@
-"""Batch normalisation with parameters and statistics of its own for every width."""
+"""Batch normalisation with separate parameters and statistics for every width."""
 
 import keras
 from keras import ops
@@ -20,19 +20,19 @@ from keras_fasterseg.layers.slimmable_conv2d import (
 class SwitchableBatchNormalization(keras.layers.Layer):
     """Normalises over batch, height and width; each width has its own scale, offset and statistics.
 
-    Channels past the width leave as zero. The running variance is updated with the unbiased batch
-    variance, as PyTorch does.
+    Channels past the width are zero in the output. The running variance is updated with the
+    unbiased batch variance, as in PyTorch.
 
     Args:
-        width_multipliers: Multipliers in (0, 1], ascending, that `width` chooses from.
+        width_multipliers: Possible widths, as ascending multipliers in (0, 1].
         momentum: Share of the old running statistics that an update keeps.
         epsilon: Added to the variance.
 
     Call arguments:
-        inputs: `(batch, height, width, channels)`; just the active channels if `width` is an int.
+        inputs: `(batch, height, width, channels)`; only the active channels if `width` is an int.
         width: Index of a multiplier (int), a one-hot tensor `(len(width_multipliers),)` or, for
             several settings along the batch, `(settings, len(width_multipliers))`, or `None` for
-            the widest. Each setting is normalised by its own statistics.
+            the widest. Each setting has separate batch statistics.
         training: Whether batch statistics are used and the running ones updated.
 
     Output shape:
@@ -109,7 +109,7 @@ class SwitchableBatchNormalization(keras.layers.Layer):
         else:
             outputs, mean, variance = batch_normalize(values, gamma, beta, self.epsilon)
             statistics = mean[None], variance[None]
-        # Inputs need not be zero past the width; what is kept of them is, as if it were sliced.
+        # Inputs need not be zero past the width, but kept statistics are, as with slicing.
         self._update_statistics([value * mask for value in statistics], width)
         return outputs
 

@@ -1,4 +1,4 @@
-"""The decoder's step: a coarse feature map joins one of twice its size."""
+"""Decoder step: joins a coarse feature map with one of twice its size."""
 
 import keras
 from keras import ops

@@ -1,4 +1,4 @@
-"""The interface between a search space and everything that measures, searches, trains or draws."""
+"""Interface of a search space for measuring, searching, training and drawing."""
 
 import abc
 import math
@@ -23,15 +23,15 @@ Tensor = Any
 Size = tuple[int, int]
 
 Choices = Any
-"""The settings of a supernet's pass: a structure of tensors that only its space looks into."""
+"""Settings of one pass of a supernet: a structure of tensors that only its search space reads."""
 
 
 class SearchModel(abc.ABC):
-    """A built supernet, and the architectures that are searched in it.
+    """A built supernet and the architectures searched in it.
 
     Attributes:
-        supernet: Its trainable variables are the weights.
-        architectures: By role, the layer whose trainable variables are searched.
+        supernet: The supernet; its trainable variables are the weights.
+        architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
     """
 
@@ -40,31 +40,31 @@ class SearchModel(abc.ABC):
     num_classes: int
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
-        """The settings that a step of pretraining sums; by default those of the search.
+        """Settings whose losses a pretraining step sums. Default: those of the search.
 
         Args:
-            iteration: Steps before this one, a scalar integer tensor.
-            random: Source of random choices; its state belongs to checkpoints.
+            iteration: Number of steps before this one, a scalar integer tensor.
+            random: Source of random choices; checkpoints store its state.
         """
         return self.search_choices(ops.convert_to_tensor(1.0))[0]
 
     def search_choices(self, temperature: Tensor) -> tuple[Choices, Choices]:
-        """The settings that a step of the search sums, and that of them which the penalty reads.
+        """Settings whose losses a search step sums, and the setting that the penalty uses.
 
-        By default both are the student's, as it is evaluated.
+        Default: both are the student's setting in evaluation.
 
         Args:
-            temperature: Of the sampling, a scalar tensor.
+            temperature: Temperature of the sampling, a scalar tensor.
         """
         student = self.evaluation_choices(STUDENT)
         return student, student
 
     @abc.abstractmethod
     def evaluation_choices(self, role: str) -> Choices:
-        """The setting that evaluates the present architecture of `role` in the supernet."""
+        """Setting for evaluating the current architecture of `role` in the supernet."""
 
     def discretized(self, choices: Choices) -> Choices:
-        """`choices` with every mixture, a row of its tensors, replaced by its likeliest entry."""
+        """Returns `choices` with every row (a mixture) as the one-hot of its likeliest entry."""
 
         def one_hot(rows: Tensor) -> Tensor:
             return ops.one_hot(ops.argmax(rows, axis=-1), rows.shape[-1], dtype="float32")
@@ -75,60 +75,61 @@ class SearchModel(abc.ABC):
     def loss(
         self, images: Tensor, labels: Tensor, choices: Choices, frozen: bool = False
     ) -> Tensor:
-        """The loss of all settings in `choices`, a scalar.
+        """Loss of all settings in `choices`, a scalar.
 
         Args:
             images: `(batch, height, width, 3)`, normalised.
-            labels: `(batch, height, width)`; 255 does not count.
-            choices: As `pretraining_choices` or `search_choices` gave them.
-            frozen: Whether no gradient to the weights will be asked for.
+            labels: `(batch, height, width)`; 255 is ignored.
+            choices: Settings from `pretraining_choices` or `search_choices`.
+            frozen: True if no gradient to the weights is needed.
         """
 
     @abc.abstractmethod
     def predictions(self, images: Tensor, choices: Choices) -> Mapping[str, Tensor]:
-        """Logits of every prediction by name, under one setting and as in inference."""
+        """Logits of every prediction by name, for one setting in inference mode."""
 
     @abc.abstractmethod
     def candidates(self, role: str) -> Mapping[str, Genotype]:
-        """The networks that would be derived now, by the prediction that scores each."""
+        """Networks derived from the current architecture, by the prediction that scores each."""
 
     def entropies(self, role: str) -> dict[str, float]:
-        """By family, the mean entropy of its choices as a share of its maximum (1: undecided).
+        """Mean entropy of the choices of each family, as a share of the maximum (1: undecided).
 
-        By default choices are a dictionary of rows of probabilities, by family.
+        The default expects choices to be a dictionary from families to rows of probabilities.
         """
         choices = self.evaluation_choices(role)
         return {family: float(mean_entropy(rows)) for family, rows in choices.items()}
 
     def regularization(self) -> Tensor:
-        """A term of the architectures' loss besides the latency penalty."""
+        """Additional term of the architectures' loss, added to the latency penalty. Default: 0."""
         return 0.0
 
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
-        """Run after every epoch of the search, before candidates are derived.
+        """Callbacks that run after every search epoch, before candidates are derived.
 
-        One that prunes edits weights of the architectures, which checkpoints hold; a memory of its
-        own has `get_state` and `set_state`.
+        A pruning callback edits weights of the architectures, which checkpoints store. A callback
+        with further state needs `get_state` and `set_state`.
         """
         return ()
 
 
 class SearchSpace(abc.ABC):
-    """The networks that can be searched, with the settings that bound them.
+    """Set of networks that a search can choose from, and its settings.
 
     Attributes:
-        name: The name that users give.
-        roles: Roles of the networks that are searched together: `STUDENT`, perhaps after `TEACHER`.
-        families: Groups of architecture parameters, as entropies are recorded and drawn.
-        network: Class of its derived networks.
-        genotype: Class of its genotypes.
-        single_level: Whether a step trains weights and architectures on one batch; else each has
-            its own half of the training images.
+        name: Name that users enter.
+        roles: Roles of the networks searched together: `STUDENT`, optionally preceded by `TEACHER`.
+        families: Groups of architecture parameters; entropies are recorded and drawn per family.
+        settings_class: Class of the settings.
+        network: Class of the derived networks.
+        genotype: Class of the genotypes.
+        single_level: True if a step trains weights and architectures on the same batch. False:
+            each has its own half of the training images.
         pretrains: Whether the weights are trained alone before the search.
-        settings_a_step: Settings that a step sums.
+        settings_a_step: Number of settings whose losses a step sums.
 
     Args:
-        settings: An object of the class `settings_class`; None takes the defaults.
+        settings: Instance of `settings_class`. Default: `settings_class()`.
     """
 
     name: ClassVar[str]
@@ -153,74 +154,80 @@ class SearchSpace(abc.ABC):
         return hash((type(self), self.settings))
 
     def record(self) -> dict[str, Any]:
-        """The space and its settings as stages record them."""
+        """Search space and settings, in the form that stages record."""
         return {"space": self.name, "supernet": self.settings}
 
     # === The search ===
 
     @abc.abstractmethod
     def search_model(self, num_classes: int, seed: int) -> SearchModel:
-        """A new supernet with its architectures; `seed` is that of their sampling."""
+        """Makes a new supernet with its architectures; `seed` seeds their sampling."""
 
     @abc.abstractmethod
     def penalty(
         self, table: LatencyTable, target_ms: float, shares: str = "paper"
     ) -> Callable[[Choices], Tensor]:
-        """The student's expected latency over `target_ms`, a differentiable function of `Choices`.
+        """Makes the penalty: the student's expected latency divided by `target_ms`.
+
+        The returned function of `Choices` is differentiable.
 
         Args:
             table: Latencies of the operations; must have the rows of `required_keys`.
-            target_ms: The latency that counts as 1.
-            shares: How the latency is divided among families of choices: "paper" for the way of the
-                space's paper, or another of the names that `SearchSettings` allows.
+            target_ms: Latency that gives a penalty of 1, in milliseconds.
+            shares: Method of dividing the latency among families of choices: "paper" for the
+                method in the paper of the search space, or another name allowed by
+                `SearchSettings`.
 
         Raises:
-            KeyError: The table lacks a row.
-            ValueError: `target_ms` is not positive, or the space does not know `shares`.
+            KeyError: A row is missing in the table.
+            ValueError: `target_ms` is not positive, or `shares` is unknown.
         """
 
     # === Cost ===
 
     @abc.abstractmethod
     def supernet_keys(self, size: Size, num_classes: int) -> Sequence[OpKey]:
-        """The operations of a pass of one image under one setting, as often as they run.
+        """Operations of one supernet pass (one image, one setting), repeated as often as they run.
 
-        A space whose networks run other operations than its supernet overrides `required_keys`,
-        one whose supernet has more weights than these operations `supernet_work`.
+        Override `required_keys` if derived networks run other operations than the supernet.
+        Override `supernet_work` if the supernet has more weights than these operations.
         """
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
-        """Every operation that a network of `role` can run on images of `size`, each once."""
+        """All operations that a network of `role` can run on images of `size`, without duplicates.
+
+        `size` is height and width in pixels.
+        """
         return tuple(dict.fromkeys(self.supernet_keys(size, num_classes)))
 
     def measured_keys(self, size: Size, num_classes: int) -> tuple[OpKey, ...]:
-        """The rows of a table that is measured here: of all roles, and what surrounds them."""
+        """Keys of the latency table to measure: operations of all roles, and `SERVING`."""
         keys = [
             key for role in self.roles[::-1] for key in self.required_keys(size, num_classes, role)
         ]
         return tuple(dict.fromkeys((*keys, OpKey(SERVING, *size, 3, num_classes, 1))))
 
     def supernet_work(self, size: Size, num_classes: int) -> Work:
-        """A pass of one image under one setting, and the weights of the whole supernet."""
+        """Work of one supernet pass (one image, one setting), with all weights of the supernet."""
         return total_work(self.supernet_keys(size, num_classes))
 
     # === Networks ===
 
     @abc.abstractmethod
     def stages(self, genotype: Genotype, size: Size, num_classes: int) -> tuple[Stage, ...]:
-        """The steps of a network with their operations, in an order in which they can run."""
+        """Steps of a network with their operations, in an executable order."""
 
     def build(self, genotype: Genotype, num_classes: int, **kwargs) -> SegmentationNetwork:
-        """The network of a genotype; `kwargs` as of `SegmentationNetwork`."""
+        """Builds the network of a genotype; `kwargs` are passed to `SegmentationNetwork`."""
         return self.network(genotype, num_classes, **kwargs)
 
     @abc.abstractmethod
     def random_genotype(self, generator: np.random.Generator) -> Genotype:
-        """A network that the search could derive for the student, drawn at random."""
+        """Draws a random network that the search could derive for the student."""
 
     @abc.abstractmethod
     def largest_genotype(self, role: str = STUDENT) -> Genotype:
-        """The most expensive network that a search can end with for `role`."""
+        """The most expensive network that a search can derive for `role`."""
 
     @classmethod
     def presets(cls) -> Mapping[str, pathlib.Path]:
@@ -228,16 +235,17 @@ class SearchSpace(abc.ABC):
         return {}
 
     def picture(self, genotype: Genotype, width: float, serving: bool = False) -> Picture:
-        """A network laid out for its picture.
+        """Lays a network out as a picture.
 
         Args:
             genotype: The network.
-            width: Of the picture, in pixels.
-            serving: Whether to add a box for what surrounds it from images to class ids.
+            width: Width of the picture, in pixels.
+            serving: Whether to add a box for the steps around the network, from images to class
+                ids.
         """
         return chain_picture(self.stages(genotype, (1024, 1024), 19), 1024, width, serving)
 
 
 def mean_entropy(rows: Tensor) -> Tensor:
-    """Mean entropy of rows of probabilities, as a share of its maximum (1: undecided)."""
+    """Mean entropy of rows of probabilities, as a share of the maximum (1: undecided)."""
     return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / math.log(rows.shape[-1])

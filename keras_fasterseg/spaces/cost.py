@@ -1,4 +1,4 @@
-"""Cost of the networks of any space: operations, multiply-accumulates, predicted latency."""
+"""Cost of networks of any search space: operations, multiply-accumulates, predicted latency."""
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import SERVING, Work, total_work
@@ -11,23 +11,23 @@ Size = tuple[int, int]
 
 
 def deployed_keys(genotype: Genotype, input_size: Size, num_classes: int) -> tuple[OpKey, ...]:
-    """The operations of the deployed network, without its auxiliary heads.
+    """Operations of the deployed network, without auxiliary heads.
 
     Raises:
-        ValueError: `input_size` is not of multiples of 32.
+        ValueError: A side of `input_size` is not a multiple of 32.
     """
     stages = space_of(genotype).stages(genotype, input_size, num_classes)
     return tuple(key for stage in stages if not stage.training_only for key in stage.keys)
 
 
 def network_work(genotype: Genotype, size: Size, num_classes: int, training: bool = False) -> Work:
-    """The work of a network for one image of any size.
+    """Work of a network for one image of any size.
 
     Args:
         genotype: The network.
-        size: Height and width of the image; what runs is padded to multiples of 32.
+        size: Height and width of the image, in pixels; both are rounded up to multiples of 32.
         num_classes: Number of classes.
-        training: Whether the auxiliary heads are there.
+        training: Whether to include the auxiliary heads.
     """
     height, width = (-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in size)
     stages = space_of(genotype).stages(genotype, (height, width), num_classes)
@@ -37,13 +37,13 @@ def network_work(genotype: Genotype, size: Size, num_classes: int, training: boo
 
 
 def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: int = 19) -> float:
-    """The latency of the deployed network by `table`, in milliseconds.
+    """Predicted latency of the deployed network, in milliseconds.
 
-    The sum of the rows of all its stages, and of `serving_key` if the table was measured with it;
-    by the table's calibration, if there is one.
+    It is the sum of the rows of all its operations, plus the row of `serving_key` if the table has
+    one. If the table has a calibration, the sum is calibrated.
 
     Raises:
-        KeyError: The table lacks a row.
+        KeyError: A row is missing in the table.
     """
     size = table.metadata.input_size
     serving = serving_key(size, num_classes)
@@ -52,7 +52,7 @@ def predicted_latency_ms(genotype: Genotype, table: LatencyTable, num_classes: i
 
 
 def serving_key(input_size: Size, num_classes: int) -> OpKey:
-    """Operation around any network, from uint8 images to class ids."""
+    """Key of the operation around any network, from uint8 images to class ids."""
     return OpKey(SERVING, *input_size, 3, num_classes, 1)
 
 
@@ -60,6 +60,6 @@ def check_input_size(input_size: Size) -> None:
     """Raises `ValueError` unless height and width are positive multiples of 32."""
     if any(side < 32 or side % 32 for side in input_size):
         raise ValueError(
-            "The input size must be positive multiples of 32, height x width. "
+            "Height and width of the input size must be positive multiples of 32. "
             f"Received: {input_size[0]}x{input_size[1]}"
         )

@@ -14,29 +14,30 @@ Tensor = Any
 
 
 class SegmentationNetwork(keras.Model):
-    """A network built of a genotype: normalised images to full-size logits.
+    """Network built from a genotype: normalised images to full-size logits.
 
     Args:
-        genotype: What to build, a genotype of the space or its JSON object.
+        genotype: A genotype of the search space, or its JSON object.
         num_classes: Number of classes.
-        auxiliary_heads: Whether to predict from other features too, as training needs it.
-        input_size: Height and width of the images, multiples of 32; `None` leaves them open.
-        mean: Mean of the three channels that its images are normalised by, of images scaled to
-            [0, 1]. The graph does not use it; exports read it.
-        std: Standard deviation of the three channels, likewise.
-        classes: What the logits stand for, `Classes` or their JSON object; `None` if it is not
-            known. Recorded likewise.
-        trained_on: The images that it was trained on, a JSON object of the training's; likewise.
+        auxiliary_heads: Whether to add the auxiliary heads used in training.
+        input_size: Height and width of the images, multiples of 32; `None`: any size.
+        mean: Mean of the three channels for normalising images scaled to [0, 1]. Metadata: exports
+            read it, the graph does not use it.
+        std: Standard deviation of the three channels. Metadata like `mean`.
+        classes: Classes of the logits, `Classes` or their JSON object; `None` if unknown. Metadata
+            like `mean`.
+        trained_on: Training images, as a JSON object recorded by the training. Metadata like
+            `mean`.
 
     Input shape:
         `(batch, height, width, 3)`, normalised; sides are multiples of 32.
 
     Output shape:
-        Logits `(batch, height, width, num_classes)`, float32; with auxiliary heads a dictionary of
-        these, of which `prediction` names the one that is deployed.
+        Logits `(batch, height, width, num_classes)`, float32. With auxiliary heads, a dictionary of
+        such logits; `prediction` is the key of the deployed one.
 
-    A space's class says how its graph is made in `make_logits`. Where weights of other classes are
-    taken over, layers called `classifier`, as in `Head`, begin anew.
+    Subclasses build their graph in `make_logits`. When weights of a network with other classes are
+    loaded, layers named `classifier`, as in `Head`, are initialised anew.
     """
 
     genotype_class: ClassVar[type[Genotype]]
@@ -60,12 +61,13 @@ class SegmentationNetwork(keras.Model):
             classes = Classes.from_json(classes)
         if classes is not None and len(classes.names) != num_classes:
             raise ValueError(
-                "`classes` must name every class. "
+                "`classes` must have one name per class. "
                 f"Received: {len(classes.names)} names for num_classes={num_classes}"
             )
         if input_size is not None and any(side % 32 for side in input_size):
             raise ValueError(
-                f"`input_size` must be multiples of 32. Received: input_size={tuple(input_size)}"
+                "Both sides of `input_size` must be multiples of 32. "
+                f"Received: input_size={tuple(input_size)}"
             )
         check_normalization(mean, std)
         dtype = kwargs.pop("dtype", None)
@@ -94,10 +96,10 @@ class SegmentationNetwork(keras.Model):
     def make_logits(
         cls, images: Tensor, genotype: Genotype, num_classes: int, auxiliary_heads: bool, dtype: Any
     ) -> Mapping[str, Tensor]:
-        """Full-size float32 logits by name: `prediction`, and those of auxiliary heads if asked."""
+        """Full-size float32 logits by name: `prediction`, and auxiliary heads if requested."""
 
     def without_auxiliary_heads(self) -> keras.Model:
-        """The network as it is deployed, sharing this one's weights."""
+        """Returns the deployed network without auxiliary heads; it shares the weights."""
         if not self.auxiliary_heads:
             return self
         return keras.Model(self.input, self.output[self.prediction], name=self.name)

@@ -1,4 +1,4 @@
-"""A network laid out as boxes and wires: what a space hands to those who draw it."""
+"""Layout of a network as boxes and wires, for drawing."""
 
 import dataclasses
 import itertools
@@ -9,7 +9,7 @@ from keras_fasterseg.spaces.stage import Stage
 
 SERVING = "serving"
 TOP = 66
-"""Where the first row begins; above it stands the title."""
+"""Top of the first row, in pixels; the title is above it."""
 
 _LEFT, _RIGHT, _BOTTOM = 50, 14, 14
 _ROW, _BOX, _WIDEST_COLUMN = 78, 52, 76
@@ -20,12 +20,12 @@ Point = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class BoxKind:
-    """Look of the boxes of one kind.
+    """Appearance of boxes of one kind.
 
     Attributes:
-        lines: The text; a narrow box has a line each.
-        color: As `#rrggbb`.
-        meaning: For the legend; None leaves the kind out of it.
+        lines: The text; a narrow box puts each item on its own line.
+        color: Fill colour as `#rrggbb`.
+        meaning: Text in the legend; None: not in the legend.
     """
 
     lines: tuple[str, ...]
@@ -38,13 +38,13 @@ class Box:
     """A part of the network.
 
     Attributes:
-        name: Name of its stage.
-        kind: A key of the picture's `kinds`.
-        center: Where it stands.
-        width: Its width.
-        height: Its height, larger for a wider node.
-        filters: Channels of what it makes; None where there is nothing to tell.
-        stride: 2 if it goes down a scale.
+        name: Name of the stage.
+        kind: Key in the picture's `kinds`.
+        center: Centre of the box.
+        width: Width of the box.
+        height: Height of the box, larger for a wider node.
+        filters: Output channels; None: not shown.
+        stride: 2 if the output is one scale coarser, else 1.
     """
 
     name: str
@@ -74,11 +74,11 @@ class Box:
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
-    """A feature on its way.
+    """Line that carries a feature from one box to another.
 
     Attributes:
         points: Its corners.
-        is_fine: Whether the decoder takes it past the cells between.
+        is_fine: True for a fine feature that bypasses cells on its way to the decoder.
     """
 
     points: tuple[Point, ...]
@@ -87,7 +87,7 @@ class Wire:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The stripe of a scale: its downsampling rate, its upper edge and its height."""
+    """Stripe of one scale: downsampling rate, upper edge and height."""
 
     scale: int
     top: float
@@ -96,16 +96,16 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A network laid out, title left out. All lengths are pixels, y grows downwards.
+    """Layout of a network without its title. All lengths are in pixels; y grows downwards.
 
     Attributes:
-        height: Of the whole.
-        rows: From top to bottom; those above `stem_rows` are drawn on white.
-        boxes: All of one width.
-        wires: What joins them.
-        kinds: How boxes are drawn, in the order of the legend.
-        stem_rows: How many of the first rows belong to the stem.
-        notes: Lines of the legend besides the kinds.
+        height: Height of the picture.
+        rows: Rows from top to bottom; the first `stem_rows` are drawn on white.
+        boxes: Boxes, all of the same width.
+        wires: Connections between boxes.
+        kinds: Appearance of the boxes by kind, in the order of the legend.
+        stem_rows: Number of leading rows that belong to the stem.
+        notes: Additional lines of the legend.
     """
 
     height: float
@@ -118,9 +118,9 @@ class Picture:
 
     @property
     def crossings(self) -> tuple[Point, ...]:
-        """Where one wire passes over another that it has nothing to do with.
+        """Points where one wire crosses an unrelated one.
 
-        Fine features are left out: their wires look different.
+        Wires of fine features are excluded: they are drawn differently.
         """
         pieces = [
             sorted(pair)
@@ -137,20 +137,20 @@ class Picture:
         )
 
     def row_at(self, y: float) -> Row:
-        """The row that has the height `y`."""
+        """Row at vertical position `y`."""
         return next(row for row in self.rows if row.top <= y <= row.top + row.height)
 
 
 def chain_picture(
     stages: Sequence[Stage], image_height: int, width: float, serving: bool = False
 ) -> Picture:
-    """The stages of a network one after another, in the rows of their scales.
+    """Lays the stages of a network out from left to right, each in the row of its scale.
 
     Args:
-        stages: Those of the deployed network and others, which are left out.
-        image_height: Height of the images that they were asked for, in pixels.
-        width: Of the picture, in pixels.
-        serving: Whether to add a box for what surrounds the network.
+        stages: Stages of the network; those only used in training are left out.
+        image_height: Image height for which the stages were computed, in pixels.
+        width: Width of the picture, in pixels.
+        serving: Whether to add a box for the steps around the network.
     """
     steps = [(stage.name, stage.keys) for stage in stages if not stage.training_only]
     scales, scale = [], 1

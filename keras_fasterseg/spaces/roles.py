@@ -1,7 +1,7 @@
-"""Roles of the networks that a search space searches together."""
+"""Roles of the networks that a search finds together."""
 
 TEACHER = "teacher"
-"""Has no latency budget; its logits teach the student."""
+"""The accurate network without a latency target; its logits steer the student's distillation."""
 
 STUDENT = "student"
-"""The network that is deployed, and that the latency penalty is about."""
+"""The deployed network; the latency penalty applies to it."""

@@ -1,4 +1,4 @@
-"""A step of a network, for its cost on paper and on a device."""
+"""Step of a network, for computing its work and its latency."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ class Stage:
     """One step of a network.
 
     Attributes:
-        name: Name of its layer, a part of it after a dot.
-        keys: The operations it runs; none for an identity.
-        training_only: Whether only training has it: the auxiliary heads.
+        name: Name of its layer; a dot precedes the name of a part of the layer.
+        keys: Operations of the step; empty for an identity.
+        training_only: True for steps that only run in training: the auxiliary heads.
     """
 
     name: str

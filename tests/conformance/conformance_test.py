@@ -1,4 +1,4 @@
-"""What every registered search space promises to those who measure, search, train and export."""
+"""Contract of every registered search space with measuring, searching, training and exporting."""
 
 import collections
 import dataclasses
@@ -62,7 +62,7 @@ def table(space):
 
 @pytest.fixture(scope="module")
 def model(space):
-    """A supernet, its architectures at random logits."""
+    """A supernet with random logits in its architectures."""
     keras.utils.set_random_seed(0)
     model = space.search_model(CLASSES, seed=0)
     draw_architectures(model, seed=0)
@@ -84,7 +84,7 @@ def architecture_variables(model):
 
 
 def genotypes(space, count=4):
-    """Random ones, and the largest of every role."""
+    """Random genotypes, and the largest genotype of every role."""
     generator = np.random.default_rng(0)
     drawn = [space.random_genotype(generator) for _ in range(count)]
     return [*drawn, *(space.largest_genotype(role) for role in space.roles)]
@@ -118,7 +118,7 @@ def test_genotypes_survive_json(space, tmp_path):
     [
         ({"schema_version": 99}, "schema_version 99"),
         ({"colour": 1}, "'colour'"),
-        ({"id": "0" * 12}, "is not that of the content"),
+        ({"id": "0" * 12}, "does not match the content"),
     ],
 )
 def test_other_genotypes_are_refused(space, changes, message):
@@ -193,7 +193,7 @@ def test_tables_that_do_not_hold_are_refused(space, table, tmp_path):
 
 @pytest.fixture(scope="module")
 def exports(space, tmp_path_factory):
-    """A network and its SavedModel and ONNX file."""
+    """A network with its SavedModel and its ONNX file."""
     keras.utils.set_random_seed(0)
     network = space.build(genotypes(space)[0], CLASSES, auxiliary_heads=True)
     for weight in network.weights:
@@ -368,7 +368,7 @@ def test_candidates_are_pure(space, model):
 
 
 def test_a_search_that_was_killed_resumes_bit_for_bit(space, tmp_path, monkeypatch):
-    """What a kill after the first epoch leaves is what the folder holds then."""
+    """A copy of the folder after the first epoch stands in for a killed search."""
     data = DataSettings(synthetic_train_images=2, synthetic_val_images=1, synthetic_size=(64, 64))
     source = Run(tmp_path, data).source
     table = random_table(space, SIZE, source.num_classes)
@@ -399,7 +399,7 @@ def test_a_search_that_was_killed_resumes_bit_for_bit(space, tmp_path, monkeypat
 
 
 def weights(path) -> dict[str, np.ndarray]:
-    """Everything that a checkpoint holds: weights, architectures, optimizers, metrics."""
+    """Everything in a checkpoint: weights, architectures, optimizers, metrics."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(

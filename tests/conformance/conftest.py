@@ -1,4 +1,4 @@
-"""The toy space is known to the tests of this folder, and to no others of the process."""
+"""Registers the toy space for the tests of this folder only."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A whole run in a space of one role without pretraining, and a teacher from another space."""
+"""A complete run in a search space with one role and no pretraining; teacher from another space."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The smallest whole search space: a chain of cells, each of which chooses its operation."""
+"""The smallest complete search space: a chain of cells, each with a choice of operation."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ register_operations({"toy_cell": CELL})
 
 @dataclasses.dataclass(frozen=True)
 class ToySettings:
-    """Which supernet."""
+    """Settings of the toy supernet."""
 
     cells: int = setting(3, "Cells behind the stem.", limits=AT_LEAST_ONE)
 

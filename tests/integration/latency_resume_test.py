@@ -1,4 +1,4 @@
-"""A measurement of a latency table that is killed goes on with the rows that it has."""
+"""A killed measurement of a latency table resumes with its saved rows."""
 
 import os
 import signal

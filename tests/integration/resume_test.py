@@ -1,4 +1,4 @@
-"""A run that is killed in every stage ends as one that nobody disturbed."""
+"""A run that is killed in every stage ends like an undisturbed run."""
 
 import os
 import pathlib
@@ -65,7 +65,7 @@ def finish(workdir: pathlib.Path, *flags: str) -> None:
 
 
 def kill_in(stage: str, workdir: pathlib.Path, *flags: str) -> None:
-    """Starts the run and kills it when `stage` has begun, a training one after an epoch."""
+    """Starts the run and kills it once `stage` has begun; in a training stage, after an epoch."""
     process = start(workdir, *flags)
     sign = "checkpoints/epoch_*/state.json" if stage in TRAINED else "stage.json"
     until = time.monotonic() + 60 * MINUTES

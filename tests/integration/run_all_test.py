@@ -1,4 +1,4 @@
-"""The whole road on generated streets, as short as it can be."""
+"""A complete run, end to end, on generated streets, as short as possible."""
 
 import dataclasses
 import pathlib
@@ -69,7 +69,7 @@ def new_run(root, settings) -> Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a finished run and what it returned."""
+    """The folder of a finished run and its return value."""
     root = tmp_path_factory.mktemp("run")
     return root, run_all(new_run(root, SETTINGS), SETTINGS)
 

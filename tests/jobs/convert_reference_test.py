@@ -110,7 +110,7 @@ def test_what_is_left_over_is_written_on_demand_only(tmp_path, student_state):
 
 def test_weights_of_another_genotype(tmp_path, student_state):
     weights = save(tmp_path / "weights.npz", student_state)
-    with pytest.raises(ValueError, match="is the genotype that of these weights"):
+    with pytest.raises(ValueError, match="Use the genotype of these weights"):
         convert_network(weights, load_preset("fasterseg_teacher"), tmp_path / "network.keras")
 
 

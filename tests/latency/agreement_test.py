@@ -59,5 +59,5 @@ def test_spearman_with_ties_by_hand():
     ],
 )
 def test_what_cannot_be_compared_is_refused(predicted, measured):
-    with pytest.raises(ValueError, match=r"two networks or more that differ\. Received"):
+    with pytest.raises(ValueError, match=r"at least two networks, not all equal\. Received"):
         agreement(predicted, measured)

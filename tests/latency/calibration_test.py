@@ -58,7 +58,7 @@ def test_relative_errors_make_the_unit_irrelevant():
     [([], []), ([1.0], [1.0]), ([2.0, 2.0], [1.0, 3.0]), ([1.0, 2.0], [1.0, 2.0, 3.0])],
 )
 def test_too_few_networks_are_refused(sums, measured):
-    with pytest.raises(ValueError, match=r"two networks or more that differ\. Received: sums_ms="):
+    with pytest.raises(ValueError, match=r"two networks with different sums\. Received: sums_ms="):
         fit_calibration(sums, measured)
 
 

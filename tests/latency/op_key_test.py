@@ -50,10 +50,10 @@ def test_parse_validates_as_the_constructor():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"operation": "Pool"}, "named in lower-case .* Received: 'Pool'"),
+        ({"operation": "Pool"}, "start with a lower-case letter .* Received: 'Pool'"),
         ({"attributes": (("a=1", 2),)}, "Received: 'a=1'"),
         ({"attributes": (("kernel", -1),)}, "kernel=-1"),
-        ({"attributes": (("kernel", 3), ("kernel", 5))}, "two values"),
+        ({"attributes": (("kernel", 3), ("kernel", 5))}, "exactly one value"),
         ({"height": 0}, "height=0"),
         ({"width": -4}, "width=-4"),
         ({"in_filters": 3.0}, "in_filters=3.0"),

@@ -162,7 +162,7 @@ def test_noise_cannot_make_a_latency_negative():
         ({"warmup": -1}, "warmup=-1"),
         ({"min_repetitions": 0}, "min_repetitions=0"),
         ({"max_copies": 0}, "max_copies=0"),
-        ({"min_repetitions": 9, "max_repetitions": 8}, "8 and 9"),
+        ({"min_repetitions": 9, "max_repetitions": 8}, "max_repetitions=8, min_repetitions=9"),
         ({"precision": 0.0}, r"precision=0\.0"),
         ({"copies_ms": -1.0}, r"copies_ms=-1\.0"),
     ],

@@ -120,8 +120,8 @@ def test_other_convolutions_by_hand():
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (OpKey("pool", 8, 8, 4, 4, 1), "has the operation of pool:8x8:4->4/1; known are"),
-        (OpKey("head", 8, 8, 4, 4, 2), r"`head` exists with stride 1 .* Received: head:8x8:4->4/2"),
+        (OpKey("pool", 8, 8, 4, 4, 1), "has the operation of pool:8x8:4->4/1; known op"),
+        (OpKey("head", 8, 8, 4, 4, 2), r"`head` needs stride 1 .* Received: head:8x8:4->4/2"),
         (OpKey("conv", 8, 8, 4, 4, 1, (("kernel", 5),)), r"the attributes \(\)\. Received: conv:"),
     ],
 )
@@ -134,5 +134,5 @@ def test_keys_that_no_operation_explains_are_refused_by_name(key, message):
 def test_a_name_belongs_to_one_operation():
     known = operation_of(OpKey("conv", 8, 8, 4, 4, 1))
     register_operations({"conv": known})
-    with pytest.raises(ValueError, match="another operation 'conv'"):
+    with pytest.raises(ValueError, match="Another operation is already named 'conv'"):
         register_operations({"conv": Operation(lambda key: keras.layers.Identity())})

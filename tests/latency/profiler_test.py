@@ -140,7 +140,7 @@ def test_the_attempt_of_the_least_drift_is_taken_with_a_warning(caplog):
         table = run(meter)
     assert table[OTHERS[2]].latency_ms == pytest.approx(1.2 * OTHERS[2].out_filters)
     assert len(meter.groups) == 8
-    assert f"In 1 of 3 groups the time of the operation {PILOT} differed" in caplog.text
+    assert f"In 1 of 3 groups the latency of the operation {PILOT} differed" in caplog.text
     assert "by up to +20 %" in caplog.text
 
 
@@ -201,10 +201,10 @@ def test_the_time_that_is_left_is_divided_among_the_operations_that_are_left():
     ("budget", "level", "said"),
     [
         # Two operations in ten seconds; two groups of three are over.
-        (None, "INFO", "2 operations are left: about 0.2 minutes."),
-        (70.0, "INFO", "2 operations are left: about 0.2 minutes."),
-        (21.0, "WARNING", "run them as often as they must takes 5 s. The 2 operations that are "),
-        (5.0, "WARNING", "about 0.2 minutes, and 0.0 are left; each is measured as often as it"),
+        (None, "INFO", "2 operations remain: about 0.2 minutes."),
+        (70.0, "INFO", "2 operations remain: about 0.2 minutes."),
+        (21.0, "WARNING", "an operation takes 5 s to build and to measure the required number of "),
+        (5.0, "WARNING", "The 2 remaining operations need about 0.2 minutes, but only 0.0 remain;"),
     ],
 )
 def test_it_says_soon_how_long_it_takes(caplog, monkeypatch, budget, level, said):
@@ -229,7 +229,7 @@ def test_a_table_of_another_device_is_not_continued():
     other = dataclasses.replace(
         METADATA, fingerprint=dataclasses.replace(METADATA.fingerprint, device="another")
     )
-    with pytest.raises(ValueError, match=r"(?s)expected .*a device.*received .*another"):
+    with pytest.raises(ValueError, match=r"(?s)Expected .*a device.*received .*another"):
         run(Meter(), partial=LatencyTable({}, other))
 
 

@@ -123,8 +123,8 @@ def _edited(**changes):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1, 2], "not an object of `metadata`, `calibration` and `rows`"),
-        ({"table": {}}, "not an object of `metadata`, `calibration` and `rows`"),
+        ([1, 2], "not an object with `metadata`, `calibration` and `rows`"),
+        ({"table": {}}, "not an object with `metadata`, `calibration` and `rows`"),
         (_edited(rows=[]), "`rows` must be an object"),
         (_edited(calibration={"factor": 1.0}), "`calibration` lacks networks, offset_ms"),
         (_edited(calibration=[]), "`calibration` must be an object"),

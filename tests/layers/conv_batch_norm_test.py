@@ -1,4 +1,4 @@
-"""The brick of every network against the reference's ConvNorm."""
+"""The building block of every network against the reference's ConvNorm."""
 
 import functools
 

@@ -19,7 +19,7 @@ CALLS = [(0, 1), (2, 0), (2, 1)]
 
 
 class WeightedConvolution(keras.layers.Layer):
-    """What a stack needs of a layer and nothing more: quicker to trace than a `MixedOp`."""
+    """The smallest layer that a stack accepts; traces faster than a `MixedOp`."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -116,7 +116,7 @@ def load(parts: Parts, weights: dict[str, np.ndarray]) -> None:
 
 
 def entry_value(value, row: int | None, size: int) -> np.ndarray:
-    """What the reference has of a variable's `value`: all of it, or the start of a row."""
+    """Part of a variable's `value` that the reference has: all of it, or the start of a row."""
     value = keras.ops.convert_to_numpy(value)
     return value if row is None else value[row, :size]
 

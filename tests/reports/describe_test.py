@@ -180,9 +180,7 @@ def test_it_says_where_the_prediction_holds():
     assert description["latency_table"]["fingerprint"]["device"] == "device"
     lines = [line.split(maxsplit=2) for line in description_tables(description).splitlines()]
     (holds,) = (rest for *first, rest in filter(None, lines) if first == ["predicted", "for"])
-    assert holds == (
-        "tensorflow 1 on device, float32, threads of its own choice, harness version 1"
-    )
+    assert holds == ("tensorflow 1 on device, float32, default threads, harness version 1")
 
 
 def test_the_most_expensive_stages_are_named_in_falling_order():

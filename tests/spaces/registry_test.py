@@ -1,4 +1,4 @@
-"""What a user names a network by."""
+"""Names by which users choose a network: presets and files."""
 
 import json
 
@@ -25,13 +25,13 @@ def test_another_space_is_named_before_anything_else(tmp_path, fields):
     path.write_text(json.dumps({"space": "gas", **fields}), encoding="utf-8")
     with pytest.raises(
         ValueError,
-        match=r"gas\.json holds no valid genotype: There is no search space 'gas'; choose",
+        match=r"gas\.json is not a valid genotype: Unknown search space 'gas'; choose",
     ):
         resolve_genotype(str(path))
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "is not a JSON file"), ("[]", "holds no valid genotype")]
+    ("text", "message"), [("{", "is not a JSON file"), ("[]", "is not a valid genotype")]
 )
 def test_files_that_are_no_genotype(tmp_path, text, message):
     path = tmp_path / "some.json"

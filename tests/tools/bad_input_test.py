@@ -197,7 +197,7 @@ CASES = {
         "give --latency_calibration (--calibrate) of 0 or at least 2. Received: 1",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
-    "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),
+    "genotype cut short": (("describe", "--genotype=IN/short.json"), "is not a valid genotype"),
     "no network": (
         ("evaluate", "--artefact=IN/junk.keras", "--dataset=camvid", GOOD),
         "IN/junk.keras is not a trained network of this package",
@@ -216,7 +216,7 @@ CASES = {
     ),
     "no released weights": (
         ("convert_reference", "--weights=IN/gone.npz", "--output=RUN/n.keras"),
-        "There is no file of weights IN/gone.npz",
+        "The weight file IN/gone.npz does not exist",
     ),
     "scales of branches": (
         (

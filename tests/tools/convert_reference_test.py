@@ -101,7 +101,7 @@ def test_leftovers_are_named_and_end_in_failure(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--weights=gone.npz", "--output=a.keras"), "no file of weights gone.npz"),
+        (("--weights=gone.npz", "--output=a.keras"), "The weight file gone.npz does not exist"),
         (("--weights=gone.npz", "--output=a.h5"), "must be a .keras file"),
         (("--weights=gone.npz", "--output=a.keras", "--kind=head"), "--kind"),
         (("--weights=gone.npz",), "--output"),

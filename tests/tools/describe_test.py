@@ -56,7 +56,7 @@ def test_tables_from_a_file_with_predicted_latency(tmp_path):
     assert "5.702" in finished.stdout
     assert "175.4" in finished.stdout
     assert (
-        "tensorrt 5.1.5 on NVIDIA GeForce GTX 1080 Ti, float32, threads of its own choice, "
+        "tensorrt 5.1.5 on NVIDIA GeForce GTX 1080 Ti, float32, default threads, "
         "measured by others" in finished.stdout
     )
 
@@ -91,7 +91,7 @@ def test_as_a_program_of_its_own():
     assert "Traceback" not in finished.stderr
     assert finished.stderr.strip().splitlines()[-1] == (
         "describe.py: 'student' is neither a preset (fasterseg_student, fasterseg_teacher) nor a "
-        "genotype's file."
+        "genotype file."
     )
 
 
@@ -116,7 +116,7 @@ def test_genotype_of_another_space(tmp_path):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(value), encoding="utf-8")
     message = sentence(run_tool("describe", f"--genotype={path}"))
-    assert f"{path} holds no valid genotype: There is no search space 'joint'; choose" in message
+    assert f"{path} is not a valid genotype: Unknown search space 'joint'; choose" in message
 
 
 def test_genotype_that_was_edited(tmp_path):

@@ -45,7 +45,7 @@ def test_nothing_touches_the_border(tmp_path):
 def test_other_suffixes_and_latencies_that_do_not_compare_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a \.svg or a \.png file"):
         save_latency_scatter(tmp_path / "scatter.jpg", RAW, MEASURED, "a device")
-    with pytest.raises(ValueError, match="two networks or more"):
+    with pytest.raises(ValueError, match="at least two networks"):
         save_latency_scatter(tmp_path / "scatter.png", RAW[:1], MEASURED[:1], "a device")
     assert not list(tmp_path.iterdir())
 

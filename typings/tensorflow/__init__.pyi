@@ -1,4 +1,4 @@
-# The package has no usable types: whatever comes from it is Any.
+# The package has no usable types: treat every name in it as Any.
 from typing import Any
 
 def __getattr__(name: str) -> Any: ...

@@ -1,4 +1,4 @@
-"""The searched parameters of one network, and what they say."""
+"""Architecture parameters of one searched network."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ MINIMAL_LAYERS = 4
 class Architecture(SavesRandomState, keras.layers.Layer):
     """Logits of operations (alpha), paths (beta) and widths (gamma) of one network.
 
-    The teacher has no gamma: all its nodes have the largest width. The student samples a width
-    for each node with a hard Gumbel-softmax while training and takes the likeliest otherwise.
+    The teacher has no gamma: all its nodes have the largest width. In training, the student samples
+    a width for each node with a hard Gumbel-softmax; otherwise it uses the likeliest width.
 
     Args:
         role: "teacher" or "student".
         num_layers: Layers of the supernet, at least 4.
         num_widths: Number of width multipliers.
-        seed: Seed of the sampling.
+        seed: Seed for sampling widths.
 
     Call arguments:
         training: Whether widths are sampled.
-        temperature: Of the Gumbel-softmax.
+        temperature: Temperature of the Gumbel-softmax.
 
     Returns:
         `Choices` with gradients to all parameters.
@@ -101,9 +101,9 @@ class Architecture(SavesRandomState, keras.layers.Layer):
         return keras.random.uniform(shape, seed=self.random)
 
     def logits(self) -> dict[str, tuple[np.ndarray, ...]]:
-        """The parameters as arrays, by the argument names of `derive`.
+        """Returns the parameters as arrays, keyed by the argument names of `derive`.
 
-        A fixed width has one column: there is nothing to choose.
+        A fixed width has a single column: there is no choice.
         """
         gammas = tuple(ops.convert_to_numpy(gamma) for gamma in self.gammas)
         if not gammas:
@@ -115,7 +115,7 @@ class Architecture(SavesRandomState, keras.layers.Layer):
         }
 
     def entropies(self) -> dict[str, float]:
-        """Mean entropy of alpha, beta and gamma, each as a share of its maximum (1 = undecided)."""
+        """Mean entropies of alpha, beta and gamma, as shares of their maxima (1: undecided)."""
         entropies = {}
         for name, parameters in self.logits().items():
             values = []

@@ -1,4 +1,4 @@
-"""Latencies of a supernet's cells under soft operations and sampled widths."""
+"""Latencies of a supernet's cells for soft operations and sampled widths."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,13 +12,13 @@ Tensor = Any
 
 
 class CellLatencies(NamedTuple):
-    """Latencies of the cells themselves, before any path is chosen, in milliseconds.
+    """Latencies of the individual cells, before any choice of path, in milliseconds.
 
     Attributes:
-        keep: One tensor `(num_layers - j,)` for every scale j: stride 1 of the cells at layers
+        keep: One tensor `(num_layers - j,)` for every scale j: cells of stride 1 at layers
             j, j + 1, ..., num_layers - 1.
-        down: One tensor `(num_layers - 1 - j,)` for every scale j but the last: stride 2 of the
-            cells at layers j, j + 1, ..., num_layers - 2.
+        down: One tensor `(num_layers - 1 - j,)` for every scale j except the last: cells of stride
+            2 at layers j, j + 1, ..., num_layers - 2.
     """
 
     keep: tuple[Tensor, ...]
@@ -28,10 +28,10 @@ class CellLatencies(NamedTuple):
 def cell_latencies(
     alphas: Sequence[Tensor], widths: Sequence[Tensor], costs: LatencyCosts
 ) -> CellLatencies:
-    """The latencies of all cells at their sampled widths, weighted by their operations.
+    """Latencies of all cells at their sampled widths, weighted by operation probabilities.
 
-    A cell counts `sum_k alpha_k * latency_k * g_in * g_out`. The row is looked up at the sampled
-    widths; g is the sampled entry of γ, whose value is 1 and which carries the gradient.
+    The latency of a cell is `sum_k alpha_k * latency_k * g_in * g_out`. `latency_k` is the row at
+    the sampled widths. `g` is the sampled entry of γ: its value is 1 and it carries the gradient.
 
     Args:
         alphas: As in `branch_latencies`.
@@ -51,7 +51,7 @@ def cell_latencies(
         keep.append(ops.concatenate(same))
         if scale + 1 == costs.num_scales:
             continue
-        # Row 0 of the next scale's widths is the node that the first cell of this scale feeds.
+        # Row 0 of the next scale's widths is the output node of the first cell of this scale.
         coarser = widths[scale + 1]
         if scale == 0:
             first = _border(alpha[:1], costs.first_down, coarser[:1])
@@ -82,5 +82,5 @@ def _weigh(alpha: Tensor, rows: Tensor) -> Tensor:
 
 
 def _score(gamma: Tensor) -> Tensor:
-    """The sampled entry `(cells,)` of every row: 1 in value, with the gradient of that entry."""
+    """Sampled entry of every row, `(cells,)`: its value is 1, its gradient that of the entry."""
     return ops.sum(ops.stop_gradient(gamma) * gamma, axis=-1)

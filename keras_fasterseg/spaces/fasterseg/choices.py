@@ -1,4 +1,4 @@
-"""Choices of an architecture for the supernet: weights of operations and paths, and widths."""
+"""Settings of the supernet: weights of operations and paths, and widths."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,24 +9,26 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """One setting of the supernet, or several; L layers, scales j = 0, 1, 2 for 1/8, 1/16, 1/32.
+    """One or several settings of the supernet.
 
-    Several settings (see `stack_settings`) give each tensor one more axis, the first.
+    Shapes use L layers and scales j = 0, 1, 2 for 1/8, 1/16, 1/32. With several settings (see
+    `stack_settings`) each tensor has an additional first axis.
 
-    A layer takes it by keyword: to Keras it is one opaque value, since tensors and a name may not
-    be mixed in an argument. `tf.function` sees its tensors as inputs and the rest as constants.
+    Pass it to layers by keyword: Keras then treats it as one opaque value, because an argument may
+    not mix tensors and a name. `tf.function` traces its tensors as inputs and the rest as
+    constants.
 
     Attributes:
-        alphas: Three tensors `(L - j, 5)`: probabilities of the primitives; the cell of layer i and
-            scale j uses row i - j.
-        betas: Two tensors `(L - 2, 2)`, `(L - 3, 2)` for scales 1 and 2: probabilities that a node
-            is reached from the finer scale (column 0) or from its own (column 1); layer i uses row
-            i - j - 1.
+        alphas: Three tensors `(L - j, 5)` with the probabilities of the primitives. The cell at
+            layer i and scale j uses row i - j.
+        betas: Two tensors `(L - 2, 2)`, `(L - 3, 2)` for scales 1 and 2 with the probabilities of a
+            node's input: from the finer scale (column 0) or from the same scale (column 1). Layer i
+            uses row i - j - 1.
         widths: An index of the width multipliers for all nodes, or three one-hot tensors
-            `(L - 1, widths)`, `(L - 1, widths)`, `(L - 2, widths)`: the node after layer i uses row
-            i at scale 0 and i - j + 1 at scale j.
-        role: Whose stem and heads are used: "teacher" or "student"; of several settings a tuple of
-            one each, or a boolean tensor for all: true for the student's.
+            `(L - 1, widths)`, `(L - 1, widths)`, `(L - 2, widths)`. The node after layer i uses row
+            i at scale 0 and row i - j + 1 at scales j = 1, 2.
+        role: Role whose stem and heads are used: "teacher" or "student". With several settings, a
+            tuple of roles, or one boolean tensor for all settings: true for the student.
     """
 
     alphas: tuple[Any, Any, Any]
@@ -41,7 +43,7 @@ class Choices:
         return shape[0] if len(shape) == 3 else 1
 
     def __tf_flatten__(self):
-        """The constants and the tensors, as `tf.nest` asks for them."""
+        """Returns constants and tensors in the form that `tf.nest` expects."""
         width = self.widths if isinstance(self.widths, int) else None
         role = self.role if isinstance(self.role, str | tuple) else None
         tensors = (
@@ -62,8 +64,8 @@ class Choices:
 
 
 def stack_settings(settings: Sequence[Choices]) -> Choices:
-    """Several settings, each with one-hot widths, as one: the supernet runs them in one pass."""
-    # Here, since settings of runs need the widths above and no Keras.
+    """Stacks settings with one-hot widths, so that the supernet runs them in one pass."""
+    # Imported here because this module must load without Keras.
     from keras import ops
 
     def stacked(family: str) -> tuple[Any, ...]:
@@ -75,13 +77,13 @@ def stack_settings(settings: Sequence[Choices]) -> Choices:
 
 
 def width_shapes(num_layers: int) -> tuple[int, int, int]:
-    """Number of nodes with a width of their own at each scale."""
+    """Number of nodes with a choice of width, by scale."""
     return (num_layers - 1, num_layers - 1, num_layers - 2)
 
 
 def uniform_widths(index: int, num_layers: int, num_widths: int) -> tuple[Any, Any, Any]:
-    """One-hot widths that give every node width `index`."""
-    # Here, since settings need the widths above and no Keras.
+    """One-hot widths that give every node the width `index`."""
+    # Imported here because this module must load without Keras.
     from keras import ops
 
     row = np.eye(num_widths, dtype="float32")[index]
@@ -89,7 +91,7 @@ def uniform_widths(index: int, num_layers: int, num_widths: int) -> tuple[Any, A
 
 
 def one_hot_widths(indexes: Any, num_widths: int) -> tuple[Any, Any, Any]:
-    """One-hot widths of three integer arrays, one a scale."""
+    """One-hot widths from three integer arrays, one per scale."""
     from keras import ops
 
     return tuple(ops.one_hot(index, num_widths, dtype="float32") for index in indexes)

@@ -1,4 +1,4 @@
-"""The rows of a latency table in the order in which a supernet needs them."""
+"""Rows of a latency table, arranged for a supernet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ class LatencyCosts:
 
     Scales are numbered 0, 1, 2 from the finest (1/8) to the coarsest (1/32). With `k` operations
     and `n` width multipliers in ascending order, entry `[o, i, w]` is the latency of operation `o`
-    from a node of width `i` to a node of width `w`. Cells of inner layers do not depend on the
-    layer. The first layer reads the stem's fixed width, the last one writes the heads'.
+    from a node of width `i` to a node of width `w`. Latencies of inner cells do not depend on the
+    layer. The first layer reads the fixed width of the stem; the last layer writes the fixed width
+    of the heads.
 
     Attributes:
         stem_ms: Latency of the stem, in milliseconds.
-        keep: One array `(k, n, n)` a scale: stride 1, from a scale to itself.
-        down: One array `(k, n, n)` for every scale but the last: stride 2, to the next scale.
-        first_keep: `(k, n)`: stride 1 of the first layer's cell, by its output's width.
-        first_down: `(k, n)`: stride 2 of the first layer's cell, by its output's width.
-        last_keep: One array `(k, n)` a scale: stride 1 of the last layer, by its input's width.
+        keep: One array `(k, n, n)` per scale: stride 1, same scale.
+        down: One array `(k, n, n)` for every scale except the last: stride 2, to the next scale.
+        first_keep: `(k, n)`: stride 1 in the first layer, by output width.
+        first_down: `(k, n)`: stride 2 in the first layer, by output width.
+        last_keep: One array `(k, n)` per scale: stride 1 in the last layer, by input width.
 
     Raises:
         ValueError: The shapes do not agree, or a latency is negative or not finite.
@@ -66,12 +67,12 @@ class LatencyCosts:
 
     @property
     def num_operations(self) -> int:
-        """Number of operations that a cell mixes."""
+        """Number of operations in a cell."""
         return self.first_keep.shape[0]
 
     @property
     def num_widths(self) -> int:
-        """Number of width multipliers that a node can have."""
+        """Number of width multipliers."""
         return self.first_keep.shape[1]
 
 

@@ -1,4 +1,4 @@
-"""The latency of a supernet family by family: operators, paths and widths."""
+"""Latency of a supernet, computed separately for operators, paths and widths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class LatencyWeights:
-    """Weight of the latency of each family of choices; see `PAPER` and `CODE`.
+    """Weights of the three latency terms, one per family of choices; see `PAPER` and `CODE`.
 
     Attributes:
         operator: Weight of the latency as a function of the operations α.
@@ -51,24 +51,24 @@ def decoupled_latency(
     costs: LatencyCosts,
     weights: LatencyWeights = PAPER,
 ) -> Tensor:
-    """The weighted sum of three latencies, in each of which one family of choices is free.
+    """Weighted sum of three latencies, each a function of one family of choices only.
 
     `operator · Lat(α | β uniform, widths maximal) + path · Lat(β | α uniform, widths maximal)
-    + width · Lat(γ | α and β uniform)`. Latency reacts much more to the operations than to the
-    paths; undivided, it would hardly pull at these.
+    + width · Lat(γ | α and β uniform)`. Latency depends much more on the operations than on the
+    paths; without the division its gradient would hardly affect the paths.
 
     Args:
         alphas: As in `branch_latencies`.
         betas: As in `branch_latencies`.
         widths: As in `branch_latencies`.
         costs: The device's latencies.
-        weights: What each family counts.
+        weights: Weight of each family.
 
     Returns:
         A scalar tensor in milliseconds.
 
     Raises:
-        ValueError: The shapes do not belong to one supernet.
+        ValueError: The shapes do not match one supernet.
 
     Reference: FasterSeg (Chen et al., ICLR 2020), section 3.2.
     """
@@ -83,13 +83,13 @@ def decoupled_latency(
 
 
 def auto_weights(costs: LatencyCosts, num_layers: int) -> LatencyWeights:
-    """Weights that make the three families count alike on the device of `costs`.
+    """Weights that give the three families equal influence on the device of `costs`.
 
-    A family's weight is proportional to one over its spread: the latency of its dearest uniform
-    setting minus that of its cheapest, the other families being as in `decoupled_latency`. The
-    uniform settings are one operation in all cells, one input (down or keep) for all nodes, one
-    width for all nodes. A family without any spread, such as a single width, gets weight 0. The
-    weights sum to 1.
+    The weight of a family is proportional to the inverse of its spread: the latency of its most
+    expensive uniform setting minus that of its cheapest. The other families are fixed as in
+    `decoupled_latency`. Uniform settings use one operation in all cells, one input (down or keep)
+    for all nodes, or one width for all nodes. A family without a spread, such as a single width,
+    gets weight 0. The weights sum to 1.
 
     Args:
         costs: The device's latencies.
@@ -124,8 +124,8 @@ def auto_weights(costs: LatencyCosts, num_layers: int) -> LatencyWeights:
     total = sum(shares)
     if total == 0:
         raise ValueError(
-            "Latency weights cannot be found: no choice of operation, path or width changes the "
-            "latency. Measure the table again or state the weights."
+            "Latency weights cannot be computed: no choice of operation, path or width changes the "
+            "latency. Measure the table again or set the weights."
         )
     return LatencyWeights(*(share / total for share in shares))
 
@@ -142,6 +142,6 @@ def _one_hot(choices: Tensor, index: int) -> Tensor:
 def _inverse_spread(latencies: Sequence[Tensor]) -> float:
     values = [float(latency) for latency in latencies]
     spread = max(values) - min(values)
-    # Below float32's resolution of the sums, a spread is rounding and its inverse would drown
-    # the families that do have one.
+    # A spread below float32's resolution of the sums is a rounding error; its inverse would
+    # outweigh the other families.
     return 1.0 / spread if spread > 1e-5 * max(values) else 0.0

@@ -1,7 +1,7 @@
-"""From architecture parameters to the derived network: a pure function of NumPy arrays.
+"""Derives a network from architecture parameters: a pure function of NumPy arrays.
 
-Source: FasterSeg (Chen et al., ICLR 2020), section 3 and appendix; and its released code, whose
-faults are reproduced with `reference_quirks=True` only.
+Source: FasterSeg (Chen et al., ICLR 2020), section 3 and appendix, and its released code. Faults of
+the released code are reproduced only with `reference_quirks=True`.
 """
 
 import dataclasses
@@ -25,14 +25,14 @@ _DOWN = 0  # column of beta: the input from the finer scale
 
 @dataclasses.dataclass(frozen=True)
 class DerivedBranch:
-    """One decoded path through the supernet, its removed cells left out.
+    """One decoded path through the supernet, without removed cells.
 
     Attributes:
-        ops: Index into `PRIMITIVES` of every cell.
+        ops: Index into `PRIMITIVES` for every cell.
         path: Index into `SCALES` of every cell's input.
         downs: 1 for a cell of stride 2, else 0.
-        widths: Width multiplier of every cell's output but the last, which has the head's.
-        layers: Layer of the supernet of every cell, removed ones counted.
+        widths: Width multiplier of every cell's output, except the last, which has the head width.
+        layers: Layer of every cell in the supernet; removed cells are counted.
     """
 
     ops: tuple[int, ...]
@@ -56,28 +56,28 @@ def derive(
     reference_quirks: bool = False,
     space: str = "fasterseg",
 ) -> FasterSegGenotype:
-    """Decodes architecture parameters into a genotype. Nothing that is handed in is changed.
+    """Decodes architecture parameters into a genotype. The arguments are not modified.
 
     Args:
         alphas: Logits of the primitives for 1/8, 1/16 and 1/32, of shapes `(layers, 5)`,
             `(layers - 1, 5)` and `(layers - 2, 5)`.
-        betas: Logits of the two inputs (from down, from keep) of the nodes at 1/16 and 1/32, of
-            shapes `(layers - 2, 2)` and `(layers - 3, 2)`.
+        betas: Logits of the two inputs (down, keep) of the nodes at 1/16 and 1/32, of shapes
+            `(layers - 2, 2)` and `(layers - 3, 2)`.
         gammas: Logits of the widths of the nodes at 1/8, 1/16 and 1/32, of shapes
             `(layers - 1, n)`, `(layers - 1, n)` and `(layers - 2, n)`. `n` is the number of width
-            multipliers, or 1 for a fixed width, which is the widest.
+            multipliers, or 1 for a fixed width, the widest.
         base_filters: Filters per unit of scale.
-        width_multipliers: The widths that the supernet can take, each in (0, 1].
+        width_multipliers: Widths of the supernet, each in (0, 1].
         stem_width: Width multiplier of the stem.
         head_width: Width multiplier of the heads.
-        branch_scales: The scales at which the branches end, in the genotype's order.
-        allow_skip: Whether a cell may be removed. The teacher's network allows none.
-        reference_quirks: Decode as the released code does (see `derive_branch`).
-        space: Name of the search space to note in the genotype.
+        branch_scales: Scales at which the branches end, in the genotype's order.
+        allow_skip: Whether cells may be removed; False for the teacher.
+        reference_quirks: Decode like the released code (see `derive_branch`).
+        space: Name of the search space, recorded in the genotype.
 
     Raises:
-        ValueError: Shapes, widths or scales do not fit, a logit is not finite, or so few layers
-            reach no such scale.
+        ValueError: Shapes, widths or scales are invalid, a logit is not finite, or there are too
+            few layers to reach a scale.
     """
     cells_by_scale = {}
     for scale in branch_scales:
@@ -122,17 +122,17 @@ def derive_branch(
     allow_skip: bool = True,
     reference_quirks: bool = False,
 ) -> DerivedBranch:
-    """Decodes the branch that ends at `scale`; arguments and errors are those of `derive`.
+    """Decodes the branch that ends at `scale`; arguments and errors as in `derive`.
 
-    The path descends where beta prefers it, a cell's primitive is alpha's preferred one, a width
-    gamma's. A cell of stride 1 that prefers the skip is removed, the surest first, while at least
-    `round(layers / 3)` cells and two more for every descent remain; after each descent at least
-    one cell stays. A cell that prefers the skip and has to stay, one of stride 2 always, takes
-    the next-best primitive.
+    Beta determines the layers at which the path descends, alpha the primitives, gamma the widths.
+    Cells of stride 1 that prefer the skip are removed, the most probable first, as long as at least
+    `round(layers / 3)` cells plus two per descent remain. After each descent at least one cell
+    stays. A cell that prefers the skip but stays, like every such cell of stride 2, gets the
+    next-best primitive.
 
-    With `reference_quirks` the path to 1/16 descends one layer early, a cell that stays for its
-    descent's sake uses up one of the removals that the limit allows, and for 5 to 7 layers the
-    path to 1/32 descends at layers 1 and 3 whatever beta says.
+    With `reference_quirks`, the path to 1/16 descends one layer early. A cell kept because a
+    descent needs one still counts against the limit of removals. For 5 to 7 layers, the path to
+    1/32 descends at layers 1 and 3, regardless of beta.
     """
     alphas, betas, gammas = _checked(alphas, betas, gammas, width_multipliers)
     if scale not in SCALES:
@@ -144,7 +144,7 @@ def derive_branch(
 
     removed = _removed_layers(rows, down_layers, reference_quirks) if allow_skip else set()
     layers = tuple(layer for layer in range(num_layers) if layer not in removed)
-    # A cell that stays never stays a skip, so the best of the others is its preferred primitive.
+    # A remaining cell is never a skip, so its primitive is the best of the others.
     ops = tuple(_SKIP + 1 + int(np.argmax(rows[layer, _SKIP + 1 :])) for layer in layers)
     return DerivedBranch(
         ops=ops,
@@ -163,10 +163,10 @@ def _checked(
     gammas: Sequence[npt.ArrayLike],
     width_multipliers: Sequence[float],
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """The parameters as arrays of float64, if their shapes fit together."""
+    """Returns the parameters as float64 arrays after checking shapes and values."""
     if len(width_multipliers) == 0 or not all(0 < width <= 1 for width in width_multipliers):
         raise ValueError(
-            "width_multipliers must be numbers in (0, 1]. "
+            "width_multipliers must be one or more numbers in (0, 1]. "
             f"Received: width_multipliers={width_multipliers}"
         )
     families = {"alphas": alphas, "betas": betas, "gammas": gammas}
@@ -176,11 +176,11 @@ def _checked(
     }
     for name, family in arrays.items():
         if not all(np.isfinite(array).all() for array in family):
-            raise ValueError(f"{name} hold values that are not finite; the search has diverged.")
+            raise ValueError(f"{name} contain values that are not finite; the search has diverged.")
     shapes = {name: [array.shape for array in family] for name, family in arrays.items()}
     layers = shapes["alphas"][0][0] if shapes["alphas"] and shapes["alphas"][0] else 0
     if layers < 3:
-        raise ValueError(f"At least 3 layers are needed. Received alphas of shapes {shapes}")
+        raise ValueError(f"At least 3 layers are needed. Received parameters of shapes {shapes}")
     choices = shapes["gammas"][0][-1] if shapes["gammas"] and shapes["gammas"][0] else 0
     count = 1 if choices == 1 else len(width_multipliers)
     expected = {
@@ -190,8 +190,8 @@ def _checked(
     }
     if shapes != expected:
         raise ValueError(
-            f"For {layers} layers and {len(width_multipliers)} widths the shapes must be "
-            f"{expected} (gammas may have one column for a fixed width). Received: {shapes}"
+            f"For {layers} layers and {len(width_multipliers)} widths, the shapes must be "
+            f"{expected} (or one column in gammas for a fixed width). Received: {shapes}"
         )
     return arrays["alphas"], arrays["betas"], arrays["gammas"]
 
@@ -199,30 +199,30 @@ def _checked(
 def _down_layers(
     betas: list[np.ndarray], scale_index: int, num_layers: int, reference_quirks: bool
 ) -> tuple[int, ...]:
-    """The layers whose cells have stride 2; among equals the earliest descent wins.
+    """Layers whose cells have stride 2; the earliest descent wins a tie.
 
-    Row r of the first beta is the node before layer r + 2, row r of the second that before layer
-    r + 3: what comes down to them leaves the cells at layers r + 1 and r + 2.
+    Row r of the first beta is the node before layer r + 2; row r of the second beta is the node
+    before layer r + 3. The descents to them are therefore at layers r + 1 and r + 2.
     """
     if scale_index == 0:
         return ()
     down = [_softmax(beta)[:, _DOWN] for beta in betas]
     if scale_index == 1:
-        # With fewer than 5 layers the inner rows are none: all rows then stand.
+        # With fewer than 5 layers there are no inner rows; all rows are candidates.
         rows = range(1, num_layers - 3) if num_layers >= 5 else range(num_layers - 2)
         row = max(rows, key=lambda row: down[0][row])
         return (row,) if reference_quirks else (row + 1,)
     if num_layers < 4:
         raise ValueError(
-            f"{num_layers} layers have no path to scale 32; search at least 4 layers or leave "
-            "scale 32 out of the branches."
+            f"{num_layers} layers are too few for a path to scale 32; use at least 4 layers, or "
+            "branches without scale 32."
         )
     if num_layers >= 8:
         pairs = [(i, j) for j in range(num_layers - 4) for i in range(1, j - 1)]
     elif reference_quirks and num_layers >= 5:
         pairs = [(0, 1)]
     else:
-        # Too few layers for the usual margins: all descents that leave a cell on every scale.
+        # Too few layers for the usual margins: allow all descents with a cell on every scale.
         pairs = [(i, j) for j in range(num_layers - 3) for i in range(j + 1)]
     first, second = max(pairs, key=lambda pair: down[0][pair[0]] * down[1][pair[1]])
     return (first + 1, second + 2)
@@ -231,7 +231,7 @@ def _down_layers(
 def _removed_layers(
     rows: np.ndarray, down_layers: tuple[int, ...], reference_quirks: bool
 ) -> set[int]:
-    """The layers of a path whose cells go, given its alpha logits of shape `(layers, 5)`."""
+    """Layers whose cells are removed from a path with alpha logits `(layers, 5)`."""
     num_layers = len(rows)
     skip_probability = _softmax(rows)[:, _SKIP]
     preferred = np.argmax(rows, axis=-1)
@@ -256,10 +256,10 @@ def _removed_layers(
 def _node_width(
     gammas: list[np.ndarray], scale_index: int, layer: int, width_multipliers: Sequence[float]
 ) -> float:
-    """Width of the node that follows `layer` at a scale."""
+    """Width of the node after `layer` at a scale."""
     if gammas[scale_index].shape[-1] == 1:
         return float(max(width_multipliers))
-    # The nodes at 1/8 and at 1/16 start after layer 0, those at 1/32 one later.
+    # Nodes at 1/8 and 1/16 start after layer 0, nodes at 1/32 after layer 1.
     row = gammas[scale_index][layer - max(scale_index - 1, 0)]
     return float(width_multipliers[int(np.argmax(row))])
 

@@ -1,4 +1,4 @@
-"""The differentiable latency of a supernet under soft choices."""
+"""Differentiable latency of a supernet with soft choices."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def expected_latency(
     widths: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> Tensor:
-    """The latency of a supernet: the sum over the scales of `branch_latencies`.
+    """Latency of a supernet: the sum of `branch_latencies` over the scales.
 
     Args:
         alphas: As in `branch_latencies`.
@@ -24,10 +24,10 @@ def expected_latency(
         costs: The device's latencies.
 
     Returns:
-        A scalar tensor in milliseconds, differentiable in all choices.
+        A scalar tensor in milliseconds, differentiable with respect to all choices.
 
     Raises:
-        ValueError: The shapes do not belong to one supernet.
+        ValueError: The shapes do not match one supernet.
 
     Reference: FasterSeg (Chen et al., ICLR 2020), section 3.2, latency estimation.
     """
@@ -40,27 +40,27 @@ def branch_latencies(
     widths: Sequence[Tensor],
     costs: LatencyCosts,
 ) -> tuple[Tensor, ...]:
-    """The expected latency from the image to the last layer's output at each scale.
+    """Expected latency from the image to the last layer's output at each scale.
 
-    Under choices that are one-hot along a branch, the branch's entry is the stem plus the cells on
-    that path. The stem is thus part of every entry.
+    If the choices along a branch are one-hot, the branch's entry is the stem plus the cells on that
+    path. Every entry therefore includes the stem.
 
     Args:
         alphas: Probabilities of the operations, `(num_layers - j, operations)` for scale j; row t
             belongs to the cell at layer t + j.
-        betas: Probabilities of a node's two inputs, `(num_layers - 1 - j, 2)` for scale j >= 1;
-            column 0 is the input from the finer scale (down), column 1 from the same (keep), row t
-            belongs to the cell at layer t + j + 1.
-        widths: Sampled widths of the nodes, one-hot in value (straight-through),
-            `(num_layers - 1, widths)` for scale 0, row i being the node after layer i, and
-            `(num_layers - j, widths)` for scale j >= 1, row t being the node after layer t + j - 1.
+        betas: Probabilities of a node's two inputs, `(num_layers - 1 - j, 2)` for scale j >= 1.
+            Column 0 is the input from the finer scale (down), column 1 from the same scale (keep);
+            row t belongs to the cell at layer t + j + 1.
+        widths: Sampled widths of the nodes, one-hot in value (straight-through).
+            `(num_layers - 1, widths)` for scale 0: row i is the node after layer i.
+            `(num_layers - j, widths)` for scale j >= 1: row t is the node after layer t + j - 1.
         costs: The device's latencies.
 
     Returns:
-        A tuple of scalar tensors in milliseconds, one a scale.
+        A tuple of scalar tensors in milliseconds, one per scale.
 
     Raises:
-        ValueError: The shapes do not belong to one supernet.
+        ValueError: The shapes do not match one supernet.
     """
     _check_shapes(alphas, betas, widths, costs)
     cells = cell_latencies(alphas, widths, costs)
@@ -92,7 +92,7 @@ def _arrival(
     betas: Sequence[Tensor],
     stem_ms: float,
 ) -> Tensor:
-    """The latency up to the input of the cell at (layer, scale), given those after layer - 1."""
+    """Latency up to the input of the cell at (layer, scale), from the latencies after layer - 1."""
     if layer == 0:
         return stem_ms
     if scale == 0:
@@ -124,12 +124,12 @@ def _check_shapes(
     }
     if layers < costs.num_scales:
         raise ValueError(
-            f"A supernet of {costs.num_scales} scales needs as many layers at least. "
+            f"A supernet with {costs.num_scales} scales needs at least {costs.num_scales} layers. "
             f"Received: alphas of shapes {received['alphas']}"
         )
     for name, shapes in expected.items():
         if received[name] != shapes:
             raise ValueError(
-                f"`{name}` of a supernet of {layers} layers must have the shapes {shapes}. "
+                f"`{name}` of a supernet with {layers} layers must have the shapes {shapes}. "
                 f"Received: {received[name]}"
             )

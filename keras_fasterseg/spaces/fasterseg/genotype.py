@@ -1,4 +1,4 @@
-"""A derived network as pure data: which cells it has, of what kind and width, stored as JSON."""
+"""Genotype of FasterSeg: the cells of a derived network, with kind and width, stored as JSON."""
 
 import dataclasses
 import numbers
@@ -18,15 +18,15 @@ class CellGenotype:
     """One cell of a derived network.
 
     Attributes:
-        layer: Layer of the supernet that the cell came from, counted from 0 with removed cells
-            included: its weights are inherited by (layer, scale).
+        layer: Layer of the cell in the supernet, counted from 0 and including removed cells. Its
+            weights are inherited by (layer, scale).
         scale: Downsampling rate of its input: 8, 16 or 32.
         primitive: One of `PRIMITIVES`.
-        stride: 1, or 2 for a cell that goes down to the next scale.
+        stride: 1, or 2 for a cell that descends to the next scale.
         width: Width multiplier of its output, in (0, 1].
 
     Raises:
-        ValueError: A field is of the wrong type or out of its range.
+        ValueError: A field has the wrong type or is out of range.
     """
 
     layer: int
@@ -39,7 +39,7 @@ class CellGenotype:
         _check_choice("scale", self.scale, SCALES)
         _check_choice("primitive", self.primitive, PRIMITIVES)
         _check_choice("stride", self.stride, (1, 2))
-        # The stem ends at 1/8 and a layer goes down once at most.
+        # The stem ends at 1/8, and a layer descends by at most one scale.
         lowest = SCALES.index(self.scale)
         _check_integer("layer", self.layer, lowest, MAXIMUM_LAYERS, f" at scale {self.scale}")
         _check_width("width", self.width)
@@ -47,14 +47,14 @@ class CellGenotype:
 
 @dataclasses.dataclass(frozen=True)
 class BranchGenotype:
-    """The cells from the stem to one output of the trunk.
+    """Cells from the stem to one output of the trunk.
 
     Attributes:
         scale: Downsampling rate at which the branch ends: 8, 16 or 32.
-        cells: Its cells, in the order in which they run.
+        cells: Its cells, in execution order.
 
     Raises:
-        ValueError: The cells are not a path from scale 8 to `scale` through rising layers.
+        ValueError: The cells are not a path from scale 8 to `scale` through increasing layers.
     """
 
     scale: int
@@ -70,39 +70,39 @@ class BranchGenotype:
             where = f"Cell {position} of the branch to scale {self.scale}"
             if cell.scale != scale:
                 raise ValueError(
-                    f"{where} has scale {cell.scale}, but what comes before it ends at scale "
-                    f"{scale}; a branch starts at scale 8 and only stride 2 doubles the scale."
+                    f"{where} has scale {cell.scale}, but its input has scale {scale}. A branch "
+                    "starts at scale 8, and only cells of stride 2 double the scale."
                 )
             if cell.layer <= layer:
                 raise ValueError(
                     f"{where} has layer {cell.layer} after layer {layer}; "
-                    "layers must rise strictly along a branch."
+                    "layers must increase strictly along a branch."
                 )
             scale, layer = cell.scale * cell.stride, cell.layer
         if scale != self.scale:
             raise ValueError(
                 f"The cells of the branch to scale {self.scale} end at scale {scale}; "
-                "let both agree."
+                "both scales must be equal."
             )
         if self.cells[-1].stride != 1:
             raise ValueError(
                 f"The last cell of the branch to scale {self.scale} has stride "
-                f"{self.cells[-1].stride}; a cell of stride 1 must follow every stride 2."
+                f"{self.cells[-1].stride}; it must have stride 1."
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class FasterSegGenotype(Genotype):
-    """A derived network: everything that is needed to build it and to inherit its weights.
+    """Derived network: everything needed to build it and to inherit its weights.
 
     Attributes:
         space: Name of the search space, "fasterseg".
-        base_filters: Filters per unit of scale, F of the paper (12).
-        num_layers: Layers of the supernet that it was derived from.
+        base_filters: Filters per unit of scale, F in the paper (12).
+        num_layers: Number of layers of the supernet.
         stem_width: Width multiplier of the stem, in (0, 1].
         head_width: Width multiplier of the heads and of every branch's last cell, in (0, 1].
-        branches: One or more branches that end at different scales. Their order is the order in
-            which the decoder joins their outputs.
+        branches: One or more branches that end at different scales, in the order in which the
+            decoder joins their outputs.
 
     Raises:
         ValueError: The fields do not describe a network; the message names the field.
@@ -148,13 +148,13 @@ class FasterSegGenotype(Genotype):
             if cell.primitive == "skip" and cell.stride == 1 and cell.width != width:
                 raise ValueError(
                     f"Cell {position} of the branch to scale {branch.scale} is a skip of stride 1 "
-                    f"from width {width} to width {cell.width}; a derived network runs it as the "
-                    "identity, so both must be equal."
+                    f"from width {width} to width {cell.width}; both widths must be equal, because "
+                    "a derived network runs such a skip as the identity."
                 )
             width = cell.width
 
     def summary(self) -> dict[str, Any]:
-        """The branches, by number as in the released code (0 for 1/8, 1 for 1/16), and by scale."""
+        """Branches by number in the released code (0: 1/8, 1: 1/16, 2: 1/32) and by scale."""
         scales = [branch.scale for branch in self.branches]
         return {"branches": [SCALES.index(scale) for scale in scales], "branch_scales": scales}
 
@@ -200,16 +200,16 @@ class FasterSegGenotype(Genotype):
 
 
 def branch_groups(branches: Sequence[BranchGenotype]) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Which branches run one common cell, position by position.
+    """Groups the branches that share a cell, for every position.
 
-    Branches share their cells from the stem on, as long as primitive, stride and width agree.
-    The last cell of a branch belongs to it alone, since a head follows it. Layers need not agree:
-    a skip may have been removed before in one of the branches. A shared cell then is the one of
-    the group's first branch, and inherits that one's weights.
+    Branches share cells from the stem onwards, as long as primitive, stride and width are equal.
+    The last cell of a branch is never shared, because a head follows it. Layers may differ, because
+    a skip may have been removed earlier in one of the branches; a shared cell is then the cell of
+    the group's first branch and inherits its weights.
 
     Returns:
-        For every position up to the longest branch's last: the groups of indexes into `branches`
-        of those that have a cell there. Groups and their members are in rising order.
+        For every position of the longest branch: groups of indexes of the branches with a cell at
+        that position. Groups and their members are in ascending order.
     """
     groups_by_position = []
     for position in range(max(len(branch.cells) for branch in branches)):
@@ -227,7 +227,7 @@ def branch_groups(branches: Sequence[BranchGenotype]) -> tuple[tuple[tuple[int, 
 
 
 def shared_prefix(branches: Sequence[BranchGenotype]) -> int:
-    """Number of leading cells that all of `branches` share, by the rule of `branch_groups`."""
+    """Number of leading cells that all branches share, as defined by `branch_groups`."""
     everyone = (tuple(range(len(branches))),)
     groups = branch_groups(branches)
     return next((position for position, at in enumerate(groups) if at != everyone), len(groups))
@@ -244,7 +244,7 @@ def _check_integer(name: str, value: Any, minimum: int, maximum: int, where: str
 
 
 def _check_width(name: str, value: Any) -> None:
-    number: Any = value  # the stub of `numbers.Real` knows no comparison with an int
+    number: Any = value  # the stub of `numbers.Real` has no comparison with an int
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < number <= 1:
         raise ValueError(f"{name} must be a number in (0, 1]. Received: {name}={shown(value)}")
 

@@ -1,4 +1,4 @@
-"""The most expensive network that a search can end with: a bound for what a training takes."""
+"""The most expensive network that a search can derive: an upper bound for training costs."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ _DEAREST = "conv_2x"
 def largest_genotype(
     num_layers: int, base_filters: int, stem_head_width: float
 ) -> FasterSegGenotype:
-    """The genotype with the most operations and activations of a search space.
+    """Genotype with the most operations and activations in the search space.
 
-    Every cell is `conv_2x` at full width. The branch to 1/16 stays at 1/8 as long as it may, that
-    to 1/32 leaves it as early as it may, so that they share the fewest cells.
+    Every cell is `conv_2x` at full width. The branch to 1/16 stays at 1/8 as long as possible and
+    the branch to 1/32 leaves it as early as possible, so they share as few cells as possible.
 
     Args:
         num_layers: Layers of the supernet, at least 4.
@@ -23,15 +23,15 @@ def largest_genotype(
         stem_head_width: Width multiplier of stem and heads, in (0, 1].
 
     Raises:
-        ValueError: There are fewer layers, or a number is out of its range.
+        ValueError: There are fewer than 4 layers, or a number is out of range.
     """
     if num_layers < 4:
         raise ValueError(f"At least 4 layers are needed. Received: num_layers={num_layers}")
     alpha = np.zeros(len(PRIMITIVES))
     alpha[PRIMITIVES.index(_DEAREST)] = 1.0
     down_16, down_32 = np.zeros(num_layers - 2), np.zeros(num_layers - 3)
-    # `derive` reads both descents from the first: that to 1/16 may not take row 0, that to 1/32
-    # may take neither the last ones nor, from 8 layers on, row 0.
+    # Both branches read their descent to 1/16 from `down_16`. The branch to 1/16 cannot use row 0;
+    # the branch to 1/32 cannot use the last rows or, with 8 or more layers, row 0.
     if num_layers > 4:
         down_16[[1, num_layers - 4, 0]] = 1.0, 2.0, 3.0
     else:

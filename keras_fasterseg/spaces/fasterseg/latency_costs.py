@@ -1,4 +1,4 @@
-"""Which rows of a latency table the space needs, and in which order the estimate reads them."""
+"""Rows of a latency table: the keys required by FasterSeg, and their arrays for a supernet."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ def required_keys(
     stem_head_width: float,
     num_classes: int,
 ) -> tuple[OpKey, ...]:
-    """Every operation that a network of the space can run with stem and heads of one width.
+    """All operations that a network with stem and heads of one width can run.
 
-    Stem, cells at all scales and widths, the decoder steps of branches that end at 1/16 and 1/32,
-    fusion and head of the two branches that every derived network has. The space itself, with the
-    student's and the teacher's width, has 659 of them.
+    These are the stem, cells at all scales and widths, decoder steps of branches that end at 1/16
+    and 1/32, and fusion and head of the two branches of every derived network. With default
+    settings, student and teacher together have 659 operations.
     """
     check_input_size(input_size)
     filters = {
@@ -65,13 +65,13 @@ def latency_costs(
     width_multipliers: Sequence[float],
     stem_head_width: float,
 ) -> LatencyCosts:
-    """The rows of `table` as the arrays that `expected_latency` reads.
+    """Arranges the rows of `table` as the arrays for `expected_latency`.
 
-    With a calibrated table the rows are multiplied by its factor, so that differences between
-    networks are those of the calibrated latencies. Its offset is no choice's and is left out.
+    Rows of a calibrated table are multiplied by the factor of the calibration, so that latency
+    differences between networks are calibrated. The offset is omitted: it depends on no choice.
 
     Raises:
-        KeyError: The table lacks a row.
+        KeyError: A row is missing in the table.
     """
     height, columns = table.metadata.input_size
     factor = 1.0 if table.calibration is None else table.calibration.factor

@@ -1,4 +1,4 @@
-"""The student's expected latency as the term of a loss."""
+"""The student's expected latency as a term of the loss."""
 
 from typing import Any, Self
 
@@ -15,14 +15,14 @@ from keras_fasterseg.spaces.fasterseg.expected_latency import expected_latency
 
 
 class LatencyPenalty:
-    """The student's expected latency as a share of a target.
+    """The student's expected latency, relative to a target.
 
     Args:
-        costs: What the operations cost on the device.
-        target_ms: Latency that counts as 1, in milliseconds: 1000 over the middle of the band of
-            frame rates.
-        weights: Shares of operators, paths and widths, each free in a term of its own; None leaves
-            the latency undivided: one term in which all three are free.
+        costs: The device's latencies.
+        target_ms: Latency that gives a penalty of 1, in milliseconds: 1000 divided by the middle of
+            the band, in frames per second.
+        weights: Weights of three terms, for operators, paths and widths. None: a single term, the
+            latency as a function of all three (undivided).
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class LatencyPenalty:
 
     @classmethod
     def of(cls, costs: LatencyCosts, target_ms: float, shares: str, num_layers: int) -> Self:
-        """The penalty whose weights are called `shares`: paper, code, auto or undivided.
+        """Makes the penalty with the weights named `shares`: paper, code, auto or undivided.
 
         Raises:
-            ValueError: There is no such name, or `target_ms` is not positive.
+            ValueError: `shares` is unknown, or `target_ms` is not positive.
         """
         named = {"paper": PAPER, "code": CODE, "undivided": None}
         if shares == "auto":
@@ -51,7 +51,7 @@ class LatencyPenalty:
         return cls(costs, target_ms, named[shares])
 
     def __call__(self, choices: Choices) -> Any:
-        """The penalty of `choices`, dimensionless and differentiable."""
+        """Penalty of `choices`, dimensionless and differentiable."""
         if isinstance(choices.widths, int):
             raise ValueError(f"The widths must be one-hot tensors. Received: {choices.widths}")
         families = (choices.alphas, choices.betas, choices.widths)

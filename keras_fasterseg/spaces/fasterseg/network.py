@@ -1,4 +1,4 @@
-"""The network that a genotype describes."""
+"""Network built from a FasterSeg genotype."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from keras_fasterseg.spaces.network import SegmentationNetwork
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class FasterSegNetwork(SegmentationNetwork):
-    """A derived multi-resolution segmentation network; arguments as of `SegmentationNetwork`.
+    """Derived multi-resolution segmentation network; arguments as in `SegmentationNetwork`.
 
-    Its branches share their first cells; a decoder brings each to 1/8, where a 1x1 conv-bn-relu
-    joins them, a head predicts and a bilinear resize (aligned corners) leads to full size. The
-    auxiliary heads predict `scale_16` and, if a branch ends there, `scale_32`.
+    Branches share their first cells. A decoder brings each branch to 1/8, where a 1x1 conv-bn-relu
+    joins them. A head predicts logits, and a bilinear resize (aligned corners) brings them to full
+    size. Auxiliary heads predict `scale_16` and `scale_32`, for scales that a branch reaches.
 
     Reference:
         FasterSeg, section 3.4 (https://arxiv.org/abs/1912.10917).
@@ -34,7 +34,7 @@ class FasterSegNetwork(SegmentationNetwork):
 
     @property
     def plan(self) -> NetworkPlan:
-        """The genotype laid out as layers."""
+        """Layer plan of the genotype."""
         return plan_network(self.genotype)
 
     @classmethod

@@ -1,7 +1,7 @@
-"""The primitives as operations of a latency table.
+"""Registers the primitives as operations of a latency table.
 
-`skip` at stride 1 is the 1x1 conv-bn-relu that a supernet runs in its place; a derived network has
-the identity there, which no row stands for.
+The row of `skip` at stride 1 is the 1x1 conv-bn-relu that a supernet runs instead. Derived networks
+use the identity, which has no row.
 """
 
 from keras_fasterseg.latency.op_key import OpKey

@@ -1,8 +1,8 @@
-"""Where the parts of a network stand in its picture, and which wires join them.
+"""Picture layout of a FasterSeg network: positions of its parts, and the wires between them.
 
-Columns are the places of cells along their branches, rows the scales. A scale has a lane for every
-branch that has something of its own there; a shared cell stands once, in the lane of the first of
-its branches. Between the lanes of a scale run the wires that the decoder takes fine features by.
+Columns are positions of cells along their branches; rows are scales. A scale has one lane for every
+branch with boxes there. A shared cell is drawn once, in the first lane among its branches. Wires of
+fine features for the decoder run between the lanes.
 """
 
 import itertools
@@ -23,7 +23,7 @@ _BOX = 64
 _LANE = _BOX + _CHANNEL
 _STEM_BOX = 48
 _WIDEST_COLUMN = 76
-# Of a box, the part that a narrow node has too: its text must find room.
+# Minimum share of a box's height, so that the text of a narrow node fits.
 _LEAST_HEIGHT = 0.62
 
 KINDS = {
@@ -50,7 +50,7 @@ class _Builder:
         self.genotype = genotype
         self.serving = serving
         branches = genotype.branches
-        # Those that stay fine stand above those that go down, so that few wires cross.
+        # Branches to fine scales are above branches to coarse scales, so that few wires cross.
         order = sorted(range(len(branches)), key=lambda index: branches[index].scale)
         self.rank = {index: rank for rank, index in enumerate(order)}
         self.cells_end = max(len(branch.cells) for branch in branches)
@@ -84,7 +84,7 @@ class _Builder:
         )
 
     def _find_lanes(self) -> dict[int, dict[int, int]]:
-        """By scale: the lane of every rank that has a box there."""
+        """Lane of every rank with a box at a scale, by scale."""
         used: dict[int, set[int]] = {}
         for cell in self.plan.cells:
             used.setdefault(cell.cell.scale, set()).add(self._rank_of(cell))
@@ -114,14 +114,14 @@ class _Builder:
         return _LEFT + (column + 0.5) * self.pitch
 
     def _channel_y(self, scale: int, rank: int) -> float:
-        """Where wires run above the boxes of a lane."""
+        """Vertical position of the wires above the boxes of a lane."""
         return self.rows[scale].top + self.lanes[scale][rank] * _LANE + _CHANNEL / 2
 
     def _lane_y(self, scale: int, rank: int) -> float:
         return self._channel_y(scale, rank) + (_CHANNEL + _BOX) / 2
 
     def _gap_x(self, column: int, rank: int) -> float:
-        """Where a wire for the branch `rank` turns, right of a column; all find room there."""
+        """Horizontal position of the turn of a wire, right of a column; separate for each rank."""
         share = (rank + 1) / (len(self.rank) + 1)
         return self._x(column) + (self.pitch - self.gap) / 2 + share * self.gap
 
@@ -233,7 +233,7 @@ def _height(width_multiplier: float) -> float:
 
 
 def _without_repeats(corners: list[Point]) -> tuple[Point, ...]:
-    """The corners at which a wire really turns."""
+    """Removes repeated corners and corners on straight lines."""
     kept = corners[:1]
     for point in corners[1:]:
         if point != kept[-1]:

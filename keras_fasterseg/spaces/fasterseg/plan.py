@@ -1,4 +1,4 @@
-"""A genotype laid out as the layers of one network: what reads what, and how wide it is."""
+"""Layer plan of a genotype: the layers of one network with their inputs and widths."""
 
 import dataclasses
 
@@ -14,9 +14,9 @@ class FeaturePlan:
     """An intermediate result.
 
     Attributes:
-        layer: Name of the layer that makes it.
+        layer: Name of the layer that produces it.
         scale: Its downsampling rate.
-        filters: Its channels.
+        filters: Its number of channels.
     """
 
     layer: str
@@ -31,10 +31,10 @@ class CellPlan:
     Attributes:
         name: Name of its layer.
         branches: Indexes of the branches that share it.
-        position: Its place along its branches, from 0.
-        cell: Its genotype, that of the first of its branches.
-        source: What it reads.
-        output: What it makes.
+        position: Its position along its branches, from 0.
+        cell: Its genotype in the first of its branches.
+        source: Its input.
+        output: Its output.
     """
 
     name: str
@@ -47,7 +47,7 @@ class CellPlan:
 
 @dataclasses.dataclass(frozen=True)
 class JoinPlan:
-    """One step of the decoder: a coarse feature joins a fine one; see `UpsampleFusion`."""
+    """One step of the decoder: joins a coarse feature with a fine one; see `UpsampleFusion`."""
 
     name: str
     coarse: FeaturePlan
@@ -57,13 +57,15 @@ class JoinPlan:
 
 @dataclasses.dataclass(frozen=True)
 class NetworkPlan:
-    """The whole network.
+    """Layer plan of a complete network.
 
     Attributes:
-        cells: In an order in which they can run.
-        joins: One tuple of decoder steps a branch, from coarse to fine; empty for a branch at 1/8.
-        outputs: What each branch hands to the fusion, at 1/8.
-        auxiliary: By scale (16, 32): the features that the auxiliary head of that scale reads.
+        stem: Output of the stem.
+        cells: Cells in an executable order.
+        joins: One tuple of decoder steps per branch, from coarse to fine; empty for a branch at
+            1/8.
+        outputs: Output of each branch at 1/8, the inputs of the fusion.
+        auxiliary: Inputs of the auxiliary heads, by scale (16, 32).
     """
 
     stem: FeaturePlan
@@ -74,13 +76,13 @@ class NetworkPlan:
 
 
 def plan_network(genotype: FasterSegGenotype) -> NetworkPlan:
-    """Lays `genotype` out.
+    """Makes the layer plan of `genotype`.
 
     Reference:
         FasterSeg, section 3.4 and the released decoder (https://arxiv.org/abs/1912.10917).
     """
     stem = FeaturePlan(STEM, 8, stem_filters(genotype.base_filters, genotype.stem_width)[-1])
-    # By branch and scale: the last feature seen, which the decoder reads.
+    # The last feature of each branch at each scale; the decoder reads it.
     latest = [{8: stem} for _ in genotype.branches]
     current = [stem] * len(genotype.branches)
     cells = []

@@ -1,4 +1,4 @@
-"""Networks drawn at random from the space, small and large, as a search could derive them."""
+"""Random networks of the search space, small and large, that a search could derive."""
 
 from collections.abc import Sequence
 
@@ -23,28 +23,28 @@ def random_genotype(
     num_layers: int = 16,
     allow_skip: bool = True,
 ) -> FasterSegGenotype:
-    """Derives a network from random logits, so that every result is one the search could find.
+    """Derives a network from random logits, so the search could derive every result.
 
-    Choices that are uniform in every cell would make networks of nearly one latency, since many
-    cells average out. Each network therefore first draws what it prefers among the primitives and
-    among the widths, from nearly one choice alone to all alike, and then every cell and node draws
-    by that. Paths and the pair of branches are uniform.
+    Uniform choices in every cell would give networks of almost equal latency, because many cells
+    average out. Each network therefore first draws preferences for primitives and for widths,
+    between almost a single choice and all choices alike. Every cell and node then draws according
+    to these preferences. Paths and the pair of branches are uniform.
 
     Args:
         generator: Source of randomness; equal states give equal networks.
         base_filters: Filters per unit of scale.
-        width_multipliers: The widths that a node can take, each in (0, 1].
-        stem_head_width: Width multiplier of the stem and of the heads.
+        width_multipliers: Possible widths of a node, each in (0, 1].
+        stem_head_width: Width multiplier of stem and heads.
         num_layers: Layers of the supernet, at least 4.
-        allow_skip: Whether a cell may be removed, as in the student.
+        allow_skip: Whether cells may be removed, as in the student.
 
     Raises:
-        ValueError: There are too few layers, or a width is out of its range.
+        ValueError: There are too few layers, or a width is out of range.
     """
     num_widths = len(width_multipliers)
     primitives = _log_preferences(generator, len(PRIMITIVES))
     widths = _log_preferences(generator, num_widths)
-    # The largest of log-probabilities with Gumbel noise is a draw by these probabilities.
+    # The argmax of log-probabilities plus Gumbel noise is a sample from these probabilities.
     alphas = [
         primitives + generator.gumbel(size=(num_layers - index, len(PRIMITIVES)))
         for index in range(3)
@@ -67,7 +67,7 @@ def random_genotype(
 
 
 def _log_preferences(generator: np.random.Generator, count: int) -> np.ndarray:
-    """Logarithms of random probabilities `(count,)`, between one-sided and alike."""
+    """Logarithms of random probabilities `(count,)`, between one-sided and uniform."""
     concentration = np.exp(generator.uniform(*np.log(_CONCENTRATIONS)))
     preferences = generator.dirichlet(np.full(count, concentration))
     # A probability may underflow to 0; a logit must be finite.

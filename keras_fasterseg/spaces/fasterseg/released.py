@@ -1,7 +1,7 @@
-"""Weights of the released PyTorch FasterSeg, by their state-dict names, into ours.
+"""Loads weights of the released PyTorch FasterSeg, by state-dict name, into our networks.
 
-Released tensors are `(out, in, height, width)` kernels and the four vectors of a batch norm. A name
-is built by walking our layers, so both nets are read by one set of rules.
+Released tensors are `(out, in, height, width)` kernels and the four vectors of a batch norm. Names
+are built by walking our layers, so the same rules serve derived networks and supernets.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ _NORMALIZATION = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-# Stored by the released code but without effect on any of its results.
+# Stored by the released code, but without effect on its results.
 _DEAD = ("channel_attention", "num_batches_tracked")
 _SWITCHABLE_ROW = re.compile(r"(?P<norm>.+)\.bn\.\d+\.\w+")
 
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """Where one released tensor goes: `weight[index]`, or the start of that row."""
+    """Target of one released tensor: `weight[index]`, or the start of that row."""
 
     name: str
     weight: keras.Variable
@@ -46,13 +46,13 @@ class Assignment:
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
-    """Tensors that a conversion used, and those it left.
+    """Tensors that a conversion used or left out.
 
     Attributes:
-        converted: How many tensors found their place.
-        missing: Names that our network has and the file has not; those weights stay as they were.
-        unused: Names of the file that our network has no place for.
-        dead: Names of the file that have no effect in the released code either.
+        converted: Number of tensors loaded.
+        missing: Names missing in the file; these weights stay unchanged.
+        unused: Names in the file without a counterpart in our network.
+        dead: Names in the file without effect in the released code.
     """
 
     converted: int
@@ -67,16 +67,16 @@ def load_released_network(
     """Sets the weights of a derived network from a released state dict.
 
     Raises:
-        ValueError: A tensor has another shape than its place; nothing has been changed then.
+        ValueError: A tensor does not have the shape of its target; no weight has changed.
     """
     return _load(list(network_assignments(network)), state)
 
 
 def load_released_supernet(supernet: Supernet, state: Mapping[str, np.ndarray]) -> ConversionReport:
-    """Sets the weights of a supernet from a released state dict (index 0 is the teacher's).
+    """Sets the weights of a supernet from a released state dict (index 0 is the teacher).
 
     Raises:
-        ValueError: A tensor has another shape than its place; nothing has been changed then.
+        ValueError: A tensor does not have the shape of its target; no weight has changed.
     """
     return _load(list(supernet_assignments(supernet)), state)
 
@@ -87,7 +87,7 @@ def load_released_architecture(
     """Sets alpha, beta and gamma from the released `alpha_I_S`, `beta_I_S` and `ratio_I_S`.
 
     Raises:
-        ValueError: A tensor has another shape than its place; nothing has been changed then.
+        ValueError: A tensor does not have the shape of its target; no weight has changed.
     """
     index = 0 if architecture.role == TEACHER else 1
     weights = {
@@ -105,7 +105,7 @@ def _load(assignments: list[Assignment], state: Mapping[str, np.ndarray]) -> Con
     state = {name: np.asarray(value) for name, value in state.items()}
     known = {assignment.name for assignment in assignments}
     rest = [name for name in state if name not in known]
-    # `bn.weight` beside `bn.bn.0.weight`: the slimmable norm's own affine pair, never used.
+    # `bn.weight` next to `bn.bn.0.weight` is the slimmable norm's own affine pair, never used.
     matches = (_SWITCHABLE_ROW.fullmatch(name) for name in known)
     switchable = {match["norm"] for match in matches if match}
     dead = tuple(
@@ -133,20 +133,20 @@ def _layout(value: np.ndarray) -> np.ndarray:
 
 
 def _place(target: np.ndarray, value: np.ndarray, assignment: Assignment) -> None:
-    # A narrow width's statistics fill the start of a row as long as the widest.
+    # Statistics of a narrow width fill the start of a row; all rows have the widest width.
     fits = target.shape == value.shape or (
         assignment.index and target.ndim == value.ndim == 1 and len(value) <= len(target)
     )
     if not fits:
         raise ValueError(
-            f"{assignment.name} has shape {value.shape}, but its place {assignment.weight.path} "
-            f"has {target.shape}; is the genotype that of these weights?"
+            f"{assignment.name} has shape {value.shape}, but its target {assignment.weight.path} "
+            f"has shape {target.shape}. Use the genotype of these weights."
         )
     target[tuple(slice(0, size) for size in value.shape)] = value
 
 
 def network_assignments(network: FasterSegNetwork) -> Iterator[Assignment]:
-    """Where each tensor of a released derived network belongs in ours."""
+    """Yields the target of each tensor of a released derived network."""
     plan = network.plan
     yield from _stem(network.get_layer("stem"), "stem")
     for cell in plan.cells:
@@ -167,7 +167,7 @@ def network_assignments(network: FasterSegNetwork) -> Iterator[Assignment]:
 
 
 def supernet_assignments(supernet: Supernet) -> Iterator[Assignment]:
-    """Where each tensor of a released supernet belongs in ours, which must be built."""
+    """Yields the target of each tensor of a released supernet; `supernet` must be built."""
     for role_index, role in enumerate((TEACHER, STUDENT)):
         yield from _stem(supernet.stems[role], f"stem.{role_index}")
         decoder = supernet.decoders[role]

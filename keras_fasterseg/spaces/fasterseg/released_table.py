@@ -1,4 +1,4 @@
-"""Reader of the latency table that FasterSeg's authors released (GTX 1080Ti, TensorRT 5.1.5)."""
+"""Reads the latency table released by FasterSeg's authors (GTX 1080Ti, TensorRT 5.1.5)."""
 
 import dataclasses
 import re
@@ -19,7 +19,7 @@ _OPERATIONS = {
 }
 _CONVOLUTIONS = {"1": "conv_bn_relu_1x1", "3": "conv_bn_relu_3x3"}
 
-# Lazy, because the operations' own names hold underscores and digits too.
+# Non-greedy, because names of operations also contain underscores and digits.
 _NAME = re.compile(r"(?P<operation>\w+?)_H(?P<height>\d+)_W(?P<width>\d+)_(?P<fields>\w+)")
 _FIELD = re.compile(r"([A-Za-z]+)(\d+)")
 
@@ -38,7 +38,7 @@ _METADATA = TableMetadata(
 
 
 def is_released_table(path: PathLike) -> bool:
-    """True if `path` is a JSON file with an object `table`, as the released one has."""
+    """True if `path` is a JSON file with an object `table`, like the released table."""
     try:
         value = read_json(path)
     except (OSError, ValueError):
@@ -47,15 +47,15 @@ def is_released_table(path: PathLike) -> bool:
 
 
 def load_released_table(path: PathLike) -> LatencyTable:
-    """The released latency table for images of 1024×2048, converted from JSON.
+    """Loads the released latency table for images of 1024×2048, converted from JSON.
 
-    Its file is an object whose `table` maps the released names of operations to milliseconds, such
-    as `BasicResidual2x_H128_W256_Cin32_Cout64_stride2_dilation1`. Only one number an operation
-    was released, so every row states it without a spread (`repetitions` is 0).
+    The file is an object. Its `table` maps released names of operations, such as
+    `BasicResidual2x_H128_W256_Cin32_Cout64_stride2_dilation1`, to milliseconds. Only one number per
+    operation was released, so rows have no spread and `repetitions` is 0.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not that table; the message names it and the entry.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not the released table; the message names the file and the fault.
     """
     value = read_json(path)
     if not isinstance(value, dict) or not isinstance(value.get("table"), dict):
@@ -71,10 +71,10 @@ def load_released_table(path: PathLike) -> LatencyTable:
 
 
 def charged_as_released(table: LatencyTable) -> LatencyTable:
-    """`table` as the released code reads it: `conv_2x_downup` at the rows of `conv_2x`.
+    """Returns `table` as the released code uses it: `conv_2x_downup` has the rows of `conv_2x`.
 
     Raises:
-        KeyError: The table lacks such a row of `conv_2x`.
+        KeyError: A row of `conv_2x` is missing in the table.
     """
     rows = {
         key: table[dataclasses.replace(key, operation="conv_2x")]

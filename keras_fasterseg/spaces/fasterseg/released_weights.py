@@ -1,4 +1,4 @@
-"""Reader of files with weights of the released PyTorch code."""
+"""Reads weight files of the released PyTorch code."""
 
 import importlib
 import pathlib
@@ -14,22 +14,22 @@ from keras_fasterseg.files import PathLike
 
 
 def read_released_weights(path: PathLike) -> dict[str, np.ndarray]:
-    """Arrays by their state-dict name, of a `.npz` file or of a checkpoint that PyTorch saved.
+    """Reads arrays by state-dict name from a `.npz` file or a PyTorch checkpoint.
 
-    A `.npz` file holds them by that name, or by `w/<name>`, where `q/<name>` are integers that
-    `s/<name>` scales; what else such a file holds is left out. Nothing is unpickled that could run
-    code.
+    A `.npz` file stores arrays as `<name>` or as `w/<name>`. `q/<name>` are integers with the scale
+    `s/<name>`. If such prefixes occur, other entries are ignored. Reading never unpickles anything
+    that could run code.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It cannot be read as either, or PyTorch is needed and not installed.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file has neither format, or PyTorch is needed but not installed.
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file of weights {path}.")
+        raise FileNotFoundError(f"The weight file {path} does not exist.")
     state = _read_npz(path) if path.suffix == ".npz" else _read_checkpoint(path)
     if not state:
-        raise ValueError(f"{path} holds no weights; is it a state dict of the released code?")
+        raise ValueError(f"{path} contains no weights; give a state dict of the released code.")
     return state
 
 
@@ -48,7 +48,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
             state[name] = value
         elif kind == "q":
             if f"s/{name}" not in arrays:
-                raise ValueError(f"{path} has the integers q/{name}, but not their scale s/{name}.")
+                raise ValueError(f"{path} has the integers q/{name} without their scale s/{name}.")
             state[name] = value.astype("float32") * arrays[f"s/{name}"]
     return state
 
@@ -58,18 +58,20 @@ def _read_checkpoint(path: pathlib.Path) -> dict[str, np.ndarray]:
         torch = importlib.import_module("torch")
     except ImportError:
         raise ValueError(
-            f"PyTorch is needed to read {path}: install it (`pip install torch`), or save the "
-            "state dict's arrays under their names with numpy.savez and give that .npz file."
+            f"Reading {path} needs PyTorch: install it (`pip install torch`), or save the state "
+            "dict's arrays under their names with numpy.savez and use that .npz file."
         ) from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is no state dict that PyTorch reads safely: {error}.") from error
+        raise ValueError(
+            f"{path} is not a state dict that PyTorch can read safely: {error}."
+        ) from error
     if not isinstance(state, Mapping):
-        raise ValueError(f"{path} holds a {type(state).__name__}, not a state dict.")
+        raise ValueError(f"{path} contains a {type(state).__name__} instead of a state dict.")
     return {name: _array(value) for name, value in state.items()}
 
 
 def _array(value: Any) -> np.ndarray:
-    # The released architectures hold plain numbers beside their tensors.
+    # The released architectures contain plain numbers as well as tensors.
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

@@ -1,4 +1,4 @@
-"""FasterSeg's supernet with the teacher's and the student's architecture."""
+"""FasterSeg's supernet with the architectures of teacher and student."""
 
 import dataclasses
 from typing import Any
@@ -24,16 +24,16 @@ from keras_fasterseg.spaces.fasterseg.supernet_loss import SupernetLoss
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 BRANCHES_BY_PREDICTION = {"scale_8_32": (32, 8), "scale_16_32": (32, 16)}
-"""The prediction of the supernet that stands for a network with these branches."""
+"""Branches of the network scored by each prediction of the supernet."""
 
 
 class FasterSegSearch(SearchModel):
-    """The supernet, both architectures, and the four settings of a step.
+    """Supernet, both architectures, and the four settings of a step.
 
     Args:
-        settings: Which supernet.
+        settings: Settings of the supernet.
         num_classes: Number of classes.
-        seed: Seed of the sampled widths.
+        seed: Seed for sampling widths.
 
     Reference:
         FasterSeg, sections 3.2 to 4.2 (https://arxiv.org/abs/1912.10917).
@@ -60,11 +60,11 @@ class FasterSegSearch(SearchModel):
         self.supernet_loss = SupernetLoss(self.supernet)
 
     def pretraining_choices(self, iteration: Any, random: keras.random.SeedGenerator) -> Choices:
-        """The largest, the smallest and two random widths.
+        """Settings with the largest, the smallest and two random widths.
 
-        Even steps run with the teacher's stem and heads, odd steps with the student's (the released
-        code never trains the student's). Operations and paths are blended as the architectures say,
-        uniformly at the start.
+        Even steps use the teacher's stem and heads, odd steps the student's (the released code
+        never trains the student's). Operations and paths are blended by the architectures'
+        probabilities, uniform at the start.
         """
         is_student = ops.equal(ops.cast(iteration, "int64") % 2, 1)
         teacher, student = (self.architectures[role]() for role in (TEACHER, STUDENT))
@@ -87,7 +87,7 @@ class FasterSegSearch(SearchModel):
         return dataclasses.replace(stack_settings(settings), role=is_student)
 
     def search_choices(self, temperature: Any) -> tuple[Choices, Choices]:
-        """The teacher, the student with sampled widths, at its widest and at its narrowest."""
+        """Settings of the teacher, and of the student with sampled, widest and narrowest widths."""
         widest, narrowest = self._uniform(self._widths - 1), self._uniform(0)
         student = self.architectures[STUDENT](training=True, temperature=temperature)
         settings = (
@@ -119,7 +119,7 @@ class FasterSegSearch(SearchModel):
         return dict(zip(Predictions._fields, predictions, strict=True))
 
     def candidates(self, role: str) -> dict[str, FasterSegGenotype]:
-        """The networks with branches 32 + 8 and 32 + 16."""
+        """Derived networks with branches 32 + 8 and 32 + 16."""
         width = self.supernet.stem_head_widths[role]
         return {
             prediction: derive(

@@ -1,4 +1,4 @@
-"""FasterSeg's search space behind the interface of all spaces."""
+"""FasterSeg's search space, an implementation of `SearchSpace`."""
 
 import pathlib
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from keras_fasterseg.spaces.stage import Stage
 
 
 class FasterSegSpace(SearchSpace):
-    """Slimmable multi-resolution cells; teacher and student are searched in one supernet.
+    """Slimmable multi-resolution cells; one supernet serves teacher and student.
 
     Reference:
         FasterSeg (Chen et al., ICLR 2020, https://arxiv.org/abs/1912.10917).
@@ -45,7 +45,7 @@ class FasterSegSpace(SearchSpace):
     settings: FasterSegSettings
 
     def record(self):
-        # Workdirs of before there were several spaces name none.
+        # Workdirs from before other search spaces existed do not name one.
         return {"supernet": self.settings}
 
     def search_model(self, num_classes: int, seed: int) -> FasterSegSearch:
@@ -67,7 +67,7 @@ class FasterSegSpace(SearchSpace):
     def supernet_work(self, size: Size, num_classes: int) -> Work:
         return supernet_work(self.settings, size, num_classes)
 
-    # Checkers want any genotype in these where a space takes its own alone.
+    # Type checkers expect any genotype here, but a search space accepts only its own.
     def stages(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, genotype: FasterSegGenotype, size: Size, num_classes: int
     ) -> tuple[Stage, ...]:

@@ -1,4 +1,4 @@
-"""A network as the list of operations that it runs, for its cost on paper and on a device."""
+"""Network as a list of operations, for computing its work and its latency."""
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.stem import stem_filters
@@ -11,7 +11,7 @@ from keras_fasterseg.spaces.stage import Stage
 def network_stages(
     genotype: FasterSegGenotype, input_size: tuple[int, int], num_classes: int = 19
 ) -> tuple[Stage, ...]:
-    """The stages of the network of `genotype`, in the order in which they can run.
+    """Stages of the network of `genotype`, in an executable order.
 
     Args:
         genotype: The network.
@@ -19,7 +19,7 @@ def network_stages(
         num_classes: Number of classes.
 
     Raises:
-        ValueError: `input_size` is not of multiples of 32.
+        ValueError: A side of `input_size` is not a multiple of 32.
     """
     check_input_size(input_size)
     plan = plan_network(genotype)

@@ -1,4 +1,4 @@
-"""The network that contains every network of the space."""
+"""Supernet: the network that contains every network of the search space."""
 
 import itertools
 from collections.abc import Mapping
@@ -27,29 +27,28 @@ STEM_HEAD_WIDTHS = FasterSegSettings().stem_head_widths
 class Supernet(keras.Model):
     """FasterSeg's slimmable multi-resolution supernet.
 
-    Cells stand at (layer i, scale j <= i), j = 0, 1, 2 for 1/8, 1/16, 1/32. A cell keeps its scale
-    (stride 1) and, unless it is at 1/32 or in the last layer, goes down one (stride 2); both ways
-    are a `MixedOp` with the cell's one alpha. Cells of one kind are a `LayerStack`. Stem, decoder
-    and heads exist twice, for the teacher and for the student.
+    Cells exist at (layer i, scale j <= i), with j = 0, 1, 2 for 1/8, 1/16, 1/32. Every cell has an
+    output at its own scale (stride 1). Unless it is at 1/32 or in the last layer, it also has an
+    output one scale down (stride 2). Each output is a `MixedOp`, both with the cell's alpha. Cells
+    of one kind are a `LayerStack`. Stem, decoder and heads exist twice: for teacher and student.
 
     Args:
         num_classes: Number of classes.
         num_layers: Number of layers L, at least 4.
         base_filters: Base filters F: a node at scale s has s * F filters at full width.
-        width_multipliers: The widths a node chooses from, ascending, the last one 1.
-        stem_head_widths: Width multiplier of stem and heads by role, each a width multiplier.
-        blend: Where the two paths into a node join: "inputs" (the paper: blend, then run the cell
-            once) or "outputs" (the released code: run the cell on both, then blend). They agree
-            for one-hot betas; inputs cost half.
+        width_multipliers: Possible widths of a node, ascending; the last is 1.
+        stem_head_widths: Width of stem and heads by role; each must be one of `width_multipliers`.
+        blend: Order of blending the two paths into a node. "inputs" (the paper): blend, then run
+            the cell once. "outputs" (the released code): run the cell on both, then blend. The
+            results are equal for one-hot betas; "inputs" costs half.
 
     Call arguments:
-        images: `(batch, height, width, 3)`, normalised, sides multiples of 32 and at least 64.
-        choices: `Choices`; of several settings each sees all images, in one pass: the weights are
-            read once, batch statistics stay each setting's own. A stem sees the images once for all
-            settings in a row of its role, and averages their statistics in once.
+        images: `(batch, height, width, 3)`, normalised; sides are multiples of 32 and at least 64.
+        choices: `Choices`. With several settings, one pass runs all images under each setting: the
+            weights are read once, and each setting has its own batch statistics. A stem processes
+            the images once for consecutive settings of its role and updates its statistics once.
         training: Whether batch statistics are used and the running ones updated.
-        frozen: Whether no gradient to the weights of the cells will be asked for, which spares
-            its computation.
+        frozen: True if no gradient to the weights of the cells is needed; skips its computation.
 
     Returns:
         `Predictions`: five logits at 1/8, `(settings * batch, ...)`, setting by setting.
@@ -90,7 +89,7 @@ class Supernet(keras.Model):
         self._decode = {
             role: trace_once(decoder, stateful=True) for role, decoder in self.decoders.items()
         }
-        # Cells keep at layers j .. L - 1; they go down at layers j .. L - 2.
+        # Cells of stride 1 are at layers j .. L - 1, cells of stride 2 at layers j .. L - 2.
         self.keep = [self._stack(j, 1, num_layers - j) for j in range(3)]
         self.down = [self._stack(j, 2, num_layers - 1 - j) for j in range(2)]
 
@@ -147,9 +146,9 @@ class Supernet(keras.Model):
     def trunk(
         self, images: Any, choices: Choices, training: bool = False, frozen: bool = False
     ) -> list[Any]:
-        """Outputs of the last layer under one setting, as wide as the heads of its role.
+        """Outputs of the last layer at 1/8, 1/16 and 1/32, for one setting.
 
-        They are at 1/8, 1/16 and 1/32.
+        They have the head width of the setting's role.
         """
         outputs = self._last_layer(images, choices, training, frozen)
         return self._head_inputs(outputs, choices.role)
@@ -169,13 +168,13 @@ class Supernet(keras.Model):
             return index if static else ops.one_hot(index, len(self.width_multipliers))
 
         for role, settings in _runs_of_roles(choices):
-            # The images of all settings of a role are the same to its stem.
+            # The stem's input is the same for all settings of a role.
             features += [self._of_role(role, stem)] * settings
             head_widths += [self._of_role(role, head_width)] * settings
         several = len(choices.alphas[0].shape) == 3
         families = choices.alphas, choices.betas, choices.widths
         if several:
-            # A layer takes a row of every setting.
+            # A layer uses one row of every setting.
             families = ([ops.swapaxes(rows, 0, 1) for rows in family] for family in families)
         return self._cells(
             features[0] if count == 1 else ops.concatenate(features, axis=0),
@@ -191,7 +190,7 @@ class Supernet(keras.Model):
         return ops.cond(role, lambda: function(STUDENT), lambda: function(TEACHER))
 
     def _head_inputs(self, outputs, role, start=0, count=1, settings=1):
-        """The outputs at the widths of the role's heads, those of `count` of the settings."""
+        """Outputs at the width of the role's heads, for `count` settings from `start` on."""
         width = self.stem_head_widths[role]
         inputs = []
         for scale, output in zip(SCALES, outputs, strict=True):
@@ -229,7 +228,7 @@ class Supernet(keras.Model):
         return kept
 
     def _node_inputs(self, layer, kept, downed, betas):
-        """For each scale the inputs of its cell as `[(share or None, features), ...]`."""
+        """Inputs of the cell at each scale, as `[(share or None, features), ...]`."""
         inputs = [[(None, kept[0])]]
         for j in range(1, min(layer, 2) + 1):
             if layer == j:
@@ -256,13 +255,13 @@ class Supernet(keras.Model):
 
 
 def _primitive_weights(alphas, widths):
-    """Weights of the primitives: alphas times the gates of the nodes around the cell.
+    """Weights of the primitives: alphas times the gates of the nodes before and after the cell.
 
-    Cells are counted from the first of their scale; cell i of scale j lies in layer i + j. The stem
-    and the heads have no gate, and fixed widths none at all.
+    Cells are counted from the first of their scale; cell i of scale j is in layer i + j. Stem and
+    heads have no gate. Fixed widths have no gates at all.
 
     Returns:
-        By scale, for the way that keeps it and the way down, a tensor for each cell.
+        Two lists by scale, for stride 1 and for stride 2; each entry has one tensor per cell.
     """
     if isinstance(widths, int):
         keep, down = alphas, [rows[:-1] for rows in alphas[:2]]
@@ -276,12 +275,12 @@ def _primitive_weights(alphas, widths):
             rows * ops.concatenate([gate, one]) for rows, gate in zip(gated, behind, strict=True)
         ]
         down = [rows[:-1] * gate for rows, gate in zip(gated, gates[1:], strict=False)]
-    # Once a pass: a slice for each use would be a third of the graph.
+    # Unstacked once per pass: slices at every use would be a third of the graph.
     return tuple([ops.unstack(rows) for rows in each] for each in (keep, down))
 
 
 def _output_widths(widths, head_width, num_layers):
-    """The width of the node that each cell leads to, ordered as `_primitive_weights`."""
+    """Width of the node after each cell, in the order of `_primitive_weights`."""
     if isinstance(widths, int):
         rows = [[widths] * count for count in width_shapes(num_layers)]
     else:
@@ -297,7 +296,7 @@ def _blend(shares, features):
 
 
 def _runs_of_roles(choices: Choices) -> list[tuple[Any, int]]:
-    """Each role with the number of settings in a row that have it."""
+    """Roles with the number of consecutive settings of each."""
     if isinstance(choices.role, tuple):
         return [(role, len(list(each))) for role, each in itertools.groupby(choices.role)]
     return [(choices.role, choices.settings)]

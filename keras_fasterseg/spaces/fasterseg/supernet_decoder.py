@@ -11,7 +11,7 @@ from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
 
 
 class Predictions(NamedTuple):
-    """Logits `(batch, height / 8, width / 8, classes)`, named by the scales that they join."""
+    """Logits `(batch, height / 8, width / 8, classes)`, named after the scales they combine."""
 
     scale_8: Any
     scale_16: Any
@@ -22,7 +22,7 @@ class Predictions(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class SupernetDecoder(keras.layers.Layer):
-    """Brings 1/16 and 1/32 to 1/8 and predicts from 8, 16, 32, 8 + 32 and 16 + 32.
+    """Brings features at 1/16 and 1/32 to 1/8; predicts from 8, 16, 32, 8 + 32 and 16 + 32.
 
     Args:
         num_classes: Number of classes.
@@ -32,7 +32,7 @@ class SupernetDecoder(keras.layers.Layer):
     Call arguments:
         inputs: Features at 1/8, 1/16, 1/32 with 8, 16, 32 times `base_filters * width` channels.
         training: Whether batch statistics are used and the running ones updated.
-        settings: Parts of the batch with statistics of their own, as in `ConvBatchNorm`.
+        settings: Number of parts of the batch with separate statistics, as in `ConvBatchNorm`.
 
     Returns:
         `Predictions`.

@@ -1,4 +1,4 @@
-"""The loss that a supernet is trained with, under one setting or several at once."""
+"""Training loss of a supernet, for one or several settings."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ LABEL_STRIDE = 8
 class SupernetLoss:
     """Unweighted sum of OHEM cross-entropies over the five predictions of every setting.
 
-    A training step needs several settings (widest, narrowest, sampled). They share one pass, as
-    parts of one batch: the weights, a gigabyte of them, are read once and get one gradient. Each
-    setting mines its own hard pixels.
+    A training step needs several settings (widest, narrowest, sampled). They share one pass as
+    parts of one batch, so the weights (a gigabyte) are read once and get one gradient. Hard pixels
+    are mined separately for each setting.
 
     Args:
         supernet: The built supernet.
-        threshold: Of the OHEM cross-entropy.
-        ignore_label: Label of pixels that do not count.
+        threshold: Threshold of the OHEM cross-entropy.
+        ignore_label: Label of ignored pixels.
     """
 
     def __init__(self, supernet: Supernet, threshold: float = 0.7, ignore_label: int = 255):
@@ -39,14 +39,14 @@ class SupernetLoss:
         training: bool = True,
         frozen: bool = False,
     ) -> Any:
-        """The loss, a scalar.
+        """Computes the loss, a scalar.
 
         Args:
             images: `(batch, height, width, 3)`.
-            labels: `(batch, height, width)`; every eighth row and column is compared.
-            choices: The setting, or several.
+            labels: `(batch, height, width)`; every eighth row and column is used.
+            choices: One or several settings.
             training: Whether batch statistics are used and the running ones updated.
-            frozen: Whether weights get no gradient.
+            frozen: True if the weights of the cells need no gradient.
         """
         predictions = self.supernet(images, choices=choices, training=training, frozen=frozen)
         labels = labels[:, ::LABEL_STRIDE, ::LABEL_STRIDE]

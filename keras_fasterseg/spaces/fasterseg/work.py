@@ -1,4 +1,4 @@
-"""Work of the supernet, from the operations of its cells, stems, decoders and heads."""
+"""Work of the supernet, summed over its cells, stems, decoders and heads."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 
 def supernet_work(settings: FasterSegSettings, size: tuple[int, int], num_classes: int) -> Work:
-    """A pass of one image under one setting with the teacher's stem and heads, the larger ones.
+    """Work of one pass (one image, one setting) with the teacher's stem and heads, the larger ones.
 
-    Every cell runs once, at full width, as the supernet does that blends inputs. The weights are
-    those of the whole supernet, the student's stem and heads too.
+    Every cell runs once at full width, as in a supernet that blends inputs. The weights are those
+    of the complete supernet, including the student's stem and heads.
     """
     ends = {
         role: total_work(stem_and_head_keys(settings.base_filters, width, size, num_classes))
@@ -34,17 +34,17 @@ def supernet_work(settings: FasterSegSettings, size: tuple[int, int], num_classe
 def supernet_keys(
     settings: FasterSegSettings, size: tuple[int, int], num_classes: int
 ) -> list[OpKey]:
-    """The operations of a pass with the teacher's stem and heads, cells at full width."""
+    """Operations of one pass with the teacher's stem and heads, and cells at full width."""
     width = settings.stem_head_widths[TEACHER]
     ends = stem_and_head_keys(settings.base_filters, width, size, num_classes)
     return [*cell_keys(settings, size), *ends]
 
 
 def cells_work(settings: FasterSegSettings, size: tuple[int, int]) -> Work:
-    """The work of all cells; their normalizations have statistics for each width."""
+    """Work of all cells, with parameters and statistics of batch normalisation for each width."""
     work = total_work(cell_keys(settings, size))
     widths = len(settings.width_multipliers)
-    # A scale and an offset, a mean and a variance, for each width.
+    # Each width has a scale, an offset, a mean and a variance per channel.
     return dataclasses.replace(
         work,
         trainable=work.trainable + (widths - 1) * work.statistics,
@@ -53,7 +53,7 @@ def cells_work(settings: FasterSegSettings, size: tuple[int, int]) -> Work:
 
 
 def cell_keys(settings: FasterSegSettings, size: tuple[int, int]) -> list[OpKey]:
-    """The operations of all cells, at full width."""
+    """Operations of all cells at full width."""
     keys = []
     for index, scale in enumerate(SCALES):
         height, columns = (side // scale for side in size)
@@ -74,7 +74,7 @@ def cell_keys(settings: FasterSegSettings, size: tuple[int, int]) -> list[OpKey]
 def stem_and_head_keys(
     base_filters: int, width: float, size: tuple[int, int], num_classes: int
 ) -> Iterable[OpKey]:
-    """The operations of a role's stem, decoder and five heads in the supernet."""
+    """Operations of a role's stem, decoder and five heads in the supernet."""
     filters = {scale: node_filters(scale, base_filters, width) for scale in SCALES}
 
     def key(operation: str, scale: int, inputs: int, outputs: int) -> OpKey:

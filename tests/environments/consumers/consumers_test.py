@@ -1,4 +1,4 @@
-"""ONNX files of this project in programs that know nothing of it."""
+"""ONNX files of this project in programs that do not use this library."""
 
 import functools
 import json
@@ -60,7 +60,7 @@ def exported(tmp_path_factory) -> Callable[..., pathlib.Path]:
 
 
 def run(*command: object, **variables: str) -> str:
-    """Its last line of standard output: the version of what ran."""
+    """Last line of its standard output: the version of the runtime."""
     finished = subprocess.run(
         [*map(str, command)], capture_output=True, text=True, env={**os.environ, **variables}
     )
@@ -143,7 +143,7 @@ def test_half_precision(consumer, exported, tmp_path):
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_int8(consumer, exported, tmp_path):
-    """As the ONNX Runtime of today computes the same file, which the export's proof is by."""
+    """Outputs of the same file in the current ONNX Runtime, which the export's proof uses."""
     model = exported(input_size=(128, 256), precision="int8")
     images = random_images(1, 128, 256)
     answers = CONSUMERS[consumer](model, images, tmp_path)

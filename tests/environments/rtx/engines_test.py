@@ -1,4 +1,4 @@
-"""Real engines of TensorRT-RTX, built ahead of time for GPUs that this machine does not have."""
+"""Real TensorRT-RTX engines, built ahead of time for GPUs that this machine lacks."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""One student, exported, prepared by the tool, and what the local runners say of two images."""
+"""One exported student, prepared by the tool, and the local runners' outputs for two images."""
 
 import dataclasses
 import os
@@ -159,7 +159,7 @@ def assert_tool_writes_label_maps(
 
 @pytest.fixture
 def assert_bears_load(request):
-    """Eight clients ask for a minute: no failure, no wrong answer; what it took is reported."""
+    """Eight clients send requests for a minute; all answers must be right. Reports the result."""
 
     def check(server_name, make_client, runner):
         images = street_images()

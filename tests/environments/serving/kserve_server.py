@@ -17,14 +17,14 @@ from kserve.protocol.rest import server as rest_server
 
 
 class LoopbackConfig(uvicorn.Config):
-    """kserve would listen on every address of the machine."""
+    """Server that listens on 127.0.0.1 only; by default, kserve listens on every address."""
 
     def __init__(self, app: Any, host: str, **options: Any) -> None:
         super().__init__(app, host="127.0.0.1", **options)
 
 
 class SavedModel(kserve.Model):
-    """What a SavedModel's default signature says to the rows of a request."""
+    """Model that runs a SavedModel's default signature on the rows of a request."""
 
     def __init__(self, folder: str, name: str, maximum_pixels: int) -> None:
         super().__init__(name)

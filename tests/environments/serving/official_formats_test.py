@@ -1,4 +1,4 @@
-"""What this package writes, read by the official messages of both servers."""
+"""Files written by this package, parsed by the official messages of both servers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What TF-TRT makes of our networks, up to the engines."""
+"""TF-TRT conversion of our networks, up to the engines."""
 
 import sys
 
@@ -28,7 +28,7 @@ def graph_of(path, signature):
 
 
 def run(path, signature, images):
-    """What the converted signature computes, TensorFlow in TensorRT's place.
+    """Runs the converted signature with TensorFlow instead of TensorRT.
 
     Its engines become calls of the functions that they replace.
     """
@@ -70,7 +70,7 @@ def test_one_engine_covers_the_published_student(student, tmp_path, size, capsys
 
 @pytest.mark.usefixtures("without_gpu")
 def test_the_student_for_all_sizes_would_fall_into_pieces(student):
-    """Why images of one size are asked for: should this fail one day, they need not be."""
+    """Reason for requiring one image size; if this test fails one day, drop the requirement."""
     converter = TrtGraphConverterV2(input_saved_model_dir=str(student))
     converter.convert()
     report = tftrt_report(converter._converted_graph_def)

@@ -1,4 +1,4 @@
-"""Our code on TensorFlow 2.17.1 and NumPy 1: what is supported, not only what is newest."""
+"""Our code on TensorFlow 2.17.1 and NumPy 1, the oldest supported versions."""
 
 import importlib
 import pkgutil

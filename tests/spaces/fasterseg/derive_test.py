@@ -187,7 +187,7 @@ def test_fewest_layers():
     assert decode(parameters(4), 32).path == (0, 0, 1, 2)
     assert decode(parameters(4), 32, reference_quirks=True).path == (0, 0, 1, 2)
     assert decode(parameters(3), 16).path == (0, 0, 1)
-    with pytest.raises(ValueError, match="3 layers have no path to scale 32"):
+    with pytest.raises(ValueError, match="3 layers are too few for a path to scale 32"):
         decode(parameters(3), 32)
 
 
@@ -333,7 +333,7 @@ def test_derive_refuses():
         derive(alphas, betas, [gamma[:, :4] for gamma in gammas], **options)
     with pytest.raises(ValueError, match="At least 3 layers"):
         derive([np.zeros((2, 5))] * 3, betas, gammas, **options)
-    with pytest.raises(ValueError, match="alphas hold values that are not finite"):
+    with pytest.raises(ValueError, match="alphas contain values that are not finite"):
         derive([np.full_like(alpha, np.nan) for alpha in alphas], betas, gammas, **options)
     for widths in ((), (0.0, 0.5, 0.6, 0.7, 1.0), (0.5, 0.6, 0.7, 0.8, 1.2)):
         with pytest.raises(ValueError, match=r"width_multipliers must be"):

@@ -177,9 +177,9 @@ def test_cell_refuses(changes, message):
     [
         (4, (cell(),), "scale=4"),
         (8, (), "no cells"),
-        (16, (cell(2, scale=16),), "Cell 0 .* scale 16, .* ends at scale 8"),
-        (16, (cell(0), cell(1, scale=16)), "Cell 1 .* scale 16, .* ends at scale 8"),
-        (8, (cell(0, stride=2), cell(1)), "Cell 1 .* scale 8, .* ends at scale 16"),
+        (16, (cell(2, scale=16),), "Cell 0 .* scale 16, .* input has scale 8"),
+        (16, (cell(0), cell(1, scale=16)), "Cell 1 .* scale 16, .* input has scale 8"),
+        (8, (cell(0, stride=2), cell(1)), "Cell 1 .* scale 8, .* input has scale 16"),
         (8, (cell(1), cell(1)), "layer 1 after layer 1"),
         (8, (cell(2), cell(1)), "layer 1 after layer 2"),
         (16, (cell(0), cell(1)), "end at scale 8"),

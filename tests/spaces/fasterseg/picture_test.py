@@ -1,4 +1,4 @@
-"""Where the parts of a network stand: read back from their positions."""
+"""Layout of a network's picture: positions of its parts, and wires between them."""
 
 import itertools
 

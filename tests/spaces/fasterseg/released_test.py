@@ -121,7 +121,9 @@ def test_a_wrong_shape_changes_nothing(name, shape):
     network = small_network()
     before = network.get_weights()
     state = {**random_state(network_assignments(network)), name: np.zeros(shape, "float32")}
-    with pytest.raises(ValueError, match=rf"{name} has shape \(.*is the genotype that of these"):
+    with pytest.raises(
+        ValueError, match=rf"{name} has shape \(.*Use the genotype of these weights"
+    ):
         load_released_network(network, state)
     assert_unchanged(before, network)
 
