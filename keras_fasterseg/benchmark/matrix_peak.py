@@ -113,7 +113,7 @@ def _numpy_product(size: int) -> Product:
 
 
 def tensorflow_product(size: int, device: str) -> Product:
-    """Returns a function that multiplies square matrices by TensorFlow on a device, e.g. `/GPU:0`."""
+    """Returns a function that multiplies square matrices in TensorFlow on a device."""
     with tf.device(device):
         left, right = (tf.constant(matrix) for matrix in _matrices(size))
 

@@ -47,10 +47,10 @@ class WatchLoss(keras.callbacks.Callback):
         loss = _loss(logs)
         self._check(loss)
         if not has_finite_weights(self.model):
-            self._stop("Some weights are NaN or infinite")
+            self._stop("Weights are NaN or infinite")
         if abs(loss) > _EXPLODED:
             logging.warning(
-                "The loss is %.3g after epoch %d: training diverged. Lower the learning rate.",
+                "The loss is %.3g after epoch %d: training has diverged. Lower the learning rate.",
                 loss,
                 epoch + 1,
             )

@@ -35,7 +35,7 @@ def test_a_process_that_fails_says_why():
 
 
 def test_unknown_scope_is_refused_at_once():
-    with pytest.raises(ValueError, match="no scope 'all'"):
+    with pytest.raises(ValueError, match="Unknown scope 'all'"):
         measure_memory(MemoryTask(failing_runner, (32, 32), scope="all"))
 
 

@@ -74,7 +74,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("student", {"class_weights": ",".join(["-1"] * 19)}, "Stage student: .*not negative"),
         ("student", {"class_weights": "a"}, "Stage student: .*must be numbers separated"),
         ("student", {"initial_weights": "/gone.keras"}, "Stage student: There is no network /gone"),
-        ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be fewer"),
+        ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be below"),
         ("student", {"downsample": 3}, "Stage student: .*by `downsample`=3 smaller"),
         ("benchmark", {"input_size": (8, 8)}, "Stage benchmark: .*--benchmark_input_size"),
     ],
@@ -106,7 +106,7 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
     FasterSegNetwork(genotype, 3).save(path)
     stage = dataclasses.replace(RUN.student, initial_weights=str(path))
     check_training(stage, tuple("abc"), genotype)
-    with pytest.raises(ValueError, match="is a network of the genotype"):
+    with pytest.raises(ValueError, match="is a network of genotype"):
         check_training(stage, tuple("abc"), dataclasses.replace(genotype, stem_width=1.0))
     path.write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"Stage student: .*is not a trained network"):

@@ -144,7 +144,7 @@ def test_bilevel_halves_are_disjoint(tmp_path):
 def test_a_split_that_is_trained_and_scored_on_is_warned_of(source, caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     check_source(source, DataSettings(train_split="train+val"), progress=False)
-    assert "The split val is both trained and scored on" in caplog.text
+    assert "The split val is used for both training and scoring" in caplog.text
 
 
 def test_a_half_must_fill_a_batch(source):

@@ -150,16 +150,16 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
         (
             (87.4, 80.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: 87.4, "
-            "80.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after the "
-            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight "
-            "or more --search_epochs, or lower --search_min_fps.",
+            "80.0); the nearest one was chosen. λ was 0.12 after the first epoch and 0.24 after "
+            "the last (increases: 2, decreases: 1). For faster networks, increase "
+            "--search_penalty_weight or --search_epochs, or lower --search_min_fps.",
         ),
         (
             (200.0, 190.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: "
-            "200.0, 190.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after "
-            "the last (rises: 2, falls: 1). For slower, more accurate networks set a smaller "
-            "--search_penalty_weight or more --search_epochs, or raise --search_max_fps.",
+            "200.0, 190.0); the nearest one was chosen. λ was 0.12 after the first epoch and 0.24 "
+            "after the last (increases: 2, decreases: 1). For slower, more accurate networks, decrease "
+            "--search_penalty_weight, increase --search_epochs, or raise --search_max_fps.",
         ),
         ((154.0, 160.0), None),
     ],

@@ -180,7 +180,7 @@ def test_a_broken_record_is_named(tmp_path):
 def test_a_record_of_something_else_is_named(tmp_path, text):
     folder = Workdir(tmp_path).stage("train", {}, Work())
     (folder / "stage.json").write_text(text)
-    with pytest.raises(ValueError, match=r"stage\.json is not the record of a stage"):
+    with pytest.raises(ValueError, match=r"stage\.json is not a valid record of a stage"):
         Workdir(tmp_path).stage("train", {}, Work())
 
 

@@ -180,7 +180,7 @@ CASES = {
     ),
     "table of another search space": (
         (*MEASURE, "--latency_table=IN/other_space.json"),
-        "IN/other_space.json is a table of the search space 'gas', but this one is 'fasterseg'",
+        "IN/other_space.json is a table of the search space 'gas', but 'fasterseg' is needed",
     ),
     "unknown runtime of a table": (
         (*MEASURE, "--latency_runtime=tensorflow"),

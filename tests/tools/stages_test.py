@@ -150,7 +150,7 @@ class TestTrainedNetwork:
 
     def test_export_of_nothing(self, tmp_path):
         message = sentence(run_tool("export", "--network=gone.keras", f"--target={tmp_path}/1"))
-        assert "no trained network gone.keras" in message
+        assert "The trained network gone.keras does not exist" in message
 
     def test_scores_agree_with_those_of_training(self, run, saved_model, tmp_path):
         expected = read_json(run / "student" / "evaluation.json")
