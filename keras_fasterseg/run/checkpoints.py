@@ -109,6 +109,6 @@ def _readable_state(path: pathlib.Path) -> dict[str, Any] | None:
         if sha256(path / _WEIGHTS) != state["sha256"]:
             raise ValueError("its weights do not match their recorded hash")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logging.warning("Skipping the corrupt checkpoint %s (%s).", path, error)
+        logging.warning("The checkpoint %s is corrupt (%s); skipping it.", path, error)
         return None
     return state

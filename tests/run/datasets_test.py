@@ -83,7 +83,7 @@ def test_check_source_warns_of_images_in_both_splits(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
     check_source(CamVid(tmp_path), SETTINGS, progress=False)
-    assert [sentence[:32] for sentence in said] == ["1 image in more than one split, "]
+    assert [sentence[:32] for sentence in said] == ["1 image in more than one split ("]
 
 
 def test_labels_that_do_not_go_together_are_neither_trained_nor_scored_on(tmp_path):

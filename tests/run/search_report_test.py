@@ -158,8 +158,9 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
             (200.0, 190.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: "
             "200.0, 190.0); the nearest one was chosen. λ was 0.12 after the first epoch and 0.24 "
-            "after the last (increases: 2, decreases: 1). For slower, more accurate networks, decrease "
-            "--search_penalty_weight, increase --search_epochs, or raise --search_max_fps.",
+            "after the last (increases: 2, decreases: 1). For slower, more accurate networks, "
+            "decrease --search_penalty_weight, increase --search_epochs, or raise "
+            "--search_max_fps.",
         ),
         ((154.0, 160.0), None),
     ],

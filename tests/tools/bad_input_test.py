@@ -172,7 +172,7 @@ CASES = {
     # Files that other tools have written.
     "workdir is a file": (
         ("measure_latency", "--workdir=IN/file"),
-        "The workdir IN/file cannot be made",
+        "The workdir IN/file cannot be created",
     ),
     "table is broken": (
         (*MEASURE, "--latency_table=IN/broken.json"),
@@ -270,9 +270,9 @@ def test_table_of_another_space(places, tmp_path):
 def test_workdir_that_cannot_be_written(tmp_path):
     if os.geteuid() == 0:
         # Root may write everywhere but where the kernel makes up the files.
-        workdir, expected = pathlib.Path("/proc/run"), "The workdir /proc/run cannot be made"
+        workdir, expected = pathlib.Path("/proc/run"), "The workdir /proc/run cannot be created"
     else:
-        workdir, expected = tmp_path, "cannot be written to; choose another folder"
+        workdir, expected = tmp_path, "is not writable; choose another folder"
         workdir.chmod(0o555)
     finished = run_tool("measure_latency", f"--workdir={workdir}", *tiny_run.LATENCY)
     tmp_path.chmod(0o755)

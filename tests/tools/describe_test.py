@@ -78,7 +78,8 @@ def test_the_released_table_as_it_is():
 
     message = sentence(run_tool("describe", *arguments, "--input_size=512x1024"))
     assert message == (
-        f"describe.py: {released} holds for images of 1024x2048, not for 512x1024; let both agree."
+        f"describe.py: {released} is for images of 1024x2048, not 512x1024; use the same size for "
+        "both."
     )
 
 

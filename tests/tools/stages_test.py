@@ -117,7 +117,7 @@ def test_wrong_training(tmp_path, arguments, message):
 def test_workdir_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     finished = run_tool("measure_latency", f"--workdir={tmp_path}/file/run")
-    assert f"The workdir {tmp_path}/file/run cannot be made" in sentence(finished)
+    assert f"The workdir {tmp_path}/file/run cannot be created" in sentence(finished)
 
 
 class TestTrainedNetwork:
