@@ -147,8 +147,8 @@ class StageTimes:
                 "stage": each.name,
                 "basis": each.basis,
                 "estimated": duration(each.estimated_seconds),
-                "taken": duration(each.taken_seconds or 0.0),
-                "taken/estimated": f"{_ratio(each.estimated_seconds, each.taken_seconds):.2f}",
+                "actual": duration(each.taken_seconds or 0.0),
+                "actual/estimated": f"{_ratio(each.estimated_seconds, each.taken_seconds):.2f}",
             }
             for each in (*ended, total)
         ]

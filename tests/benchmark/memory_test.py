@@ -30,7 +30,7 @@ def test_the_peak_holds_what_was_there_for_a_moment_and_nothing_of_this_process(
 
 
 def test_a_process_that_fails_says_why():
-    with pytest.raises(RuntimeError, match="ended with 1: ValueError: no artefact there"):
+    with pytest.raises(RuntimeError, match="exited with code 1: ValueError: no artefact there"):
         measure_memory(MemoryTask(failing_runner, (32, 32)))
 
 

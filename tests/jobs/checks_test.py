@@ -62,7 +62,11 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("latency", {"latency_calibration": 1}, "Stage latency: .*at least two networks"),
         ("latency", {"latency_table": "/gone.json"}, "Stage latency: .*/gone.json"),
         ("pretrain", {"crop_size": (64, 100)}, "Stage pretrain: .*crop_size"),
-        ("pretrain", {"downsample": 4}, "Stage pretrain: .* 64x128, by `downsample`=4 smaller"),
+        (
+            "pretrain",
+            {"downsample": 4},
+            "Stage pretrain: .* 64x128; with `downsample`=4 it is smaller",
+        ),
         ("pretrain", {"batch_size": 9}, "8 training images cannot fill a batch"),
         ("search", {"min_fps": 50.0, "max_fps": 40.0}, "Stage search: .*min_fps=50.0"),
         (
@@ -75,7 +79,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("student", {"class_weights": "a"}, "Stage student: .*must be numbers separated"),
         ("student", {"initial_weights": "/gone.keras"}, "Stage student: There is no network /gone"),
         ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be below"),
-        ("student", {"downsample": 3}, "Stage student: .*by `downsample`=3 smaller"),
+        ("student", {"downsample": 3}, "Stage student: .*with `downsample`=3 it is smaller"),
         ("benchmark", {"input_size": (8, 8)}, "Stage benchmark: .*--benchmark_input_size"),
     ],
 )

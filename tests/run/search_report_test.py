@@ -113,8 +113,8 @@ def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, m
     report = make_report(tmp_path, space, table, band=BAND)
     report.on_epoch_end(0, {"loss": 1.5, "penalty_weight": 0.12})
     (line,) = lines
-    assert line.startswith(f"epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
-    assert " of 155 to 175, lambda 0.12, entropy " in line
+    assert line.startswith(f"Epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
+    assert " (band 155 to 175), lambda 0.12, entropy " in line
 
 
 def test_scalars_for_tensorboard(tmp_path, space, table):

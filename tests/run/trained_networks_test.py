@@ -101,7 +101,7 @@ def test_a_file_that_is_cut_short(path):
 def test_a_file_with_more_than_a_network(path, member):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(member, b"anything")
-    with pytest.raises(ValueError, match=f"it holds '{member}'"):
+    with pytest.raises(ValueError, match=f"it contains '{member}'"):
         load_network(path)
 
 
