@@ -94,7 +94,9 @@ def test_a_given_table_must_have_the_rows_of_the_space(tmp_path):
     table.save(path)
     check_run(with_setting("latency", latency_table=str(path)))
     random_table(FasterSegSpace(SUPERNET), (64, 128), num_classes=5).save(path)
-    with pytest.raises(ValueError, match=r"Stage latency: .* lacks .* operations of this space"):
+    with pytest.raises(
+        ValueError, match=r"Stage latency: .* lacks .* operations of this search space"
+    ):
         check_run(with_setting("latency", latency_table=str(path)))
 
 
@@ -124,7 +126,7 @@ def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
         checks.check_images("student", dataclasses.replace(RUN.student, crop_size=(96, 128)), facts)
         assert caplog.messages == []
         checks.check_images("student", dataclasses.replace(RUN.student, crop_size=(96, 192)), facts)
-    assert "Crops of 96x192 are larger than the images of 64x128" in caplog.messages[0]
+    assert "Crops of 96x192 are larger than the images (64x128, downsample 1)" in caplog.messages[0]
 
 
 def test_joined_splits_are_counted():

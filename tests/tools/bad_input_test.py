@@ -261,7 +261,7 @@ def test_table_of_another_space(places, tmp_path):
     assert run_tool("measure_latency", *arguments).status == 0
     wider = (f"--workdir={tmp_path}/run", "--base_filters=8", f"--latency_table={table}")
     message = sentence(run_tool("measure_latency", *tiny_run.SUPERNET, *tiny_run.LATENCY, *wider))
-    assert "operations of this space" in message
+    assert "operations of this search space" in message
     value = json.loads(table.read_text(encoding="utf-8"))
     assert f"{table} lacks" in message
     assert value["metadata"]["input_size"] == [64, 128]

@@ -102,7 +102,7 @@ def test_as_a_program_of_its_own():
         ((), "--genotype"),
         (("--genotype=fasterseg_student", "--input_size=1024"), "expected HEIGHTxWIDTH"),
         (("--genotype=fasterseg_student", "--input_size=100x200"), "multiples of 32"),
-        (("--genotype=fasterseg_student", "--num_classes=0"), "needs a class"),
+        (("--genotype=fasterseg_student", "--num_classes=0"), "needs at least one class"),
         (("--genotype=fasterseg_student", "--sizes=1"), "Unknown command line flag 'sizes'"),
         (("fasterseg_student", "--genotype=fasterseg_student"), "unexpected argument"),
         (("--genotype=fasterseg_student", "--latency_table=gone.json"), "no file gone.json"),

@@ -89,7 +89,9 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     assert "no pretrained weights gone.h5" in message
     pretrained = f"--pretrained={run}/pretrain/supernet.weights.h5"
     wider = ("--base_filters=8", table, pretrained)
-    assert "operations of this space" in sentence(run_tool("search", workdir, data, *space, *wider))
+    assert "operations of this search space" in sentence(
+        run_tool("search", workdir, data, *space, *wider)
+    )
     message = sentence(run_tool("search", f"--workdir={run}", *space, "--base_filters=8"))
     assert "was made for another supernet" in message
 
