@@ -204,11 +204,11 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
         (("--artefact=A", "--input_size=64"), "expected HEIGHTxWIDTH"),
         (("--artefact=A", "--scope=all"), "--scope must be one of network, "),
         (("--artefact=A", "--pause_ms=-1"), "--pause_ms must be at least 0"),
-        (("--artefact=A", "--image=gone.png"), "no image gone.png"),
+        (("--artefact=A", "--image=gone.png"), "image gone.png does not exist"),
         (("--artefact=gone",), "gone"),
         (("--artefact=A", "--side_by_side_runtime=xla"), "needs --side_by_side"),
         (("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"), "give one --runtime"),
-        (("--compare=gone.json,gone.json",), "no file gone.json"),
+        (("--compare=gone.json,gone.json",), "file gone.json does not exist"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(saved_model, arguments, message):

@@ -105,7 +105,10 @@ def test_as_a_program_of_its_own():
         (("--genotype=fasterseg_student", "--num_classes=0"), "needs at least one class"),
         (("--genotype=fasterseg_student", "--sizes=1"), "Unknown command line flag 'sizes'"),
         (("fasterseg_student", "--genotype=fasterseg_student"), "unexpected argument"),
-        (("--genotype=fasterseg_student", "--latency_table=gone.json"), "file gone.json does not exist"),
+        (
+            ("--genotype=fasterseg_student", "--latency_table=gone.json"),
+            "file gone.json does not exist",
+        ),
     ],
 )
 def test_wrong_flags(arguments, message):
