@@ -54,7 +54,7 @@ def measure_in_turns(
 ) -> dict[str, list[float]]:
     """Times functions in rounds of one call each, so that disturbances affect all of them alike.
 
-    Every round starts with the next function, so that the first place rotates.
+    Every round starts with the next function, so that none always follows the same one.
 
     Worker threads of some runtimes keep spinning for milliseconds after a call returns and would
     occupy the cores of the next function; the pause prevents that. After another function and a
