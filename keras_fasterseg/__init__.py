@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# Keras loads a saved model only of classes that have been registered by then, so that importing
-# this package imports them; unless the importer has said, as the tools do, that he needs none yet.
+# Keras can load saved models only of registered classes, so importing this package registers them.
+# The tools set ON_DEMAND to postpone that.
 if not globals().get("ON_DEMAND"):
     from keras_fasterseg.segmenter import Segmenter

@@ -1,4 +1,4 @@
-"""The part of this machine that this process may use: cores, their time, and memory."""
+"""Resources that this process may use: cores, processor time and memory."""
 
 import contextlib
 import dataclasses
@@ -17,10 +17,10 @@ class AvailableCores:
     """Cores and threads that a process may use at once.
 
     Attributes:
-        logical: Cores that it may run on (its affinity), hyperthreads counted.
-        physical: The same, hyperthreads of one core counted once.
-        quota: Most processor time a second, in cores, by its control groups, as `docker run
-            --cpus` sets it; None: no limit.
+        logical: Number of logical cores (with hyperthreads) that the process may run on.
+        physical: Number of physical cores that it may run on.
+        quota: Processor time limit of its control groups, in cores, as set by `docker run --cpus`;
+            None if it has no limit.
     """
 
     logical: int
@@ -29,24 +29,24 @@ class AvailableCores:
 
     @property
     def threads(self) -> int:
-        """Number of threads that can run all the time: one a core, within the quota."""
+        """Number of threads that can run all the time: one per logical core, within the quota."""
         return self._within_quota(self.logical)
 
     @property
     def physical_threads(self) -> int:
-        """Number of threads that can run all the time, each on a physical core of its own."""
+        """Number of threads that can run all the time: one per physical core, within the quota."""
         return self._within_quota(self.physical)
 
     @property
     def reading_threads(self) -> int:
-        """Threads that read and decode files, some of which wait for the disk.
+        """Number of threads for reading and decoding files; some of them wait for the disk.
 
-        As many as Python's pools take by default on a machine that has just these cores.
+        The same number as the default of Python's thread pools on a machine with these cores.
         """
         return min(32, self.threads + 4)
 
     def _within_quota(self, cores: int) -> int:
-        # A thread too many makes all of them wait for the next period when the time is spent.
+        # One thread too many uses up the quota early; all then wait for the next period.
         return cores if self.quota is None else max(1, min(cores, int(self.quota)))
 
     def __str__(self) -> str:
@@ -55,10 +55,10 @@ class AvailableCores:
 
 
 def available_cores(root: pathlib.Path = _ROOT) -> AvailableCores:
-    """Cores and threads that this process may use now.
+    """Returns the cores and threads that this process may use now.
 
     Args:
-        root: The folder that `proc` and `sys` lie in.
+        root: The folder that contains `proc` and `sys`.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = os.sched_getaffinity(0)
@@ -68,7 +68,7 @@ def available_cores(root: pathlib.Path = _ROOT) -> AvailableCores:
 
 
 def physical_cores(cores: set[int], root: pathlib.Path = _ROOT) -> int:
-    """Number of physical cores that the logical `cores` lie on."""
+    """Counts the physical cores that the logical `cores` belong to."""
     siblings = {_siblings(core, root) for core in cores}
     if None not in siblings:
         return len(siblings)
@@ -76,22 +76,22 @@ def physical_cores(cores: set[int], root: pathlib.Path = _ROOT) -> int:
 
 
 def cpu_quota(root: pathlib.Path = _ROOT) -> float | None:
-    """The least quota of this process's control groups and those around them, in cores.
+    """Returns the smallest quota of this process's control groups and their parents, in cores.
 
-    Version 1 and 2 of Linux's control groups; None where there is no limit or no such group.
+    Supports versions 1 and 2 of Linux's control groups. None means no limit or no such group.
     """
     quotas = [quota for group in _groups("cpu", root) if (quota := _group_quota(group)) is not None]
     return min(quotas, default=None)
 
 
 def available_memory(root: pathlib.Path = _ROOT) -> int:
-    """Bytes that new processes can take without swapping: the machine's, or a control group's."""
+    """Returns the bytes available without swapping, within the limits of control groups."""
     left = (_group_memory(group) for group in _groups("memory", root))
     return min([psutil.virtual_memory().available, *(each for each in left if each is not None)])
 
 
 def check_threads(threads: int | None) -> None:
-    """Warns, once a process, if `threads` are more than can run at once.
+    """Warns, once per process, if more `threads` are requested than can run at once.
 
     Raises:
         ValueError: `threads` is below 1.
@@ -104,8 +104,8 @@ def check_threads(threads: int | None) -> None:
     if threads > available.threads:
         logging.log_first_n(
             logging.WARNING,
-            "%d threads are more than this process can run at once (%s): they wait for one "
-            "another; give --threads=%d or less.",
+            "%d threads are more than this process can run at once (%s) and will wait for one "
+            "another; set --threads to at most %d.",
             1,
             threads,
             available,
@@ -118,7 +118,7 @@ def _siblings(core: int, root: pathlib.Path) -> str | None:
 
 
 def _groups(controller: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Folders of the control groups that limit "cpu" or "memory" here, outer ones first."""
+    """Yields the folders of the control groups that limit "cpu" or "memory", outer ones first."""
     paths = {}
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
         number, controllers, path = line.split(":", 2)
@@ -132,7 +132,7 @@ def _groups(controller: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
         shown, point = mount.split(" ")[3:5]
         folder = root / point.lstrip("/")
         yield folder
-        # A container sees its own group as the top, whatever the path says.
+        # A container sees its own group as the root, whatever the path.
         inner = paths[kind].removeprefix(shown.rstrip("/"))
         for part in pathlib.PurePosixPath(inner).parts:
             if part not in ("/", ".."):
@@ -141,7 +141,7 @@ def _groups(controller: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _group_quota(folder: pathlib.Path) -> float | None:
-    """The quota of one group in cores; None if it has none."""
+    """Returns the quota of one group in cores; None if it has none."""
     both = (_text(folder / "cpu.max") or "").split()
     if not both:
         both = [_text(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
@@ -152,7 +152,7 @@ def _group_quota(folder: pathlib.Path) -> float | None:
 
 
 def _group_memory(folder: pathlib.Path) -> int | None:
-    """Bytes that one group has left; None if it has no limit."""
+    """Returns the bytes that one group has left; None if it has no limit."""
     for *names, reclaimable in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -160,7 +160,7 @@ def _group_memory(folder: pathlib.Path) -> int | None:
         with contextlib.suppress(ValueError):
             limit, used = (int(_text(folder / name) or "") for name in names)
             words = (_text(folder / "memory.stat") or "").split()
-            # Pages of files that nobody uses are given up before anything is killed.
+            # Inactive file pages are reclaimed before any process is killed.
             cached = dict(zip(words[::2], words[1::2], strict=True)).get(reclaimable, 0)
             return max(0, limit - used + int(cached))
     return None

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written under a temporary name, then renamed."""
+"""Atomic files: written under a temporary name, then renamed when complete."""
 
 import contextlib
 import hashlib
@@ -15,20 +15,20 @@ from typing import Any
 PathLike = str | os.PathLike[str]
 
 _SCRATCH_SUFFIX = ".partial"
-# The index of a million converted images has less.
+# The index of a million converted images is smaller.
 _LARGEST_JSON = 2**29
 
 
 @contextlib.contextmanager
 def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path beside `path` and renames it to `path` if the body succeeds.
+    """Yields a temporary path near `path` and renames it to `path` if the body succeeds.
 
-    The temporary path does not exist yet; the body may make a file or a folder of it. It keeps
-    the suffix of `path`, since many writers choose their format by it. On an exception whatever
-    was written is removed and `path` is left as it was. An existing folder at `path` is replaced.
+    The temporary path does not exist yet; the body may create a file or a folder there. It keeps
+    the suffix of `path`, because many writers derive their format from it. After an exception,
+    anything written is removed and `path` is unchanged. An existing folder at `path` is replaced.
 
     Args:
-        path: The file or folder to write. Its parent is made if it is missing.
+        path: The file or folder to write. Its parent is created if missing.
 
     Raises:
         OSError: The folder cannot be written or the disk is full.
@@ -49,13 +49,13 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 def remove_partial(folder: PathLike) -> None:
-    """Removes what writers that were killed have left below `folder`."""
+    """Removes leftovers of killed writers below `folder`."""
     for scratch in pathlib.Path(folder).rglob(f".*{_SCRATCH_SUFFIX}"):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def is_partial(path: pathlib.Path) -> bool:
-    """Whether `path` is what a writer that was killed has left."""
+    """True if `path` is a leftover of a killed writer."""
     return path.name.startswith(".") and path.name.endswith(_SCRATCH_SUFFIX)
 
 
@@ -71,21 +71,21 @@ def write_json(path: PathLike, value: Any) -> None:
 
 
 def sha256(path: PathLike) -> str:
-    """The hexadecimal SHA-256 of the file at `path`."""
+    """Returns the hexadecimal SHA-256 of the file at `path`."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: PathLike) -> Any:
-    """The value in the JSON file at `path`, which need not be trusted: see `parse_json`.
+    """Reads the value in the JSON file at `path`, which may be untrusted: see `parse_json`.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not JSON, or too large; the message names it and where it breaks.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not JSON or is too large; the message names the file and the error.
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise FileNotFoundError(f"The file {path} does not exist.")
     size = path.stat().st_size
     if size > _LARGEST_JSON:
         raise ValueError(
@@ -99,13 +99,13 @@ def read_json(path: PathLike) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text from anywhere.
+    """Parses an untrusted JSON text.
 
-    Its numbers are finite, and its integers fit 64 bits: whoever takes one as a float, a size or a
-    text is safe from those that Python alone would read.
+    Accepts only finite numbers and integers of at most 64 bits, so that they can safely be used as
+    floats, sizes or text. Python alone would accept others.
 
     Raises:
-        ValueError: The text is not JSON, or has a number beyond these.
+        ValueError: The text is not JSON, or contains any other number.
     """
     try:
         return json.loads(
@@ -116,15 +116,15 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value from a file for an error message, cut short where it is long."""
-    # Python prints no integer of thousands of digits.
+    """Formats a value from a file for an error message; long values are shortened."""
+    # Python refuses to print integers with thousands of digits.
     if isinstance(value, int) and abs(value) >= 2**64:
         return f"an integer of {value.bit_length()} bits"
     return reprlib.repr(value)
 
 
 def _integer(text: str) -> int:
-    # The longest has 19 digits and a sign. Python refuses some thousands in a sentence of its own.
+    # The longest has 20 characters. Python refuses thousands of digits with a message of its own.
     if len(text) <= 20 and -(2**63) <= (value := int(text)) < 2**64:
         return value
     raise ValueError(f"its integer {text[:20]}... has {len(text)} digits and does not fit 64 bits")
@@ -133,9 +133,9 @@ def _integer(text: str) -> int:
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"its number {text[:20]} is larger than a floating-point number can be")
+        raise ValueError(f"its number {text[:20]} is too large for a floating-point number")
     return value
 
 
 def _no_constant(text: str) -> float:
-    raise ValueError(f"it holds {text}, which is no number of JSON")
+    raise ValueError(f"it contains {text}, which is not a JSON number")

@@ -1,4 +1,4 @@
-"""Progress bars, which are for people at a terminal and must not fill a log file."""
+"""Progress bars for people at a terminal, updated rarely in log files."""
 
 import sys
 from collections.abc import Iterable
@@ -19,17 +19,17 @@ def progress_bar(
     total: int | None = None,
     show: bool = True,
 ) -> "tqdm.tqdm[Item]":
-    """`items`, with a bar on standard error: quick on a terminal, twice a minute in a log.
+    """Wraps `items` in a bar on standard error, updated fast on a terminal and rarely in a log.
 
     Args:
-        items: What is worked through; None where the bar is updated by hand.
-        description: Said before the bar.
-        unit: What an item is called.
+        items: Items to iterate over; None if the caller updates the bar.
+        description: Text before the bar.
+        unit: Name of an item.
         total: Number of items, if `items` has no length.
-        show: Whether there is a bar at all.
+        show: Whether to show the bar.
     """
     interval = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
-    # Its stub has another type of bar where there are no items.
+    # tqdm's stub declares another type of bar for `items=None`.
     bar: Any = tqdm.tqdm(
         items,
         desc=description,
@@ -37,7 +37,7 @@ def progress_bar(
         unit=unit,
         disable=not show,
         mininterval=interval,
-        # Without it a bar may hold back longer than the interval says.
+        # Without it a bar may wait longer than the interval.
         miniters=1,
         maxinterval=max(interval, 10.0),
     )

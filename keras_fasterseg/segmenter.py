@@ -1,4 +1,4 @@
-"""A network with its preprocessing: what people import who only want to segment images."""
+"""A network with its preprocessing, for users who only want to segment images."""
 
 import pathlib
 from collections.abc import Sequence
@@ -32,29 +32,29 @@ from keras_fasterseg.spaces.registry import (
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 
-# Class ids are uint8, and the largest of these means "no label".
+# Class ids are uint8; the largest value means "no label".
 _MAXIMUM_CLASSES = IGNORE_LABEL
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class Segmenter(keras.Model):
-    """Labels every pixel of raw images; trains, saves and loads as any Keras model.
+    """Labels every pixel of raw images; trains, saves and loads like any Keras model.
 
-    Normalises images, pads them below and to the right with the mean colour to multiples of 32,
-    runs the network of a genotype and crops its logits back. Weights are random at first: there
-    are no trained ones to download. Those of a training run come through `from_network`, and so do
-    those of the released PyTorch code after `tools.convert_reference`.
+    Normalises images and pads them at the bottom and right with the mean colour to multiples of 32.
+    Then runs the network of a genotype and crops the logits to the original size. Initial weights
+    are random: no trained weights can be downloaded. `from_network` loads the weights of a training
+    run, or those of the released PyTorch code after `tools.convert_reference`.
 
-    It trains the network as it is deployed. The auxiliary heads and the teacher, with which the
-    published accuracy is reached, belong to `tools.train`.
+    It trains only the deployed network. The published accuracy needs the auxiliary heads and the
+    teacher of `tools.train`.
 
     Args:
-        genotype: What to build, a `Genotype` or its JSON object.
+        genotype: The genotype to build, a `Genotype` or its JSON object.
         num_classes: Number of classes, at most 255.
         class_names: A name for every class, in the order of the logits, or `None`.
-        mean: Mean of the three channels, of images scaled to [0, 1].
-        std: Standard deviation of the three channels, of images scaled to [0, 1].
-        **kwargs: `name`, `trainable` and `dtype` as of any Keras layer; `dtype="mixed_float16"`
+        mean: Mean of the three channels, for images scaled to [0, 1].
+        std: Standard deviation of the three channels, for images scaled to [0, 1].
+        **kwargs: `name`, `trainable` and `dtype` as for any Keras layer; `dtype="mixed_float16"`
             computes in half precision.
 
     Call arguments:
@@ -88,7 +88,7 @@ class Segmenter(keras.Model):
         _check_classes(num_classes, class_names)
         mean_array, std_array = check_normalization(mean, std)
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
-        # Without autocast, images would be rounded to half precision before they are normalised.
+        # With autocast, images would be rounded to half precision before they are normalised.
         super().__init__(dtype=policy, autocast=False, **kwargs)
         self.network = space_of(genotype).build(
             genotype, num_classes, mean=mean, std=std, dtype=policy, name="network"
@@ -106,12 +106,12 @@ class Segmenter(keras.Model):
 
     @staticmethod
     def presets() -> tuple[str, ...]:
-        """The names that `from_preset` knows, sorted."""
+        """Returns the sorted names of the presets that `from_preset` accepts."""
         return preset_names()
 
     @classmethod
     def from_preset(cls, preset: PathLike, num_classes: int = 19, **kwargs) -> "Segmenter":
-        """A segmenter of a published architecture or of a genotype's file, with random weights.
+        """Builds a published architecture or the genotype in a file, with random weights.
 
         Args:
             preset: One of `presets()`, or the path of a genotype's JSON file, such as a search
@@ -120,28 +120,28 @@ class Segmenter(keras.Model):
             **kwargs: Further arguments of `Segmenter`.
 
         Raises:
-            ValueError: `preset` is neither, or the file holds no valid genotype.
+            ValueError: `preset` is neither, or the file contains no valid genotype.
         """
         name = str(preset)
         if name not in preset_names() and not pathlib.Path(name).is_file():
             raise ValueError(
-                f"{name!r} is neither a preset nor a genotype's file. Choose one of "
+                f"{name!r} is neither a preset nor the file of a genotype. Choose one of "
                 f"{', '.join(preset_names())}, or give the path of a genotype's JSON file."
             )
         return cls(resolve_genotype(name), num_classes, **kwargs)
 
     @classmethod
     def from_network(cls, network: SegmentationNetwork | PathLike, **kwargs) -> "Segmenter":
-        """A segmenter with the weights of a trained network; its auxiliary heads are left out.
+        """Builds a segmenter with the weights of a trained network, without its auxiliary heads.
 
         Args:
-            network: A derived network or the `network.keras` that a training run wrote.
-            **kwargs: `class_names` of `Segmenter`, and `name`, `trainable`, `mean`, `std` and
-                `dtype`; the last three are the network's by default.
+            network: A derived network, or the path of a `network.keras` written by a training run.
+            **kwargs: `class_names`, `name`, `trainable`, `mean`, `std` and `dtype` of `Segmenter`.
+                `mean`, `std` and `dtype` default to the network's.
 
         Raises:
-            FileNotFoundError: There is no such file.
-            ValueError: The file holds something else.
+            FileNotFoundError: The file does not exist.
+            ValueError: The file contains something else.
         """
         if not isinstance(network, SegmentationNetwork):
             network = load_network(pathlib.Path(network))
@@ -155,7 +155,7 @@ class Segmenter(keras.Model):
     # === Model ===
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        # The network has its weights from the start; Keras notes the shape, to export it by.
+        # The network already has its weights; Keras records the shape for its export.
         self.built = True
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
@@ -178,13 +178,14 @@ class Segmenter(keras.Model):
         jit_compile: bool | str = "auto",
         **kwargs,
     ) -> None:
-        """Configures training and evaluation, as `keras.Model.compile`.
+        """Configures training and evaluation, like `keras.Model.compile`.
 
         Args:
-            optimizer: A Keras optimizer; "auto" for the paper's SGD of rate .01 and momentum .9.
-            loss: A loss on logits; "auto" for `OhemCrossEntropy`, which leaves out label 255.
-            metrics: Metrics on logits; "auto" for `MeanIoU`, `None` for none.
-            jit_compile: Whether XLA compiles; "auto" for what Keras would do, but not on
+            optimizer: A Keras optimizer; "auto" is the paper's SGD with learning rate .01 and
+                momentum .9.
+            loss: A loss on logits; "auto" is `OhemCrossEntropy`, which ignores label 255.
+            metrics: Metrics on logits; "auto" is `MeanIoU`, `None` means no metrics.
+            jit_compile: Whether to compile with XLA; "auto" is Keras' default, but off on
                 TensorFlow.
             **kwargs: Further arguments of `keras.Model.compile`.
         """
@@ -205,20 +206,20 @@ class Segmenter(keras.Model):
     # === Use ===
 
     def segment(self, images: np.ndarray, batch_size: int = 4) -> np.ndarray:
-        """The most probable class of every pixel.
+        """Returns the most probable class of every pixel.
 
-        Works batch by batch and holds the logits of one: `batch_size * height * width *
+        Works batch by batch. The logits of one batch need `batch_size * height * width *
         num_classes * 4` bytes.
 
         Args:
             images: Array of shape `(count, height, width, 3)`, as for a call.
-            batch_size: Images that the network sees at once.
+            batch_size: Images per batch.
 
         Returns:
             uint8 array of shape `(count, height, width)`.
 
         Raises:
-            ValueError: `images` have another shape or are too small, or `batch_size` is below 1.
+            ValueError: `images` has another shape or is too small, or `batch_size` is below 1.
         """
         images = np.asarray(images)
         _check_images(images.shape)
@@ -231,8 +232,9 @@ class Segmenter(keras.Model):
         return class_ids
 
     def _avoid_xla_by_default(self) -> None:
-        # XLA compiles anew for every image size. On TensorFlow, which can go without, that is dear:
-        # the published student took 6 s a size on two CPU cores, then ran at half the speed.
+        # XLA compiles again for every image size. On TensorFlow, which can do without it, that is
+        # slow: the published student took 6 s per size on two CPU cores, then ran at half the
+        # speed.
         if keras.backend.backend() == "tensorflow":
             self.jit_compile = False
 
@@ -273,11 +275,11 @@ def _check_classes(num_classes: int, class_names: Sequence[str] | None) -> None:
 def _check_images(shape: tuple[int | None, ...]) -> None:
     if len(shape) != 4 or shape[-1] not in (3, None):
         raise ValueError(
-            "`images` must have shape (batch, height, width, 3); a single image needs an axis for "
-            f"the batch. Received: images.shape={shape}"
+            "`images` must have shape (batch, height, width, 3); add a batch axis to a single "
+            f"image. Received: images.shape={shape}"
         )
     if any(side is not None and side < MINIMUM_SIZE for side in shape[1:3]):
         raise ValueError(
-            f"Height and width of the images must be at least {MINIMUM_SIZE}; enlarge them. "
+            f"Height and width of the images must be at least {MINIMUM_SIZE}; enlarge the images. "
             f"Received: images.shape={shape}"
         )

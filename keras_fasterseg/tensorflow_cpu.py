@@ -1,4 +1,4 @@
-"""Backend switch: what TensorFlow needs for being fast on a CPU, and other backends do not."""
+"""Backend switch for optimisations that only TensorFlow on a CPU needs."""
 
 import functools
 from collections.abc import Callable
@@ -17,12 +17,12 @@ def computes_on_tensorflow_cpu() -> bool:
 
 @functools.cache
 def compiled(function: Callable) -> Callable:
-    """`function` and its gradient, compiled by XLA once for each shape and each other argument.
+    """Compiles `function` and its gradient with XLA, once per combination of shapes and values.
 
-    Other backends compile whole steps, or nothing: for them it is `function` itself.
+    On other backends, which compile entire steps or nothing, returns `function` itself.
 
     Args:
-        function: Takes tensors, and Python values that can be hashed.
+        function: A function of tensors and of hashable Python values.
     """
     if keras.backend.backend() != "tensorflow":
         return function

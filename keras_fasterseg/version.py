@@ -1,3 +1,3 @@
-"""The version of the package, for the package itself, its metadata and what it writes."""
+"""Version of the package, used by its code, its metadata and its output files."""
 
 __version__ = "0.1.0"

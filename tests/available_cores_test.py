@@ -140,8 +140,8 @@ def test_more_threads_than_can_run_are_warned_of(monkeypatch):
     assert warnings == []
     check_threads(2)
     assert warnings == [
-        "2 threads are more than this process can run at once (4 cores, a CPU quota of 1.5): they "
-        "wait for one another; give --threads=1 or less."
+        "2 threads are more than this process can run at once (4 cores, a CPU quota of 1.5) and "
+        "will wait for one another; set --threads to at most 1."
     ]
     with pytest.raises(ValueError, match="threads=0"):
         check_threads(0)

@@ -39,7 +39,7 @@ def test_not_a_number_is_not_json(tmp_path):
 
 
 def test_reading_says_what_is_wrong(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no file .*missing\.json"):
+    with pytest.raises(FileNotFoundError, match=r"The file .*missing\.json does not exist"):
         read_json(tmp_path / "missing.json")
     (tmp_path / "cut.json").write_text('{"rows": ')
     with pytest.raises(ValueError, match=r"cut\.json is not a JSON file"):
@@ -54,9 +54,9 @@ def test_numbers_that_have_room_are_read(value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("NaN", "it holds NaN, which is no number of JSON"),
-        ("[1, -Infinity]", "it holds -Infinity"),
-        ("1e400", "its number 1e400 is larger than a floating-point number can be"),
+        ("NaN", "it contains NaN, which is not a JSON number"),
+        ("[1, -Infinity]", "it contains -Infinity"),
+        ("1e400", "its number 1e400 is too large for a floating-point number"),
         ("1" + 400 * "0", "its integer 10000000000000000000... has 401 digits"),
         # Python's own limit is at 4300 digits.
         ("-" + 5000 * "9", "has 5001 digits and does not fit 64 bits"),

@@ -342,10 +342,10 @@ def test_a_trained_network_brings_the_normalisation_it_was_trained_with():
 
 
 def test_files_that_are_no_network_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no trained network"):
+    with pytest.raises(FileNotFoundError, match=r"The trained network .* does not exist"):
         Segmenter.from_network(tmp_path / "network.keras")
     tiny_segmenter().save(tmp_path / "segmenter.keras")
-    with pytest.raises(ValueError, match=r"announces .*Segmenter.* give a network\.keras"):
+    with pytest.raises(ValueError, match=r"declares .*Segmenter.* Give a network\.keras"):
         Segmenter.from_network(tmp_path / "segmenter.keras")
 
 
@@ -370,7 +370,7 @@ def test_arguments_that_make_no_segmenter_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((64, 64, 3), "needs an axis for the batch"),
+        ((64, 64, 3), "add a batch axis to a single image"),
         ((1, 64, 64, 4), r"shape \(batch, height, width, 3\)"),
         ((1, 31, 64, 3), "at least 32"),
     ],

@@ -1,4 +1,4 @@
-"""Two files of measurements beside each other, if they may be compared at all."""
+"""Comparison of two measurement files, if they are comparable."""
 
 import collections
 import dataclasses
@@ -15,14 +15,14 @@ _FIELDS = (
     *("times", "fps", "input_size", "batch_size", "runner", "environment", "scope"),
     "harness_version",
 )
-# Peaks of one undisturbed machine differ by less from run to run.
+# Peaks of an undisturbed machine differ by a smaller factor between runs.
 _LIKE_PEAKS = 1.1
 
 Measurement = Mapping[str, Any]
 
 
 def _threads(row: Measurement) -> Any:
-    # Those of the host matter little to a network on a GPU.
+    # Host threads matter little to a network on a GPU.
     return row["runner"].get("threads") if _device(row) == "CPU" else None
 
 
@@ -30,7 +30,7 @@ def _device(row: Measurement) -> str:
     return device_kind(row["runner"].get("device"))
 
 
-# What must be alike, by what a reader calls it, the input size apart.
+# Properties that must be equal, by readable name; the input size is compared separately.
 _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "harness version": lambda row: row["harness_version"],
     "scope": lambda row: row["scope"],
@@ -40,14 +40,14 @@ _ALIKE: Mapping[str, Callable[[Measurement], Any]] = {
     "GPU": lambda row: row["environment"].get("gpus") if _device(row) == "GPU" else None,
     "number of cores": lambda row: row["environment"].get("available_cores"),
     "CPU quota": lambda row: row["environment"].get("cpu_quota"),
-    # After what it follows from where nobody chooses it.
+    # After cores and quota, which determine the default number of threads.
     "number of threads": _threads,
     "power of the host": lambda row: row["environment"].get("power"),
     "image": lambda row: row.get("settings", {}).get("image"),
     "pause between calls": lambda row: row.get("settings", {}).get("pause_ms"),
     "settling before calls": lambda row: row.get("settings", {}).get("settle_ms"),
 }
-# What may differ since it is what one compares.
+# Properties that may differ, because they are the subject of a comparison.
 _COMPARED: Mapping[str, Callable[[Measurement], Any]] = {
     "artefact": lambda row: row.get("artefact"),
     "runtime": lambda row: row["runner"].get("runtime"),
@@ -58,11 +58,11 @@ _COMPARED: Mapping[str, Callable[[Measurement], Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class ComparedRow:
-    """One size and runtime in two files.
+    """Measurements of one size and runtime in two files.
 
     Attributes:
         first: The measurement in the first file.
-        second: The one in the second.
+        second: The measurement in the second file.
     """
 
     first: Measurement
@@ -70,12 +70,12 @@ class ComparedRow:
 
     @property
     def speedup(self) -> float:
-        """How many times as fast the second is, by the medians."""
+        """Frame rate of the second divided by that of the first, at the medians."""
         return self.second["fps"] / self.first["fps"]
 
     @property
     def differences(self) -> list[str]:
-        """What differs and may, in words."""
+        """Sentence parts about permitted differences."""
         return [
             f"{name} {read(self.first)} and {read(self.second)}"
             for name, read in _COMPARED.items()
@@ -84,7 +84,7 @@ class ComparedRow:
 
     @property
     def warning(self) -> str | None:
-        """A sentence if the machine was not equally fast both times."""
+        """A sentence if the machine itself was not equally fast both times; otherwise `None`."""
         first, second = (row.get("peak_macs_per_second") for row in (self.first, self.second))
         if first is None or second is None:
             return None
@@ -92,21 +92,21 @@ class ComparedRow:
             return None
         return (
             f"Large matrix products reached {first / 1e9:.1f} and {second / 1e9:.1f} G "
-            "multiply-accumulates a second: the machine itself was not equally fast."
+            "multiply-accumulates per second: the machine itself was not equally fast."
         )
 
 
 def compare_files(first: PathLike, second: PathLike) -> list[ComparedRow]:
-    """The rows that two files of measurements have in common.
+    """Returns the matching rows of two measurement files.
 
-    Rows belong together that have one size, one runtime and one artefact; or one size and a
-    runtime that no other row of that size has in either file; or that are the only ones of their
-    size in both files.
+    Rows match if they are the only ones of their size in both files. Otherwise they match if they
+    have the same size, runtime and artefact. Failing that, they match if they have the same size
+    and a runtime that occurs only once for that size in each file.
 
     Raises:
-        FileNotFoundError: One is not there.
-        ValueError: One holds no measurements, they have no size in common, or rows that belong
-            together were not measured alike; the message names the field and both values.
+        FileNotFoundError: A file does not exist.
+        ValueError: A file contains no measurements, no size occurs in both files, no rows match, or
+            matching rows were measured differently. The message names the property and both values.
     """
     rows = _pairs(read_measurements(first), read_measurements(second), f"{first} and {second}")
     for row in rows:
@@ -115,17 +115,17 @@ def compare_files(first: PathLike, second: PathLike) -> list[ComparedRow]:
             if values[0] != values[1]:
                 raise ValueError(
                     f"{first} and {second} cannot be compared: the {name} is {values[0]!r} in the "
-                    f"first and {values[1]!r} in the second; measure both alike."
+                    f"first and {values[1]!r} in the second; measure both the same way."
                 )
     return rows
 
 
 def read_measurements(path: PathLike) -> list[Measurement]:
-    """The measurements in a file that `tools.benchmark` or a run has written.
+    """Reads the measurements in a file written by `tools.benchmark` or a run.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds something else.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file contains something else.
     """
     value = read_json(path)
     rows: Any = value.get("results", value) if isinstance(value, dict) else None
@@ -133,14 +133,14 @@ def read_measurements(path: PathLike) -> list[Measurement]:
         rows = [rows] if "times" in rows else list(rows.values())
     if not isinstance(rows, list) or not rows or not all(map(_is_measurement, rows)):
         raise ValueError(
-            f"{path} holds no measurements; give a file that `python -m tools.benchmark --output` "
-            "has written."
+            f"{path} contains no measurements; give a file written by `python -m tools.benchmark "
+            "--output`."
         )
     return rows
 
 
 def comparison_text(rows: list[ComparedRow]) -> str:
-    """The rows as a table, and what differs between the two files."""
+    """Formats the rows as a table, followed by the differences between the two files."""
     headers = ("runtime", "size", "A p50 ms", "B p50 ms", "A FPS", "B FPS", "B / A")
     cells = [
         [
@@ -156,12 +156,12 @@ def comparison_text(rows: list[ComparedRow]) -> str:
     ]
     differences = dict.fromkeys(difference for row in rows for difference in row.differences)
     warnings = dict.fromkeys(row.warning for row in rows if row.warning)
-    notes = [f"Differs, as it may: {difference}." for difference in differences]
+    notes = [f"Permitted difference: {difference}." for difference in differences]
     return "\n".join(
         [
             text_table(headers, cells),
-            "B / A: how many times as fast B is, by the medians of two runs; it has no interval, "
-            "--side_by_side has.",
+            "B / A: speed of B relative to A, from the medians of separate measurements. It has no "
+            "interval; use --side_by_side for one.",
             *notes,
             *warnings,
         ]
@@ -175,7 +175,7 @@ def _pairs(first: list[Measurement], second: list[Measurement], files: str) -> l
         shown = [", ".join("x".join(map(str, size)) for size in each) for each in sizes]
         raise ValueError(
             f"{files} cannot be compared: the input size is {shown[0]} in the first and "
-            f"{shown[1]} in the second; measure both alike."
+            f"{shown[1]} in the second; measure both the same way."
         )
     pairs = []
     for size in common:
@@ -191,8 +191,8 @@ def _pairs(first: list[Measurement], second: list[Measurement], files: str) -> l
                 break
     if not pairs:
         raise ValueError(
-            f"{files} cannot be compared: no row of the one has the artefact and runtime, or a "
-            "runtime that is there once, of a row of the other."
+            f"{files} cannot be compared: no rows of the same size match, either by artefact and "
+            "runtime or by a runtime that occurs only once in each file."
         )
     return pairs
 
@@ -200,7 +200,7 @@ def _pairs(first: list[Measurement], second: list[Measurement], files: str) -> l
 def _unique_pairs(
     here: list[Measurement], there: list[Measurement], key: Callable[[Measurement], Any]
 ) -> list[ComparedRow]:
-    """The rows whose `key` is the same, and no other's in either list."""
+    """Pairs the rows with the same `key`, if it is unique in both lists."""
     counts = [collections.Counter(map(key, rows)) for rows in (here, there)]
     by_key = {key(row): row for row in there}
     return [

@@ -1,4 +1,4 @@
-"""What a measured time depends on besides the network."""
+"""Description of the machine and software that measured times depend on."""
 
 import datetime
 import importlib.metadata
@@ -12,7 +12,7 @@ from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.benchmark.gpu import gpu_names, power_limits_watts
 from keras_fasterseg.benchmark.load import other_load
 
-# Distributions whose version can change a time; those that are not installed are left out.
+# Distributions whose version can change a time; uninstalled ones are omitted.
 PACKAGES = (
     "keras_fasterseg",
     "keras",
@@ -31,15 +31,15 @@ PACKAGES = (
 
 
 def describe_environment() -> dict[str, object]:
-    """Facts about this machine and its software, fit for JSON, taken at the time of the call.
+    """Describes this machine and its software, at the time of the call, in JSON values.
 
     Returns:
-        `date` (UTC, ISO 8601), `cpu`, `gpus` (names, where nvidia-ml-py tells), `physical_cores`,
-        `logical_cores`, `available_cores` (that this process may use), `cpu_quota`
-        (the processor time that it may use, in cores; None without a limit), `memory_bytes`,
-        `load_average` (1, 5 and 15 minutes; None where the system has none), `other_load` (see
-        `benchmark.load.other_load`, which takes half a second), `power` (see
-        `describe_power`), `operating_system`, `python` and `versions` by distribution.
+        `date` (UTC, ISO 8601), `cpu`, `gpus` (names, from nvidia-ml-py), `physical_cores`,
+        `logical_cores`, `available_cores` (that this process may use), `cpu_quota` (its limit of
+        processor time, in cores; None without a limit), `memory_bytes`, `load_average` (1, 5 and 15
+        minutes; None if the system has none), `other_load` (see `benchmark.load.other_load`, which
+        takes half a second), `power` (see `describe_power`), `operating_system`, `python` and
+        `versions` by distribution.
     """
     cores = available_cores()
     return {
@@ -61,23 +61,23 @@ def describe_environment() -> dict[str, object]:
 
 
 def device_kind(device: object) -> str:
-    """Whether a runner's `device`, such as `CPU (AUTO)`, is a `CPU` or a `GPU`."""
+    """Returns `CPU` or `GPU` for a runner's `device`, such as `CPU (AUTO)`."""
     return "CPU" if str(device).upper().startswith("CPU") else "GPU"
 
 
 def describe_power(
     governor: pathlib.Path = pathlib.Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
 ) -> dict[str, object]:
-    """What limits the clocks of this machine: the same one may be twice as fast at other limits.
+    """Describes this machine's power limits, which can change its speed by a factor of two.
 
     Args:
-        governor: Linux's file with the name of the rule by which the processor's clock is set.
+        governor: Linux's file with the name of the CPU frequency governor.
 
     Returns:
-        `governor` and `on_battery`, `None` where the system does not tell, and
-        `gpu_limits_watts`, a number a GPU.
+        `governor` and `on_battery`, which are `None` if unknown, and `gpu_limits_watts`, one number
+        per GPU.
     """
-    # Not every system has the function.
+    # Not all systems have this function.
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return {
         "governor": governor.read_text(encoding="utf-8").strip() if governor.is_file() else None,
@@ -87,7 +87,7 @@ def describe_power(
 
 
 def cpu_model(cpuinfo: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
-    """The processor's trade name, or its architecture where the system does not tell more.
+    """Returns the processor's trade name, or its architecture if the name is unknown.
 
     Args:
         cpuinfo: Linux's list of processors.
@@ -101,7 +101,7 @@ def cpu_model(cpuinfo: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """The version of every installed distribution of `PACKAGES`."""
+    """Returns the version of every installed distribution in `PACKAGES`."""
     versions = {}
     for package in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""What NVIDIA's management library says of the GPUs, where nvidia-ml-py is installed."""
+"""Facts about GPUs from NVIDIA's management library, if nvidia-ml-py is installed."""
 
 import contextlib
 import importlib
@@ -10,9 +10,9 @@ MIB = 2**20
 
 
 def process_memory_mib() -> float | None:
-    """GPU memory of this process now, in MiB; `None` where nobody tells.
+    """Returns this process's current GPU memory in MiB; `None` if unknown.
 
-    Containers may hide which memory is whose.
+    Containers may hide the owner of GPU memory.
     """
     with _library() as nvml:
         if nvml is None:
@@ -28,18 +28,18 @@ def process_memory_mib() -> float | None:
 
 
 def gpu_names() -> list[str]:
-    """The name of every GPU; empty where nobody tells."""
+    """Returns the name of every GPU; empty if unknown."""
     with _library() as nvml:
         if nvml is None:
             return []
         names = [nvml.nvmlDeviceGetName(handle) for handle in _devices(nvml)]
-        # Bytes in older versions.
+        # Older versions return bytes.
         return [name.decode() if isinstance(name, bytes) else name for name in names]
     return []
 
 
 def power_limits_watts() -> list[float]:
-    """The power limit of every GPU, in watts; empty where nobody tells."""
+    """Returns the power limit of every GPU, in watts; empty if unknown."""
     with _library() as nvml:
         if nvml is None:
             return []
@@ -50,7 +50,7 @@ def power_limits_watts() -> list[float]:
 
 @contextlib.contextmanager
 def _library() -> Iterator[Any]:
-    """The library, or `None` without it; what a driver refuses to tell ends the block."""
+    """Yields the library, or `None` without it; a query that the driver refuses ends the block."""
     try:
         nvml = importlib.import_module("pynvml")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Frame rates that can be compared: what is timed, how often, and on what, is written down."""
+"""Comparable frame rates, recorded with scope, settings and environment."""
 
 import dataclasses
 import math
@@ -17,10 +17,10 @@ from keras_fasterseg.files import PathLike, write_json
 from keras_fasterseg.latency.median_interval import median_interval
 from keras_fasterseg.runtimes.base import Runner
 
-# Numbers of different versions must not be compared: raise it with whatever changes a number.
+# Numbers of different versions must not be compared: increase it for every change of a number.
 # 2: a pause between the calls of different runners; scopes.
-# 3: runners in turns are called untimed before the call that is timed. That the order of turns
-# rotates came later: after the pause and those calls it changes no number.
+# 3: runners in turns make untimed calls before each timed call. The rotating order was added
+# later: after the pause and the untimed calls, it changes no number.
 HARNESS_VERSION = 3
 
 PAUSE_MS = 20.0
@@ -33,24 +33,24 @@ class BenchmarkResult:
 
     Attributes:
         times: Distribution of the time of one batch.
-        fps: Images a second at the median: `batch_size / p50`.
+        fps: Images per second at the median: `batch_size / p50`.
         input_size: Height and width of the images.
-        batch_size: Images a call.
-        runner: What the runner says of itself.
-        environment: Machine and software, see `describe_environment`, taken before the warm-up;
-            and `other_load_while_timing`, the work of others from then on, see `LoadMeter`.
-        scope: Name of what was timed.
-        harness_version: Only results of one version compare.
-        artefact: What was run, as the user named it; `None` if it has no name.
-        proof: What the artefact's manifest says of its proof, in a line; `None` if it has none.
+        batch_size: Images per call.
+        runner: Runner metadata.
+        environment: Machine and software before the warm-up, see `describe_environment`, plus
+            `other_load_while_timing`, the load by other programs from then on, see `LoadMeter`.
+        scope: Name of the timed scope.
+        harness_version: Version of the harness; only results of the same version are comparable.
+        artefact: The artefact, as the user named it; `None` if it has no name.
+        proof: Proof in the artefact's manifest, as one line; `None` if it has none.
         macs: Multiply-accumulates of the network's convolutions for one image; `None` if unknown.
-        peak_macs_per_second: The most that this machine reached in products of large float32
-            matrices in the same process, before or after; `None` if it was not measured.
-        memory_peak_mib: Most resident memory of a process that loads and runs this alone.
-        memory_before_mib: What that process had before.
-        memory_gpu_mib: Its GPU memory.
-        settings: How it was measured.
-        command: The command line that measured it.
+        peak_macs_per_second: Highest rate of large float32 matrix products on this machine, in the
+            same process, before or after; `None` if it was not measured.
+        memory_peak_mib: Peak resident memory of a process that only loads and runs the artefact.
+        memory_before_mib: Memory of that process before it opens the artefact.
+        memory_gpu_mib: GPU memory of that process.
+        settings: Settings of the measurement.
+        command: The command line of the measurement.
     """
 
     times: TimeStatistics
@@ -73,7 +73,7 @@ class BenchmarkResult:
 
     @property
     def macs_per_second(self) -> float | None:
-        """Multiply-accumulates a second at the median."""
+        """Multiply-accumulates per second at the median."""
         return None if self.macs is None else self.macs * self.fps
 
     @property
@@ -84,7 +84,7 @@ class BenchmarkResult:
         return self.macs_per_second / self.peak_macs_per_second
 
     def to_json(self) -> dict[str, object]:
-        """The fields, and what follows from them, as values fit for JSON."""
+        """Returns the fields, and values derived from them, as JSON values."""
         return {
             **dataclasses.asdict(self),
             "input_size": list(self.input_size),
@@ -103,12 +103,12 @@ class InterleavedResult:
     """The speed of several runners that took turns.
 
     Attributes:
-        results: By the runner's name.
-        speedups: How many times faster than the first runner each one is: the median over the
-            rounds of the first runner's time divided by this one's. A load that comes and goes
-            meets both sides of each quotient.
-        speedup_intervals: The 95 % interval of each of them, see `median_interval`; `None` for
-            fewer than 6 rounds.
+        results: Results by the runner's name.
+        speedups: Speed of each runner relative to the first: the median over the rounds of the
+            first runner's time divided by this one's. A temporary load affects both times of a
+            round.
+        speedup_intervals: 95 % interval of each speedup, see `median_interval`; `None` for fewer
+            than 6 rounds.
     """
 
     results: dict[str, BenchmarkResult]
@@ -116,7 +116,7 @@ class InterleavedResult:
     speedup_intervals: dict[str, tuple[float, float] | None]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as values fit for JSON."""
+        """Returns the fields as JSON values."""
         results = {name: result.to_json() for name, result in self.results.items()}
         intervals = {
             name: None if interval is None else list(interval)
@@ -141,25 +141,25 @@ def benchmark(
     scope: str = DEFAULT_SCOPE,
     image: PathLike | None = None,
 ) -> BenchmarkResult:
-    """Measures how fast `runner` is.
+    """Measures the speed of `runner`.
 
-    The images are random bytes from a fixed seed unless one is given, made before anything is
-    timed; loading, tracing and a first call come before the warm-up.
+    The images are prepared before timing; without `image` they are random bytes from a fixed seed.
+    Loading, tracing and a first call precede the warm-up.
 
     Args:
-        runner: What to time.
+        runner: The runner to time.
         input_size: Height and width of the images, each at least 32.
-        batch_size: Images a call.
-        warmup: Least number of untimed calls before.
-        warmup_seconds: Least duration of the untimed calls.
-        min_repetitions: Least number of timed calls.
-        min_seconds: Least sum of the timed calls.
-        scope: What to time, a name of `SCOPES`.
-        image: An image file to run on; `None` takes random bytes.
+        batch_size: Images per call.
+        warmup: Minimum number of untimed calls beforehand.
+        warmup_seconds: Minimum duration of the untimed calls, in seconds.
+        min_repetitions: Minimum number of timed calls.
+        min_seconds: Minimum total duration of the timed calls, in seconds.
+        scope: Scope to time, a name in `SCOPES`.
+        image: Image file to run on; `None` uses random bytes.
 
     Raises:
-        FileNotFoundError: There is no such image.
-        ValueError: A number is out of its range, or there is no such scope.
+        FileNotFoundError: The image does not exist.
+        ValueError: A number is out of its range, or the scope is unknown.
     """
     return interleaved(
         {"runner": runner},
@@ -189,32 +189,32 @@ def interleaved(
     settle_ms: float = SETTLE_MS,
     progress: str | None = None,
 ) -> InterleavedResult:
-    """Measures runners in turns, so that all of them meet the same state of the machine.
+    """Measures runners in turns, so that the state of the machine is the same for all of them.
 
-    Who comes first changes from round to round: A B C, B C A, C A B.
+    The order rotates from round to round: A B C, B C A, C A B.
 
     Args:
-        runners: What to time, by name; the first is what the speedups refer to.
+        runners: Runners to time, by name; speedups are relative to the first.
         input_size: Height and width of the images, each at least 32.
-        batch_size: Images a call.
-        warmup: Least number of untimed rounds before.
-        warmup_seconds: Least duration of the untimed rounds.
-        min_repetitions: Least number of timed rounds.
-        min_seconds: Least sum of the timed calls of each runner.
-        scope: What to time, a name of `SCOPES`.
-        image: An image file to run on; `None` takes random bytes.
-        pause_ms: Untimed pause between the calls of different runners, in which the worker
-            threads of the last one come to rest.
-        settle_ms: How long a runner is called untimed after that, at least once, until caches and
-            threads are as in steady use; 0: not at all.
-        progress: What a progress bar calls the work; `None` shows none.
+        batch_size: Images per call.
+        warmup: Minimum number of untimed rounds beforehand.
+        warmup_seconds: Minimum duration of each runner's untimed calls, in seconds.
+        min_repetitions: Minimum number of timed rounds.
+        min_seconds: Minimum total duration of each runner's timed calls, in seconds.
+        scope: Scope to time, a name in `SCOPES`.
+        image: Image file to run on; `None` uses random bytes.
+        pause_ms: Untimed pause between calls of different runners, in milliseconds. It lets the
+            worker threads of the previous runner come to rest.
+        settle_ms: Duration of a runner's untimed calls after the pause, in milliseconds, at least
+            one call. They bring caches and threads into the state of steady use. 0: no calls.
+        progress: Description of a progress bar; `None` shows none.
 
     Raises:
-        FileNotFoundError: There is no such image.
-        ValueError: There is no runner, a number is out of its range, or there is no such scope.
+        FileNotFoundError: The image does not exist.
+        ValueError: `runners` is empty, a number is out of its range, or the scope is unknown.
     """
     if not runners:
-        raise ValueError("There is nothing to measure: `runners` is empty.")
+        raise ValueError("Nothing to measure: `runners` is empty.")
     check_durations(warmup, warmup_seconds, min_repetitions, min_seconds, pause_ms, settle_ms)
     chosen = find_scope(scope)
     images = benchmark_images(input_size, batch_size, image)
@@ -224,7 +224,7 @@ def interleaved(
     load = LoadMeter()
     with timed_calls(chosen, runners, images) as functions:
         for function in functions.values():
-            # Some compile at their first call; that belongs to loading.
+            # Some compile at their first call, which counts as loading.
             function()
         seconds = measure_in_turns(
             functions,

@@ -1,4 +1,4 @@
-"""The images that are timed."""
+"""Images for timing."""
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -12,19 +12,19 @@ IMAGE_SEED = 0
 def benchmark_images(
     input_size: tuple[int, int], batch_size: int = 1, image: PathLike | None = None
 ) -> np.ndarray:
-    """The images that are timed: random bytes, always the same, or copies of one image.
+    """Returns the images for timing: random bytes, always the same, or copies of one image.
 
     Args:
         input_size: Height and width, each at least 32.
-        batch_size: How many.
-        image: An image file, which is resized; `None` takes random bytes.
+        batch_size: Number of images.
+        image: Image file, which is resized; `None` uses random bytes.
 
     Returns:
         uint8 array of shape `(batch_size, *input_size, 3)`.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: A size is below 32, the batch is empty, or the file is no image.
+        FileNotFoundError: The file does not exist.
+        ValueError: A size is below 32, the batch is empty, or the file is not an image.
     """
     check_input_shape(input_size, batch_size)
     if image is None:
@@ -35,7 +35,7 @@ def benchmark_images(
         with Image.open(image) as opened:
             resized = opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"There is no image {image}.") from error
+        raise FileNotFoundError(f"The image {image} does not exist.") from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
         raise ValueError(f"{image} cannot be read as an image ({error}).") from error
     return np.repeat(np.asarray(resized)[np.newaxis], batch_size, axis=0)

@@ -1,7 +1,7 @@
-"""The work of other programs on the cores of this process, which would be measured too.
+"""Load by other programs on the cores of this process, which would distort measurements.
 
-The load average is no measure of that: it counts this process, and it forgets a program that has
-ended only after minutes, and so keeps the second of two measurements waiting for the first.
+The load average does not measure it: it includes this process, and it takes minutes to forget a
+finished program, so that a second measurement would have to wait for the first to be forgotten.
 """
 
 import contextlib
@@ -13,11 +13,11 @@ import psutil
 from absl import logging
 
 MAX_LOAD = 0.5
-"""Load of others, a core, above which a measurement is not recorded without being asked for."""
+"""Load by other programs, per core, above which measuring needs explicit permission."""
 
 _SECONDS = 0.5
 _ATTEMPTS = 3
-# Shorter than a few ticks of the kernel's clock, nothing is known.
+# Intervals of only a few ticks of the kernel's clock are too inaccurate.
 _LEAST_SECONDS = 0.1
 _IDLE = ("idle", "iowait")
 # Linux counts guests in `user` and `nice` too.
@@ -25,10 +25,10 @@ _COUNTED_TWICE = ("guest", "guest_nice")
 
 
 class LoadMeter:
-    """Measures from when it is made how busy others keep the cores of this process.
+    """Measures the load by other programs on this process's cores, from its construction on.
 
-    Time that the host of a virtual machine gave to other machines counts, the time of this process
-    and its children does not.
+    Time that a virtual machine's host gives to other machines counts. Time of this process and its
+    children does not.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class LoadMeter:
         self._start = self._read()
 
     def load(self) -> float | None:
-        """The share of the time of each core, from 0 to 1; None where the system does not tell."""
+        """Returns the busy share per core, from 0 to 1; None if unknown."""
         (start, before, cores), (end, after, _) = self._start, self._read()
         if not cores or end - start < _LEAST_SECONDS:
             return None
@@ -44,7 +44,7 @@ class LoadMeter:
         return round(min(max(share, 0.0), 1.0), 3)
 
     def _read(self) -> tuple[float, float, int]:
-        """The clock, seconds of the cores in other processes, and how many cores they are."""
+        """Returns the clock, the core seconds of other processes, and the number of cores."""
         with contextlib.suppress(OSError, psutil.Error, NotImplementedError):
             times = psutil.cpu_times(percpu=True)
             if self._cores is not None:
@@ -54,20 +54,20 @@ class LoadMeter:
 
 
 def other_load(seconds: float = _SECONDS) -> float | None:
-    """Share of the next `seconds` in which others keep the cores of this process busy."""
+    """Returns the share of this process's cores that other programs use in the next `seconds`."""
     meter = LoadMeter()
     time.sleep(seconds)
     return meter.load()
 
 
 def check_load(allow: bool) -> None:
-    """Measures how busy others keep the cores, three times before it is found too much.
+    """Checks the load by other programs; it is too high only if three attempts find it so.
 
     Args:
-        allow: Whether more than `MAX_LOAD` is a warning and no error.
+        allow: Whether a load above `MAX_LOAD` is only a warning.
 
     Raises:
-        ValueError: Others keep them busier, and `allow` is false.
+        ValueError: The load is above `MAX_LOAD`, and `allow` is false.
     """
     loads = []
     for _ in range(_ATTEMPTS):
@@ -76,11 +76,11 @@ def check_load(allow: bool) -> None:
             return
     text = (
         f"Other programs keep the cores of this process busy {100 * min(loads):.0f} % of the time, "
-        f"more than {100 * MAX_LOAD:.0f} %, and would be measured too"
+        f"more than {100 * MAX_LOAD:.0f} %, which distorts measurements"
     )
     if not allow:
-        raise ValueError(f"{text}: stop them, or measure all the same with --allow_load.")
-    logging.warning("%s; what is measured now is slower than the device.", text)
+        raise ValueError(f"{text}: stop them, or measure anyway with --allow_load.")
+    logging.warning("%s; measured speeds are lower than the device can reach.", text)
 
 
 def _busy(times: Any) -> float:
@@ -93,7 +93,7 @@ def _own_seconds() -> float:
     own = process.cpu_times()
     seconds = own.user + own.system + own.children_user + own.children_system
     for child in process.children(recursive=True):
-        # It may end meanwhile, and is then among those above.
+        # A child may end meanwhile; its time is then counted above.
         with contextlib.suppress(psutil.Error):
             times = child.cpu_times()
             seconds += times.user + times.system

@@ -1,4 +1,4 @@
-"""How fast this machine can multiply and add at all: what a network's speed is a share of."""
+"""Peak rate of multiply-accumulates on this machine, the reference for a network's speed."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,11 +19,11 @@ Product = Callable[[], object]
 
 @dataclasses.dataclass(frozen=True)
 class MatrixPeak:
-    """The largest rate that was measured.
+    """The highest measured rate.
 
     Attributes:
-        macs_per_second: float32 multiply-accumulates a second.
-        library: Whose matrix product it was.
+        macs_per_second: float32 multiply-accumulates per second.
+        library: Library that computed the matrix product.
         size: Rows and columns of the square matrices.
         device: "CPU" or "GPU".
     """
@@ -40,21 +40,21 @@ def measure_matrix_peak(
     sizes: tuple[int, ...] | None = None,
     min_seconds: float = 0.15,
 ) -> MatrixPeak | None:
-    """The best rate of float32 products of square matrices, of all libraries and sizes.
+    """Measures the highest rate of square float32 matrix products, over all libraries and sizes.
 
-    The fastest single product counts: a peak is what the machine reaches undisturbed. It is no
-    theoretical number, so that a network with a better library behind it may come close to it, and
-    on a GPU it follows TensorFlow's setting of TensorFloat-32, as the network does.
+    The fastest single product counts: a peak is the rate of an undisturbed machine. It is a
+    measured rate, not a theoretical one, so a network with a better library may come close to it.
+    On a GPU it follows TensorFlow's setting of TensorFloat-32, as the network does.
 
     Args:
         device: "CPU" or "GPU".
-        threads: Threads of a CPU's products; `None` takes those that can run at once. A library
-            that has another number and cannot change it is left out.
-        sizes: Rows and columns; `None` takes those that fill such a device.
-        min_seconds: Least duration of the products of one library and size.
+        threads: Threads of a CPU's products. Default: the number that can run at once. A library
+            with another, fixed number of threads is skipped.
+        sizes: Rows and columns of the matrices. Default: sizes that saturate the device.
+        min_seconds: Minimum duration of the products of one library and size, in seconds.
 
     Returns:
-        The best, or `None` if every library was left out.
+        The peak, or `None` if every library was skipped.
     """
     sizes = sizes or (CPU_SIZES if device == "CPU" else GPU_SIZES)
     rates = [
@@ -66,10 +66,10 @@ def measure_matrix_peak(
 
 
 def prepare_threads(threads: int | None) -> bool:
-    """Whether TensorFlow has so many threads for its products.
+    """Requests a number of threads from TensorFlow; returns False if it can no longer change.
 
-    It can be told only before it has run anything; a process that wants another number than its
-    own calls this first.
+    The number can be set only before TensorFlow has run anything, so a process that needs another
+    number than the default calls this first.
     """
     try:
         tensorflow_device.request_threads(threads)
@@ -79,20 +79,20 @@ def prepare_threads(threads: int | None) -> bool:
 
 
 def best_peak(*peaks: MatrixPeak | None) -> MatrixPeak | None:
-    """The one with the largest rate; `None` if there is none."""
+    """Returns the peak with the highest rate; `None` if all are `None`."""
     measured = [peak for peak in peaks if peak is not None]
     return max(measured, key=lambda peak: peak.macs_per_second, default=None)
 
 
 def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[int], Product]]:
-    """By library, what makes a finished float32 product of square matrices of a size."""
+    """Returns, by library, functions that make a float32 product of square matrices of a size."""
     products: dict[str, Callable[[int], Product]] = {}
     if device != "CPU":
-        # A GPU that TensorFlow does not see is another runtime's alone.
+        # Only another runtime can use a GPU that TensorFlow does not see.
         if tf.config.list_physical_devices("GPU"):
             products["tensorflow"] = lambda size: tensorflow_product(size, "/GPU:0")
         return products
-    # numpy's library chose its number of threads when it was loaded: that of the cores.
+    # numpy's library fixed its number of threads when it was loaded: the number of cores.
     cores = available_cores()
     if (threads or cores.threads) == cores.logical:
         products["numpy"] = _numpy_product
@@ -113,7 +113,7 @@ def _numpy_product(size: int) -> Product:
 
 
 def tensorflow_product(size: int, device: str) -> Product:
-    """Makes a product of square matrices by TensorFlow on a device such as `/GPU:0`."""
+    """Returns a function that multiplies square matrices in TensorFlow on a device."""
     with tf.device(device):
         left, right = (tf.constant(matrix) for matrix in _matrices(size))
 

@@ -1,4 +1,4 @@
-"""How much memory an artefact needs, by a process that does nothing else."""
+"""Memory use of an artefact, measured in a separate process."""
 
 import dataclasses
 import os
@@ -23,9 +23,9 @@ class MemoryUse:
     """Resident memory of a process that loads an artefact and runs it a few times, in MiB.
 
     Attributes:
-        before_mib: What it had before it opened the artefact, all modules imported.
-        peak_mib: The most that it ever had.
-        gpu_mib: Its GPU memory after the calls; `None` without a GPU or without nvidia-ml-py.
+        before_mib: Memory with all modules imported, before the artefact is opened.
+        peak_mib: Peak memory.
+        gpu_mib: GPU memory after the calls; `None` without a GPU or without nvidia-ml-py.
     """
 
     before_mib: float
@@ -35,15 +35,15 @@ class MemoryUse:
 
 @dataclasses.dataclass(frozen=True)
 class MemoryTask:
-    """What the process shall do.
+    """Task of the process.
 
     Attributes:
-        open_runner: Makes the runner; it is pickled, hence a function of a module with arguments
-            by `functools.partial`.
+        open_runner: Makes the runner. It is pickled, so it must be a module-level function, with
+            arguments bound by `functools.partial`.
         input_size: Height and width of the images.
-        batch_size: Images a call.
-        scope: Name of the scope whose calls are made.
-        calls: How many.
+        batch_size: Images per call.
+        scope: Name of the scope to call.
+        calls: Number of calls.
     """
 
     open_runner: Callable[[], Runner]
@@ -54,12 +54,12 @@ class MemoryTask:
 
 
 def measure_memory(task: MemoryTask) -> MemoryUse:
-    """Carries out `task` in a fresh process and returns the memory that it took.
+    """Runs `task` in a new process and returns its memory use.
 
     Raises:
-        RuntimeError: The process failed, as it does where memory is not enough; the message has
-            its last line.
-        ValueError: There is no such scope.
+        RuntimeError: The process failed, for example because memory ran out; the message contains
+            its last line of output.
+        ValueError: The scope is unknown.
     """
     find_scope(task.scope)
     with tempfile.TemporaryDirectory(prefix="benchmark_") as folder:
@@ -70,19 +70,19 @@ def measure_memory(task: MemoryTask) -> MemoryUse:
                 input=pickle.dumps(task),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                # Wherever this package was found, the other process finds it too.
+                # The new process must find this package where this process found it.
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 timeout=_TIMEOUT_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise RuntimeError(
-                f"The process that measures memory was stopped after {_TIMEOUT_SECONDS} s."
+                f"The process that measures memory timed out after {_TIMEOUT_SECONDS} s."
             ) from error
         if finished.returncode != 0:
             lines = finished.stderr.decode(errors="replace").strip().splitlines()
-            reason = lines[-1] if lines else "it said nothing"
+            reason = lines[-1] if lines else "no error output"
             raise RuntimeError(
-                f"The process that measures memory ended with {finished.returncode}: {reason}"
+                f"The process that measures memory exited with code {finished.returncode}: {reason}"
             )
         return MemoryUse(**read_json(result))

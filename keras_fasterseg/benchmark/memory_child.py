@@ -1,4 +1,4 @@
-"""The process behind `measure_memory`: reads its task from standard input, writes JSON to a file.
+"""Process started by `measure_memory`: reads its task from standard input, writes JSON to a file.
 
 `python -m keras_fasterseg.benchmark.memory_child RESULT.json < TASK.pickle`
 """
@@ -21,7 +21,7 @@ MIB = 2**20
 
 
 def run(task: MemoryTask) -> MemoryUse:
-    """Opens the artefact, calls it a few times and says what that took."""
+    """Opens the artefact, calls it a few times and returns the memory use."""
     before_mib = psutil.Process().memory_info().rss / MIB
     runner = task.open_runner()
     runner.load()
@@ -33,12 +33,12 @@ def run(task: MemoryTask) -> MemoryUse:
 
 
 def peak_memory_mib(status: pathlib.Path = pathlib.Path("/proc/self/status")) -> float:
-    """The most resident memory that this process ever had, in MiB.
+    """Returns the peak resident memory of this process, in MiB.
 
     Args:
-        status: Linux's facts about this process.
+        status: Linux's status file of this process.
     """
-    # Not getrusage there: its maximum begins with what the parent had when it forked.
+    # On Linux, the maximum of getrusage includes the parent's memory at the time of the fork.
     if status.is_file():
         found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
@@ -46,7 +46,7 @@ def peak_memory_mib(status: pathlib.Path = pathlib.Path("/proc/self/status")) ->
     peak_bytes = getattr(psutil.Process().memory_info(), "peak_wset", None)
     if peak_bytes is not None:
         return peak_bytes / MIB
-    # Not every system has the module.
+    # Not all systems have this module.
     import resource
 
     maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -54,8 +54,8 @@ def peak_memory_mib(status: pathlib.Path = pathlib.Path("/proc/self/status")) ->
 
 
 def main() -> None:
-    """Carries out the task on standard input."""
-    # The parent, which is this very program, wrote it.
+    """Runs the task on standard input."""
+    # The pickle is trusted: the parent process, which is this same program, wrote it.
     task = pickle.load(sys.stdin.buffer)
     write_json(sys.argv[1], dataclasses.asdict(run(task)))
 

@@ -1,4 +1,4 @@
-"""Measurements as the file and the text that people quote."""
+"""Measurements as a JSON file and as readable text."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,18 @@ _HEADERS = (
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkReport:
-    """Runners that took turns, at one or several sizes.
+    """Results of runners that took turns, at one or several sizes.
 
     Attributes:
-        tables: Those of one size each.
-        command: The command line that measured them.
+        tables: Results of one size each.
+        command: The command line of the measurement.
     """
 
     tables: tuple[InterleavedResult, ...]
     command: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A single measurement as it is; several as the list `results`."""
+        """Returns a single measurement itself; several as the list `results`."""
         rows: list[dict[str, Any]] = [
             {
                 "name": name,
@@ -50,10 +50,10 @@ class BenchmarkReport:
 
 
 def report_text(report: BenchmarkReport) -> str:
-    """The report for people to read: numbers, then what exactly was measured, on what."""
+    """Formats the report: the numbers, then the method and the hardware."""
     results = [result for table in report.tables for result in table.results.values()]
     lines = _single(results[0]) if len(results) == 1 else [_table(report), *_sentences(report)]
-    # Once for all that share a scope, a batch and settings.
+    # Results with the same scope, batch and settings share a line.
     lines += dict.fromkeys(_measured(result) for result in results)
     lines += dict.fromkeys(_facts("Runner", result.runner) for result in results)
     proofs = {result.artefact: result.proof for result in results if result.proof is not None}
@@ -87,7 +87,7 @@ def _row(name: str, result: BenchmarkResult, table: InterleavedResult) -> list[s
 
 
 def _sentences(report: BenchmarkReport) -> Iterator[str]:
-    """Of two runners, what the interval says about their difference."""
+    """Yields, for two runners, a sentence on the significance of their difference."""
     for table in report.tables:
         names = list(table.results)
         if len(names) != 2:
@@ -98,12 +98,12 @@ def _sentences(report: BenchmarkReport) -> Iterator[str]:
         if interval is None:
             verdict = f"{rounds} rounds are too few for an interval"
         elif interval[0] <= 1 <= interval[1]:
-            verdict = "the interval holds 1: no difference is shown"
+            verdict = "the interval contains 1: no difference is shown"
         else:
             verdict = "the interval excludes 1"
         yield (
-            f"At {size} {second} is {_speedup(second, table)} times as fast as {first}, by the "
-            f"median of {rounds} rounds' ratios of times: {verdict}."
+            f"At {size}, {second} is {_speedup(second, table)} times as fast as {first} (median of "
+            f"{rounds} rounds' time ratios): {verdict}."
         )
 
 
@@ -115,7 +115,9 @@ def _single(result: BenchmarkResult) -> list[str]:
         f"FPS {fps_text(result.fps)} at the median",
     ]
     if result.macs is not None and result.macs_per_second is not None:
-        work = f"{result.macs / 1e9:.3f} G an image, {result.macs_per_second / 1e9:.1f} G a second"
+        work = (
+            f"{result.macs / 1e9:.3f} G per image, {result.macs_per_second / 1e9:.1f} G per second"
+        )
         if result.share_of_peak is not None and result.peak_macs_per_second is not None:
             work += (
                 f", {100 * result.share_of_peak:.1f} % of the "
@@ -124,8 +126,8 @@ def _single(result: BenchmarkResult) -> list[str]:
         lines.append(f"Multiply-accumulates: {work}")
     if result.memory_peak_mib is not None:
         lines.append(
-            f"Memory: {result.memory_peak_mib:.0f} MiB at most in a process of its own, "
-            f"{result.memory_before_mib:.0f} MiB of them before it opened the artefact"
+            f"Memory: {result.memory_peak_mib:.0f} MiB peak in a separate process, of which "
+            f"{result.memory_before_mib:.0f} MiB before it opened the artefact"
         )
     if result.memory_gpu_mib is not None:
         lines.append(f"GPU memory: {result.memory_gpu_mib:.0f} MiB in that process")
@@ -137,8 +139,8 @@ def _measured(result: BenchmarkResult) -> str:
     image = settings.get("image")
     turns = (
         f"; runners in turns, with a pause of {settings['pause_ms']:g} ms and "
-        f"{settings['settle_ms']:g} ms of untimed calls before each that is timed, each round "
-        "beginning with the next runner"
+        f"{settings['settle_ms']:g} ms of untimed calls before each timed one; each round starts "
+        "with the next runner"
         if settings.get("in_turns_with")
         else ""
     )
@@ -162,7 +164,7 @@ def _facts(title: str, facts: dict[str, object]) -> str:
 
 
 def _environment(facts: Mapping[str, Any]) -> list[str]:
-    """Machine and system in a line, packages in another; what is unknown is left out."""
+    """Formats machine and system in one line and packages in another; omits unknown facts."""
     power, load = facts.get("power") or {}, facts.get("load_average")
     cores, logical = facts.get("available_cores"), facts.get("logical_cores")
     quota, memory = facts.get("cpu_quota"), facts.get("memory_bytes")
@@ -175,7 +177,7 @@ def _environment(facts: Mapping[str, Any]) -> list[str]:
         memory and f"{memory / 2**30:.1f} GiB",
         load and f"load average {' '.join(f'{each:.2f}' for each in load)}",
         None not in busy
-        and "its cores {:.0%} busy with other programs before, {:.0%} while timing".format(*busy),
+        and "its cores {:.0%} busy with other programs before, {:.0%} during timing".format(*busy),
         power.get("governor") and f"governor {power['governor']}",
         power.get("on_battery") and "on battery",
         power.get("gpu_limits_watts")

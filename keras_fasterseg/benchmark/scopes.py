@@ -1,4 +1,4 @@
-"""What a measured time spans: where it begins and where it ends."""
+"""Scopes of timing: the start and end of a measured time."""
 
 import contextlib
 import dataclasses
@@ -16,14 +16,14 @@ Call = Callable[[], None]
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """One way of timing.
+    """A scope of timing.
 
     Attributes:
-        name: What `--scope` and the results call it.
-        description: What is timed, in a sentence that every result repeats.
-        output: Which result of the network it needs: `class_ids` or `logits`.
-        make_call: Makes the call that is timed, of a runner, the images (uint8, `(batch, height,
-            width, 3)`) and a folder that it may write to.
+        name: Name for `--scope` and in results.
+        description: Phrase that describes the scope; every result repeats it.
+        output: Output of the network that it needs: `class_ids` or `logits`.
+        make_call: Makes the timed call from a runner, the images (uint8, `(batch, height, width,
+            3)`) and a folder that it may write to.
     """
 
     name: str
@@ -92,13 +92,13 @@ SCOPES: Mapping[str, Scope] = {
 
 
 def find_scope(name: str) -> Scope:
-    """The scope of that name.
+    """Returns the scope with that name.
 
     Raises:
-        ValueError: There is none; the message lists those there are.
+        ValueError: The scope is unknown; the message lists the known ones.
     """
     if name not in SCOPES:
-        raise ValueError(f"There is no scope {name!r}; choose one of {', '.join(SCOPES)}.")
+        raise ValueError(f"Unknown scope {name!r}; choose one of {', '.join(SCOPES)}.")
     return SCOPES[name]
 
 
@@ -106,7 +106,7 @@ def find_scope(name: str) -> Scope:
 def timed_calls(
     scope: Scope, runners: Mapping[str, Runner], images: np.ndarray
 ) -> Iterator[dict[str, Call]]:
-    """The calls to be timed, by the runner's name; files that they need are removed afterwards."""
+    """Yields the calls to be timed, by the runner's name; their files are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="benchmark_") as root:
         folders = [pathlib.Path(root) / str(index) for index in range(len(runners))]
         for folder in folders:

@@ -1,4 +1,4 @@
-"""From single times to the few numbers that are quoted."""
+"""Summary statistics of measured times."""
 
 import dataclasses
 import math
@@ -31,13 +31,13 @@ class TimeStatistics:
 
     @classmethod
     def from_seconds(cls, seconds: Sequence[float]) -> "TimeStatistics":
-        """Summarises `seconds`; percentiles are interpolated linearly between the times.
+        """Summarises `seconds`; percentiles are interpolated linearly.
 
         Raises:
             ValueError: `seconds` is empty.
         """
         if not len(seconds):
-            raise ValueError("There are no times to summarise; measure at least one repetition.")
+            raise ValueError("No times to summarise: measure at least one repetition.")
         ordered = 1000.0 * np.sort(np.asarray(seconds, np.float64))
         trimmed = int(TRIMMED_SHARE * len(ordered))
         p50, p90, p99 = np.percentile(ordered, (50, 90, 99))
@@ -52,5 +52,5 @@ class TimeStatistics:
 
 
 def fps_text(fps: float) -> str:
-    """A frame rate with a decimal, below one with three digits: 123.4 and 0.0476."""
+    """Formats a frame rate with one decimal, or three digits below 1: 123.4 and 0.0476."""
     return f"{fps:.{2 - math.floor(math.log10(fps)) if 0 < fps < 1 else 1}f}"

@@ -1,4 +1,4 @@
-"""How long a call takes: warm-up, then calls until there are enough of them for long enough."""
+"""Timing of calls: warm-up, then calls until their number and duration suffice."""
 
 import collections
 import dataclasses
@@ -17,14 +17,14 @@ def measure_callable(
     min_repetitions: int = 50,
     min_seconds: float = 1.0,
 ) -> list[float]:
-    """Times `function` until it has run often enough and long enough.
+    """Times `function` until the number and the total duration of its calls suffice.
 
     Args:
-        function: What to time. It must not return before its work is done on the device.
-        warmup: Least number of untimed calls before.
-        warmup_seconds: Least duration of the untimed calls.
-        min_repetitions: Least number of timed calls.
-        min_seconds: Least sum of the timed calls.
+        function: Function to time. It must not return before its work on the device is done.
+        warmup: Minimum number of untimed calls beforehand.
+        warmup_seconds: Minimum duration of the untimed calls.
+        min_repetitions: Minimum number of timed calls.
+        min_seconds: Minimum total duration of the timed calls.
 
     Returns:
         The time of each call in seconds, in order.
@@ -52,28 +52,28 @@ def measure_in_turns(
     settle_seconds: float = 0.0,
     description: str | None = None,
 ) -> dict[str, list[float]]:
-    """Times several functions in rounds of one call each, so that all meet the same disturbances.
+    """Times functions in rounds of one call each, so that disturbances affect all of them alike.
 
-    Every round begins with another function, so that none always follows the same one.
+    Every round starts with the next function, so that none always follows the same one.
 
-    Worker threads of some runtimes go on spinning for milliseconds after a call has returned and
-    would take the cores from the next function, hence the pause. And what comes after another
-    function and a pause finds cold caches and sleeping threads, which in steady use it would not:
-    a call of a few milliseconds then takes up to twice its time. Hence the untimed calls before
-    the one that is timed.
+    Worker threads of some runtimes keep spinning for milliseconds after a call returns and would
+    occupy the cores of the next function; the pause prevents that. After another function and a
+    pause, however, caches are cold and threads asleep, unlike in steady use. A call of a few
+    milliseconds then takes up to twice as long; the untimed calls before each timed one prevent
+    that.
 
     Args:
-        functions: What to time, by name.
-        warmup: Least number of untimed rounds before.
-        warmup_seconds: Least duration of the untimed calls of each function.
-        min_repetitions: Least number of timed rounds.
-        min_seconds: Least sum of the timed calls of each function.
+        functions: Functions to time, by name.
+        warmup: Minimum number of untimed rounds beforehand.
+        warmup_seconds: Minimum duration of each function's untimed calls.
+        min_repetitions: Minimum number of timed rounds.
+        min_seconds: Minimum total duration of each function's timed calls.
         pause_seconds: Untimed pause before every turn of a function.
-        settle_seconds: How long a function is then called untimed, at least once; 0: not at all.
-        description: What a progress bar calls the work; `None` shows none.
+        settle_seconds: Duration of the untimed calls after the pause, at least one; 0: no calls.
+        description: Description of a progress bar; `None` shows none.
 
     Returns:
-        The times of each function in seconds, by name; the same number for all, round by round.
+        The times of each function in seconds, by name, round by round; all have the same number.
 
     Raises:
         ValueError: `min_repetitions` is below 1 or another argument is negative.
@@ -81,7 +81,7 @@ def measure_in_turns(
     check_durations(
         warmup, warmup_seconds, min_repetitions, min_seconds, pause_seconds, settle_seconds
     )
-    # A function that is alone is settled, and not disturbed by its own threads more than in use.
+    # A single function is already settled, and its own threads disturb it no more than in use.
     between = (pause_seconds, settle_seconds) if len(functions) > 1 else (0.0, 0.0)
     warmed = _rounds(functions, _Rounds(warmup, warmup_seconds, *between))
     rounds = _Rounds(min_repetitions, min_seconds, *between)
@@ -96,14 +96,14 @@ def check_durations(
     pause_seconds: float = 0.0,
     settle_seconds: float = 0.0,
 ) -> None:
-    """Raises ValueError if there is no repetition to time or a duration is negative."""
+    """Raises ValueError if `min_repetitions` is below 1 or a duration is negative."""
     if min_repetitions < 1:
         raise ValueError(
             f"`min_repetitions` must be at least 1. Received: min_repetitions={min_repetitions}"
         )
     if min(warmup, warmup_seconds, min_seconds, pause_seconds, settle_seconds) < 0:
         raise ValueError(
-            "Warm-up, duration, pause and settling must not be negative. Received: "
+            "Durations of warm-up, timing, pause and settling must not be negative. Received: "
             f"warmup={warmup}, warmup_seconds={warmup_seconds}, min_seconds={min_seconds}, "
             f"pause_seconds={pause_seconds}, settle_seconds={settle_seconds}"
         )
@@ -111,7 +111,7 @@ def check_durations(
 
 @dataclasses.dataclass(frozen=True)
 class _Rounds:
-    """How many rounds there must be, for how long, and what comes before a call."""
+    """Minimum number and duration of rounds, and the preparation of each call."""
 
     at_least: int
     seconds: float
@@ -119,17 +119,17 @@ class _Rounds:
     settle_seconds: float
 
     def until_enough(self, spent: Mapping[str, int]) -> Iterator[int]:
-        """Counts the rounds for as long as the nanoseconds `spent`, which grow, are too few."""
+        """Counts rounds until their number and the growing nanoseconds `spent` suffice."""
         done = 0
         while done < self.at_least or min(spent.values()) < 1e9 * self.seconds:
             yield done
             done += 1
 
     def expected(self, warmed: Mapping[str, list[float]]) -> int | None:
-        """How many there will be, by the times of the warm-up; `None` if nobody knows."""
+        """Estimates the number of rounds from the times of the warm-up; `None` if unknown."""
         if self.seconds == 0:
             return self.at_least
-        # The first calls of a warm-up are slower than those that are timed.
+        # The first calls of a warm-up are slower than the timed ones.
         quickest = min((min(times) for times in warmed.values() if times), default=0.0)
         return max(self.at_least, math.ceil(self.seconds / quickest)) if quickest > 0 else None
 
@@ -167,7 +167,7 @@ def _rounds(
 
 
 def _settle(function: Callable[[], object], seconds: float) -> None:
-    """Calls `function` once, and again until that has taken so long."""
+    """Calls `function` at least once, until `seconds` have passed."""
     end = time.perf_counter_ns() + 1e9 * seconds
     function()
     while time.perf_counter_ns() < end:

@@ -1,4 +1,4 @@
-"""A network on paper, stage by stage: sizes, parameters, operations, predicted latency."""
+"""Description of a network, stage by stage: sizes, parameters, operations, predicted latency."""
 
 import collections
 from collections.abc import Iterator
@@ -31,28 +31,28 @@ def describe(
     table: LatencyTable | None = None,
     name: str | None = None,
 ) -> dict[str, Any]:
-    """Everything that can be said of a network without building it, fit for JSON.
+    """Describes a network in JSON values, without building it.
 
-    `parameters_training` counts the auxiliary heads, all other totals are of the deployed network.
-    With a table, an operation's `latency_share` is its part of `latency_ms_sum`, the sum of the
-    rows; `latency_ms_predicted` is that sum by the table's calibration, if there is one;
-    `latency_table` is the table's header, which says where the prediction holds. What surrounds
-    the network is a stage `serving` if the table was measured with it.
+    `parameters_training` includes the auxiliary heads; all other totals are of the deployed
+    network. With a table, an operation's `latency_share` is its share of `latency_ms_sum`, the sum
+    of the rows. `latency_ms_predicted` is that sum after the table's calibration, if it has one.
+    `latency_table` is the table's metadata, which states the device of the prediction. Pre- and
+    postprocessing is a stage `serving` if the table has a row for it.
 
     Args:
         genotype: The network.
         input_size: Height and width of the images, multiples of 32.
         num_classes: Number of classes.
-        table: Adds the latency of each operation, its share, their sum and the prediction.
-        name: What the user calls the network; its id if there is no name.
+        table: Adds each operation's latency and share, their sum and the prediction.
+        name: The user's name for the network. Default: its id.
 
     Raises:
-        ValueError: The size is not of multiples of 32 or not the table's, there are no classes, or
-            the network is of another space than the table.
+        ValueError: The size is not a multiple of 32 or differs from the table's, `num_classes` is
+            below 1, or the network and the table are of different search spaces.
         KeyError: The table lacks an operation of the network.
     """
     if num_classes < 1:
-        raise ValueError(f"A network needs a class. Received: num_classes={num_classes}")
+        raise ValueError(f"A network needs at least one class. Received: num_classes={num_classes}")
     if table is not None:
         _check_table(table, genotype, input_size)
     stages = list(space_of(genotype).stages(genotype, input_size, num_classes))
@@ -86,7 +86,7 @@ def describe(
 
 
 def description_tables(description: dict[str, Any]) -> str:
-    """A description as tables for people to read."""
+    """Formats a description as readable tables."""
     headers = ["stage", "operation", "input", "filters", "stride", "parameters", "MACs"]
     fields = ["name", "operation", "input", "filters", "stride", "parameters", "macs"]
     timed = "latency_ms_predicted" in description
@@ -110,7 +110,7 @@ def description_tables(description: dict[str, Any]) -> str:
         totals.append(("most expensive", _most_expensive(description["stages"])))
         fingerprint = Fingerprint(**description["latency_table"]["fingerprint"])
         totals.append(("predicted for", str(fingerprint)))
-        # Without a calibration both are the same number.
+        # Without a calibration both numbers are the same.
         if description["latency_ms_sum"] != description["latency_ms_predicted"]:
             totals.append(("sum of the rows, ms", f"{description['latency_ms_sum']:.3f}"))
         totals.append(("predicted latency, ms", f"{description['latency_ms_predicted']:.3f}"))
@@ -119,14 +119,14 @@ def description_tables(description: dict[str, Any]) -> str:
 
 
 def _rows(stage: Stage, table: LatencyTable | None) -> Iterator[dict[str, Any]]:
-    """A row for every operation; one for a stage that has none."""
+    """Yields a row for every operation, and one row for a stage without operations."""
     shared = {"name": stage.name, "training_only": stage.training_only}
     if not stage.keys:
         latency = {} if table is None else {"latency_ms": 0.0}
         yield {**shared, "operation": IDENTITY, "parameters": 0, "macs": 0, **latency}
     for key in stage.keys:
         row = {**shared, **_cost(key)}
-        # No table holds what only training runs.
+        # Tables have no rows for operations that only training runs.
         if table is not None and not stage.training_only:
             row["latency_ms"] = table[key].latency_ms
         yield row
@@ -147,7 +147,7 @@ def _cost(key: OpKey) -> dict[str, Any]:
 
 
 def _most_expensive(rows: list[dict[str, Any]]) -> str:
-    """The stages with the largest shares of the latency, in falling order."""
+    """Names the stages with the largest shares of the latency, largest first."""
     shares = collections.Counter()
     for row in rows:
         shares[row["name"]] += row.get("latency_share", 0.0)
@@ -175,7 +175,7 @@ def _readable(row: dict[str, Any]) -> dict[str, str]:
 def _check_table(table: LatencyTable, genotype: Genotype, input_size: tuple[int, int]) -> None:
     if table.metadata.space != genotype.space:
         raise ValueError(
-            f"The latency table is of the search space {table.metadata.space!r}, the network of "
-            f"{genotype.space!r}; let both agree."
+            f"The latency table is for the search space {table.metadata.space!r}, but the network "
+            f"is of {genotype.space!r}; use a table of the network's space."
         )
     check_table_size(table, input_size)

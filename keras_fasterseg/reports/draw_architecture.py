@@ -1,4 +1,4 @@
-"""The picture of a network with what it costs."""
+"""Picture of a network with its costs."""
 
 import collections
 from typing import TYPE_CHECKING
@@ -20,14 +20,14 @@ def draw_architecture(
     table: LatencyTable | None = None,
     name: str | None = None,
 ) -> "Figure":
-    """Draws a network, with the shares of its latency and the frame rate that `table` predicts.
+    """Draws a network, with the latency shares and the frame rate predicted by `table`.
 
     Args:
         genotype: The network.
         input_size: Height and width of the images, multiples of 32.
         num_classes: Number of classes.
         table: Latencies of a device; None draws no shares.
-        name: What the network is called; None calls it by its id alone.
+        name: Name of the network. Default: only its id is shown.
 
     Raises:
         ValueError: See `describe`.

@@ -1,4 +1,4 @@
-"""Tables of a run's estimate: before the run, and beside the times that its stages took."""
+"""Tables of a run's estimate: before the run, and compared with the actual times of its stages."""
 
 import dataclasses
 import pathlib
@@ -13,11 +13,11 @@ from keras_fasterseg.wording import duration, text_table
 MEASURED, COMPUTED, AT_MOST, TYPICAL = "measured", "computed", "at most", "typical"
 ASSUMED = "assumed"
 _LEGEND = {
-    MEASURED: "from a few steps on random images of the true size",
-    COMPUTED: "multiply-accumulates and values by the measured rates of this machine",
-    AT_MOST: "of the most expensive network that the search could find",
-    TYPICAL: "computed, of a network of median work of those that the search could find",
-    ASSUMED: "arithmetic alone",
+    MEASURED: "from a few steps on random images of the actual size",
+    COMPUTED: "from multiply-accumulates and values at this machine's measured rates",
+    AT_MOST: "for the most expensive network that the search can find",
+    TYPICAL: "computed for a network of median work among those that the search can find",
+    ASSUMED: "arithmetic only",
 }
 
 
@@ -26,15 +26,15 @@ class StageEstimate:
     """Time, memory and disk of one stage.
 
     Attributes:
-        name: Of the stage.
+        name: Name of the stage.
         basis: `MEASURED`, `COMPUTED`, `AT_MOST`, `TYPICAL` or `ASSUMED`, explained below a table.
-        seconds: Time.
-        disk_bytes: Space in the workdir, at its greatest.
-        steps: Steps of training, or rows of a table.
-        step_seconds: Time of one.
-        memory_bytes: Greatest memory of the process; `None` if it is not known.
-        gpu_bytes: Greatest memory of the GPU; `None` without one.
-        shortage: Why its few steps did not fit; `None` if they did or were not run.
+        seconds: Time in seconds.
+        disk_bytes: Peak disk space in the workdir.
+        steps: Steps of training, or rows of a latency table.
+        step_seconds: Time per step or row.
+        memory_bytes: Peak memory of the process; `None` if unknown.
+        gpu_bytes: Peak memory of the GPU; `None` without one.
+        shortage: Why the measured steps did not fit; `None` if they did or were not run.
     """
 
     name: str
@@ -50,7 +50,7 @@ class StageEstimate:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """The unfinished stages of a run in their order, and the memory and disk that are free."""
+    """Estimates of a run's unfinished stages, in order, and the free memory and disk space."""
 
     stages: tuple[StageEstimate, ...]
     free_memory_bytes: int
@@ -58,13 +58,13 @@ class Estimate:
 
     @property
     def disk_bytes(self) -> int:
-        """Space of all stages."""
+        """Disk space of all stages."""
         return sum(stage.disk_bytes for stage in self.stages)
 
     def table(self) -> str:
-        """The estimate for people to read."""
+        """Formats the estimate as a readable table."""
         if not self.stages:
-            return "Every stage is finished; there is nothing to estimate."
+            return "All stages are finished; nothing is left to estimate."
         total = StageEstimate(
             "total",
             "",
@@ -89,12 +89,12 @@ class Estimate:
         free = [gigabytes(each) for each in (self.free_memory_bytes, self.free_disk_bytes)]
         bases = {stage.basis for stage in self.stages}
         legend = " ".join(f"{basis}: {_LEGEND[basis]}." for basis in _LEGEND if basis in bases)
-        return f"{_table(rows)}\n\nFree: {free[0]} of memory, {free[1]} of disk.\n{legend}"
+        return f"{_table(rows)}\n\nFree: {free[0]} memory, {free[1]} disk.\n{legend}"
 
 
 @dataclasses.dataclass(frozen=True)
 class StageTime:
-    """Estimated and taken time of a stage; `taken_seconds` is `None` until it has ended."""
+    """Estimated and actual time of a stage; `taken_seconds` is `None` until the stage ends."""
 
     name: str
     basis: str
@@ -106,7 +106,7 @@ class StageTimes:
     """Times of a run's stages, kept in the file of its estimate.
 
     Args:
-        file: `estimate.json` of the run, as `estimate_run` wrote it; it is read once.
+        file: `estimate.json` of the run, written by `estimate_run`; it is read once.
     """
 
     def __init__(self, file: pathlib.Path):
@@ -115,9 +115,9 @@ class StageTimes:
         self._stages = read_times(self._content)
 
     def ended(self, name: str, seconds: float) -> None:
-        """Records that stage `name` took `seconds`, and logs what remains.
+        """Records that stage `name` took `seconds`, and logs the remaining time.
 
-        A stage without an estimate changes nothing. A file that cannot be written is a warning:
+        A stage without an estimate is ignored. If the file cannot be written, a warning is logged:
         the stage itself has succeeded.
         """
         before = {each.name: each for each in self._stages}.get(name)
@@ -129,17 +129,17 @@ class StageTimes:
         try:
             write_json(self.file, {**self._content, "times": rows})
         except (OSError, ValueError, TypeError) as error:
-            logging.warning("The time of %s is not kept in %s: %s", name, self.file, error)
+            logging.warning("The time of %s could not be saved in %s: %s", name, self.file, error)
         sentence = f"{name} took {duration(seconds)}, estimated {duration(now.estimated_seconds)}"
         left = [each.estimated_seconds for each in self._stages if each.taken_seconds is None]
         if left:
-            # A machine that is slow is so for all.
+            # If finished stages were slower than estimated, the remaining ones will be too.
             rest = sum(left) * (_ratio(*_sums(self._stages)) or 1.0)
             sentence += f"; about {duration(rest)} remain"
         logging.info("%s.", sentence)
 
     def table(self) -> str:
-        """Estimated and taken time of every stage that has ended; empty without one."""
+        """Formats the estimated and actual times of finished stages; empty if none is finished."""
         ended = [each for each in self._stages if each.taken_seconds is not None]
         total = StageTime("total", "", *_sums(ended))
         rows = [
@@ -147,8 +147,8 @@ class StageTimes:
                 "stage": each.name,
                 "basis": each.basis,
                 "estimated": duration(each.estimated_seconds),
-                "taken": duration(each.taken_seconds or 0.0),
-                "taken/estimated": f"{_ratio(each.estimated_seconds, each.taken_seconds):.2f}",
+                "actual": duration(each.taken_seconds or 0.0),
+                "actual/estimated": f"{_ratio(each.estimated_seconds, each.taken_seconds):.2f}",
             }
             for each in (*ended, total)
         ]
@@ -156,10 +156,10 @@ class StageTimes:
 
 
 def read_times(content: Mapping[str, Any]) -> list[StageTime]:
-    """The times in the content of `estimate.json`; none where it is of an earlier version.
+    """Reads the times from the content of `estimate.json`; earlier versions have none.
 
     Raises:
-        KeyError, TypeError or ValueError: They are not times.
+        KeyError, TypeError or ValueError: The times are invalid.
     """
     return [
         StageTime(
@@ -173,12 +173,12 @@ def read_times(content: Mapping[str, Any]) -> list[StageTime]:
 
 
 def gigabytes(count: float | None) -> str | None:
-    """Bytes for people: `7.50 GB`; a GB is 1e9 bytes."""
+    """Formats bytes as `7.50 GB`; a GB is 1e9 bytes."""
     return None if count is None else f"{count / 1e9:.2f} GB"
 
 
 def _sums(stages: Sequence[StageTime]) -> tuple[float, float]:
-    """Estimated and taken time of the stages that have ended."""
+    """Returns the estimated and actual total time of the finished stages."""
     times = ((each.estimated_seconds, each.taken_seconds) for each in stages)
     ended = [(estimated, taken) for estimated, taken in times if taken is not None]
     return sum(estimated for estimated, _ in ended), sum(taken for _, taken in ended)

@@ -1,4 +1,4 @@
-"""Result of an evaluation, for people and as JSON."""
+"""Result of an evaluation, as readable text and as JSON."""
 
 import dataclasses
 import math
@@ -13,16 +13,16 @@ from keras_fasterseg.wording import counted
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationReport:
-    """Scores of a network on a split, or where its label maps lie.
+    """Scores of a network on a split, or the location of its label maps.
 
     Attributes:
-        split: The split.
-        num_images: How many images were seen.
-        runner: What the runner says of itself.
-        result: IoU of every class; None where only label maps were asked for.
-        official: The same and more by cityscapesscripts; None if not asked for.
-        submission: The folder with the label maps; None if they were not kept.
-        proof: That of the export, from its manifest; None if it has none.
+        split: Name of the split.
+        num_images: Number of images evaluated.
+        runner: Runner metadata.
+        result: IoU of every class; None if only label maps were requested.
+        official: Scores computed by cityscapesscripts; None if not requested.
+        submission: Folder of the label maps; None if they were not kept.
+        proof: The export's proof from its manifest; None if it has none.
     """
 
     split: str
@@ -34,7 +34,7 @@ class EvaluationReport:
     proof: Proof | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The report as values fit for JSON."""
+        """Returns the report as JSON values."""
         value: dict[str, Any] = {"num_images": self.num_images, "runner": self.runner}
         if self.result is not None:
             value = self.result.to_json()
@@ -47,7 +47,7 @@ class EvaluationReport:
         return value
 
     def text(self) -> str:
-        """Tables and sentences."""
+        """Formats the report as tables and sentences."""
         parts = []
         if self.official is not None:
             parts.append(self.official.table())
@@ -60,7 +60,7 @@ class EvaluationReport:
         if self.submission is not None:
             maps, verb = (
                 counted(self.num_images, "label map"),
-                "lies" if self.num_images == 1 else "lie",
+                "is" if self.num_images == 1 else "are",
             )
             last.append(f"{maps} of {self.split} {verb} in {self.submission}")
         if self.proof is not None:
@@ -70,6 +70,6 @@ class EvaluationReport:
 
 def _mean(miou: float) -> str:
     if math.isnan(miou):
-        # As in Cityscapes' test split, whose labels only the server has.
+        # For example Cityscapes' test split, whose labels only the benchmark server has.
         return "No mIoU, because no pixel is labelled with a class"
     return f"mIoU {100 * miou:.2f} %"

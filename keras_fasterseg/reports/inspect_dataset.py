@@ -1,4 +1,4 @@
-"""Job: look through a whole data set before anything is trained on it."""
+"""Job: inspect an entire data set before training on it."""
 
 import dataclasses
 import pathlib
@@ -21,20 +21,20 @@ from keras_fasterseg.run.dataset_warnings import (
 from keras_fasterseg.setting import require
 from keras_fasterseg.wording import counted, few
 
-# How many times as frequent another class may be before the rarest is warned of.
+# Ratio of the most frequent to the rarest class above which a warning is given.
 _IMBALANCE = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInspection:
-    """Contents of a data set, its faults, and the settings that suit it.
+    """Contents and faults of a data set, and settings that suit it.
 
     Attributes:
         dataset: Name of the data set.
         root: Its folder.
-        splits: The splits that were looked at; the first is the one to train on.
-        shared_images: Images that more than one split has, byte for byte.
-        label_problem: Why the labels do not go together, in a sentence; else `None`.
+        splits: The inspected splits; the first is the one to train on.
+        shared_images: Images that occur, with identical bytes, in more than one split.
+        label_problem: A sentence if the labels are encoded inconsistently; otherwise `None`.
     """
 
     dataset: str
@@ -45,30 +45,28 @@ class DatasetInspection:
 
     @property
     def faulty_files(self) -> tuple[pathlib.Path, ...]:
-        """Files that cannot be trained on, each once."""
+        """Files that cannot be used for training, without duplicates."""
         faults = (fault for split in self.splits for fault in split.faults)
         return tuple(dict.fromkeys(fault.file for fault in faults))
 
     @property
     def is_trainable(self) -> bool:
-        """True if no fault would stop a run before its first step."""
+        """True if the data set has no fault that stops a run before its first step."""
         problems = (self.label_problem, *(split.problem for split in self.splits))
         return not self.faulty_files and not any(problems)
 
     def verdict(self) -> str:
-        """One sentence: whether the data set can be trained on, and if not what is against it."""
+        """States in one sentence whether the data set can be used for training, or why not."""
         if self.is_trainable:
-            return f"{self.root} can be trained on."
+            return f"{self.root} can be used for training."
         reasons = [counted(len(self.faulty_files), "faulty file")] if self.faulty_files else []
-        reasons += [
-            f"the split {split.name} is of no use" for split in self.splits if split.problem
-        ]
+        reasons += [f"the split {split.name} is unusable" for split in self.splits if split.problem]
         if self.label_problem:
-            reasons.append("its labels do not go together")
-        return f"{self.root} cannot be trained on: {'; '.join(reasons)}."
+            reasons.append("its labels are encoded inconsistently")
+        return f"{self.root} cannot be used for training: {'; '.join(reasons)}."
 
     def warnings(self) -> tuple[str, ...]:
-        """Sentences on what does not stop a run, but may spoil its result."""
+        """Returns warnings about anything that does not stop a run but may spoil its result."""
         return (
             *self._passed_over(),
             *self._orphan_labels(),
@@ -79,12 +77,12 @@ class DatasetInspection:
         )
 
     def suggestions(self) -> SuggestedSettings | None:
-        """Settings for the images of the first split; `None` if none of them can be read."""
+        """Suggests settings for the first split; `None` if none of its images can be read."""
         split = self.splits[0]
         return suggest_settings(split.sizes, split.class_pixels) if split.sizes else None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values, every faulty file included."""
+        """Returns the complete inspection, with all faulty files, as JSON values."""
         suggestions = self.suggestions()
         return {
             "dataset": self.dataset,
@@ -110,7 +108,7 @@ class DatasetInspection:
         for split in self.splits:
             if split.orphan_labels:
                 labels = counted(len(split.orphan_labels), "label")
-                yield f"{labels} of {split.name} without an image: {few(split.orphan_labels)}."
+                yield f"{labels} without an image in {split.name}: {few(split.orphan_labels)}."
 
     def _ignored(self) -> Iterator[str]:
         for split in self.splits:
@@ -118,15 +116,15 @@ class DatasetInspection:
             if void:
                 labels = counted(len(void), "label")
                 yield (
-                    f"{labels} of {split.name} with every pixel ignored, nothing to learn from: "
+                    f"{labels} with every pixel ignored, useless for training, in {split.name}: "
                     f"{few(void)}."
                 )
             if mostly and split.wholly_labelled:
                 labels, others = counted(len(mostly), "label"), len(split.wholly_labelled)
                 yield (
-                    f"{labels} of {split.name} with half of the pixels ignored or more, beside "
-                    f"{others:,} with none: {few(mostly)}. If those pixels show a class, they are "
-                    "lost to training and not scored."
+                    f"{labels} with at least half of the pixels ignored in {split.name}, compared "
+                    f"with {others:,} with none: {few(mostly)}. If those pixels show a class, they "
+                    "are neither trained on nor scored."
                 )
 
     def _missing_classes(self) -> Iterator[str]:
@@ -134,7 +132,7 @@ class DatasetInspection:
             missing = np.flatnonzero(split.class_images == 0)
             if np.any(split.class_images) and len(missing):
                 names = ", ".join(split.class_names[train_id] for train_id in missing)
-                yield f"Never in the labels of {split.name}: {names}."
+                yield f"Missing from the labels of {split.name}: {names}."
 
     def _imbalance(self) -> Iterator[str]:
         split = self.splits[0]
@@ -146,7 +144,7 @@ class DatasetInspection:
         if ratio > _IMBALANCE:
             yield (
                 f"In {split.name}, {split.class_names[int(np.argmax(pixels))]} has {ratio:,.0f} "
-                f"times the pixels of {split.class_names[rarest]}; if such classes matter, set "
+                f"times as many pixels as {split.class_names[rarest]}; if rare classes matter, set "
                 f"--student_class_weights={HISTOGRAM}."
             )
 
@@ -154,22 +152,23 @@ class DatasetInspection:
 def inspect_dataset(
     source: SegmentationSource, splits: Sequence[str], *, progress: bool = True
 ) -> DatasetInspection:
-    """Opens every image and label of `splits` once and goes on after faults.
+    """Opens every image and label of `splits` once and continues after faults.
 
     Args:
         source: The data set.
         splits: Names of splits, the one to train on first.
-        progress: Whether there are progress bars.
+        progress: Whether to show progress bars.
 
     Raises:
         ValueError: No split is named, or the data set was converted.
     """
     require(
         source.has_files,
-        f"{source.root} is converted, which only a data set without faults is; inspect the files "
-        "that it was made of, and verify the conversion by `tools.convert_dataset --verify`.",
+        f"{source.root} is a converted data set, and only data sets without faults are converted. "
+        "Inspect the original files, or verify the conversion with "
+        "`tools.convert_dataset --verify`.",
     )
-    require(len(splits) > 0, "Name a split at least, such as train.")
+    require(len(splits) > 0, "No split is named; name at least one, such as train.")
     inspections = tuple(
         inspect_split(source, split, progress=progress) for split in dict.fromkeys(splits)
     )

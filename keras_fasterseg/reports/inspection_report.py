@@ -1,4 +1,4 @@
-"""The inspection of a data set as text for people; its JSON has the rest."""
+"""The inspection of a data set as readable text, abridged; the JSON is complete."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ _MANY = 10
 
 
 def inspection_report(inspection: DatasetInspection) -> str:
-    """All that was found, long lists cut; the last line is the verdict."""
+    """Formats the findings, with long lists abridged; the last line is the verdict."""
     first = inspection.splits[0]
     parts = [
         f"{inspection.dataset} in {inspection.root}, {len(first.class_names)} classes",
@@ -20,7 +20,7 @@ def inspection_report(inspection: DatasetInspection) -> str:
     ]
     for split in inspection.splits:
         if split.problem is not None:
-            parts.append(f"The split {split.name} is of no use. {split.problem}")
+            parts.append(f"The split {split.name} is unusable. {split.problem}")
         parts += _faults(split)
         parts += _unknown_values(split)
     if inspection.label_problem:
@@ -28,12 +28,12 @@ def inspection_report(inspection: DatasetInspection) -> str:
     parts += _list("Warnings", inspection.warnings())
     suggestions = inspection.suggestions()
     if suggestions is not None:
-        parts += _list(f"Suggested by the images of {first.name}", suggestions.flags())
+        parts += _list(f"Suggested for the images of {first.name}", suggestions.flags())
     return "\n\n".join([*parts, inspection.verdict()])
 
 
 def _splits(inspection: DatasetInspection) -> str:
-    headers = ("split", "images", "height x width", "modes", "modes of labels", "ignored %")
+    headers = ("split", "images", "height x width", "image modes", "label modes", "ignored %")
     rows = [
         (
             split.name,
@@ -53,15 +53,15 @@ def _classes(inspection: DatasetInspection) -> str:
     headers = ["class"]
     columns: list[Sequence[str]] = [first.class_names]
     for split in inspection.splits:
-        headers += [f"pixels of {split.name}", "%", "images"]
+        headers += [f"{split.name} pixels", "%", "images"]
         columns.append([f"{pixels:,}" for pixels in split.class_pixels])
         columns.append([f"{100 * share:.3f}" for share in split.class_shares])
         columns.append([f"{images:,}" for images in split.class_images])
-    note = "%: of the pixels that have a class; images: in which it occurs"
+    note = "%: share of the pixels with a class; images: images that contain the class"
     if suggestions is not None and suggestions.class_weights is not None:
         headers.append("weight")
         columns.append([f"{weight:.2f}" for weight in suggestions.class_weights])
-        note += f"; weight: ENet's, of {first.name}"
+        note += f"; weight: ENet's formula for {first.name}"
     return f"{text_table(headers, zip(*columns, strict=True))}\n{note}"
 
 
@@ -80,14 +80,14 @@ def _faults(split: SplitInspection) -> list[str]:
 
 
 def _sentence(faults: Sequence[Fault]) -> str:
-    """The fault of the first file, and the other files with the same cause."""
+    """Describes the fault of the first file and names other files with the same cause."""
     first, *others = faults
     if not others:
         return first.message
     likewise = [str(fault.file) for fault in others[: FEW - 1]]
     rest = len(others) - len(likewise)
     more = f" and {rest:,} more" if rest else ""
-    return f"{first.message} Likewise {', '.join(likewise)}{more}."
+    return f"{first.message} Same fault: {', '.join(likewise)}{more}."
 
 
 def _unknown_values(split: SplitInspection) -> list[str]:
@@ -97,15 +97,15 @@ def _unknown_values(split: SplitInspection) -> list[str]:
         pixels, labels = counted(sum(files.values()), "pixel"), counted(len(files), "label")
         lines.append(f"{name}: {pixels} in {labels}, {few(list(files))}")
     pixels = counted(split.unknown_pixels, "pixel")
-    return _list(f"{split.name}, values that mean nothing: {pixels}", lines)
+    return _list(f"{split.name}, unknown label values: {pixels}", lines)
 
 
 def _list(title: str, lines: Sequence[str]) -> list[str]:
-    """A part with a title and the first lines, and how many there are besides; none for none."""
+    """Formats a title, the first lines and the number of further ones; empty without lines."""
     if not lines:
         return []
     rest = len(lines) - _MANY
-    more = [f"and {rest:,} more, which --json tells"] if rest > 0 else []
+    more = [f"and {rest:,} more; see --json"] if rest > 0 else []
     return ["\n".join([f"{title}", *(f"  {line}" for line in [*lines[:_MANY], *more])])]
 
 

@@ -1,4 +1,4 @@
-"""The sheet of pictures that goes with the inspection of a data set."""
+"""Sheet of sample pictures for the inspection of a data set."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,14 +24,14 @@ def save_inspection_sheet(
     source: SegmentationSource,
     images_per_split: int,
 ) -> None:
-    """Writes a PNG of images beside their labels, those that are faulty framed.
+    """Writes a PNG of images next to their labels; faulty ones have a frame.
 
     Args:
         path: The file to write, with the suffix `.png`.
-        inspection: What was found.
+        inspection: The findings.
         source: The data set.
-        images_per_split: Up to half of them are faulty ones, where there are such; both kinds are
-            taken evenly from the split.
+        images_per_split: Number of images per split. About half are faulty ones, if the split has
+            enough; both kinds are evenly spaced in the split.
 
     Raises:
         ValueError: `path` has another suffix.
@@ -42,14 +42,19 @@ def save_inspection_sheet(
         title = f"{split.name}: {len(chosen)} of {counted(len(split.samples), 'image')}"
         num_faulty = sum(1 for each in split.samples if each.faults)
         if num_faulty:
-            title += f", {sum(1 for each in chosen if each.faults)} of {num_faulty} faulty ones"
+            title += (
+                f", including {sum(1 for each in chosen if each.faults)} of {num_faulty} faulty"
+            )
         sections.append(SheetSection(title, (_read(each, source) for each in chosen)))
     title = f"{inspection.dataset} in {inspection.root}"
     save_sample_sheet(path, title, sections, source.class_names, source.palette)
 
 
 def choose_samples(samples: Sequence[SampleInspection], count: int) -> list[SampleInspection]:
-    """`count` of the samples or all, in their order, half of them faulty where there are such."""
+    """Chooses `count` samples (all if there are fewer), in order; up to half of them are faulty.
+
+    More than half are faulty if there are not enough good ones.
+    """
     faulty = [index for index, each in enumerate(samples) if each.faults]
     good = [index for index, each in enumerate(samples) if not each.faults]
     num_faulty = min(len(faulty), max((count + 1) // 2, count - len(good)))
@@ -64,7 +69,7 @@ def _evenly(indices: Sequence[int], count: int) -> Iterator[int]:
 
 def _read(inspection: SampleInspection, source: SegmentationSource) -> SheetSample:
     sample, image, class_ids = inspection.sample, None, None
-    # What could not be read when it was inspected is not tried again.
+    # Files that could not be read during the inspection are skipped.
     if inspection.image_mode is not None:
         image = np.asarray(load_image(sample.image, source).pixels.convert("RGB"))
     if inspection.label_mode is not None:

@@ -1,4 +1,4 @@
-"""The records of a search's epochs as what pictures are made of."""
+"""Conversion of a search's epoch records into the data of pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ Record = Mapping[str, Any]
 
 
 def search_curves(records: Sequence[Record]) -> SearchCurves:
-    """The series of a search.
+    """Returns the curves of a search.
 
     Raises:
         KeyError: A record lacks a field.
-        IndexError: There are no records.
+        IndexError: `records` is empty.
     """
     return SearchCurves(
         fps={
@@ -36,7 +36,7 @@ def search_curves(records: Sequence[Record]) -> SearchCurves:
 
 
 def candidates(records: Sequence[Record]) -> dict[str, list[TradeOff]]:
-    """The student's candidates of all epochs; those without an mIoU are left out."""
+    """Returns the student's candidates of all epochs, except those without an mIoU."""
     return {
         _name(prediction): [
             point
@@ -48,19 +48,19 @@ def candidates(records: Sequence[Record]) -> dict[str, list[TradeOff]]:
 
 
 def chosen(records: Sequence[Record]) -> TradeOff | None:
-    """The candidate that the last epoch took; None if it has no mIoU."""
+    """Returns the candidate chosen in the last epoch; None if it has no mIoU."""
     return _trade_off(records[-1], chosen_prediction(records[-1][STUDENT]))
 
 
 def chosen_prediction(record: Record) -> str:
-    """The prediction that scores the network which an epoch took for a role."""
-    # Records of earlier versions name the branches alone.
+    """Returns the name of the prediction that scores the network chosen for a role."""
+    # Records of earlier versions name only the branches.
     earlier = "_".join(["scale", *map(str, sorted(record.get("branches", ())))])
     return record.get("prediction", earlier)
 
 
 def band(records: Sequence[Record]) -> tuple[float, float]:
-    """The frame rates between which the last epoch steered."""
+    """Returns the band of frame rates of the last epoch."""
     low, high = records[-1]["fps_band"]
     return low, high
 
@@ -73,7 +73,7 @@ def _trade_off(record: Record, prediction: str) -> TradeOff | None:
 
 
 def _name(prediction: str) -> str:
-    """Such as `branches 1/8, 1/32` for `scale_8_32`; other names are shown as they are."""
+    """Returns `branches 1/8, 1/32` for `scale_8_32`, for example; keeps other names."""
     kind, *scales = prediction.split("_")
     if kind != "scale" or not all(map(str.isdecimal, scales)):
         return prediction

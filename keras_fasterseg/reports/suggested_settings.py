@@ -18,11 +18,11 @@ class SuggestedSettings:
     """Settings that suit a data set.
 
     Attributes:
-        student_crop_size: Height and width of crops to train networks on.
-        search_crop_size: The same for the search, whose images are first made smaller.
-        search_downsample: How many times smaller.
+        student_crop_size: Height and width of the crops that networks are trained on.
+        search_crop_size: Height and width of the search's crops, from downsampled images.
+        search_downsample: Factor by which the search downsamples images.
         latency_size: Height and width to measure latencies at.
-        class_weights: A weight for every class, by its share; `None` if no pixel is labelled.
+        class_weights: A weight for every class, from its share; `None` if no pixel is labelled.
     """
 
     student_crop_size: Size
@@ -32,10 +32,10 @@ class SuggestedSettings:
     class_weights: tuple[float, ...] | None
 
     def flags(self) -> tuple[str, ...]:
-        """The sizes as flags of `tools.run_all`, for the teacher and pretraining as well.
+        """Returns the sizes as flags of `tools.run_all`, also for the teacher and pretraining.
 
-        Without class weights: whether a rare class is worth some accuracy on the others is not for
-        the data to say.
+        Class weights are not included: whether a rare class is worth some accuracy on the others
+        cannot be decided from the data.
         """
         found = [f"--latency_size={_text(self.latency_size)}"]
         for stage in ("pretrain", "search"):
@@ -46,23 +46,23 @@ class SuggestedSettings:
         return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain values."""
+        """Returns the settings as plain values."""
         return dataclasses.asdict(self)
 
 
 def suggest_settings(sizes: Mapping[Size, int], class_pixels: np.ndarray) -> SuggestedSettings:
-    """Settings for images of the median height and width.
+    """Returns settings for images of the median height and width.
 
-    Crops are as large as the image, but of no more pixels than the paper's, which are the defaults
-    of the settings: 512x1024 in training, 224x448 in the search.
+    Crops are as large as the image but have no more pixels than the paper's crops, which are the
+    default settings: 512x1024 in training, 224x448 in the search.
 
     Args:
-        sizes: How many images there are of each height and width; one at least.
-        class_pixels: `(num_classes,)`, the labelled pixels of each class.
+        sizes: Number of images of each height and width; at least one image.
+        class_pixels: Number of labelled pixels of each class, of shape `(num_classes,)`.
     """
     counts = list(sizes.values())
     height, width = (int(np.median(np.repeat(sides, counts))) for sides in zip(*sizes, strict=True))
-    # What is left of a small image when it is halved holds no crop.
+    # A small image, once halved, is too small for any crop.
     downsample = SearchSettings.downsample if min(height, width) >= 2 * LEAST_TRAINED_SIDE else 1
     return SuggestedSettings(
         student_crop_size=_crop((height, width), TrainSettings.crop_size),
@@ -76,7 +76,7 @@ def suggest_settings(sizes: Mapping[Size, int], class_pixels: np.ndarray) -> Sug
 
 
 def _crop(size: Size, largest: Size) -> Size:
-    """`size`, shrunk in its own proportions to the number of pixels of `largest`."""
+    """Shrinks `size` to at most the pixels of `largest`, keeping its aspect ratio."""
     factor = min(1.0, math.sqrt(math.prod(largest) / math.prod(size)))
     return _multiples((size[0] * factor, size[1] * factor), math.floor)
 

@@ -1,4 +1,4 @@
-"""A runner for whatever names a network: an export, a trained network or a genotype."""
+"""Runners for exports, trained networks and genotypes."""
 
 import dataclasses
 import pathlib
@@ -38,33 +38,33 @@ def open_artefact(
     num_classes: int = 19,
     outputs: str = "both",
 ) -> Runner:
-    """A runner for `artefact`, converted in a temporary folder where the runtime needs that.
+    """Opens a runner for `artefact`, converting it in a temporary folder if the runtime needs that.
 
     Args:
-        artefact: The folder of a SavedModel or of another export, a file with a graph (`.onnx`,
-            `.xml`, `.tflite`, `.plan`, `.rtx`), a `network.keras`, or a genotype: a preset's name
-            or a JSON file, of which a network with random weights (seed 0) is built.
-        runtime: A name of `RUNTIMES`; None takes the artefact's own, Keras for a network.
-        threads: Threads inside an operation; None leaves the choice to the runtime.
-        input_size: Height and width of the images, for networks and genotypes in runtimes that
-            must know it: all but Keras, SavedModel and XLA.
-        batch_size: Images a call, likewise.
-        num_classes: Classes of a network that is built of a genotype.
-        outputs: What a converted network can be asked for: `class_ids`, `logits` or `both`.
+        artefact: The folder of a SavedModel or of another export, a graph file (`.onnx`, `.xml`,
+            `.tflite`, `.plan`, `.rtx`), a `network.keras`, or a genotype. A genotype is a preset's
+            name or a JSON file; a network with random weights (seed 0) is built from it.
+        runtime: A name of `RUNTIMES`. Default: the artefact's own runtime; Keras for a network.
+        threads: Threads inside an operation. Default: the runtime chooses.
+        input_size: Height and width of the images. Needed for networks and genotypes in every
+            runtime but Keras, SavedModel and XLA.
+        batch_size: Images per call; used in the same cases as `input_size`.
+        num_classes: Number of classes of a network built from a genotype.
+        outputs: Outputs of a converted network: `class_ids`, `logits` or `both`.
 
     Returns:
-        A runner; the folder that it may have lives as long as it does.
+        A runner. Its temporary folder, if it has one, is removed together with it.
 
     Raises:
-        FileNotFoundError: There is nothing of that name.
-        RuntimeNotInstalledError: The runtime or what converts for it is not installed.
-        ValueError: The artefact is something else, the runtime is unknown or does not run it, or
+        FileNotFoundError: The artefact does not exist.
+        RuntimeNotInstalledError: The runtime or its converter is not installed.
+        ValueError: The artefact is something else, the runtime is unknown or cannot run it, or
             an option is out of its range.
     """
     if is_network(artefact):
         chosen = check_runtime(runtime or KERAS)
         if chosen.uses_tensorflow:
-            # Building the network starts TensorFlow, after which it is too late.
+            # Building the network starts TensorFlow, which then no longer accepts a thread count.
             tensorflow_device.request_threads(threads)
         network = _network(artefact, num_classes)
         return _open_network(network, chosen, threads, input_size, batch_size, outputs)
@@ -73,18 +73,18 @@ def open_artefact(
 
 
 def open_export(export: Artefact, runtime: Runtime, threads: int | None = None) -> Runner:
-    """A runner for `export`; raises ValueError if `runtime` does not run its format."""
+    """Opens a runner for `export`; raises ValueError if `runtime` cannot run its format."""
     if runtime.load is None or export.format not in runtime.formats:
         raise ValueError(
-            f"The runtime {runtime.name} runs {' and '.join(runtime.formats)}, and {export.path} "
-            f"is {export.format}, which is not converted; give the network.keras that it was made "
-            "of."
+            f"The runtime {runtime.name} runs {' and '.join(runtime.formats)}, but {export.path} "
+            f"is {export.format}. Exports are not converted: give the network.keras that it was "
+            "exported from."
         )
     return runtime.load(export.path, threads)
 
 
 def is_network(artefact: PathLike) -> bool:
-    """True if `artefact` names a network or a genotype, and no export."""
+    """True if `artefact` names a network or a genotype rather than an export."""
     if str(artefact) in preset_names():
         return True
     path = pathlib.Path(artefact)

@@ -1,4 +1,4 @@
-"""States of a training that can be continued, the newest two of them."""
+"""Checkpoints of a training; the newest two are kept."""
 
 import pathlib
 import shutil
@@ -18,10 +18,10 @@ _KEPT = 2
 class Checkpoints:
     """Checkpoints of one training in a stage's folder.
 
-    A checkpoint is a folder `checkpoints/epoch_NNNN_step_NNNNNN` (epochs that are over, steps of
-    the next one), written under another name and renamed when it is whole: the trainer's weights
-    (optimizers and random states among them) and a JSON file of everything else, which also holds
-    the hash of the weights.
+    A checkpoint is a folder `checkpoints/epoch_NNNN_step_NNNNNN`, named after the finished epochs
+    and the finished steps of the next one. It holds the trainer's weights, including optimizers
+    and random states, and a JSON file with everything else and the hash of the weights. It is
+    written under a temporary name and renamed when complete.
 
     Args:
         folder: Folder of the stage.
@@ -34,10 +34,10 @@ class Checkpoints:
     def save(self, trainer: keras.Model, epochs: int, steps: int, state: dict[str, Any]) -> None:
         """Writes the checkpoint after `epochs` epochs and `steps` steps of the next one.
 
-        All but the newest two are removed.
+        Then removes all but the newest two.
 
         Raises:
-            OSError: The disk is full; the checkpoints before are left as they are.
+            OSError: The disk is full; earlier checkpoints are unchanged.
         """
         with atomic_path(self.folder / f"epoch_{epochs:04d}_step_{steps:06d}") as path:
             path.mkdir()
@@ -48,9 +48,9 @@ class Checkpoints:
             shutil.rmtree(old)
 
     def restore(self, trainer: keras.Model) -> dict[str, Any] | None:
-        """Loads the newest whole checkpoint into `trainer` and returns its state.
+        """Loads the newest intact checkpoint into `trainer` and returns its state.
 
-        A corrupt one is named in the log and passed over. `None`: there is nothing to continue.
+        Corrupt checkpoints are logged and skipped. Returns `None` if there is nothing to resume.
         """
         remove_partial(self.folder)
         for path in reversed(self._paths()):
@@ -59,7 +59,7 @@ class Checkpoints:
                 continue
             trainer.load_weights(path / _WEIGHTS)
             logging.info(
-                "going on after epoch %d and step %d, from %s",
+                "Resuming after epoch %d, step %d, from %s.",
                 state["epochs"],
                 state["steps"],
                 path,
@@ -68,12 +68,12 @@ class Checkpoints:
         return None
 
     def stopped(self) -> bool:
-        """True if the newest checkpoint is of a training that ended before its last epoch."""
+        """True if the newest checkpoint belongs to a training that ended before its last epoch."""
         paths = self._paths()
         return bool(paths) and bool(read_json(paths[-1] / _STATE).get("stopped", False))
 
     def minutes(self) -> float:
-        """Minutes of training up to the newest whole checkpoint, 0 without one."""
+        """Minutes of training up to the newest checkpoint with a readable state; 0 without one."""
         for path in reversed(self._paths()):
             if (path / _STATE).is_file():
                 try:
@@ -83,16 +83,16 @@ class Checkpoints:
         return 0.0
 
     def newest(self) -> pathlib.Path | None:
-        """The newest one; `None` without any."""
+        """Path of the newest checkpoint; `None` if none exists."""
         paths = self._paths()
         return paths[-1] if paths else None
 
     def exist(self) -> bool:
-        """True if there is anything to resume."""
+        """True if any checkpoint exists."""
         return bool(self._paths())
 
     def remove(self, keep_newest: bool = False) -> None:
-        """Removes all checkpoints, or all but the newest: the training is over."""
+        """Removes all checkpoints, or all but the newest, after the end of a training."""
         if not keep_newest:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
@@ -107,8 +107,8 @@ def _readable_state(path: pathlib.Path) -> dict[str, Any] | None:
     try:
         state = read_json(path / _STATE)
         if sha256(path / _WEIGHTS) != state["sha256"]:
-            raise ValueError("its weights are not those that were written")
+            raise ValueError("its weights do not match their recorded hash")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logging.warning("The checkpoint %s is corrupt (%s); the one before is taken.", path, error)
+        logging.warning("The checkpoint %s is corrupt (%s); skipping it.", path, error)
         return None
     return state

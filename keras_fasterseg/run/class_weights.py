@@ -1,4 +1,4 @@
-"""From the setting `class_weights` to a weight for every class."""
+"""Conversion of the setting `class_weights` into a weight for every class."""
 
 import math
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from keras_fasterseg.setting import require
 
 HISTOGRAM = "histogram"
 
-# ENet's constant c: it bounds the weights of the rarest classes at 1 / ln(1.02), about 50.
+# ENet's constant c bounds the weights of the rarest classes at 1 / ln(1.02), about 50.
 _ENET_OFFSET = 1.02
 
 
 def resolve_class_weights(
     setting: str | None, source: SegmentationSource, samples: Sequence[Sample]
 ) -> tuple[float, ...] | None:
-    """The weights that `setting` means, in the order of the classes; `None` for none.
+    """Returns the class weights for `setting`, in the order of the classes; `None` if it is unset.
 
     Args:
         setting: `None`, numbers separated by commas, or `histogram`.
         source: The data set.
-        samples: The labelled images that `histogram` counts.
+        samples: The labelled images whose pixels `histogram` counts.
 
     Raises:
-        ValueError: There are other than one weight for each class, or they are no weights.
+        ValueError: The number of weights is not the number of classes, or a weight is invalid.
         DataError: A label cannot be read.
     """
     if setting is None:
@@ -40,10 +40,10 @@ def resolve_class_weights(
 
 
 def parse_weights(setting: str) -> tuple[float, ...]:
-    """`1.0,0.5` as numbers.
+    """Parses numbers separated by commas, such as `1.0,0.5`.
 
     Raises:
-        ValueError: It is no such list.
+        ValueError: `setting` is not such a list.
     """
     try:
         return tuple(float(text) for text in setting.split(","))
@@ -55,13 +55,13 @@ def parse_weights(setting: str) -> tuple[float, ...]:
 
 
 def histogram_weights(histogram: np.ndarray) -> tuple[float, ...]:
-    """`1 / ln(1.02 + p)` of every class, p its share of the labelled pixels.
+    """Returns the weight `1 / ln(1.02 + p)` of every class; p is its share of the labelled pixels.
 
     Args:
-        histogram: `(num_classes,)` labelled pixels of each class.
+        histogram: Number of labelled pixels of each class, of shape `(num_classes,)`.
 
     Returns:
-        Weights between 1.42 (nothing but this class) and 50.5 (no pixel of it).
+        Weights from 1.42 (every labelled pixel is of this class) to 50.5 (none is).
 
     Raises:
         ValueError: No pixel is labelled.
@@ -71,5 +71,5 @@ def histogram_weights(histogram: np.ndarray) -> tuple[float, ...]:
         Segmentation", section 5.2 (https://arxiv.org/abs/1606.02147).
     """
     total = int(np.sum(histogram))
-    require(total > 0, "There are no labelled pixels to weigh the classes by.")
+    require(total > 0, "Class weights cannot be computed: no pixel is labelled.")
     return tuple(1 / math.log(_ENET_OFFSET + int(count) / total) for count in histogram)

@@ -1,4 +1,4 @@
-"""Checks of the data of a run before its images are read."""
+"""Checks of a run's data before its images are read."""
 
 import dataclasses
 
@@ -22,19 +22,19 @@ from keras_fasterseg.settings.stages import (
 )
 from keras_fasterseg.wording import counted
 
-# Images are made larger by at most this before they are cropped.
+# The largest factor by which augmentation enlarges images before cropping.
 _LARGEST_SCALE = 1.25
 
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
-    """Facts of a data set that need none of its images read.
+    """Facts about a data set, known without reading its images.
 
     Attributes:
         class_names: Names of the classes.
-        train_images: Images of the training split.
-        val_images: Images of the validation split.
-        size: Height and width of the first training image, which stands for all.
+        train_images: Number of images in the training split.
+        val_images: Number of images in the validation split.
+        size: Height and width of the first training image; all are assumed to be like it.
     """
 
     class_names: tuple[str, ...]
@@ -44,7 +44,7 @@ class DataFacts:
 
 
 def check_data(settings: DataSettings) -> DataFacts:
-    """Facts of the data before its images are read.
+    """Checks the data settings and returns facts about the data, without reading its images.
 
     Raises:
         ValueError: A setting is wrong: the data set, its folder or a split.
@@ -81,21 +81,22 @@ def check_images(
     facts: DataFacts,
     halves: bool = False,
 ) -> None:
-    """Checks what a stage takes of the images; warns where crops are larger than they ever are.
+    """Checks a stage's batches, downsampling and crops against the data.
+
+    Warns if the crops exceed even the largest augmented images.
 
     Args:
-        stage: Its name, with which its flags begin.
-        settings: Its settings.
-        facts: Those of the data.
-        halves: Whether a step takes a batch from each half of the images, as a search of two
-            levels does.
+        stage: Name of the stage, the prefix of its flags.
+        settings: Settings of the stage.
+        facts: Facts about the data.
+        halves: Whether a step uses a batch from each half of the images, as a bilevel search does.
 
     Raises:
-        ValueError: A smaller image is below 32 x 32, or there are fewer images than a batch has.
+        ValueError: A downsampled image is below 32 x 32, or the images do not fill a batch.
     """
     images = facts.train_images // 2 if halves else facts.train_images
     counted_images = counted(facts.train_images, "training image")
-    require(images > 0, f"Each half of a search needs a training image. Received: {counted_images}")
+    require(images > 0, f"A search needs at least 2 training images. Received: {counted_images}")
     require(
         settings.batch_size <= images,
         f"{'Half of ' if halves else ''}{counted_images} cannot fill a batch; set "
@@ -106,8 +107,8 @@ def check_images(
     largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):
         logging.warning(
-            "Crops of %dx%d are larger than the images of %dx%d at downsample %d ever are: the "
-            "rest of every crop is ignored.",
+            "Crops of %dx%d are larger than the images (%dx%d, downsample %d), even after "
+            "augmentation: the rest of every crop is ignored.",
             *settings.crop_size,
             *facts.size,
             settings.downsample,

@@ -1,4 +1,4 @@
-"""Sentences on files that do not stop a run, but may spoil its result."""
+"""Warnings about files that do not stop a run but may spoil its result."""
 
 import collections
 import contextlib
@@ -15,14 +15,14 @@ from keras_fasterseg.wording import counted, few
 
 
 def warn_of_files(source: SegmentationSource, splits: Sequence[str]) -> None:
-    """Logs what there is to say of the files of `splits` before they are trained or scored on."""
+    """Logs warnings about the files of `splits` before training or scoring."""
     if not source.has_files:
         return
     images = {}
     for split in dict.fromkeys(splits):
         for sentence in passed_over_sentences(split, source.passed_over(split)):
             logging.warning("%s", sentence)
-        # What is wrong with a split is for those to say who read it.
+        # Errors in a split are reported by whatever reads it.
         with contextlib.suppress(DataError):
             pairs = source.pairs(split)
             images[split] = [pair.image for pair in pairs if pair.image.is_file()]
@@ -31,26 +31,26 @@ def warn_of_files(source: SegmentationSource, splits: Sequence[str]) -> None:
 
 
 def passed_over_sentences(split: str, files: Sequence[pathlib.Path]) -> Iterator[str]:
-    """A sentence on the files that look like data and are not taken, if there are such."""
+    """Yields a sentence about files that look like data but are not used, if any."""
     if not files:
         return
     suffixes = collections.Counter(path.suffix.lower() or "no suffix" for path in files)
     kinds = ", ".join(f"{suffix}: {count:,}" for suffix, count in suffixes.most_common())
     yield (
-        f"Not taken for {split}: {counted(len(files), 'file')} ({kinds}), {few(files)}. Taken are "
-        f"{', '.join(FORMATS)} files in the folders of the split, of several with one name "
-        "the .png."
+        f"Not used for {split}: {counted(len(files), 'file')} ({kinds}): {few(files)}. Only "
+        f"{', '.join(FORMATS)} files in the split's folders are used; if several have the same "
+        "name, only the .png."
     )
 
 
 def shared_image_sentences(groups: Sequence[FilesBySplit]) -> Iterator[str]:
-    """A sentence on the images that more than one split has, if there are such."""
+    """Yields a sentence about images that occur in more than one split, if any."""
     if not groups:
         return
     files = [
         " = ".join(str(path) for paths in group.values() for path in paths[:1]) for group in groups
     ]
     yield (
-        f"{counted(len(groups), 'image')} in more than one split, byte for byte, so that scores "
-        f"are of what was trained on: {few(files)}."
+        f"{counted(len(groups), 'image')} in more than one split (identical bytes), so scores "
+        f"include training images: {few(files)}."
     )

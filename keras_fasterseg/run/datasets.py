@@ -1,4 +1,4 @@
-"""From data settings to sources and batches."""
+"""Sources and batches built from data settings."""
 
 import dataclasses
 import functools
@@ -30,7 +30,7 @@ from keras_fasterseg.settings.stages import (
 from keras_fasterseg.wording import counted
 
 LabelledImage = tuple[np.ndarray, np.ndarray]
-"""uint8 image `(height, width, 3)` and class ids `(height, width)`, 255 where ignored."""
+"""A uint8 image `(height, width, 3)` and class ids `(height, width)`; 255 is ignored."""
 
 _SHOWN_IMAGES = 3
 
@@ -38,10 +38,10 @@ _SHOWN_IMAGES = 3
 def open_source(
     settings: DataSettings, workdir: pathlib.Path, seed: int, progress: bool = True
 ) -> SegmentationSource:
-    """The data set, generated first if it is the synthetic one and has no folder of its own.
+    """Opens the data set; generates it first if it is the synthetic one and no folder is named.
 
     Raises:
-        ValueError: There is no such data set, or its folder is not named.
+        ValueError: The data set is unknown, or its folder is not named.
         DataError: A folder or file is missing or faulty; the message names it.
     """
     if is_generated(settings):
@@ -62,22 +62,23 @@ def open_source(
 
 
 def is_generated(settings: DataSettings) -> bool:
-    """True if the data set is one that a run draws for itself."""
+    """True if the run generates its data set."""
     return settings.dataset == "synthetic" and settings.data_dir is None
 
 
 def named_data_dir(settings: DataSettings) -> str:
-    """The folder of the data set; raises `ValueError` unless it is named."""
+    """Returns the folder of the data set; raises `ValueError` if none is named."""
     if settings.data_dir is None:
         raise ValueError(f"The data set {settings.dataset!r} needs its folder; set --data_dir.")
     return settings.data_dir
 
 
 def check_source(source: SegmentationSource, settings: DataSettings, progress: bool = True) -> None:
-    """Opens every file of both splits once, and warns of what may spoil the result.
+    """Opens every file of both splits once, and warns of anything that may spoil the result.
 
     Raises:
-        DataError: A file is missing or faulty, or labels do not go together; the message names it.
+        DataError: A file is missing or faulty, or the labels are encoded inconsistently; the
+            message names the file.
     """
     splits = tuple(dict.fromkeys((settings.train_split, settings.val_split)))
     for split in splits:
@@ -86,8 +87,8 @@ def check_source(source: SegmentationSource, settings: DataSettings, progress: b
     shared = set(source.parts(settings.train_split)) & set(source.parts(settings.val_split))
     if shared:
         logging.warning(
-            "The split %s is both trained and scored on: the score says nothing about images that "
-            "a network has not seen.",
+            "The split %s is used for both training and scoring: the score says nothing about "
+            "unseen images.",
             ", ".join(sorted(shared)),
         )
     warn_of_files(source, splits)
@@ -95,18 +96,18 @@ def check_source(source: SegmentationSource, settings: DataSettings, progress: b
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Endless training batches and how many of them make an epoch.
+    """Endless training batches and the length of an epoch.
 
     Attributes:
-        make: The batches without the first so many, which are not even read.
-        steps_per_epoch: Batches of an epoch.
+        make: Returns the batches after the given number of skipped ones, which are not read.
+        steps_per_epoch: Batches per epoch.
     """
 
     make: Callable[[int], tf.data.Dataset]
     steps_per_epoch: int
 
     def from_epoch(self, epoch: int, step: int = 0) -> tf.data.Dataset:
-        """The batches from step `step` of epoch `epoch` on, both counted from 0."""
+        """Returns the batches from step `step` of epoch `epoch` onwards, both counted from 0."""
         return self.make(epoch * self.steps_per_epoch + step)
 
 
@@ -116,10 +117,10 @@ def training_batches(
     settings: TrainingPipeline,
     steps_per_epoch: int | None,
 ) -> Batches:
-    """Augmented batches of `samples` without end.
+    """Returns endless augmented batches of `samples`.
 
     Raises:
-        ValueError: There are fewer samples than a batch has, or they are too small.
+        ValueError: The samples do not fill a batch, or the first one is too small.
     """
     if samples:
         first = samples[0]
@@ -127,7 +128,7 @@ def training_batches(
     require(
         len(samples) >= settings.batch_size,
         f"{counted(len(samples), 'image')} cannot fill a batch of {settings.batch_size}; "
-        "set a smaller batch size or give more images.",
+        "set a smaller batch size or provide more images.",
     )
     return Batches(
         functools.partial(training_dataset, samples, source, settings),
@@ -138,10 +139,10 @@ def training_batches(
 def batch_options(
     settings: PretrainSettings | SearchSettings | TrainSettings, data: DataSettings, seed: int
 ) -> dict[str, Any]:
-    """The keyword arguments of `training_batches` that a job's settings hold.
+    """Returns the keyword arguments of `training_batches` that follow from a job's settings.
 
     Raises:
-        ValueError: One of the settings is out of its limits.
+        ValueError: A setting is out of its limits.
     """
     check_settings(settings)
     pipeline = TrainingPipeline(
@@ -160,7 +161,7 @@ def bilevel_batches(
     settings: TrainingPipeline,
     steps_per_epoch: int | None,
 ) -> Batches:
-    """Pairs of batches from two disjoint halves of `samples`: for weights and for architectures."""
+    """Returns pairs of batches from disjoint halves of `samples`: for weights and architectures."""
     weights, architecture = (
         training_batches(
             source, half, dataclasses.replace(settings, seed=settings.seed + index), steps_per_epoch
@@ -175,7 +176,7 @@ def bilevel_batches(
 
 
 def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:
-    """Whole uint8 images and labels of a split, one by one, as a `Runner` takes them."""
+    """Returns the uncropped uint8 images and labels of a split, one by one, for a `Runner`."""
     samples = source.samples(split)
     check_label_encodings(source, samples)
     return evaluation_dataset(samples, source, normalize=False)
@@ -184,7 +185,7 @@ def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset
 def supernet_evaluation_batches(
     source: SegmentationSource, split: str, count: int, downsample: int
 ) -> tf.data.Dataset:
-    """Whole normalised images of a split, `count` spread over it, padded to multiples of 32."""
+    """Returns `count` evenly spaced full images, normalised and padded to multiples of 32."""
     return evaluation_dataset(
         evenly_spaced(source.samples(split), count),
         source,
@@ -196,7 +197,7 @@ def supernet_evaluation_batches(
 def shown_images(
     source: SegmentationSource, split: str, downsample: int = 1, size_multiple: int = 1
 ) -> tuple[LabelledImage, ...]:
-    """The few images of a split that pictures show, spread over it and always the same ones."""
+    """Returns the few images of a split shown in pictures: evenly spaced, always the same."""
     dataset = evaluation_dataset(
         evenly_spaced(source.samples(split), _SHOWN_IMAGES),
         source,
@@ -208,16 +209,16 @@ def shown_images(
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
-    """`count` of the samples, or all if there are fewer, spread over them: neighbours are alike."""
+    """Returns `count` samples (all if there are fewer), evenly spaced: neighbours are alike."""
     count = min(count, len(samples))
     return tuple(samples[index * len(samples) // count] for index in range(count))
 
 
 def check_downsample(size: Size, downsample: int, image: str = "The first training image") -> None:
-    """Raises `ValueError` unless an image of `size` is at least 32 x 32 when it is made smaller."""
+    """Raises `ValueError` unless an image of `size` is at least 32 x 32 after downsampling."""
     height, width = size
     require(
         min(height, width) // downsample >= SIZE_MULTIPLE,
-        f"{image} is {height}x{width}, by `downsample`={downsample} smaller than "
-        f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}; set a smaller downsample or give larger images.",
+        f"{image} is {height}x{width}; with `downsample`={downsample} it is smaller than "
+        f"{SIZE_MULTIPLE}x{SIZE_MULTIPLE}. Set a smaller downsample or provide larger images.",
     )

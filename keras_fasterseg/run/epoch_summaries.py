@@ -1,4 +1,4 @@
-"""Summaries for TensorBoard that an epoch which is run again does not write twice."""
+"""TensorBoard summaries without duplicates when an epoch is repeated."""
 
 import contextlib
 import pathlib
@@ -10,10 +10,10 @@ _MARK = ".epoch_"
 
 
 class EpochSummaries:
-    """One folder of event files, a file an epoch.
+    """A folder of event files, one per epoch.
 
-    A search or training that was killed runs its last epoch anew; what it had already written of
-    that epoch, and of later ones, is then removed first.
+    A search or training that was killed repeats its last epoch. Event files of that epoch and of
+    later ones are removed first.
 
     Args:
         folder: Folder of the event files; TensorBoard names the run after it.
@@ -24,7 +24,7 @@ class EpochSummaries:
 
     @contextlib.contextmanager
     def epoch(self, epoch: int) -> Iterator[None]:
-        """Within it, `tf.summary` writes at the step `epoch`."""
+        """Context in which `tf.summary` writes at step `epoch`."""
         for path in self.folder.glob(f"events.out.tfevents.*{_MARK}*"):
             if int(path.name.rpartition(_MARK)[2]) >= epoch:
                 path.unlink()

@@ -1,4 +1,4 @@
-"""Training as every job runs it: with logs and checkpoints, resumed where it was stopped."""
+"""The training loop of all jobs, with logs and checkpoints; a stopped training resumes."""
 
 import csv
 import functools
@@ -24,14 +24,14 @@ from keras_fasterseg.run.training_callbacks import (
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A callback whose memory belongs to a checkpoint."""
+    """A callback whose state is saved in checkpoints."""
 
     def get_state(self) -> dict[str, Any]:
-        """The memory as JSON holds it."""
+        """Returns the state as JSON values."""
         ...
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes it back."""
+        """Restores the state."""
         ...
 
 
@@ -43,25 +43,26 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     minutes_between_checkpoints: float = 10.0,
 ) -> None:
-    """Trains for `epochs` epochs, or for what an earlier call in `folder` left of them.
+    """Trains for `epochs` epochs in total, including those of an earlier call in `folder`.
 
-    A checkpoint is written after every epoch, and in an epoch that takes long every few minutes. A
-    training that was stopped goes on after its newest one: with the same weights, optimizers,
-    random numbers, memories of callbacks, running means of the epoch's logs, and the batches that
-    would have come next. Writes `log.csv`, `tensorboard/` and `checkpoints/`.
+    Writes a checkpoint after every epoch, and every few minutes within a long epoch. A stopped
+    training resumes from its newest intact checkpoint. The checkpoint restores the weights,
+    optimizers, random states, callback states and running means of the epoch's logs; the next
+    batches are the same as without the stop. Writes `log.csv`, `tensorboard/` and `checkpoints/`.
 
     Args:
         trainer: A compiled model whose optimizers are built.
-        batches: Where batches come from.
-        epochs: Epochs in all.
+        batches: The training batches.
+        epochs: Total number of epochs.
         folder: Folder of the stage.
-        callbacks: Run before the logs and the checkpoint of an epoch; those that are `Stateful`
-            are restored. None may count on `params["epochs"]`.
-        minutes_between_checkpoints: Within an epoch; the end of one always has its own.
+        callbacks: Callbacks that run before an epoch's logs and checkpoint are written. `Stateful`
+            ones are restored. None may rely on `params["epochs"]`.
+        minutes_between_checkpoints: Minutes between checkpoints within an epoch. Every epoch also
+            ends with a checkpoint.
 
     Raises:
-        FloatingPointError: The loss is NaN or infinite, or a weight; the last good checkpoint is
-            named.
+        FloatingPointError: The loss or a weight is NaN or infinite; the message names the last
+            good checkpoint.
         OSError: The disk is full.
     """
     checkpoints = Checkpoints(folder)
@@ -77,7 +78,7 @@ def fit(
         return
     run = functools.partial(
         trainer.fit,
-        # The batches are shuffled already; Keras warns if it is asked to.
+        # The batches are already shuffled; Keras would warn if asked to shuffle them.
         shuffle=False,
         callbacks=[
             WatchLoss(checkpoints),
@@ -107,7 +108,7 @@ def fit(
 
 
 class _Log(keras.callbacks.CSVLogger):
-    """A row an epoch; empty where a callback has nothing to log in this one."""
+    """Writes one row per epoch; a cell is empty if a callback logs nothing in that epoch."""
 
     def __init__(self, path: pathlib.Path, callbacks: Sequence[Any]):
         super().__init__(str(path), append=True)
@@ -118,7 +119,7 @@ class _Log(keras.callbacks.CSVLogger):
 
 
 class _SaveCheckpoint(keras.callbacks.Callback):
-    """Writes the checkpoints; it stands last, so that an epoch is over when its turn comes."""
+    """Writes the checkpoints. It must be the last callback, so that it sees complete epochs."""
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class _SaveCheckpoint(keras.callbacks.Callback):
         self.minutes_between = minutes_between
         self._epochs = state["epochs"]
         self._steps_before = state.get("steps", 0)
-        # Keras empties the metrics before every epoch; the first one may be half over.
+        # Keras resets the metrics before every epoch, but the first one may resume midway.
         self._means: list[Any] = state.get("means", []) if self._steps_before else []
         self._start = time.monotonic() - 60 * state["minutes"]
         self._saved = time.monotonic()
@@ -144,7 +145,7 @@ class _SaveCheckpoint(keras.callbacks.Callback):
         self._means = []
 
     def on_train_batch_end(self, batch, logs=None):
-        # After the last step the epoch's own is due.
+        # After the last step, on_epoch_end writes the checkpoint.
         within = batch + 1 < self.params["steps"]
         if within and time.monotonic() - self._saved >= 60 * self.minutes_between:
             self._save(self._steps_before + batch + 1)
@@ -159,7 +160,7 @@ class _SaveCheckpoint(keras.callbacks.Callback):
     def _save(self, steps: int) -> None:
         means = [np.array(variable) for variable in self._metric_variables()]
         if not (all(np.isfinite(mean).all() for mean in means) and has_finite_weights(self.model)):
-            # The next step ends the training.
+            # WatchLoss ends the training after the next step.
             return
         state = {
             "callbacks": {_name(callback): callback.get_state() for callback in self.stateful},
@@ -176,17 +177,17 @@ def _name(callback: Any) -> str:
 
 
 def _keep_rows(log: pathlib.Path, epochs: int) -> None:
-    """Leaves the first `epochs` epochs in a CSV log: those after them are run again."""
+    """Keeps only the first `epochs` epochs of a CSV log: later ones are repeated."""
     if not log.is_file():
         return
     with open(log, newline="", encoding="utf-8") as file:
         rows = [row for row in csv.reader(file) if row]
     kept = [row for row in rows[1:] if row[0].isdigit() and int(row[0]) < epochs]
     with atomic_path(log) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        # Without a row Keras writes the header anew.
+        # Keras writes a new header if no row is left.
         csv.writer(file).writerows([rows[0], *kept] if kept else [])
 
 
 def _verbosity() -> int:
-    """Keras' bars on a terminal, a line an epoch elsewhere."""
+    """Selects Keras' progress bars on a terminal, one line per epoch elsewhere."""
     return 1 if sys.stdout.isatty() else 2

@@ -1,4 +1,4 @@
-"""The content of what a stage reads, so that a change is noticed and a move is not."""
+"""Digests of a stage's inputs: changed content is detected, a moved file does not matter."""
 
 import concurrent.futures
 import dataclasses
@@ -18,12 +18,12 @@ _NAMED = 3
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """Something that a stage reads.
+    """An input of a stage.
 
     Attributes:
-        path: Where it lies; it may move.
+        path: Location of the input; it may move.
         sha256: Digest of the content.
-        files: Digests of its files by their name below `path`, if it has more than one.
+        files: Digests of the files of a folder, by their name below `path`; empty for one file.
     """
 
     path: str
@@ -32,27 +32,27 @@ class Input:
 
     @classmethod
     def of_files(cls, path: pathlib.Path, files: Mapping[str, str]) -> "Input":
-        """The input in the folder `path` whose files have these digests."""
+        """Returns the input in the folder `path` whose files have these digests."""
         return cls(
             str(path), digest(f"{name} {each}" for name, each in sorted(files.items())), files
         )
 
 
 def digest(texts: Iterable[str]) -> str:
-    """The hexadecimal SHA-256 of lines of text."""
+    """Returns the hexadecimal SHA-256 of lines of text."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def file_input(path: pathlib.Path) -> Input:
-    """A file as it is, such as weights."""
+    """Input from a file's bytes, such as weights."""
     return Input(str(path), sha256(path))
 
 
 def network_input(path: pathlib.Path) -> Input:
-    """A trained network: its configuration and its weights, not the date of its file.
+    """Input from a trained network: its configuration and weights, without the file's date.
 
     Raises:
-        ValueError: The file is no archive.
+        ValueError: The file is not an archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -60,7 +60,7 @@ def network_input(path: pathlib.Path) -> Input:
             digests = []
             for name in members:
                 with archive.open(name) as file:
-                    # A member has `readinto`, which its type does not say.
+                    # A member has `readinto`, but its type does not declare it.
                     found = hashlib.file_digest(file, "sha256")  # pyright: ignore[reportArgumentType]
                     digests.append(f"{name} {found.hexdigest()}")
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
@@ -69,9 +69,9 @@ def network_input(path: pathlib.Path) -> Input:
 
 
 def table_input(path: pathlib.Path) -> Input:
-    """A latency table's file: its rows and how they were measured.
+    """Input from a latency table's file: its rows and metadata, without its calibration.
 
-    Not its calibration, which may come later: a search keeps the one that it began with.
+    A calibration may be added later; a search keeps the one that it began with.
     """
     rows = read_json(path)
     if isinstance(rows, dict):
@@ -80,20 +80,20 @@ def table_input(path: pathlib.Path) -> Input:
 
 
 class InputFiles:
-    """Digests of data sets' files, kept in a folder so that an unchanged file is read once.
+    """Digests of data set files, cached in a folder so that an unchanged file is read only once.
 
-    `known.json` has the digest of every file by its path, size and time of modification;
-    `DIGEST.json` has the files of one input, for a message that says what has changed.
+    `known.json` maps each file's path, size and modification time to its digest. `DIGEST.json`
+    lists the files of one input, so that messages can name the changed ones.
 
     Args:
-        folder: Made when something is to be kept; `None` keeps nothing.
+        folder: Folder of the cache, created when needed; `None` caches nothing.
     """
 
     def __init__(self, folder: pathlib.Path | None = None):
         self.folder = folder
 
     def split(self, source: SegmentationSource, split: str, progress: bool = True) -> Input:
-        """The images and labels of a split, joined splits included.
+        """Input from the images and labels of a split; joined splits are allowed.
 
         Raises:
             ValueError: The data set has no such split.
@@ -123,12 +123,12 @@ class InputFiles:
         return found
 
     def changes(self, name: str, before: Mapping[str, object], now: Input | None) -> str:
-        """Sentence on the changes of an input, for people."""
+        """Describes the changes of an input, for a message."""
         if now is None:
-            return f"{name} {'is no longer read' if before else 'is not there'}"
+            return f"{name}: {'no longer read' if before else 'missing'}"
         listing = None if self.folder is None else self.folder / f"{before.get('sha256')}.json"
         if not now.files or listing is None or not listing.is_file():
-            return f"{name} has changed ({now.path})"
+            return f"{name}: changed ({now.path})"
         old, new = read_json(listing), now.files
         kinds = {
             "changed": [file for file in new if file in old and new[file] != old[file]],
@@ -148,7 +148,7 @@ class InputFiles:
         try:
             known = read_json(path)
         except ValueError:
-            # Read again, at the cost of the time that it would have saved.
+            # Without the cache all files are read again, which only costs time.
             return {}
         return known if isinstance(known, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Latency tables of a run: how they are measured, and whether one that a user names holds here."""
+"""Latency tables of a run: loading, checks against this machine, and measurement settings."""
 
 import sys
 
@@ -30,28 +30,28 @@ def load_table(
     space: str | None = None,
     reference_quirks: bool = False,
 ) -> LatencyTable:
-    """The table at `path`: one that `tools.measure_latency` wrote, or the released one as JSON.
+    """Loads a latency table written by `tools.measure_latency`, or the released one as JSON.
 
-    Warns, once a process, of a table that was measured on another device or otherwise than it would
-    be measured here now.
+    Warns, once per process, if the table was measured on another device or under other conditions
+    than a measurement here would use.
 
     Args:
         path: The file.
-        input_size: Height and width of the images that it must hold for; None takes any.
-        threads: CPU threads that would be measured with here; None: as many as by default.
-        space: Name of the search space that it must be of; None takes any.
-        reference_quirks: Whether operations are charged as FasterSeg's released code does.
+        input_size: Required height and width of the images; None accepts any.
+        threads: CPU threads that a measurement here would use. Default: the default number.
+        space: Name of the required search space; None accepts any.
+        reference_quirks: Whether to charge operations as FasterSeg's released code does.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no latency table, one of another space or for images of another
-            size, or has a row that no operation of a known space explains.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a latency table, is for another search space or image size, or
+            has a row that matches no operation of a known space.
     """
     table = load_released_table(path) if is_released_table(path) else LatencyTable.load(path)
     if space is not None and table.metadata.space != space:
         raise ValueError(
-            f"{path} is a table of the search space {table.metadata.space!r}, but this one is "
-            f"{space!r}; measure it with `python -m tools.measure_latency`."
+            f"{path} is a table of the search space {table.metadata.space!r}, but {space!r} is "
+            "needed; measure one with `python -m tools.measure_latency`."
         )
     try:
         # Also registers its operations.
@@ -60,8 +60,8 @@ def load_table(
             operation_of(key)
     except ValueError as error:
         raise ValueError(
-            f"{path} cannot be read as a latency table ({error}); delete or move it and measure it "
-            "anew with `python -m tools.measure_latency`."
+            f"{path} cannot be read as a latency table ({error}); delete or move it and measure a "
+            "new one with `python -m tools.measure_latency`."
         ) from error
     if reference_quirks:
         table = charged_as_released(table)
@@ -71,8 +71,8 @@ def load_table(
     if foreign is not None:
         logging.log_first_n(
             logging.WARNING,
-            "%s was measured on %s, but this machine runs on %s: its latencies hold there; measure "
-            "this machine with `python -m tools.measure_latency`.",
+            "%s was measured on %s, but this machine runs on %s: its latencies do not apply here. "
+            "Measure this machine with `python -m tools.measure_latency`.",
             1,
             path,
             table.metadata.fingerprint.device,
@@ -81,8 +81,8 @@ def load_table(
     elif unlike := differences(table.metadata.fingerprint, threads):
         logging.log_first_n(
             logging.WARNING,
-            "%s holds for %s: its latencies and yours may differ; measure again with `python -m "
-            "tools.measure_latency`, or run the network as the table says.",
+            "%s was measured with %s: latencies here may differ. Measure again with `python -m "
+            "tools.measure_latency`, or run the network with the table's settings.",
             1,
             path,
             ", ".join(unlike),
@@ -91,7 +91,7 @@ def load_table(
 
 
 def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
-    """Lengths of warm-up and timing of an operation."""
+    """Returns the length of warm-up and timing of an operation."""
     return MeasurementSchedule(
         warmup=settings.latency_warmup,
         min_repetitions=settings.latency_repetitions,
@@ -103,32 +103,33 @@ def meter_schedule(settings: LatencySettings) -> MeasurementSchedule:
 def check_rows(
     table: LatencyTable, path: PathLike | None, space: SearchSpace, num_classes: int
 ) -> None:
-    """Raises `ValueError` unless `table`, from the file `path`, has all rows that `space` needs."""
+    """Raises `ValueError` unless `table`, read from `path`, has all rows that `space` needs."""
     keys = space.required_keys(table.metadata.input_size, num_classes)
     missing = table.missing(keys)
     if missing:
         raise ValueError(
-            f"{path} lacks {len(missing)} of {len(keys)} operations of this space, such as "
-            f"{missing[0]}; is it for other settings of the space or another number of classes?"
+            f"{path} lacks {len(missing)} of {len(keys)} operations of this search space, such as "
+            f"{missing[0]}. Check the settings of the space and the number of classes, or measure "
+            "a new table with `python -m tools.measure_latency`."
         )
 
 
 def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[str]:
-    """Differences from a measurement here and now, a phrase each.
+    """Lists the differences from a measurement here and now, one phrase each.
 
     Args:
-        fingerprint: How a table was measured.
-        threads: CPU threads that would be measured with here; None: as many as by default.
+        fingerprint: Measurement conditions of a table.
+        threads: CPU threads that a measurement here would use. Default: the default number.
     """
     cores, version = available_cores(), installed_version(fingerprint.runtime)
     found = []
     here = version or UNKNOWN
-    # A version that nobody knows may be any.
+    # An unknown version always counts as a difference.
     is_known = fingerprint.runtime_version != UNKNOWN
     if not is_known or (version is not None and version != fingerprint.runtime_version):
         found.append(f"{fingerprint.runtime} {fingerprint.runtime_version} (here {here})")
     if fingerprint.threads not in (None, threads or cores.threads):
-        here = f"{cores.threads} unless you say otherwise" if threads is None else str(threads)
+        here = f"{cores.threads} by default" if threads is None else str(threads)
         found.append(f"--threads={fingerprint.threads} (here {here})")
     if fingerprint.cpu_quota != cores.quota:
         here, there = (
@@ -136,7 +137,7 @@ def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[st
             for quota in (cores.quota, fingerprint.cpu_quota)
         )
         found.append(f"{there} (here {here})")
-    # 0: others measured it, in a way of their own.
+    # 0: measured by another program.
     if fingerprint.harness_version not in (0, HARNESS_VERSION):
         found.append(f"harness version {fingerprint.harness_version} (here {HARNESS_VERSION})")
     return found
@@ -145,22 +146,23 @@ def differences(fingerprint: Fingerprint, threads: int | None = None) -> list[st
 def check_table_size(
     table: LatencyTable, input_size: tuple[int, int], name: str = "The latency table"
 ) -> None:
-    """Raises `ValueError` unless `table`, which is called `name`, holds for `input_size`."""
+    """Raises `ValueError` unless `table`, called `name` in the message, is for `input_size`."""
     if tuple(table.metadata.input_size) != tuple(input_size):
         height, width = table.metadata.input_size
         raise ValueError(
-            f"{name} holds for images of {height}x{width}, not for "
-            f"{input_size[0]}x{input_size[1]}; let both agree."
+            f"{name} is for images of {height}x{width}, not {input_size[0]}x{input_size[1]}; "
+            "use the same size for both."
         )
 
 
 def foreign_device(table: LatencyTable) -> str | None:
-    """This machine's device if `table` is of another; None if it is not, or none can tell.
+    """Returns this machine's device if `table` was measured on another one; otherwise None.
 
-    A machine's CPU and its first GPU are both its own.
+    Both the CPU and the first GPU count as this machine's devices. Also returns None if TensorFlow,
+    which knows the GPU, is not loaded.
     """
     device, cpu = table.metadata.fingerprint.device, cpu_model()
-    # Only TensorFlow knows the GPU; it is asked if it runs anyway, but never started for this.
+    # Only TensorFlow knows the GPU. It is used if already loaded, but never started for this.
     if device == cpu or "tensorflow" not in sys.modules:
         return None
     from keras_fasterseg.runtimes import tensorflow_device

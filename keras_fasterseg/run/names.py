@@ -1,4 +1,4 @@
-"""Names of what a run leaves in its folder: files, and stages of a comparison."""
+"""Names of the files in a run's folder, and of the networks in a comparison."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ class Contestant:
     """A trained network in a comparison.
 
     Attributes:
-        name: What it is called.
+        name: Its name in the comparison.
         stage: Stage that trained it.
-        distilled: Whether it learnt from the searched teacher.
+        distilled: Whether it was distilled from the searched teacher.
     """
 
     name: str
@@ -41,7 +41,7 @@ CONTESTANTS = (
 
 
 def contestants(roles: Sequence[str]) -> tuple[Contestant, ...]:
-    """The networks of a comparison, for a space that searches `roles`."""
+    """Returns the networks of a comparison, for a search space with these roles."""
     if TEACHER in roles:
         return CONTESTANTS
     return (Contestant("searched student", STUDENT), CONTESTANTS[-1])

@@ -1,4 +1,4 @@
-"""A network in memory as an export, in any format, without a proof."""
+"""Export of a network in memory, in any format, without a proof."""
 
 import pathlib
 import tempfile
@@ -31,7 +31,7 @@ def export_network(
     settings: ExportSettings | None = None,
     calibration: CalibrationImages | None = None,
 ) -> pathlib.Path:
-    """Writes what `export` writes, of a network in memory and without a proof."""
+    """Exports a network in memory as `export` does, but without a proof."""
     settings = settings or ExportSettings()
     check_export(settings)
     model: keras.Model = network.without_auxiliary_heads()
@@ -68,12 +68,12 @@ def network_facts(
     class_names: Sequence[str] | None = None,
     palette: Palette | None = None,
 ) -> dict[str, Any]:
-    """Facts that a network records, for a manifest.
+    """Returns the facts that a network records, for a manifest.
 
     Args:
         network: The network.
-        class_names: Names of the classes of a network that records none.
-        palette: Their RGB colours, likewise.
+        class_names: Names of the classes, used if the network records none.
+        palette: RGB colours of the classes, used if the network records none.
     """
     classes = network.classes
     if classes is not None and classes.colors:
@@ -118,27 +118,27 @@ def check_export(settings: ExportSettings) -> None:
     if settings.format == TFTRT:
         require(
             settings.output in (None, "both"),
-            "A SavedModel has both outputs, also by TF-TRT; leave --output unset. "
+            "A SavedModel always has both outputs, with TF-TRT too; leave --output unset. "
             f"Received: --output={settings.output}",
         )
     require(
         settings.batch_size > 0 or settings.format in FREE_BATCH,
-        f"{settings.format} is made for one number of images a call: give --batch_size of at least "
-        f"1; every number take {', '.join(FREE_BATCH)}. Received: --batch_size=0",
+        f"{settings.format} needs a fixed batch size: set --batch_size to at least 1. Only "
+        f"{', '.join(FREE_BATCH)} accept any batch size. Received: --batch_size=0",
     )
     require(
         settings.precision != "int8" or settings.input_size is not None or settings.format == TFTRT,
-        "int8 is calibrated for one size of images; give --input_size=HEIGHTxWIDTH.",
+        "int8 is calibrated for one image size; set --input_size=HEIGHTxWIDTH.",
     )
     if settings.format != SAVED_MODEL:
         return
     require(
         settings.batch_size in (0, 1) and settings.output in (None, "both"),
-        "A SavedModel takes every number of images and has both outputs; leave --batch_size and "
-        f"--output unset or choose one of {', '.join(PRECISIONS)}.",
+        "A SavedModel accepts any batch size and has both outputs; leave --batch_size and "
+        f"--output unset, or choose one of {', '.join(PRECISIONS)}.",
     )
     require(
         settings.precision == "fp32",
-        "A SavedModel computes in fp32; for other precisions choose one of "
+        "A SavedModel computes in fp32; for another precision choose one of "
         f"{', '.join(PRECISIONS)}. Received: --precision={settings.precision}",
     )

@@ -1,4 +1,4 @@
-"""From settings to the optimizer of a derived network and the schedule of its learning rate."""
+"""Optimizers and learning rate schedules built from settings."""
 
 import keras
 
@@ -11,11 +11,13 @@ LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 def learning_rate_schedule(settings: TrainSettings, steps_per_epoch: int) -> LearningRateSchedule:
-    """The learning rate by step, that is by batch: also where a batch makes no update of its own.
+    """Returns the learning rate schedule of a training.
+
+    A step is a batch, even if gradients are accumulated over several batches per update.
 
     Exponential: `learning_rate * learning_rate_decay ** epoch`, constant within an epoch.
     Polynomial: `learning_rate * (1 - step / all steps) ** polynomial_power`. In the first
-    `warmup_epochs` epochs both are multiplied by a share that grows from 0 to 1.
+    `warmup_epochs` epochs both are multiplied by a factor that grows from 0 to 1.
     """
     if settings.schedule == "polynomial":
         schedule = keras.optimizers.schedules.PolynomialDecay(
@@ -31,7 +33,7 @@ def learning_rate_schedule(settings: TrainSettings, steps_per_epoch: int) -> Lea
 
 
 def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """SGD with everything that the settings say of updates; its loss is scaled for float16.
+    """Returns SGD as configured by the settings, with loss scaling for float16.
 
     Raises:
         ValueError: See `check_optimizer`.
@@ -61,17 +63,17 @@ def decaying_sgd(
     l2: float,
     clip_norm: float,
 ) -> L2SGD:
-    """SGD on clipped gradients whose learning rate falls by a factor from epoch to epoch."""
+    """Returns SGD with clipped gradients and a learning rate multiplied by `decay` every epoch."""
     schedule = _falling(learning_rate, decay, steps_per_epoch)
     return L2SGD(schedule, momentum=momentum, l2=l2, global_clipnorm=clip_norm)
 
 
 def check_optimizer(settings: TrainSettings) -> None:
-    """Raises `ValueError` if a setting is out of its limits, or they contradict one another."""
+    """Raises `ValueError` if a setting is out of its limits or contradicts another."""
     check_settings(settings)
     require(
         settings.warmup_epochs < settings.epochs,
-        "`warmup_epochs` must be fewer than the epochs. "
+        "`warmup_epochs` must be below `epochs`. "
         f"Received: warmup_epochs={settings.warmup_epochs}, epochs={settings.epochs}",
     )
 

@@ -1,4 +1,4 @@
-"""Checks of a finished training that is to be resumed for more epochs."""
+"""Checks for resuming a finished training for more epochs."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from keras_fasterseg.setting import require
 
 
 def more_epochs(recorded: dict[str, Any] | None, settings: dict[str, Any], role: str) -> int:
-    """By how many epochs a finished training would grow; 0 if it would not, or not by that alone.
+    """Returns the number of epochs to add to a finished training.
+
+    Returns 0 if there are none to add, or if any other setting has changed.
 
     Args:
-        recorded: The settings that it was finished with; `None` if it is not finished.
-        settings: Those that it would have now, as they are recorded.
-        role: Whose training settings are meant.
+        recorded: Settings that the training was finished with; `None` if it is not finished.
+        settings: Its present settings, in the form that is recorded.
+        role: Role whose training settings are compared.
     """
     if recorded is None or role not in recorded:
         return 0
@@ -25,10 +27,10 @@ def more_epochs(recorded: dict[str, Any] | None, settings: dict[str, Any], role:
 
 
 def check_prolonging(workdir: Workdir, name: str, role: str, settings: dict[str, Any]) -> None:
-    """Raises `ValueError` if the finished training `name` cannot have more epochs, and says why.
+    """Raises `ValueError` with the reason if the finished training `name` cannot be prolonged.
 
-    Its schedule must not end with its epochs, it must have kept a checkpoint, and no other stage
-    may have read its network, which would then be another's.
+    Its schedule must not depend on the number of epochs, and it must not have ended early. It must
+    have kept a checkpoint. No other stage may have read its network, which would change.
     """
     folder, epochs = workdir.path / name, settings["epochs"]
     checkpoints = Checkpoints(folder)
@@ -38,16 +40,16 @@ def check_prolonging(workdir: Workdir, name: str, role: str, settings: dict[str,
     elif not checkpoints.exist():
         reason = "it has no checkpoint to resume from"
     elif checkpoints.stopped():
-        reason = f"it ended early, as --{role}_patience says"
+        reason = f"it ended early because of --{role}_patience"
     require(
         reason is None,
-        f"{folder} is finished, and {reason}. To train on from its weights, set "
-        f"--{role}_initial_weights={folder / NETWORK} and another workdir. "
+        f"{folder} is finished, and {reason}. To continue from its weights, set "
+        f"--{role}_initial_weights={folder / NETWORK} and choose another workdir. "
         f"Received: --{role}_epochs={epochs}",
     )
     readers = workdir.readers(network_input(folder / NETWORK))
     require(
         not readers,
-        f"{folder} is finished, and other stages have read its network. To prolong it, delete "
+        f"{folder} is finished, and other stages have used its network. To prolong it, delete "
         f"them: {', '.join(map(str, readers))}. Received: --{role}_epochs={epochs}",
     )

@@ -1,4 +1,4 @@
-"""Images that an export is compared, or calibrated, on."""
+"""Images for an export's proof or calibration."""
 
 import math
 from collections.abc import Iterator
@@ -16,22 +16,22 @@ from keras_fasterseg.setting import Size
 DRAWN_SIZE = (256, 512)
 
 MAXIMUM_STRETCH = 1.1
-"""By which factor an image's aspect ratio may be changed before a warning."""
+"""Largest change of an image's aspect ratio, as a factor, that causes no warning."""
 
-# The network in float32 needs some 2 GB for one of that size.
+# The network in float32 needs about 2 GB for an image of this size.
 _NATIVE_PIXELS = 2**23
 
 
 def labelled_images(
     source: SegmentationSource, split: str, count: int, size: Size | None = None
 ) -> Iterator[ProofImage]:
-    """Images of a split and their labels, evenly spaced: neighbours are often alike.
+    """Yields evenly spaced images of a split with their labels; neighbours are often alike.
 
     Args:
         source: The data set.
-        split: Its split.
-        count: How many; all of a smaller split.
-        size: Height and width that both are resized to; None leaves them as they are.
+        split: Name of the split.
+        count: Number of images; a smaller split yields all of its images.
+        size: Height and width to resize images and labels to; None keeps their size.
 
     Raises:
         DataError: A file is missing or faulty; the message names it.
@@ -51,11 +51,11 @@ def labelled_images(
 
 
 def drawn_images(count: int, size: Size | None = None) -> Iterator[ProofImage]:
-    """Drawn street scenes, the same ones every time, without labels.
+    """Yields drawn street scenes without labels, always the same ones.
 
     Args:
-        count: How many.
-        size: Height and width; None takes 256 x 512.
+        count: Number of scenes.
+        size: Height and width. Default: 256 x 512.
     """
     for index in range(count):
         image, _, _ = draw_scene(np.random.default_rng(index), index, *(size or DRAWN_SIZE))
@@ -63,13 +63,13 @@ def drawn_images(count: int, size: Size | None = None) -> Iterator[ProofImage]:
 
 
 def stretch_warning(source: SegmentationSource, split: str, size: Size, count: int) -> str | None:
-    """A sentence if `size` has another aspect ratio than the images of a split, by more than 10 %.
+    """Returns a warning if resizing to `size` changes the aspect ratio of images by over 10 %.
 
     Args:
         source: The data set.
-        split: Its split.
+        split: Name of the split.
         size: Height and width that the images are resized to.
-        count: How many images are looked at; the middle one of their aspect ratios counts.
+        count: Number of images checked; their median aspect ratio counts.
     """
     sizes = [source.read_size(sample) for sample in evenly_spaced(source.samples(split), count)]
     sizes.sort(key=lambda each: each[1] / each[0])
@@ -81,10 +81,10 @@ def stretch_warning(source: SegmentationSource, split: str, size: Size, count: i
         abs(math.log(size[0] / size[1] / (width / height))) < math.log(MAXIMUM_STRETCH)
     )
     return (
-        f"--input_size={size[0]}x{size[1]} (height x width) makes images of {source.name} {split}, "
-        f"most of which are like {height}x{width}, {max(stretch, 1 / stretch):.2f} times as "
-        f"{'wide' if stretch > 1 else 'high'} as they are{swapped}; the network was not trained on "
-        "such images. Choose a size of their aspect ratio."
+        f"--input_size={size[0]}x{size[1]} (height x width) makes images of {source.name} {split} "
+        f"(typically {height}x{width}) {max(stretch, 1 / stretch):.2f} times as "
+        f"{'wide' if stretch > 1 else 'high'} as they are{swapped}. The network was not trained on "
+        "such images. Choose a size with their aspect ratio."
     )
 
 

@@ -1,4 +1,4 @@
-"""A run: its folder, its data, and the records of both."""
+"""A run: its folder, its data and their records."""
 
 import functools
 import pathlib
@@ -19,15 +19,15 @@ TABLE_INPUT = "the latency table"
 
 
 class Run:
-    """Folder, data and seed that the stages of one run share.
+    """Folder, data and seed shared by the stages of one run.
 
-    Every stage leaves a record of what it depends on. One that is finished is not done again, one
-    that was stopped resumes from its checkpoints, and neither with other settings.
+    Every stage records what it depends on. A finished stage is not repeated, and a stopped one
+    resumes from its checkpoints; both refuse other settings.
 
     Args:
-        path: Folder of the run; made if it is missing.
-        data: Which images.
-        seed: Seed of everything that is random.
+        path: Folder of the run; created if missing.
+        data: Settings of the data.
+        seed: Seed of all random choices.
 
     Raises:
         ValueError: The seed is negative.
@@ -43,38 +43,38 @@ class Run:
 
     @functools.cached_property
     def source(self) -> SegmentationSource:
-        """The data set; every file of it has been opened once."""
+        """The data set, checked: every file of both splits has been opened once."""
         source = open_source(self.data, self.path, self.seed)
         check_source(source, self.data)
         return source
 
     @property
     def table(self) -> pathlib.Path:
-        """Where the stage `latency` leaves its table."""
+        """Path of the table that the stage `latency` writes."""
         return self.path / "latency" / LATENCY_TABLE
 
     def network(self, role: str) -> pathlib.Path:
-        """Where the stage `role` leaves its network."""
+        """Returns the path of the network that the stage `role` writes."""
         return self.path / role / NETWORK
 
     def scored_inputs(self, stages: Iterable[str]) -> dict[str, Input]:
-        """Inputs of a stage that scores the networks of `stages` on the validation split."""
+        """Returns the inputs of a stage that scores networks on the validation split."""
         return {**self.splits(self.data.val_split), **self.networks(stages)}
 
     def networks(self, stages: Iterable[str]) -> dict[str, Input]:
-        """Inputs of a stage that reads the networks of `stages`."""
+        """Returns the inputs of a stage that reads the networks of `stages`."""
         return {f"the network of {name}": network_input(self.network(name)) for name in stages}
 
     def splits(self, *splits: str) -> dict[str, Input]:
-        """Their content, as it is recorded."""
+        """Returns the content of splits, as stages record it."""
         return {f"the split {split!r}": self._split(split) for split in splits}
 
     def _split(self, split: str) -> Input:
-        # Anew for every stage: a run may last for days, in which files change.
+        # Repeated for every stage: a run may last for days, and files may change meanwhile.
         return self.workdir.input_files.split(self.source, split)
 
     def trained_on(self) -> dict[str, Any]:
-        """Record of the images that a network is trained on."""
+        """Returns the record of the images that a network is trained on."""
         parts = self.source.parts(self.data.train_split)
         return {
             "data_set": self.source.name,
@@ -82,7 +82,7 @@ class Run:
         }
 
     def data_record(self) -> dict[str, Any]:
-        """Record of the data: settings, classes, and the definitions in its own files."""
+        """Returns the record of the data: settings, classes and the data set's own definition."""
         definition = self.source.definition()
         return {
             "data": self.data,
@@ -92,11 +92,11 @@ class Run:
 
 
 def if_there(read: Callable[[pathlib.Path], Input], path: PathLike) -> Input | None:
-    """The result of `read`, or `None`: a file that a finished stage has read may be gone."""
+    """Returns `read(path)`; `None` if the file is gone, as one read by a finished stage may be."""
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 
 def stages_of(space: SearchSpace) -> tuple[str, ...]:
-    """Names of the stages of a run that searches `space`, in their order."""
+    """Returns the names of the stages of a run that searches `space`, in order."""
     pretrain = ("pretrain",) if space.pretrains else ()
     return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")

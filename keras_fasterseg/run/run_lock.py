@@ -1,4 +1,4 @@
-"""One run at a time in a folder: the process that works there holds a locked file."""
+"""A lock file that allows only one process at a time to work in a run's folder."""
 
 import contextlib
 import fcntl
@@ -19,13 +19,13 @@ LOCK = "run.lock"
 class RunLock:
     """Keeps other processes out of a run's folder while this one writes there.
 
-    The system holds the lock and drops it when the process ends, however it ends. The file says who
-    holds it: host and process id. It is removed at the end; one that nobody holds is what a killed
-    process has left, and is taken over if it is of this host. Of another host's, on a disk where
-    locks may not reach across hosts, nobody here can tell.
+    The operating system releases the lock when the process ends, however it ends. The file contains
+    the holder's host and process id, and is removed at the end. A file that is not locked was left
+    by a killed process; it is taken over if that process ran on this host. For another host the
+    lock is refused, because locks on shared disks may not work across hosts.
 
     Args:
-        folder: The run's folder; made if it is missing.
+        folder: The run's folder; created if missing.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -35,7 +35,7 @@ class RunLock:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Within it, the folder is this process's; may be entered again within itself.
+        """Context in which this process holds the folder; may be nested.
 
         Raises:
             OSError: Another process works in the folder, or the lock cannot be written.
@@ -48,7 +48,7 @@ class RunLock:
         finally:
             self._holds -= 1
             if not self._holds and self._file is not None:
-                # While it is still locked, so that nobody else's is removed.
+                # Removed while still locked: later it could be another process's file.
                 self.path.unlink(missing_ok=True)
                 os.close(self._file)
 
@@ -62,8 +62,7 @@ class RunLock:
                 raise OSError(self._sentence(holder))
             if holder:
                 logging.warning(
-                    "Process %d, which had locked %s, has ended without unlocking it; this one "
-                    "takes over.",
+                    "Process %d ended without unlocking %s; this process takes over the lock.",
                     holder["pid"],
                     self.path.parent,
                 )
@@ -79,7 +78,7 @@ class RunLock:
             file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Whoever held it may have removed the file that was opened here.
+                # The previous holder may have removed the file after it was opened here.
                 if self.path.exists() and os.path.samestat(os.fstat(file), self.path.stat()):
                     return file
             except BlockingIOError:
@@ -91,7 +90,7 @@ class RunLock:
             os.close(file)
 
     def _holder(self) -> dict[str, Any]:
-        """Content of the file; empty if it cannot be understood."""
+        """Returns the content of the file; empty if it is invalid."""
         try:
             holder = read_json(self.path)
             fine = isinstance(holder["host"], str) and type(holder["pid"]) is int
@@ -104,10 +103,10 @@ class RunLock:
         if holder.get("host") == socket.gethostname():
             return (
                 f"Process {holder['pid']} on this machine is working in {folder}; wait until it "
-                "has ended, or choose another workdir."
+                "ends, or choose another workdir."
             )
         who = f"process {holder['pid']} on the host {holder['host']}" if holder else "a process"
         return (
-            f"{folder} is locked by {who}; wait until it has ended, or choose another workdir. If "
-            f"it has ended, delete {self.path}."
+            f"{folder} is locked by {who}; wait until it ends, or choose another workdir. If it "
+            f"has already ended, delete {self.path}."
         )

@@ -1,4 +1,4 @@
-"""Predictions of a network in training for a few images, for TensorBoard."""
+"""Sample predictions of a network in training, for TensorBoard."""
 
 import pathlib
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from keras_fasterseg.visualization.prediction_grid import label_panels, predicti
 class SamplePredictions(keras.callbacks.Callback):
     """Shows images, labels and predictions after every evaluation.
 
-    It stands behind the `KeepBest` whose evaluations it accompanies, and has no memory of its own.
+    It must follow its `KeepBest` in the list of callbacks, and has no state to save.
 
     Args:
-        folder: Folder of the training; pictures go to `tensorboard/pictures` there.
+        folder: Folder of the training; pictures are written to its `tensorboard/pictures`.
         keep_best: The callback that evaluates.
-        runner: Predicts as `keep_best` evaluates.
+        runner: Runner of the network that `keep_best` evaluates.
         images: A few images with labels.
-        palette: `(classes, 3)` uint8, the colours of the classes.
+        palette: Colours of the classes, uint8 of shape `(classes, 3)`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Report of a search after every epoch."""
+"""Report on a search after every epoch."""
 
 import itertools
 import math
@@ -21,17 +21,17 @@ from keras_fasterseg.spaces.roles import STUDENT
 
 
 class SearchReport(keras.callbacks.Callback):
-    """Derives the networks of the moment and writes what they are and what is expected of them.
+    """Derives the current networks after every epoch and records their scores and frame rates.
 
     Writes below `folder`: `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record
-    an epoch: entropies, mIoU of the supernet, predicted frame rates and their band, lambda),
+    per epoch: entropies, mIoU of the supernet, predicted frame rates and their band, lambda) and
     TensorBoard scalars.
 
     Args:
         folder: Folder of the search.
         table: Latencies of the student's operations.
-        evaluator: Accuracy of the supernet.
-        band: Lowest and highest frame rate that the search steers between.
+        evaluator: Scores the supernet.
+        band: Lowest and highest frame rate that the search aims for.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class SearchReport(keras.callbacks.Callback):
         return self.model.model
 
     def candidate_fps(self) -> list[float]:
-        """Predicted frame rates of the student's candidates."""
+        """Returns the predicted frame rates of the student's candidates."""
         genotypes = self.search_model.candidates(STUDENT).values()
         classes = self.search_model.num_classes
         return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
 
     def get_state(self) -> dict[str, Any]:
-        """The epochs so far and the candidates of the last one, for a checkpoint."""
+        """Returns all records and the best candidates of the last epoch, for a checkpoint."""
         best = {
             role: {
                 "prediction": each.prediction,
@@ -75,7 +75,7 @@ class SearchReport(keras.callbacks.Callback):
         return {"records": without_nan(self.records), "best": best}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on from what `get_state` gave."""
+        """Restores the state that `get_state` returned."""
         self.records = list(state["records"])
         self.best = {
             role: Candidate(
@@ -114,7 +114,7 @@ class SearchReport(keras.callbacks.Callback):
         self._write_scalars(epoch, record)
         student = record[STUDENT]
         logging.info(
-            "epoch %d: student %s, predicted FPS %s of %g to %g, lambda %s, entropy %s, "
+            "Epoch %d: student %s, predicted FPS %s (band %g to %g), lambda %s, entropy %s, "
             "supernet mIoU %s",
             epoch + 1,
             student["genotype"],
@@ -126,7 +126,12 @@ class SearchReport(keras.callbacks.Callback):
         )
 
     def discretization_gap(self) -> dict[str, dict[str, float]]:
-        """By role: mIoU of the supernet as it is and with its likeliest operations and paths."""
+        """Compares, for each role, the supernet's mIoU before and after discretization.
+
+        Returns:
+            By role, `supernet_miou` of the best candidate's prediction, and `one_hot_miou`: the
+            same with only the likeliest operations and paths.
+        """
         gaps = {}
         for role, best in self.best.items():
             one_hot = self.evaluator(role, discretized=True)[best.prediction]
@@ -134,9 +139,9 @@ class SearchReport(keras.callbacks.Callback):
         return gaps
 
     def outside_band(self) -> str | None:
-        """A sentence if the last epoch's student is outside the band: what λ did, what to change.
+        """Returns a warning if the last epoch's student is outside the band; otherwise `None`.
 
-        `None` if it is inside.
+        The warning describes the changes of λ and names the flags to change.
         """
         best, (low, high) = self.best[STUDENT], self.band
         if best.latency_ms is None or band_distance(best, self.band) == 0:
@@ -146,22 +151,22 @@ class SearchReport(keras.callbacks.Callback):
         weights = [each["penalty_weight"] for each in self.records if "penalty_weight" in each]
         sentence = (
             f"No candidate of the last epoch is inside the band of {low:g} to {high:g} FPS "
-            f"(predicted: {predicted}); the nearest was taken."
+            f"(predicted: {predicted}); the nearest one was chosen."
         )
         if weights:
             rises = sum(after > before for before, after in itertools.pairwise(weights))
             falls = sum(after < before for before, after in itertools.pairwise(weights))
             sentence += (
                 f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
-                f"(rises: {rises}, falls: {falls})."
+                f"(increases: {rises}, decreases: {falls})."
             )
         if 1000.0 / best.latency_ms < low:
             return sentence + (
-                " For faster networks set a larger --search_penalty_weight or more "
-                "--search_epochs, or lower --search_min_fps."
+                " For faster networks, increase --search_penalty_weight or --search_epochs, or "
+                "lower --search_min_fps."
             )
         return sentence + (
-            " For slower, more accurate networks set a smaller --search_penalty_weight or more "
+            " For slower, more accurate networks, decrease --search_penalty_weight, increase "
             "--search_epochs, or raise --search_max_fps."
         )
 
@@ -170,7 +175,7 @@ class SearchReport(keras.callbacks.Callback):
         candidates = {}
         for name, genotype in self.search_model.candidates(role).items():
             latency = None
-            # The table is of the student's operations; the teacher has no budget.
+            # The table covers the student's operations only; the teacher has no latency budget.
             if role == STUDENT:
                 latency = predicted_latency_ms(genotype, self.table, self.search_model.num_classes)
             candidates[name] = Candidate(
@@ -185,7 +190,7 @@ class SearchReport(keras.callbacks.Callback):
 
 
 def without_nan(value: Any) -> Any:
-    """`value` with `None` in place of every NaN, which JSON does not know."""
+    """Returns `value` with every NaN replaced by `None`: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Networks from files: to go on with as they are, or to begin another training with."""
+"""Trained networks in files: loading, checks, and initial weights for another training."""
 
 import dataclasses
 import pathlib
@@ -22,37 +22,37 @@ from keras_fasterseg.spaces.registry import space_class, space_names
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
 _CLASSIFIER = "/classifier"
-# Configurations are of some ten kilobytes, and weights hardly shrink.
+# Configurations have about ten kilobytes, and weights hardly compress.
 _LARGEST_CONFIG = 4 << 20
 _LARGEST_RATIO = 20
 
 
 def load_network(path: pathlib.Path) -> SegmentationNetwork:
-    """The network in a `network.keras` file.
+    """Loads the network in a `network.keras` file.
 
-    The file need not be trusted: before Keras opens it, it must announce a network of this package
-    and hold weights as HDF5, which knows no code.
+    The file may be untrusted. Before Keras opens it, its contents are checked: it must declare a
+    network of this package and store its weights as HDF5, which contains no code.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file holds something else.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file contains something else.
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no trained network {path}.")
+        raise FileNotFoundError(f"The trained network {path} does not exist.")
     try:
         _check_archive(path)
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} is not a trained network of this package: {error}; give a network.keras that "
-            "a training wrote."
+            f"{path} is not a trained network of this package: {error}. Give a network.keras "
+            "written by a training."
         ) from error
     return network
 
 
 def describe_network(path: pathlib.Path, input_size: tuple[int, int]) -> dict[str, Any]:
-    """Genotype, parameters and multiply-accumulates of a trained network as it is deployed."""
+    """Returns genotype, parameters and multiply-accumulates of a trained network when deployed."""
     network = load_network(path)
     weights = network.without_auxiliary_heads().trainable_weights
     return {
@@ -69,7 +69,7 @@ def check_network_classes(
 ) -> None:
     """Raises `ValueError` unless a network has the classes of a data set, in the same order.
 
-    Of a network that records none, which earlier versions wrote, their number must agree.
+    Networks written by earlier versions record no classes; only their number is compared.
     """
     names = None if network.classes is None else network.classes.names
     check_same_classes(names, network.num_classes, whose, source.class_names, source.name)
@@ -77,44 +77,44 @@ def check_network_classes(
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """Which layers took weights over, by the paths of those that have weights of their own."""
+    """Paths of the layers with weights: those copied, and those left at their initial weights."""
 
     copied: tuple[str, ...]
     anew: tuple[str, ...]
 
     def sentence(self, path: pathlib.Path) -> str:
-        """For the log."""
-        rest = f"; anew: {', '.join(self.anew)}" if self.anew else ""
+        """Returns a sentence for the log."""
+        rest = f"; random weights in {', '.join(self.anew)}" if self.anew else ""
         total = len(self.copied) + len(self.anew)
-        return f"{len(self.copied)} of {total} layers begin with the weights of {path}{rest}."
+        return f"{len(self.copied)} of {total} layers start with the weights of {path}{rest}."
 
 
 def check_genotype(trained: SegmentationNetwork, genotype: Genotype, path: pathlib.Path) -> None:
-    """Raises `ValueError` unless the network from the file `path` is of `genotype`."""
+    """Raises `ValueError` unless the network from the file `path` has this genotype."""
     require(
         trained.genotype == genotype,
-        f"{path} is a network of the genotype {trained.genotype.id}, but that of {genotype.id} is "
-        "to be trained; give its own, or train that genotype.",
+        f"{path} is a network of genotype {trained.genotype.id}, but genotype {genotype.id} is to "
+        "be trained; give a network of the same genotype, or train the genotype of the file.",
     )
 
 
 def initialize_network(
     network: SegmentationNetwork, path: pathlib.Path, *, new_heads: bool = False
 ) -> Transfer:
-    """Copies the weights of a trained network into `network`, layer by layer where they fit.
+    """Copies the weights of a trained network into `network`, layer by layer where shapes match.
 
-    With another number of classes the last convolution of every head stays as it is; with the same
-    classes everything is copied, statistics of batch normalisation too.
+    If the number of classes differs, the last convolution of every head keeps its weights. With
+    the same classes everything is copied, including the statistics of batch normalisation.
 
     Args:
         network: A network of the same genotype, changed in place.
-        path: `network.keras` of the trained one.
-        new_heads: Whether the last convolutions stay as they are, whatever the classes.
+        path: The trained network's `network.keras`.
+        new_heads: Whether the last convolutions keep their weights, whatever the classes.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not a network of this package, one of another genotype, or one of
-            as many but other classes without `new_heads`; nothing has been changed then.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a network of this package, or has another genotype. Also if it
+            has the same number of other classes and `new_heads` is false. `network` is unchanged.
     """
     trained = load_network(path)
     check_genotype(trained, network.genotype, path)
@@ -122,8 +122,8 @@ def initialize_network(
         check_initial_classes(trained, network.classes.names, path)
     if trained.num_classes != network.num_classes:
         logging.warning(
-            "%s has %d classes, and the network to be trained %d: the last convolutions of its "
-            "heads begin at random.",
+            "%s has %d classes, but the network to be trained has %d: the last convolutions of "
+            "its heads start with random weights.",
             path,
             trained.num_classes,
             network.num_classes,
@@ -144,27 +144,27 @@ def initialize_network(
 def check_initial_classes(
     trained: SegmentationNetwork, class_names: Sequence[str], path: pathlib.Path
 ) -> None:
-    """Refuses the heads of a network with as many but other classes.
+    """Refuses to reuse the heads of a network with the same number of other classes.
 
     Args:
         trained: The network from the file `path`.
-        class_names: Classes of the network that is to begin with its weights.
-        path: For the message.
+        class_names: Classes of the network to be initialized with its weights.
+        path: The file, for the message.
 
     Raises:
         ValueError: The classes have other names or another order.
     """
     if trained.num_classes != len(class_names):
-        # Nothing of the heads can be copied then.
+        # The heads' last convolutions are not copied in this case.
         return
     before = None if trained.classes is None else trained.classes.names
     require(
         before in (None, tuple(class_names)),
-        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, and the network to "
-        f"be trained {', '.join(class_names)}. If they are the same ones, set --class_order to the "
-        "data set's classes in the order of the first list; if they are others, set "
-        "--student_new_heads (or --teacher_new_heads) to begin the heads' last convolutions at "
-        "random.",
+        f"{path} has the {len(class_names)} classes {', '.join(before or ())}, but the network to "
+        f"be trained has {', '.join(class_names)}. If the classes are the same, set --class_order "
+        "to the data set's classes in the order of the first list. If they differ, set "
+        "--student_new_heads (or --teacher_new_heads) to start the heads' last convolutions with "
+        "random weights.",
     )
 
 
@@ -172,22 +172,22 @@ def _check_archive(path: pathlib.Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unknown = sorted(set(archive.namelist()) - _MEMBERS)
         if unknown:
-            raise ValueError(f"it holds {unknown[0]!r}, which no network of this package does")
+            raise ValueError(f"it contains {unknown[0]!r}, which no network of this package does")
         unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > _LARGEST_RATIO * path.stat().st_size + _LARGEST_CONFIG:
             raise ValueError(f"it would unpack to {unpacked:,} bytes")
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
-            raise ValueError(f"its {_CONFIG} is of {archive.getinfo(_CONFIG).file_size:,} bytes")
+            raise ValueError(f"its {_CONFIG} has {archive.getinfo(_CONFIG).file_size:,} bytes")
         config = parse_json(archive.read(_CONFIG))
     received = config.get("registered_name") if isinstance(config, dict) else None
-    # Also makes the classes known to Keras.
+    # Importing the classes also registers them with Keras.
     known = [keras.saving.get_registered_name(space_class(name).network) for name in space_names()]
     if received not in known:
-        raise ValueError(f"it announces {received!r}, not {' or '.join(map(repr, known))}")
+        raise ValueError(f"it declares {received!r}, not {' or '.join(map(repr, known))}")
 
 
 def _weights_by_layer(network: SegmentationNetwork) -> dict[str, list[keras.Variable]]:
-    """The weights of every layer that has its own, by the layer's path within the network."""
+    """Groups weights by the path, within the network, of the layer that owns them."""
     layers: dict[str, list[keras.Variable]] = {}
     for weight in network.weights:
         layers.setdefault(weight.path.rpartition("/")[0], []).append(weight)

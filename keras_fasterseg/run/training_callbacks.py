@@ -1,4 +1,4 @@
-"""Parts that all training jobs share: the optimizer, the guard against NaN, what remains."""
+"""Callbacks shared by all training jobs: the guard against NaN and the remaining time."""
 
 import math
 import time
@@ -12,8 +12,8 @@ from absl import logging
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.wording import duration
 
-# Guessing costs ln(classes) a prediction: a pretraining step adds up twenty of them, about 110, and
-# weights of rare classes make it some hundreds.
+# Guessing costs ln(classes) per prediction. A pretraining step adds up twenty predictions, about
+# 110 in total; weights of rare classes raise that to a few hundred.
 _EXPLODED = 1e4
 _FIRST_SECONDS = 60.0
 
@@ -21,15 +21,15 @@ _FIRST_SECONDS = 60.0
 class WatchLoss(keras.callbacks.Callback):
     """Ends training with an error when the loss is NaN or infinite; warns when it has exploded.
 
-    It stands first among the callbacks, so that none works on what is no network any more.
+    It must be the first callback, so that no other one uses a network with invalid weights.
 
     Args:
-        checkpoints: Of this training, for the newest to be named; all of them are of finite losses
-            and weights.
+        checkpoints: Checkpoints of this training; the error names the newest. All of them have
+            finite losses and weights.
 
     Raises:
-        FloatingPointError: After the step in which it happened, or at the end of the epoch whose
-            last step has left weights that are no numbers.
+        FloatingPointError: After a step with a NaN or infinite loss, or at the end of an epoch that
+            left NaN or infinite weights.
     """
 
     def __init__(self, checkpoints: Checkpoints):
@@ -61,21 +61,21 @@ class WatchLoss(keras.callbacks.Callback):
 
     def _stop(self, what: str) -> None:
         newest = self.checkpoints.newest()
-        kept = "there is no checkpoint yet" if newest is None else f"the last good one is {newest}"
+        kept = "No checkpoint exists yet" if newest is None else f"The last good one is {newest}"
         raise FloatingPointError(
-            f"{what} in epoch {self._epoch + 1}; lower the learning rate, and delete "
-            f"{self.checkpoints.stage} or choose another workdir. Of its checkpoints {kept}."
+            f"{what} in epoch {self._epoch + 1}. Lower the learning rate, and delete "
+            f"{self.checkpoints.stage} or choose another workdir. {kept}."
         )
 
 
 class LogRemaining(keras.callbacks.Callback):
-    """Logs the time that is left of a training: after its first minute, and whenever that doubles.
+    """Logs the remaining time of a training after about 1, 2, 4, 8 … minutes.
 
-    The first step, which traces, does not count; evaluations between steps do.
+    The first step is not counted because it traces; evaluations between steps are.
 
     Args:
-        steps: Steps that the training has left.
-        clock: Seconds that pass.
+        steps: Remaining steps of the training.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, steps: int, clock: Callable[[], float] = time.monotonic):
@@ -97,12 +97,12 @@ class LogRemaining(keras.callbacks.Callback):
         self._next = 2 * elapsed
         seconds = elapsed / (self._done - 1)
         logging.info(
-            "%.3g s a step: about %s remain of this training.", seconds, duration(left * seconds)
+            "%.3g s per step; about %s of this training remain.", seconds, duration(left * seconds)
         )
 
 
 def has_finite_weights(model: keras.Model) -> bool:
-    """True if all trained weights are finite."""
+    """True if all trainable weights are finite."""
     return all(np.isfinite(np.array(weight)).all() for weight in model.trainable_variables)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: which stages are finished, and with which settings."""
+"""The folder of a run, with records of its finished stages and their settings."""
 
 import contextlib
 import dataclasses
@@ -22,18 +22,18 @@ _GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency")
 
 
 class Workdir:
-    """A run's folder, one subfolder a stage.
+    """A run's folder, with one subfolder per stage.
 
     Args:
-        path: The folder; made by the first that writes to it, so that a mistake elsewhere in a
-            command leaves nothing behind.
+        path: The folder. It is created at the first write, so that a failed command leaves no
+            empty folder behind.
 
     Attributes:
-        listeners: Called when a stage has ended with its name and its seconds, calls that were
-            stopped included; of a prolonged stage, those of the last call.
+        listeners: Functions called at the end of a stage with its name and duration in seconds.
+            The duration includes stopped calls; for a prolonged stage, only the last call counts.
 
     Raises:
-        OSError: It cannot be made or written.
+        OSError: The folder cannot be created or written.
     """
 
     def __init__(self, path: PathLike):
@@ -45,15 +45,15 @@ class Workdir:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Within it, no other process runs a stage here.
+        """Context in which no other process can run a stage here.
 
         Raises:
-            OSError: Another process does, or the folder cannot be made.
+            OSError: Another process is running one, or the folder cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OSError(f"The workdir {self.path} cannot be made: {error}.") from error
+            raise OSError(f"The workdir {self.path} cannot be created: {error}.") from error
         with self._lock.held():
             yield
 
@@ -69,26 +69,25 @@ class Workdir:
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
 
-        A stage leaves a record of its settings: when it begins, and again, with the minutes that
-        it took, when it is finished. A finished one is not run again. One that was stopped is run
-        again and goes on from its checkpoints, if it had written any; they are removed at the end.
-        Settings that change no result (`is_harmless`) are not recorded.
+        A stage records its settings when it starts, and again at its end, with the minutes it
+        took. A finished stage is not run again. A stopped stage is run again and resumes from its
+        checkpoints, if any; they are removed at the end. Settings that change no result
+        (`is_harmless`) are not recorded.
 
         Args:
             name: Name of the stage and its folder.
-            settings: Everything that its result depends on.
-            run: Does the work in the folder that it is given.
-            partial: A file of the stage that is continued if a stop left it, as checkpoints are.
-            inputs: What it reads, by a name for people; `None` where that is not there any more,
-                which is no reason to do a finished stage anew.
-            keep_checkpoint: Whether the newest checkpoint stays when the stage is finished.
-            prolong: Whether a finished stage resumes from the checkpoint that it has kept, with
-                settings that the caller has compared.
+            settings: All settings that its result depends on.
+            run: Does the work, in the folder passed to it.
+            partial: Name of a file that the stage resumes from after a stop, as from checkpoints.
+            inputs: Inputs of the stage, by a readable name. `None` for an input that no longer
+                exists, which does not invalidate a finished stage.
+            keep_checkpoint: Whether to keep the newest checkpoint of the finished stage.
+            prolong: Whether a finished stage resumes from its kept checkpoint. The caller must
+                have compared the settings.
 
         Raises:
-            ValueError: The stage is finished, or has what can be continued, but with other
-                settings or other inputs.
-            OSError: Another process works in the folder.
+            ValueError: The stage is finished or resumable, but with other settings or inputs.
+            OSError: Another process is working in the folder.
         """
         folder = self.path / name
         record = folder / RECORD
@@ -103,7 +102,7 @@ class Workdir:
                 _check_unchanged(folder, before, settings)
             self._check_inputs(folder, before, inputs or {})
         if finished is not None and not prolong:
-            logging.info("%s is finished already: %s", name, folder)
+            logging.info("Stage %s is already finished: %s", name, folder)
             return folder
         with self.locked():
             folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +122,7 @@ class Workdir:
         return folder
 
     def readers(self, content: Input) -> list[pathlib.Path]:
-        """The folders of the finished stages that have read `content`."""
+        """Returns the folders of the finished stages that have read `content`."""
         records = {path.parent: _read_record(path) for path in self.path.glob(f"*/{RECORD}")}
         return sorted(
             folder
@@ -133,7 +132,7 @@ class Workdir:
         )
 
     def recorded(self, name: str) -> dict[str, Any] | None:
-        """The settings that stage `name` was finished with; `None` if it is not finished."""
+        """Returns the recorded settings of stage `name`; `None` if it is not finished."""
         path = self.path / name / RECORD
         record = _read_record(path) if path.exists() else {}
         return record["settings"] if record.get("minutes") is not None else None
@@ -144,8 +143,8 @@ class Workdir:
         before = record.get("inputs")
         if before is None:
             logging.warning(
-                "%s is of an earlier version, which recorded no digests: whether the data and "
-                "files that it reads have changed since cannot be told.",
+                "%s was written by an earlier version, which recorded no digests: changes of its "
+                "input data and files cannot be detected.",
                 folder,
             )
             return
@@ -158,15 +157,15 @@ class Workdir:
         ]
         if changed:
             raise ValueError(
-                f"{folder} {_state(record)} with other inputs: {'; '.join(changed)}. Give the "
-                "former ones back, take another workdir, or delete that folder and those of the "
-                "stages after it to do them anew."
+                f"{folder} {_state(record)} with other inputs: {'; '.join(changed)}. Restore the "
+                "former inputs, choose another workdir, or delete that folder and the folders of "
+                "later stages to run them again."
             )
 
     def minutes(self, name: str) -> float:
-        """Minutes that the finished stage `name` took, stopped calls included.
+        """Returns the minutes that the finished stage `name` took, including stopped calls.
 
-        Of a call that was stopped counts what its checkpoints or its partial file kept.
+        A stopped call counts up to its last checkpoint or the last write of its partial file.
 
         Raises:
             FileNotFoundError: The stage is not finished.
@@ -181,8 +180,8 @@ def _read_record(path: pathlib.Path) -> dict[str, Any]:
     fine = isinstance(record, dict) and isinstance(record.get("settings"), dict)
     if not fine or not isinstance(record.get("minutes"), int | float | None):
         raise ValueError(
-            f"{path} is not the record of a stage; restore it, or delete its folder and run the "
-            "stage again."
+            f"{path} is not a valid record of a stage; restore it, or delete its folder and run "
+            "the stage again."
         )
     return record
 
@@ -190,24 +189,24 @@ def _read_record(path: pathlib.Path) -> dict[str, Any]:
 def _check_writable(path: pathlib.Path) -> None:
     nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not nearest.is_dir():
-        raise OSError(f"The workdir {path} cannot be made: {nearest} is a file.")
+        raise OSError(f"The workdir {path} cannot be created: {nearest} is a file.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OSError(
-            f"The workdir {path} cannot be written to; choose another folder or change its rights."
+            f"The workdir {path} is not writable; choose another folder or change its permissions."
         )
 
 
 def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
-    """Minutes of calls that were stopped, up to when the last of them wrote `partial`."""
+    """Returns the minutes of stopped calls, up to the last write of `partial`."""
     earlier = read_json(record) if record.exists() else {}
     last = partial.stat().st_mtime - earlier.get("begun", math.inf)
     return earlier.get("earlier_minutes", 0.0) + max(0.0, last) / 60
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON holds it: dataclasses as objects, tuples and paths as lists and strings.
+    """Converts `value` to JSON values: dataclasses to objects, tuples to lists, paths to strings.
 
-    Fields that change no result are left out, and paths of what a stage reads: its content counts.
+    Fields that change no result are omitted. So are paths of inputs: only their content counts.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {
@@ -225,22 +224,22 @@ def plain(value: Any) -> Any:
 def _check_unchanged(folder: pathlib.Path, record: dict[str, Any], settings: Any) -> None:
     before = record["settings"]
     if "inputs" not in record:
-        # Of an earlier version, which recorded paths and had fewer settings.
+        # Written by an earlier version, which recorded paths and had fewer settings.
         before, settings = _shared(before, settings), _shared(settings, before)
     changed = _differences(before, settings)
     if changed:
         raise ValueError(
             f"{folder} {_state(record)} with other settings ({'; '.join(changed)}); "
-            "give the same ones, another workdir, or delete that folder."
+            "use the same settings, choose another workdir, or delete that folder."
         )
 
 
 def _state(record: dict[str, Any]) -> str:
-    return "was begun" if record["minutes"] is None else "was finished"
+    return "was started" if record["minutes"] is None else "was finished"
 
 
 def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, Any]]:
-    """The files of an input are listed elsewhere."""
+    """Returns the inputs for the record; `InputFiles` stores the list of their files."""
     return {
         name: {"path": each.path, "sha256": each.sha256, "files": len(each.files)}
         for name, each in inputs.items()
@@ -249,7 +248,7 @@ def _recorded_inputs(inputs: Mapping[str, Input | None]) -> dict[str, dict[str, 
 
 
 def _shared(value: Any, other: Any) -> Any:
-    """`value` without the keys that `other` lacks, at every depth."""
+    """Returns `value` without the keys missing from `other`, at every depth."""
     if not (isinstance(value, dict) and isinstance(other, dict)):
         return value
     return {key: _shared(value[key], other[key]) for key in value if key in other}
@@ -269,7 +268,7 @@ def _differences(before: Any, now: Any, name: str = "") -> list[str]:
 
 
 def _flag(name: str) -> str:
-    """`pretrain.epochs` as the tools' flag that sets it; other names as they are."""
+    """Returns the tools' flag for a setting such as `pretrain.epochs`; keeps other names."""
     group, _, field = name.partition(".")
     if not field:
         return "--seed" if group == "seed" else group

@@ -1,4 +1,4 @@
-"""Networks that a search would derive now, and which of them it takes."""
+"""Candidates of a search, and the choice of the best one."""
 
 import dataclasses
 import math
@@ -14,10 +14,10 @@ class Candidate:
     """A network that the search would derive now.
 
     Attributes:
-        prediction: The supernet's prediction that stands for it.
+        prediction: Name of the supernet's prediction that represents it.
         genotype: The network.
         miou: Mean IoU of that prediction.
-        latency_ms: Latency by the table; `None` where no table speaks of it.
+        latency_ms: Latency predicted by the table; `None` without a table.
     """
 
     prediction: str
@@ -27,7 +27,7 @@ class Candidate:
 
     @property
     def objective(self) -> float:
-        """mIoU times latency to the power -.07, larger is better; mIoU alone without a latency.
+        """mIoU times latency to the power -.07, or mIoU alone without a latency; larger is better.
 
         Reference:
             FasterSeg's released code (https://arxiv.org/abs/1912.10917); MnasNet's objective.
@@ -40,14 +40,14 @@ class Candidate:
 def best_candidate(
     candidates: Mapping[str, Candidate], band: tuple[float, float] | None = None
 ) -> Candidate:
-    """The candidate of the largest objective among those nearest to a band of frame rates.
+    """Returns the candidate with the largest objective among those nearest to the band.
 
-    All candidates inside the band are equally near; so are those without a latency. An objective
-    that is NaN counts as the least.
+    Candidates inside the band, and those without a latency, all have distance 0. A NaN objective
+    counts as the lowest.
 
     Args:
-        candidates: At least one.
-        band: Lowest and highest frame rate; `None` leaves frame rates to the objective.
+        candidates: The candidates, at least one.
+        band: Lowest and highest frame rate; with `None`, only the objective counts.
     """
 
     def key(candidate: Candidate) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def best_candidate(
 
 
 def band_distance(candidate: Candidate, band: tuple[float, float] | None) -> float:
-    """Frames per second between a candidate and the band's nearer end; 0 inside the band."""
+    """Distance in FPS from a candidate to the nearer end of the band; 0 inside the band."""
     if band is None or candidate.latency_ms is None:
         return 0.0
     fps = 1000.0 / candidate.latency_ms

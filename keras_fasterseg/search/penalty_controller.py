@@ -1,4 +1,4 @@
-"""Keeps the search inside a band of frame rates."""
+"""Control of the latency penalty that keeps a search inside its band of frame rates."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,12 @@ import keras
 class PenaltyController(keras.callbacks.Callback):
     """Adapts the weight of the latency penalty after every epoch.
 
-    It is halved if any candidate is at least as fast as `max_fps`, doubled if any is at most as
-    fast as `min_fps`, and left alone inside the band. Both at once cancel; in the released code the
+    The weight is halved if any candidate reaches `max_fps`, and doubled if any candidate is at or
+    below `min_fps`. Otherwise it is unchanged. If both occur, they cancel; in the released code the
     halving wins.
 
     Args:
-        candidate_fps: Frame rates of the networks that the search would derive now.
+        candidate_fps: Returns the frame rates of the current candidates.
         min_fps: Lower end of the band.
         max_fps: Upper end of the band.
 
@@ -49,7 +49,7 @@ class PenaltyController(keras.callbacks.Callback):
 def adapted_weight(
     weight: float, candidate_fps: Sequence[float], min_fps: float, max_fps: float
 ) -> float:
-    """The next epoch's penalty weight; see `PenaltyController`."""
+    """Returns the next epoch's penalty weight; see `PenaltyController`."""
     if any(fps >= max_fps for fps in candidate_fps):
         weight /= 2
     if any(fps <= min_fps for fps in candidate_fps):

@@ -1,4 +1,4 @@
-"""The search: architectures and weights are trained in turn, or together on one batch."""
+"""Training of architectures and weights, in turns or together on one batch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,8 +12,9 @@ from keras_fasterseg.spaces.base import Choices, SearchModel, Tensor
 class SearchTrainer(keras.Model):
     """Alternates a step of the architectures and a step of the weights.
 
-    A step sums the settings that the search space chooses. Architectures also carry the latency
-    penalty and the space's own regularization. First order: neither step looks through the other.
+    The loss of a step is summed over the choices of the search space. Architectures also get the
+    latency penalty and the space's regularization. The method is first order: neither step
+    differentiates through the other.
 
     Compile with both optimizers:
     `compile(optimizer=L2SGD(..., global_clipnorm=5.0), architecture_optimizer=Adam(...))`.
@@ -21,12 +22,12 @@ class SearchTrainer(keras.Model):
     Args:
         model: The supernet and the architectures.
         penalty: The student's latency penalty, a function of its choices; `None` for no penalty.
-        penalty_weight: Initial factor of the penalty, lambda.
+        penalty_weight: Initial weight of the penalty, lambda.
         temperature: Initial temperature of the sampling.
-        single_level: Whether both are updated by one loss on one batch.
+        single_level: Whether one loss on one batch updates both weights and architectures.
 
-    Data: pairs of (images, labels) pairs: `((images, labels), (images, labels))`, the first for the
-    weights, the second for the architectures; with `single_level` pairs of images and labels.
+    Data: pairs of pairs, `((images, labels), (images, labels))`: the first for the weights, the
+    second for the architectures. With `single_level`, pairs of images and labels.
 
     Reference:
         FasterSeg, sections 3.2 to 3.4 (https://arxiv.org/abs/1912.10917).
@@ -43,7 +44,7 @@ class SearchTrainer(keras.Model):
     ):
         super().__init__(**kwargs)
         self.model = model
-        # Attributes of these names are what checkpoints hold.
+        # Checkpoints store attributes under these names.
         self.supernet = model.supernet
         for role, architecture in model.architectures.items():
             setattr(self, role, architecture)
@@ -124,7 +125,7 @@ class SearchTrainer(keras.Model):
         return self.model.search_choices(tf.convert_to_tensor(self.temperature))
 
     def _terms(self, choices: Choices) -> Tensor:
-        """The weighted penalty and the space's regularization."""
+        """Returns the weighted penalty plus the space's regularization."""
         penalty = tf.constant(0.0) if self.penalty is None else self.penalty(choices)
         self.penalty_tracker.update_state(penalty)
         return penalty * tf.convert_to_tensor(self.penalty_weight) + self.model.regularization()
@@ -133,7 +134,7 @@ class SearchTrainer(keras.Model):
 def _gradients(
     tape: tf.GradientTape, loss: Tensor, variables: Sequence[keras.Variable]
 ) -> list[Tensor]:
-    """Gradients of `variables`, zero for those that the step leaves out: decay moves them still."""
+    """Returns gradients; zero for variables unused in this step, so that decay still applies."""
     return tape.gradient(
         loss,
         [variable.value for variable in variables],

@@ -1,4 +1,4 @@
-"""Accuracy of the supernet under one setting, before any network is derived."""
+"""Accuracy of the supernet before any network is derived."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,12 +15,12 @@ _ANY_SIZE = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
 
 
 class SupernetEvaluator:
-    """Mean IoU of the supernet's predictions, at full size, on labelled batches.
+    """Computes the mean IoU of the supernet's predictions, at full size, on labelled batches.
 
     Args:
         model: The supernet and the architectures.
-        batches: Repeatable batches of normalised images and labels (255: ignored), sides multiples
-            of 32.
+        batches: Re-iterable batches of normalised images and labels (255: ignored); sides are
+            multiples of 32.
     """
 
     def __init__(self, model: SearchModel, batches: Iterable[tuple[Any, Any]]):
@@ -29,11 +29,11 @@ class SupernetEvaluator:
         self._functions: dict[str, Any] = {}
 
     def __call__(self, role: str, discretized: bool = False) -> dict[str, float]:
-        """Mean IoU by name of the prediction, such as `scale_8_32`.
+        """Returns the mean IoU by name of the prediction, such as `scale_8_32`.
 
         Args:
-            role: Whose architecture.
-            discretized: Whether its mixtures are replaced by their likeliest entries.
+            role: Role of the architecture to evaluate.
+            discretized: Whether to replace its mixtures by their likeliest entries.
         """
         choices = self.model.evaluation_choices(role)
         if discretized:
@@ -47,11 +47,11 @@ class SupernetEvaluator:
         return {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
 
     def class_ids(self, role: str, images: Any) -> dict[str, np.ndarray]:
-        """Class ids of every pixel, uint8 `(batch, height, width)`, by name of the prediction."""
+        """Returns class ids, uint8 `(batch, height, width)`, by name of the prediction."""
         return self._class_ids(role, images, self.model.evaluation_choices(role))
 
     def _class_ids(self, role: str, images: Any, choices: Choices) -> dict[str, np.ndarray]:
-        # With the size left open there is one trace a role, however many sizes the images have.
+        # With an open size, one trace per role is enough for images of any size.
         if role not in self._functions:
             signature = _ANY_SIZE, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
             self._functions[role] = tf.function(

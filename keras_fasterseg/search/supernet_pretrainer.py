@@ -1,4 +1,4 @@
-"""Training the supernet's weights before any architecture is searched."""
+"""Training of the supernet's weights before the search."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from keras_fasterseg.spaces.base import SearchModel
 
 
 class SupernetPretrainer(SavesRandomState, keras.Model):
-    """Trains weights under the settings that the search space chooses; architectures stay.
+    """Trains weights with choices made by the search space; architectures do not change.
 
     Compile with the optimizer alone: `compile(optimizer=L2SGD(..., global_clipnorm=5.0))`.
 
@@ -25,7 +25,7 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
     def __init__(self, model: SearchModel, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.model = model
-        # Attributes of these names are what checkpoints hold.
+        # Checkpoints store attributes under these names.
         self.supernet = model.supernet
         for role, architecture in model.architectures.items():
             setattr(self, role, architecture)
@@ -43,7 +43,8 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
         choices = self.model.pretraining_choices(self.optimizer.iterations, self.random)
         with tf.GradientTape() as tape:
             loss = self.model.loss(images, labels, choices)
-        # A step may leave out a part, as the heads of one role; decay and momentum move it still.
+        # A step may not use some weights, such as the heads of one role; decay and momentum still
+        # apply to them.
         gradients = tape.gradient(
             loss,
             [variable.value for variable in weights],

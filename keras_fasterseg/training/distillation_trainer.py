@@ -1,4 +1,4 @@
-"""Training of a derived network, alone or with a frozen teacher beside it."""
+"""Training of a derived network, alone or with a frozen teacher."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,23 +11,24 @@ from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
 
 class DistillationTrainer(keras.Model):
-    """Trains a network with auxiliary heads; with a teacher it also imitates the teacher's logits.
+    """Trains a network with auxiliary heads, which may also imitate a teacher's logits.
 
-    `loss = OHEM(prediction) + .2 * sum(OHEM(auxiliary)) + KL(teacher || network)`, all at the size
-    of the labels, in float32 whatever the networks compute in. Compile with the optimizer alone:
-    `compile(optimizer=L2SGD(...))`, for float16 within a `LossScaleOptimizer`.
+    `loss = OHEM(prediction) + .2 * sum(OHEM(auxiliary)) + KL(teacher || network)`. All terms are
+    computed at the size of the labels, in float32 whatever the networks' precision. Compile with
+    only the optimizer: `compile(optimizer=L2SGD(...))`; for float16, wrap it in a
+    `LossScaleOptimizer`.
 
     Args:
         network: Maps images to a dictionary of full-size logits.
         teacher: Maps images to full-size logits; it is not trained. `None`: no distillation.
-        prediction: Name of the logits that are deployed, and that imitate the teacher's.
+        prediction: Name of the deployed logits, which also imitate the teacher's.
         auxiliary_weight: Weight of the losses of all other logits.
         distillation_weight: Weight of the distillation loss.
         distillation_reduction: "element_mean" (released: mean over batch, pixels and classes) or
             "pixel_mean".
-        threshold: Of the OHEM cross-entropy.
-        ignore_label: Label of pixels that do not count.
-        class_weights: Of the OHEM cross-entropy, one for each class; `None`: all alike.
+        threshold: Threshold of the OHEM cross-entropy.
+        ignore_label: Label of pixels to ignore.
+        class_weights: Weight of every class in the OHEM cross-entropy; `None`: equal weights.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 
@@ -60,7 +61,7 @@ class DistillationTrainer(keras.Model):
         self.threshold = threshold
         self.ignore_label = ignore_label
         self.class_weights = None if class_weights is None else tuple(class_weights)
-        # A GPU's own kernels are fast, and XLA there needs libraries that not every user has.
+        # On a GPU the kernels are fast already, and XLA needs libraries that some users lack.
         self._compiles_losses = computes_on_tensorflow_cpu()
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
@@ -88,7 +89,7 @@ class DistillationTrainer(keras.Model):
     def loss_of(
         self, labels: tf.Tensor, predictions: Mapping[str, tf.Tensor], teacher: tf.Tensor | None
     ) -> tf.Tensor:
-        """The loss of full-size logits; that of distillation is added to its metric.
+        """Returns the loss of full-size logits; also updates the metric of the distillation loss.
 
         Args:
             labels: `(batch, height, width)`.

@@ -1,4 +1,4 @@
-"""The network that is evaluated and saved while another is trained."""
+"""A copy of the network in training, for evaluation and saving."""
 
 import keras
 
@@ -7,19 +7,19 @@ from keras_fasterseg.training.l2_sgd import L2SGD
 
 
 class EvaluatedNetwork:
-    """A float32 copy of a network in training, with averaged weights where the optimizer has them.
+    """A float32 copy of a network in training, with averaged weights if the optimizer has them.
 
-    The copy has weights of its own. Training never sees the averages, whatever happens to an
-    evaluation, and what is evaluated, saved and exported is one and the same float32 network, even
-    if training computes in half precision. The running statistics of batch normalisation are those
-    of training: they are averages already, over the last few dozen steps.
+    The copy has separate weights, so training never uses the averages, even if an evaluation
+    fails. The same float32 network is evaluated, saved and exported, even if training uses half
+    precision. The statistics of batch normalisation are copied from training: they are already
+    averages over the last few dozen steps.
 
     Args:
         network: The network in training.
-        optimizer: Its optimizer, built: an `L2SGD`, alone or within a `LossScaleOptimizer`.
+        optimizer: Its built optimizer: an `L2SGD`, alone or inside a `LossScaleOptimizer`.
 
     Attributes:
-        network: The copy; its weights are those of the last `update`.
+        network: The copy, with the weights of the last `update`.
     """
 
     def __init__(self, network: SegmentationNetwork, optimizer: keras.optimizers.Optimizer) -> None:
@@ -29,7 +29,7 @@ class EvaluatedNetwork:
         self.update()
 
     def update(self) -> None:
-        """Takes over the weights, or their averages, and the statistics of the network."""
+        """Copies the weights, or their averages, and the statistics of the network."""
         for copy, weight in zip(self.network.weights, self._source.weights, strict=True):
             copy.assign(weight)
         averages = self._optimizer.averages

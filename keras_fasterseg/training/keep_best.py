@@ -1,4 +1,4 @@
-"""The callback that finds and keeps the best weights."""
+"""Callback that evaluates and keeps the best weights."""
 
 import math
 from collections.abc import Callable
@@ -8,21 +8,21 @@ import keras
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Evaluates every few epochs and calls `save` when the mIoU has never been better.
+    """Evaluates every few epochs and calls `save` when the mIoU is the best so far.
 
-    It joins the epoch's logs as `val_miou`, so that bar, CSV and TensorBoard show it; an epoch
-    without an evaluation has none. A NaN (no labelled pixel at all) counts as the least.
+    Adds the mIoU to the epoch's logs as `val_miou`, so that progress bar, CSV and TensorBoard show
+    it; epochs without an evaluation have no value. NaN (no labelled pixel) counts as the lowest.
 
     Args:
-        evaluate: Evaluates the model as it is; the result has an attribute `miou`.
-        save: Writes the model and that result.
-        every: Evaluate after every so many epochs, and after the last.
-        epochs: Epochs of the training, to know the last; `None` takes what `fit` was called with.
+        evaluate: Evaluates the current model; the result has an attribute `miou`.
+        save: Saves the model and that result.
+        every: Number of epochs between evaluations; the last epoch is always evaluated.
+        epochs: Number of epochs, which determines the last one. Default: that of the call of `fit`.
 
     Attributes:
         best: The best mIoU; minus infinity if it was NaN, `None` before the first evaluation.
-        evaluations_since_best: How many evaluations were no better than it.
-        log_names: What it adds to the logs of some epochs.
+        evaluations_since_best: Number of evaluations since then that were not better.
+        log_names: Names that it adds to the logs of some epochs.
     """
 
     log_names = ("val_miou",)
@@ -45,7 +45,7 @@ class KeepBest(keras.callbacks.Callback):
         self.evaluations_since_best = 0
 
     def is_due(self, epoch: int) -> bool:
-        """Whether epoch `epoch`, counted from 0, ends with an evaluation."""
+        """True if epoch `epoch`, counted from 0, ends with an evaluation."""
         last = epoch + 1 == (self.epochs or self.params.get("epochs"))
         return (epoch + 1) % self.every == 0 or last
 
@@ -63,7 +63,7 @@ class KeepBest(keras.callbacks.Callback):
                 self.evaluations_since_best += 1
 
     def get_state(self) -> dict[str, Any]:
-        """What the callback must know to go on in another process: values fit for JSON."""
+        """Returns the state needed to resume in another process, as JSON values."""
         return {
             "evaluated": self.best is not None,
             "best": _finite(self.best),
@@ -71,10 +71,10 @@ class KeepBest(keras.callbacks.Callback):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on where `get_state` was called.
+        """Restores the state that `get_state` returned.
 
         Raises:
-            KeyError: `state` is not of `get_state`.
+            KeyError: `state` does not come from `get_state`.
         """
         best = math.nan if state["best"] is None else float(state["best"])
         since_best = int(state["evaluations_since_best"])
@@ -87,5 +87,5 @@ def _score(miou: float) -> float:
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON knows neither NaN nor infinity."""
+    """Returns `None` for NaN and infinity, which JSON lacks."""
     return value if value is not None and math.isfinite(value) else None

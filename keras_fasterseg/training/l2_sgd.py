@@ -1,4 +1,4 @@
-"""SGD as PyTorch knows it: the L2 term is part of the gradient."""
+"""SGD as in PyTorch: the L2 term is part of the gradient."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class L2SGD(keras.optimizers.SGD):
-    """SGD with momentum where `l2 * weight` is added to every weight's gradient.
+    """SGD with momentum that adds `l2 * weight` to every weight's gradient.
 
-    Keras' own `weight_decay` is decoupled: it never meets momentum nor clipping. A supernet's
-    weights are a gigabyte, so memory counts: weights are updated one after the other, by one
-    operation each, and `global_clipnorm` scales each gradient only then.
+    Keras' `weight_decay` is decoupled: neither momentum nor clipping applies to it. A supernet's
+    weights need a gigabyte. To save memory, weights are updated one after another, by one operation
+    each, and `global_clipnorm` scales each gradient only at that time.
 
-    With `gradient_accumulation_steps` an update takes the mean gradient of so many calls of
-    `apply`, and the L2 term once; a schedule of the learning rate counts the calls, as in Keras.
-    With `use_ema` the averages move with updates only, where Keras' move with every call, and
-    they begin as the weights are.
+    With `gradient_accumulation_steps`, an update uses the mean gradient over that number of calls
+    of `apply`, and the L2 term once. Learning rate schedules count calls, as in Keras. With
+    `use_ema`, the averages start at the weights' initial values and change only with updates;
+    Keras' averages change with every call.
 
     Args:
         learning_rate: A number or a schedule.
-        momentum: Share of the last update that goes into the next one.
+        momentum: Share of the last update that is added to the next one.
         l2: Factor of the L2 term.
         **kwargs: As for `keras.optimizers.SGD`.
 
@@ -39,17 +39,17 @@ class L2SGD(keras.optimizers.SGD):
     def build(self, variables):
         super().build(variables)
         for average, variable in zip(self.averages or (), variables, strict=False):
-            # Keras begins at zero, which no one should see who looks before the first update.
+            # Keras' averages start at zero, which would be wrong before the first update.
             average.assign(variable)
 
     @property
     def averages(self) -> list[keras.Variable] | None:
-        """The moving averages of the weights, in the order of `build`; `None` without `use_ema`."""
+        """Moving averages of the weights, in the order of `build`; `None` without `use_ema`."""
         return list(self._model_variables_moving_average) if self.use_ema else None
 
     def apply(self, grads, trainable_variables=None):
         self._after, self._scale = [], None
-        # Once for all weights: a graph holds every use of a Python number as a node.
+        # Created once for all weights: in a graph, every use of a Python number is a node.
         self._l2, self._momentum = tf.constant(self.l2), tf.constant(float(self.momentum))
         return super().apply(grads, trainable_variables)
 
@@ -79,7 +79,7 @@ class L2SGD(keras.optimizers.SGD):
                 momentum=tf.cast(self._momentum, variable.dtype),
                 use_nesterov=self.nesterov,
             )
-            # Eagerly there is no operation to wait for.
+            # In eager mode no operation exists to wait for.
             self._after = [] if update is None else [update]
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""A learning rate that grows from zero at the beginning of training."""
+"""Learning rate schedule that starts training at zero and grows linearly."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class LinearWarmup(LearningRateSchedule):
-    """Another schedule, times `step / warmup_steps` in the first `warmup_steps` steps.
+    """Multiplies a schedule by `step / warmup_steps` in the first `warmup_steps` steps.
 
-    The other schedule runs on underneath: from step `warmup_steps` on the two are equal.
+    The schedule itself also advances in these steps: from step `warmup_steps` on both are equal.
 
     Args:
         schedule: The schedule to warm up.
-        warmup_steps: Steps until its full rate, at least 1.
+        warmup_steps: Number of steps until the full rate, at least 1.
 
     Raises:
         ValueError: `warmup_steps` is below 1.

@@ -1,4 +1,4 @@
-"""The callback that ends training when it no longer gets better."""
+"""Callback that ends training when the mIoU stops improving."""
 
 import keras
 from absl import logging
@@ -7,14 +7,14 @@ from keras_fasterseg.training.keep_best import KeepBest
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Ends training after `patience` evaluations in a row without a better mIoU.
+    """Ends training after `patience` consecutive evaluations without a better mIoU.
 
-    It stands behind the `KeepBest` whose evaluations it counts; epochs without an evaluation do
-    not try its patience. It has no memory of its own, only that of `KeepBest`.
+    It must follow its `KeepBest` in the list of callbacks. Epochs without an evaluation do not
+    count. All state is in `KeepBest`.
 
     Args:
         keep_best: The callback that evaluates.
-        patience: Evaluations, at least 1; `None` never ends training.
+        patience: Number of evaluations, at least 1; `None` never ends training.
 
     Raises:
         ValueError: `patience` is below 1.
@@ -31,8 +31,8 @@ class StopEarly(keras.callbacks.Callback):
         waited = self.keep_best.evaluations_since_best
         if self.patience is not None and waited >= self.patience:
             logging.info(
-                "Training ends after epoch %d: none of the last %d evaluations was better than "
-                "mIoU %.4f.",
+                "Training ends after epoch %d: none of the last %d evaluations improved the mIoU "
+                "of %.4f.",
                 epoch + 1,
                 waited,
                 self.keep_best.best,

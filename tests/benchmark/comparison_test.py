@@ -50,7 +50,7 @@ def test_what_one_compares_may_differ_and_is_told(write):
     text = comparison_text(compare_files(first, second))
     for difference in ("artefact a and b", "runtime keras and onnxruntime", "float32 and float16"):
         assert f"{difference}." in text
-    assert "Differs, as it may: " in text
+    assert "Permitted difference: " in text
     assert "device" not in text
 
 
@@ -69,7 +69,7 @@ def test_networks_on_one_runtime_are_told_apart_by_their_names(write):
 def test_rows_that_several_could_belong_to_are_not_guessed_at(write):
     pair = write("a.json", result(10.0, artefact="a"), result(5.0, artefact="b"))
     other = write("b.json", result(10.0, artefact="c"), result(5.0, artefact="d"))
-    with pytest.raises(ValueError, match="no row of the one has the artefact and runtime"):
+    with pytest.raises(ValueError, match="no rows of the same size match, either by artefact and"):
         compare_files(pair, other)
 
 
@@ -121,7 +121,7 @@ def test_another_gpu_is_refused(write):
 def test_files_without_a_common_runtime(write):
     rows = [result(runner={"runtime": name}) for name in ("keras", "xla", "litert", "openvino")]
     first, second = write("a.json", *rows[:2]), write("b.json", *rows[2:])
-    with pytest.raises(ValueError, match="no row of the one has the artefact and runtime"):
+    with pytest.raises(ValueError, match="no rows of the same size match, either by artefact and"):
         compare_files(first, second)
 
 
@@ -148,7 +148,9 @@ def test_a_machine_that_was_slower_is_told(write):
 )
 def test_other_files_are_refused(tmp_path, value):
     write_json(tmp_path / "other.json", value)
-    with pytest.raises(ValueError, match=r"other\.json holds no measurements; give a file that"):
+    with pytest.raises(
+        ValueError, match=r"other\.json contains no measurements; give a file written"
+    ):
         read_measurements(tmp_path / "other.json")
 
 

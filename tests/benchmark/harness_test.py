@@ -160,7 +160,10 @@ def test_measures_a_real_network():
         ({"input_size": (31, 64)}, r"input_size=\(31, 64\)"),
         ({"input_size": (64,)}, r"input_size=\(64,\)"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"scope": "all"}, "no scope 'all'; choose one of network, network.argmax, file_to_label"),
+        (
+            {"scope": "all"},
+            "Unknown scope 'all'; choose one of network, network.argmax, file_to_label",
+        ),
     ],
 )
 def test_impossible_measurements_are_refused_before_anything_is_loaded(clock, arguments, message):

@@ -30,12 +30,12 @@ def test_the_peak_holds_what_was_there_for_a_moment_and_nothing_of_this_process(
 
 
 def test_a_process_that_fails_says_why():
-    with pytest.raises(RuntimeError, match="ended with 1: ValueError: no artefact there"):
+    with pytest.raises(RuntimeError, match="exited with code 1: ValueError: no artefact there"):
         measure_memory(MemoryTask(failing_runner, (32, 32)))
 
 
 def test_unknown_scope_is_refused_at_once():
-    with pytest.raises(ValueError, match="no scope 'all'"):
+    with pytest.raises(ValueError, match="Unknown scope 'all'"):
         measure_memory(MemoryTask(failing_runner, (32, 32), scope="all"))
 
 

@@ -28,8 +28,8 @@ def test_a_single_measurement_is_told_line_by_line():
     assert "p50 5.000 ms, p90 6.000 ms, p99 7.000 ms, trimmed mean 5.000 ms" in text
     assert "FPS 200.0 at the median" in text
     # 2 G multiply-accumulates in 5 ms are 400 G a second.
-    assert "2.000 G an image, 400.0 G a second, 40.0 % of the 1000.0 G" in text
-    assert "700 MiB at most in a process of its own, 500 MiB of them before" in text
+    assert "2.000 G per image, 400.0 G per second, 40.0 % of the 1000.0 G" in text
+    assert "700 MiB peak in a separate process, of which 500 MiB before" in text
     assert "GPU memory: 9 MiB" in text
     assert (
         "Measured: network+argmax, uint8 images in host memory to class ids in host memory; "
@@ -60,7 +60,7 @@ def test_the_environment_is_for_people():
     assert lines[-2:] == [
         "Environment: Fast 9, NVIDIA H200, 2 of 8 cores for this process, a CPU quota of 1.5, "
         "24.0 GiB, load average 1.23 0.50 0.00, its cores 2% busy with other programs before, 25% "
-        "while timing, on battery, GPU limits 350 W, Linux-6, Python 3.11.7, "
+        "during timing, on battery, GPU limits 350 W, Linux-6, Python 3.11.7, "
         "2026-11-26T14:00:00+00:00",
         "Packages: keras 3.15.1, numpy 2.3.0",
     ]
@@ -83,13 +83,13 @@ def test_several_are_a_table():
     assert cells[:7] == ["onnxruntime", "64x128", "5.000", "6.000", "7.000", "5.000", "200.0"]
     assert cells[7:] == ["2.000", "[1.900,", "2.100]", "400.0", "40.0", "700"]
     assert sum(line.startswith("Measured:") for line in lines) == 1
-    assert "At 64x128 onnxruntime is 2.000 [1.900, 2.100] times as fast as keras" in lines[4]
+    assert "At 64x128, onnxruntime is 2.000 [1.900, 2.100] times as fast as keras (" in lines[4]
     assert lines[4].endswith("the interval excludes 1.")
 
 
 def test_an_interval_around_one_shows_no_difference():
     text = report_text(BenchmarkReport((pair(1.01, (0.99, 1.02)),)))
-    assert "the interval holds 1: no difference is shown" in text
+    assert "the interval contains 1: no difference is shown" in text
     text = report_text(BenchmarkReport((pair(1.01, None),)))
     assert "8 rounds are too few for an interval" in text
 

@@ -69,5 +69,5 @@ def test_runners_write_to_folders_of_their_own():
 
 
 def test_unknown_scope_is_refused():
-    with pytest.raises(ValueError, match="no scope 'pipeline'; choose one of network, "):
+    with pytest.raises(ValueError, match="Unknown scope 'pipeline'; choose one of network, "):
         find_scope("pipeline")

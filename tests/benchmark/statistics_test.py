@@ -27,7 +27,7 @@ def test_one_time_is_every_statistic():
 
 
 def test_no_time_is_refused():
-    with pytest.raises(ValueError, match="no times"):
+    with pytest.raises(ValueError, match="No times"):
         TimeStatistics.from_seconds([])
 
 

@@ -100,7 +100,7 @@ def test_label_maps_are_kept_where_they_are_asked_for(streets, runner, artefact,
         artefact, streets, "val", official=True, submission=folder, progress=False
     )
     assert len(list(folder.glob("*_labelIds.png"))) == 3
-    assert f"3 label maps of val lie in {folder}" in report.text()
+    assert f"3 label maps of val are in {folder}" in report.text()
     assert report.to_json()["submission"] == str(folder)
     again = pipeline.report(artefact, streets, "val", submission=folder, progress=False)
     assert runner.calls == 3
@@ -160,7 +160,7 @@ def test_images_of_the_training_split_are_warned_of(streets, runner, artefact, m
     pipeline.report(artefact, streets, "val", progress=False)
     pipeline.report(artefact, streets, "train+val", progress=False)
     assert said == [
-        "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
+        "1 image in more than one split (identical bytes), so scores include training images: "
         f"{trained.image} = {scored.image}."
     ]
 

@@ -170,7 +170,7 @@ def test_a_given_table_is_taken(tmp_path, meter):
 
 def test_a_given_table_of_another_size(tmp_path):
     random_table(SPACE, (96, 128), NUM_CLASSES).save(tmp_path / "given.json")
-    with pytest.raises(ValueError, match=r"given\.json holds for images of 96x128.*64x128"):
+    with pytest.raises(ValueError, match=r"given\.json is for images of 96x128.*64x128"):
         measure(tmp_path / "run", latency_table=str(tmp_path / "given.json"))
 
 

@@ -167,7 +167,7 @@ def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     moved = (tmp_path / SUPERNET_WEIGHTS, tmp_path / LATENCY_TABLE)
     search_stage(new_run(root), SETTINGS.space, SETTINGS.search, *moved)
     (tmp_path / SUPERNET_WEIGHTS).write_text("others", encoding="utf-8")
-    with pytest.raises(ValueError, match="finished with other inputs: the pretrained weights has"):
+    with pytest.raises(ValueError, match="finished with other inputs: the pretrained weights: ch"):
         search_stage(new_run(root), SETTINGS.space, SETTINGS.search, *moved)
 
     genotype = load_preset("fasterseg_student")
@@ -180,7 +180,7 @@ def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     save_network(teacher, b"weights")
     training_stage(new_run(other), genotype, SETTINGS.student, teacher=teacher)
     save_network(teacher, b"others")
-    with pytest.raises(ValueError, match="finished with other inputs: the teacher has changed"):
+    with pytest.raises(ValueError, match="finished with other inputs: the teacher: changed"):
         training_stage(new_run(other), genotype, SETTINGS.student, teacher=teacher)
 
 
@@ -270,7 +270,7 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
             patch.setattr("keras_fasterseg.jobs.pretrain.pretrain", stop)
             with pytest.raises(KeyboardInterrupt):
                 pretrain(yard)
-    state = "finished" if finished else "begun"
+    state = "finished" if finished else "started"
     label = yard / "labels" / "train" / "a.png"
     before = label.read_bytes()
     Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) % 2, (128, 1))).save(label)
@@ -279,7 +279,7 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
         ValueError,
         match=f"pretrain was {state} with other inputs: the split "
         f"'train' in {yard}: 1 changed \\(labels/train/a.png\\); 2 new "
-        r"\(images/train/c.png, labels/train/c.png\)\. Give the former ones back",
+        r"\(images/train/c.png, labels/train/c.png\)\. Restore the former inputs",
     ):
         pretrain(yard)
     # What it was is accepted, wherever it lies and whenever it was written.
@@ -301,7 +301,7 @@ def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog,
     settings["data"]["data_dir"] = None
     write_json(path, {"settings": settings, "minutes": 1.0})
     pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
-    assert "of an earlier version, which recorded no digests" in caplog.text
+    assert "by an earlier version, which recorded no digests" in caplog.text
     settings["pretrain"]["epochs"] = 7
     write_json(path, {"settings": settings, "minutes": 1.0})
     with pytest.raises(ValueError, match="--pretrain_epochs was 7, is 20"):
@@ -363,7 +363,7 @@ def test_a_path_that_leads_nowhere_is_no_input_of_a_finished_stage(tmp_path):
     genotype = load_preset("fasterseg_student")
     training_stage(new_run(tmp_path), genotype, SETTINGS.student)
     typo = dataclasses.replace(SETTINGS.student, initial_weights=str(tmp_path / "typo.keras"))
-    with pytest.raises(ValueError, match="other inputs: the initial weights is not there"):
+    with pytest.raises(ValueError, match="other inputs: the initial weights: missing"):
         training_stage(new_run(tmp_path), genotype, typo)
 
 
@@ -371,14 +371,16 @@ def test_a_path_that_leads_nowhere_is_no_input_of_a_finished_stage(tmp_path):
     ("options", "message"),
     [
         ({"schedule": "polynomial"}, "its polynomial schedule has reached a learning rate of zero"),
-        ({"stopped": True}, "it ended early, as --student_patience says"),
+        ({"stopped": True}, "it ended early because of --student_patience"),
     ],
 )
 def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(
     tmp_path, monkeypatch, options, message
 ):
     train_to(tmp_path, monkeypatch, 3, **options)
-    advice = f"--student_initial_weights={tmp_path / 'student' / NETWORK} and another workdir"
+    advice = (
+        f"--student_initial_weights={tmp_path / 'student' / NETWORK} and choose another workdir"
+    )
     with pytest.raises(ValueError, match=f"{message}.*{advice}.*Received: --student_epochs=4"):
         train_to(tmp_path, monkeypatch, 4, **options)
 

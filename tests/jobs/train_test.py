@@ -157,7 +157,7 @@ def test_begins_with_another_network_and_learns_from_a_teacher(
     begun = {weight.path: np.array(weight) for weight in network.trainable_variables}
     for weight in load_network(trained).trainable_variables:
         np.testing.assert_array_equal(begun[weight.path], weight)
-    assert f"layers begin with the weights of {trained}." in caplog.text
+    assert f"layers start with the weights of {trained}." in caplog.text
 
 
 def test_the_network_keeps_the_normalisation_it_was_trained_with(
@@ -186,7 +186,7 @@ def test_another_genotype_cannot_begin_with_it(tmp_path, source, trained):
     cells = (dataclasses.replace(CELLS[0], primitive="conv_2x"), *CELLS[1:])
     other = dataclasses.replace(GENOTYPE, branches=(BranchGenotype(16, cells),))
     settings = dataclasses.replace(SETTINGS, initial_weights=str(trained))
-    with pytest.raises(ValueError, match=f"{GENOTYPE.id}, but that of {other.id}"):
+    with pytest.raises(ValueError, match=f"{GENOTYPE.id}, but genotype {other.id}"):
         run(tmp_path, source, settings, genotype=other)
 
 

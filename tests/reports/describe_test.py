@@ -218,9 +218,11 @@ def test_wrong_sizes(size, num_classes, message):
 
 def test_tables_of_something_else():
     key = OpKey("conv", 8, 16, 8, 8, 1)
-    with pytest.raises(ValueError, match="holds for images of 32x64, not for 64x128"):
+    with pytest.raises(ValueError, match="is for images of 32x64, not 64x128"):
         describe(small_genotype(), (64, 128), 3, table_of([key], (32, 64)))
-    with pytest.raises(ValueError, match="of the search space 'gas', the network of 'fasterseg'"):
+    with pytest.raises(
+        ValueError, match="for the search space 'gas', but the network is of 'fasterseg'"
+    ):
         describe(small_genotype(), (64, 128), 3, table_of([key], (64, 128), "gas"))
     with pytest.raises(KeyError, match="no row conv_bn_relu_3x3:64x128"):
         describe(small_genotype(), (64, 128), 3, table_of([key], (64, 128)))

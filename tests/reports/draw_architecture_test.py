@@ -40,5 +40,5 @@ def test_shares_and_frame_rate_by_the_released_table(tmp_path):
 
 def test_a_table_for_other_images_is_refused():
     table = load_released_table(FIXTURES / "latency_1080ti_trt5.json")
-    with pytest.raises(ValueError, match="not for 512x1024; let both agree"):
+    with pytest.raises(ValueError, match="not 512x1024; use the same size for both"):
         draw_architecture(STUDENT, (512, 1024), table=table)

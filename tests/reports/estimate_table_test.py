@@ -43,9 +43,9 @@ def test_the_table_says_what_each_stage_takes():
     assert rows["search"] == "search 1,000 0.5 60 s 4.00 GB 1.00 GB measured"
     assert rows["export"] == "export 30 s 1.00 GB assumed"
     assert rows["total"] == "total 2.5 min 6.00 GB 3.00 GB"
-    assert rows["Free:"] == "Free: 8.00 GB of memory, 10.00 GB of disk."
+    assert rows["Free:"] == "Free: 8.00 GB memory, 10.00 GB disk."
     assert "GPU" not in rows["stage"]
-    assert "at most: of the most expensive" in rows["measured:"]
+    assert "at most: for the most expensive" in rows["measured:"]
     assert "typical: " not in rows["measured:"]
 
 
@@ -56,7 +56,7 @@ def test_the_memory_of_a_gpu_is_shown_where_there_is_one():
 
 
 def test_a_finished_run_has_nothing_to_estimate():
-    assert estimate().table() == "Every stage is finished; there is nothing to estimate."
+    assert estimate().table() == "All stages are finished; nothing is left to estimate."
 
 
 def test_gigabytes_are_decimal():
@@ -110,7 +110,9 @@ def test_a_run_survives_the_loss_of_its_estimate(tmp_path, messages, monkeypatch
 
     monkeypatch.setattr(estimate_table, "write_json", full_disk)
     kept.ended("search", 50.0)
-    assert f"The time of search is not kept in {file}: No space left on device" in messages.text
+    assert (
+        f"The time of search could not be saved in {file}: No space left on device" in messages.text
+    )
     assert lines(kept.table())["total"] == "total 60 s 80 s 1.33"
 
 

@@ -18,12 +18,12 @@ def test_a_good_data_set(tmp_path):
     found = inspected(write_good(tmp_path))
 
     assert found.is_trainable
-    assert found.verdict() == f"{tmp_path} can be trained on."
+    assert found.verdict() == f"{tmp_path} can be used for training."
     assert found.faulty_files == ()
     others = "building, pole, pavement, tree, sign symbol, fence, car, pedestrian, bicyclist"
     assert found.warnings() == (
-        f"Never in the labels of train: {others}.",
-        f"Never in the labels of val: {others}.",
+        f"Missing from the labels of train: {others}.",
+        f"Missing from the labels of val: {others}.",
     )
 
 
@@ -35,9 +35,9 @@ def test_faulty_files_are_counted_once(tmp_path):
 
     assert not found.is_trainable
     assert len([fault for split in found.splits for fault in split.faults]) == 7 + 2
-    assert found.verdict() == f"{tmp_path} cannot be trained on: 8 faulty files."
+    assert found.verdict() == f"{tmp_path} cannot be used for training: 8 faulty files."
     orphan = tmp_path / "trainannot" / "no_image.png"
-    assert found.warnings()[0] == f"1 label of train without an image: {orphan}."
+    assert found.warnings()[0] == f"1 label without an image in train: {orphan}."
 
 
 def test_useless_splits_are_told(tmp_path):
@@ -46,8 +46,8 @@ def test_useless_splits_are_told(tmp_path):
 
     found = inspected(tmp_path, "train", "val", "test")
 
-    reason = "1 faulty file; the split test is of no use"
-    assert found.verdict() == f"{tmp_path} cannot be trained on: {reason}."
+    reason = "1 faulty file; the split test is unusable"
+    assert found.verdict() == f"{tmp_path} cannot be used for training: {reason}."
     assert not inspected(tmp_path, "train", "test").is_trainable
     assert inspected(tmp_path, "train").is_trainable
     assert found.splits[2].problem == f"{tmp_path} has no split 'test'; it has train, val."
@@ -68,17 +68,17 @@ def test_warnings_do_not_stop_a_run(tmp_path):
 
     assert found.is_trainable
     orphans, shared, train, val, imbalance = found.warnings()
-    assert orphans == f"1 label of val without an image: {tmp_path}/valannot/orphan.png."
+    assert orphans == f"1 label without an image in val: {tmp_path}/valannot/orphan.png."
     assert shared == (
-        "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
+        "1 image in more than one split (identical bytes), so scores include training images: "
         f"{tmp_path}/train/b.png = {tmp_path}/val/same.png."
     )
     assert "car" not in train
-    assert train.startswith("Never in the labels of train: building, pole, pavement")
+    assert train.startswith("Missing from the labels of train: building, pole, pavement")
     assert "fence, car, pedestrian" in val
     # Four labels of 20 x 48 pixels of sky, 5 of a car.
     assert imbalance == (
-        "In train, sky has 768 times the pixels of car; if such classes matter, set "
+        "In train, sky has 768 times as many pixels as car; if rare classes matter, set "
         "--student_class_weights=histogram."
     )
 
@@ -99,7 +99,7 @@ def test_nothing_to_go_by(tmp_path):
     found = inspected(tmp_path, "train")
     assert found.suggestions() is None
     assert found.to_json()["suggestions"] is None
-    with pytest.raises(ValueError, match="Name a split at least"):
+    with pytest.raises(ValueError, match="No split is named; name at least one"):
         inspect_dataset(CamVid(tmp_path), [])
 
 
@@ -138,13 +138,12 @@ def test_ignored_pixels_are_told(tmp_path):
 
     labels = tmp_path / "trainannot"
     assert void == (
-        f"4 labels of train with every pixel ignored, nothing to learn from: {labels}/void0.png, "
+        f"4 labels with every pixel ignored, useless for training, in train: {labels}/void0.png, "
         f"{labels}/void1.png, {labels}/void2.png and 1 more."
     )
     assert mostly == (
-        "1 label of train with half of the pixels ignored or more, beside 1 with none: "
-        f"{labels}/half.png. If those pixels show a class, they are lost to training and not "
-        "scored."
+        "1 label with at least half of the pixels ignored in train, compared with 1 with none: "
+        f"{labels}/half.png. If those pixels show a class, they are neither trained on nor scored."
     )
     value = inspected(tmp_path).to_json()["splits"]["train"]
     assert len(value["void_labels"]) == 4
@@ -158,7 +157,7 @@ def test_files_that_are_not_taken_are_told(tmp_path):
     found = inspected(tmp_path)
     assert found.is_trainable
     assert found.warnings()[0].startswith(
-        f"Not taken for train: 3 files (.avif: 2, .npy: 1), {tmp_path}/train/f.AVIF, "
+        f"Not used for train: 3 files (.avif: 2, .npy: 1): {tmp_path}/train/f.AVIF, "
     )
     assert len(found.to_json()["splits"]["train"]["not_taken"]) == 3
 
@@ -170,7 +169,9 @@ def test_palettes_that_differ_between_splits(tmp_path):
         (tmp_path / path).write_bytes(png(ids, 3, 8, np.outer(range(4), colors)))
     found = inspected(tmp_path)
     assert not found.is_trainable
-    assert found.verdict().endswith("cannot be trained on: its labels do not go together.")
+    assert found.verdict().endswith(
+        "cannot be used for training: its labels are encoded inconsistently."
+    )
     assert found.label_problem.startswith("The palettes of labels differ: the index 3 is (27, 24, ")
     assert found.to_json()["label_problem"] == found.label_problem
     assert found.label_problem in inspection_report(found)

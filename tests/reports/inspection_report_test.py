@@ -28,7 +28,7 @@ def test_numbers_of_a_good_data_set(tmp_path):
     assert row_of(report, "sky") == row
     assert row_of(report, "road")[1:4] == ["1,584", "35.484", "3"]
     assert "  --student_crop_size=64x64" in report
-    assert report.splitlines()[-1] == f"{tmp_path} can be trained on."
+    assert report.splitlines()[-1] == f"{tmp_path} can be used for training."
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_numbers_of_a_good_data_set(tmp_path):
         ("train, size mismatch: 1 file", "trainannot/other_size.png is 32 x 40"),
         ("train, too small: 1 file", "train/small.png is 31 x 48"),
         ("train, unknown values: 1 file", "trainannot/unknown.png holds the id 77"),
-        ("train, values that mean nothing: 11 pixels", "id 77: 10 pixels in 1 label"),
-        ("Warnings", "1 label of train without an image"),
+        ("train, unknown label values: 11 pixels", "id 77: 10 pixels in 1 label"),
+        ("Warnings", "1 label without an image in train"),
     ],
 )
 def test_every_fault_is_named(tmp_path, title, line):
@@ -65,7 +65,7 @@ def test_long_lists_are_cut(tmp_path):
     assert lines[lines.index(line) - 1] == "train, unknown values: 12 files"
     assert line == (
         f"  The label {labels[0]} holds the id 50, which camvid does not have (its ids: 0-11). "
-        f"Likewise {labels[1]}, {labels[2]} and 9 more."
+        f"Same fault: {labels[1]}, {labels[2]} and 9 more."
     )
     paths = ", ".join(str(tmp_path / "trainannot" / f"{number:02d}.png") for number in range(3))
     assert f"  id 50: 6,336 pixels in 12 labels, {paths} and 9 more" in report
@@ -74,10 +74,10 @@ def test_long_lists_are_cut(tmp_path):
 
 def test_a_split_without_images(tmp_path):
     report = report_of(write_good(tmp_path), "train", "test")
-    message = f"The split test is of no use. {tmp_path} has no split 'test'; it has train, val."
+    message = f"The split test is unusable. {tmp_path} has no split 'test'; it has train, val."
     assert message in report
     assert row_of(report, "test")[:2] == ["test", "0"]
-    assert report.endswith("cannot be trained on: the split test is of no use.")
+    assert report.endswith("cannot be used for training: the split test is unusable.")
 
 
 def test_every_cause_is_one_sentence(tmp_path):

@@ -168,9 +168,13 @@ def test_outputs_of_a_conversion_can_be_chosen(folder):
 @pytest.mark.parametrize(
     ("artefact", "runtime", "message"),
     [
-        ("saved_model", "onnxruntime", "runs onnx, and .* is saved_model, which is not converted"),
-        ("onnx", "litert", "runs litert, and .* is onnx, which is not converted"),
-        ("litert", "keras", "runs keras, and .* is litert, which is not converted"),
+        (
+            "saved_model",
+            "onnxruntime",
+            "runs onnx, but .* is saved_model. Exports are not converted",
+        ),
+        ("onnx", "litert", "runs litert, but .* is onnx. Exports are not converted"),
+        ("litert", "keras", "runs keras, but .* is litert. Exports are not converted"),
         ("onnx", "tvm", "no runtime 'tvm'; choose one of"),
     ],
 )

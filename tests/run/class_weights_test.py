@@ -43,7 +43,7 @@ def test_histogram_counts_the_labels_of_training(source):
 
 
 def test_no_labelled_pixel_has_no_weights():
-    with pytest.raises(ValueError, match="no labelled pixels"):
+    with pytest.raises(ValueError, match="no pixel is labelled"):
         histogram_weights(np.zeros(3, int))
 
 

@@ -32,12 +32,12 @@ def test_both_kinds(tmp_path, warnings):
     (tmp_path / "train" / "b.jxl").write_bytes(b"")
     warn_of_files(CamVid(tmp_path), ("train", "val"))
     taken = (
-        "Taken are PNG, JPEG, BMP, TIFF, WEBP, PPM files in the folders of the split, of several "
-        "with one name the .png."
+        "Only PNG, JPEG, BMP, TIFF, WEBP, PPM files in the split's folders are used; if several "
+        "have the same name, only the .png."
     )
     assert warnings == [
-        f"Not taken for train: 1 file (.jxl: 1), {tmp_path}/train/b.jxl. {taken}",
-        "1 image in more than one split, byte for byte, so that scores are of what was trained on: "
+        f"Not used for train: 1 file (.jxl: 1): {tmp_path}/train/b.jxl. {taken}",
+        "1 image in more than one split (identical bytes), so scores include training images: "
         f"{tmp_path}/train/a.png = {tmp_path}/val/d.png.",
     ]
 
@@ -46,5 +46,5 @@ def test_files_without_a_suffix_are_counted():
     files = [pathlib.Path(name) for name in ("a", "b.NPY", "c.npy")]
     (sentence,) = passed_over_sentences("val", files)
     assert sentence.startswith(
-        "Not taken for val: 3 files (.npy: 2, no suffix: 1), a, b.NPY, c.npy."
+        "Not used for val: 3 files (.npy: 2, no suffix: 1): a, b.NPY, c.npy."
     )

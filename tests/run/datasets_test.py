@@ -83,7 +83,7 @@ def test_check_source_warns_of_images_in_both_splits(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
     check_source(CamVid(tmp_path), SETTINGS, progress=False)
-    assert [sentence[:32] for sentence in said] == ["1 image in more than one split, "]
+    assert [sentence[:32] for sentence in said] == ["1 image in more than one split ("]
 
 
 def test_labels_that_do_not_go_together_are_neither_trained_nor_scored_on(tmp_path):
@@ -144,7 +144,7 @@ def test_bilevel_halves_are_disjoint(tmp_path):
 def test_a_split_that_is_trained_and_scored_on_is_warned_of(source, caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     check_source(source, DataSettings(train_split="train+val"), progress=False)
-    assert "The split val is both trained and scored on" in caplog.text
+    assert "The split val is used for both training and scoring" in caplog.text
 
 
 def test_a_half_must_fill_a_batch(source):

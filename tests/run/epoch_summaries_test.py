@@ -1,4 +1,4 @@
-"""What TensorBoard finds after epochs that were run again."""
+"""Tests of the event files after repeated epochs."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""What event files of TensorBoard hold; a value that is there twice fails."""
+"""Values in event files of TensorBoard; a duplicate value fails."""
 
 import io
 import pathlib

@@ -161,7 +161,7 @@ def test_a_training_that_stopped_early_stays_so(tmp_path):
 def test_no_checkpoint_of_nan(tmp_path):
     trainer = make_trainer()
     trainer.layers[0].kernel.assign([[np.nan], [0.0]])
-    with pytest.raises(FloatingPointError, match=r"epoch 1; .* there is no checkpoint yet"):
+    with pytest.raises(FloatingPointError, match=r"epoch 1\. .* No checkpoint exists yet\."):
         fit(trainer, make_batches(), EPOCHS, tmp_path, minutes_between_checkpoints=0.0)
     assert not (tmp_path / "checkpoints").exists()
 

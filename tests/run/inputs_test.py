@@ -55,10 +55,10 @@ def test_changes_are_counted_and_the_first_are_named(tmp_path):
         "the split 'train' in yard: 1 changed (b); 1 new (d); 5 gone (c0, c1, c2, ...)"
     )
     assert files.changes("the split 'val'", {"sha256": "x"}, None) == (
-        "the split 'val' is no longer read"
+        "the split 'val': no longer read"
     )
     assert files.changes("the teacher", {"sha256": "x"}, Input("a.keras", "y")) == (
-        "the teacher has changed (a.keras)"
+        "the teacher: changed (a.keras)"
     )
 
 

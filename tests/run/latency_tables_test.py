@@ -35,7 +35,7 @@ def table_of(device: str, **changes) -> LatencyTable:
 
 @pytest.fixture
 def warnings(monkeypatch):
-    """What is logged, with how often at most."""
+    """Logged messages, with their level and maximum count."""
     received = []
     monkeypatch.setattr(
         logging,
@@ -70,7 +70,7 @@ def test_a_table_of_another_device_is_warned_of_once(tmp_path, warnings):
         ({"harness_version": 2}, f"harness version 2 (here {HARNESS_VERSION})"),
         ({"runtime_version": "1.0"}, "onnxruntime 1.0 (here "),
         ({"runtime_version": "unknown"}, "onnxruntime unknown (here "),
-        ({"threads": 1}, "--threads=1 (here 4 unless you say otherwise)"),
+        ({"threads": 1}, "--threads=1 (here 4 by default)"),
         ({"cpu_quota": 1.5}, "a CPU quota of 1.5 (here no CPU quota)"),
     ],
 )
@@ -83,8 +83,8 @@ def test_a_table_that_was_measured_otherwise_is_warned_of(
     load_table(path)
     ((level, count, message),) = warnings
     assert (level, count) == (logging.WARNING, 1)
-    assert message.startswith(f"{path} holds for {phrase}")
-    assert "measure again with `python -m tools.measure_latency`" in message
+    assert message.startswith(f"{path} was measured with {phrase}")
+    assert "Measure again with `python -m tools.measure_latency`" in message
 
 
 def test_versions_that_nobody_knows_are_not_the_same(tmp_path, warnings, monkeypatch):
@@ -93,7 +93,7 @@ def test_versions_that_nobody_knows_are_not_the_same(tmp_path, warnings, monkeyp
     table_of(cpu_model(), runtime_version="unknown").save(path)
     load_table(path)
     ((_, _, message),) = warnings
-    assert message.startswith(f"{path} holds for onnxruntime unknown (here unknown): ")
+    assert message.startswith(f"{path} was measured with onnxruntime unknown (here unknown): ")
 
 
 def test_threads_that_were_asked_for_are_those_that_are_compared(tmp_path, warnings, monkeypatch):
@@ -104,7 +104,7 @@ def test_threads_that_were_asked_for_are_those_that_are_compared(tmp_path, warni
     assert warnings == []
     load_table(path, threads=2)
     ((_, _, message),) = warnings
-    assert message.startswith(f"{path} holds for --threads=1 (here 2): its latencies")
+    assert message.startswith(f"{path} was measured with --threads=1 (here 2): latencies")
 
 
 def test_numbers_that_others_measured_have_no_harness_of_ours(tmp_path, warnings):
@@ -132,12 +132,10 @@ def test_a_table_of_another_size_is_refused_by_name(tmp_path):
     path = tmp_path / "table.json"
     table = table_of(cpu_model())
     table.save(path)
-    with pytest.raises(
-        ValueError, match="holds for images of 64x128, not for 64x64; let"
-    ) as caught:
+    with pytest.raises(ValueError, match="is for images of 64x128, not 64x64; use") as caught:
         load_table(path, (64, 64))
     assert str(caught.value).startswith(str(path))
-    with pytest.raises(ValueError, match="The latency table holds for images of 64x128"):
+    with pytest.raises(ValueError, match="The latency table is for images of 64x128"):
         check_table_size(table, (128, 64))
     check_table_size(table, (64, 128))
 

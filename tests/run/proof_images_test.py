@@ -59,13 +59,13 @@ def test_up_to_a_tenth_is_no_distortion(camvid, size):
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((480, 360), "1.78 times as high as they are, as if height and width were swapped;"),
-        ((96, 142), "1.11 times as wide as they are; the network"),
-        ((96, 116), "1.10 times as high as they are; the network"),
-        ((512, 1024), "1.50 times as wide as they are; the network"),
+        ((480, 360), "1.78 times as high as they are, as if height and width were swapped."),
+        ((96, 142), "1.11 times as wide as they are. The network"),
+        ((96, 116), "1.10 times as high as they are. The network"),
+        ((512, 1024), "1.50 times as wide as they are. The network"),
     ],
 )
 def test_more_than_a_tenth_is(camvid, size, message):
     warning = stretch_warning(camvid, "val", size, 4)
     assert warning.startswith(f"--input_size={size[0]}x{size[1]} (height x width) makes images of ")
-    assert f"most of which are like 360x480, {message}" in warning
+    assert f"(typically 360x480) {message}" in warning

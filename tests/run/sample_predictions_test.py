@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training."""
+"""Tests of the pictures of a training in TensorBoard."""
 
 import types
 

@@ -113,8 +113,8 @@ def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, m
     report = make_report(tmp_path, space, table, band=BAND)
     report.on_epoch_end(0, {"loss": 1.5, "penalty_weight": 0.12})
     (line,) = lines
-    assert line.startswith(f"epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
-    assert " of 155 to 175, lambda 0.12, entropy " in line
+    assert line.startswith(f"Epoch 1: student {report.best['student'].genotype.id}, predicted FPS ")
+    assert " (band 155 to 175), lambda 0.12, entropy " in line
 
 
 def test_scalars_for_tensorboard(tmp_path, space, table):
@@ -150,16 +150,17 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
         (
             (87.4, 80.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: 87.4, "
-            "80.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after the "
-            "last (rises: 2, falls: 1). For faster networks set a larger --search_penalty_weight "
-            "or more --search_epochs, or lower --search_min_fps.",
+            "80.0); the nearest one was chosen. λ was 0.12 after the first epoch and 0.24 after "
+            "the last (increases: 2, decreases: 1). For faster networks, increase "
+            "--search_penalty_weight or --search_epochs, or lower --search_min_fps.",
         ),
         (
             (200.0, 190.0),
             "No candidate of the last epoch is inside the band of 155 to 175 FPS (predicted: "
-            "200.0, 190.0); the nearest was taken. λ was 0.12 after the first epoch and 0.24 after "
-            "the last (rises: 2, falls: 1). For slower, more accurate networks set a smaller "
-            "--search_penalty_weight or more --search_epochs, or raise --search_max_fps.",
+            "200.0, 190.0); the nearest one was chosen. λ was 0.12 after the first epoch and 0.24 "
+            "after the last (increases: 2, decreases: 1). For slower, more accurate networks, "
+            "decrease --search_penalty_weight, increase --search_epochs, or raise "
+            "--search_max_fps.",
         ),
         ((154.0, 160.0), None),
     ],

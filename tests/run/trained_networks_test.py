@@ -50,7 +50,7 @@ def test_the_same_classes_take_everything_over(trained, path):
     for weight, value in zip(network.weights, trained.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, value)
     count = len({weight.path.rpartition("/")[0] for weight in network.weights})
-    expected = f"{count} of {count} layers begin with the weights of {path}."
+    expected = f"{count} of {count} layers start with the weights of {path}."
     assert transfer.sentence(path) == expected
 
 
@@ -60,7 +60,7 @@ def test_with_other_classes_the_classifiers_begin_anew(trained, path):
     transfer = initialize_network(network, path)
     classifiers = {"head/classifier", "auxiliary_head_16/classifier"}
     assert set(transfer.anew) == classifiers
-    assert "anew: " in transfer.sentence(path)
+    assert "; random weights in " in transfer.sentence(path)
     sources = {weight.path: np.array(weight) for weight in trained.weights}
     for weight in network.weights:
         anew = weight.path.rpartition("/")[0] in classifiers
@@ -73,21 +73,21 @@ def test_another_genotype_is_refused_by_name(path):
     other = dataclasses.replace(GENOTYPE, branches=(BranchGenotype(16, cells),))
     network = make(genotype=other, seed=1)
     before = network.get_weights()
-    with pytest.raises(ValueError, match=f"genotype {GENOTYPE.id}, but that of {other.id}"):
+    with pytest.raises(ValueError, match=f"genotype {GENOTYPE.id}, but genotype {other.id}"):
         initialize_network(network, path)
     for weight, value in zip(network.weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
 
 
 def test_a_file_that_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no trained network"):
+    with pytest.raises(FileNotFoundError, match=r"The trained network .* does not exist"):
         load_network(tmp_path / "gone.keras")
 
 
 def test_a_network_of_something_else(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match=r"announces None|announces 'Sequential'"):
+    with pytest.raises(ValueError, match=r"declares None|declares 'Sequential'"):
         load_network(tmp_path / "other.keras")
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_cut_short(path):
 def test_a_file_with_more_than_a_network(path, member):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(member, b"anything")
-    with pytest.raises(ValueError, match=f"it holds '{member}'"):
+    with pytest.raises(ValueError, match=f"it contains '{member}'"):
         load_network(path)
 
 

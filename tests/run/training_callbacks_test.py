@@ -25,8 +25,8 @@ def watch(tmp_path):
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_ends_training_and_names_the_last_checkpoint(watch, loss):
     expected = (
-        f"The loss is {loss} in epoch 3; lower the learning rate, and delete .*student or choose "
-        r"another workdir. Of its checkpoints the last good one is .*epoch_0002_step_000000\."
+        f"The loss is {loss} in epoch 3. Lower the learning rate, and delete .*student or choose "
+        r"another workdir. The last good one is .*epoch_0002_step_000000\."
     )
     for end in (watch.on_train_batch_end, watch.on_epoch_end):
         with pytest.raises(FloatingPointError, match=expected):
@@ -58,6 +58,6 @@ def test_the_rest_of_a_training_is_told_when_its_time_has_doubled(caplog, monkey
             now += 25.0
     # After 3 and after 6 steps of 25 s; the first, of 100 s, and the end are left out.
     assert caplog.messages == [
-        "25 s a step: about 3.3 min remain of this training.",
-        "25 s a step: about 2.1 min remain of this training.",
+        "25 s per step; about 3.3 min of this training remain.",
+        "25 s per step; about 2.1 min of this training remain.",
     ]

@@ -118,7 +118,7 @@ def test_a_stage_with_checkpoints_goes_on_with_its_settings_alone(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         workdir.stage("train", {"train": Settings()}, stop)
     assert workdir.recorded("train") is None
-    with pytest.raises(ValueError, match=r"train was begun with other .*--train_rate was 0\.1"):
+    with pytest.raises(ValueError, match=r"train was started with other .*--train_rate was 0\.1"):
         workdir.stage("train", {"train": Settings(rate=0.2)}, Work())
     folder = workdir.stage("train", {"train": Settings()}, Work())
     assert not (folder / "checkpoints").exists()
@@ -146,7 +146,7 @@ def test_a_stage_with_a_partial_file_goes_on_with_its_settings_alone(tmp_path):
     workdir = Workdir(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         workdir.stage("latency", {"rate": 1}, stop, partial="table.json")
-    with pytest.raises(ValueError, match="latency was begun with other settings"):
+    with pytest.raises(ValueError, match="latency was started with other settings"):
         workdir.stage("latency", {"rate": 2}, Work(), partial="table.json")
     workdir.stage("latency", {"rate": 1}, Work(), partial="table.json")
     assert workdir.recorded("latency") == {"rate": 1}
@@ -180,21 +180,23 @@ def test_a_broken_record_is_named(tmp_path):
 def test_a_record_of_something_else_is_named(tmp_path, text):
     folder = Workdir(tmp_path).stage("train", {}, Work())
     (folder / "stage.json").write_text(text)
-    with pytest.raises(ValueError, match=r"stage\.json is not the record of a stage"):
+    with pytest.raises(ValueError, match=r"stage\.json is not a valid record of a stage"):
         Workdir(tmp_path).stage("train", {}, Work())
 
 
 def test_a_file_is_no_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match=f"workdir {path} cannot be made: {tmp_path}/file is a"):
+        with pytest.raises(
+            OSError, match=f"workdir {path} cannot be created: {tmp_path}/file is a"
+        ):
             Workdir(path)
 
 
 def test_a_workdir_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch):
     # Rights alone would not stop the tests of an administrator.
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
-    with pytest.raises(OSError, match=f"{tmp_path} cannot be written to"):
+    with pytest.raises(OSError, match=f"{tmp_path} is not writable"):
         Workdir(tmp_path)
 
 

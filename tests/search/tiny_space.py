@@ -69,7 +69,7 @@ def random_widths(seed: int):
 
 
 def plain_loss(supernet, images, labels, choices) -> tf.Tensor:
-    """What one pass costs, with nothing but the supernet and the loss."""
+    """Cost of one pass with only the supernet and the loss."""
     predictions = supernet(images, choices=choices, training=True)
     eighth = labels[:, ::8, ::8]
     return sum(ohem_cross_entropy(eighth, logits) for logits in predictions)

@@ -172,7 +172,7 @@ CASES = {
     # Files that other tools have written.
     "workdir is a file": (
         ("measure_latency", "--workdir=IN/file"),
-        "The workdir IN/file cannot be made",
+        "The workdir IN/file cannot be created",
     ),
     "table is broken": (
         (*MEASURE, "--latency_table=IN/broken.json"),
@@ -180,7 +180,7 @@ CASES = {
     ),
     "table of another search space": (
         (*MEASURE, "--latency_table=IN/other_space.json"),
-        "IN/other_space.json is a table of the search space 'gas', but this one is 'fasterseg'",
+        "IN/other_space.json is a table of the search space 'gas', but 'fasterseg' is needed",
     ),
     "unknown runtime of a table": (
         (*MEASURE, "--latency_runtime=tensorflow"),
@@ -261,7 +261,7 @@ def test_table_of_another_space(places, tmp_path):
     assert run_tool("measure_latency", *arguments).status == 0
     wider = (f"--workdir={tmp_path}/run", "--base_filters=8", f"--latency_table={table}")
     message = sentence(run_tool("measure_latency", *tiny_run.SUPERNET, *tiny_run.LATENCY, *wider))
-    assert "operations of this space" in message
+    assert "operations of this search space" in message
     value = json.loads(table.read_text(encoding="utf-8"))
     assert f"{table} lacks" in message
     assert value["metadata"]["input_size"] == [64, 128]
@@ -270,9 +270,9 @@ def test_table_of_another_space(places, tmp_path):
 def test_workdir_that_cannot_be_written(tmp_path):
     if os.geteuid() == 0:
         # Root may write everywhere but where the kernel makes up the files.
-        workdir, expected = pathlib.Path("/proc/run"), "The workdir /proc/run cannot be made"
+        workdir, expected = pathlib.Path("/proc/run"), "The workdir /proc/run cannot be created"
     else:
-        workdir, expected = tmp_path, "cannot be written to; choose another folder"
+        workdir, expected = tmp_path, "is not writable; choose another folder"
         workdir.chmod(0o555)
     finished = run_tool("measure_latency", f"--workdir={workdir}", *tiny_run.LATENCY)
     tmp_path.chmod(0o755)

@@ -64,7 +64,7 @@ def test_everything_of_one_network(genotype, tmp_path):
     assert result["share_of_peak"] == pytest.approx(share)
     assert 0 < share < 1
     assert result["memory_peak_mib"] > result["memory_before_mib"] > 0
-    assert f"{result['memory_peak_mib']:.0f} MiB at most" in text
+    assert f"{result['memory_peak_mib']:.0f} MiB peak" in text
     assert result["harness_version"] == 3
     assert result["command"].startswith("python -m tools.benchmark --allow_load --artefact=")
     assert result["settings"]["min_repetitions"] == 6
@@ -95,9 +95,9 @@ def test_runtimes_and_sizes_in_all_combinations(genotype, tmp_path):
         assert row["settings"]["order"] == "rotated"
         assert row["speedup_interval"][0] <= row["speedup"] <= row["speedup_interval"][1]
         assert f"{row['times']['p50_ms']:.3f}" in text
-    assert "with a pause of 20 ms and 30 ms of untimed calls before each that is timed" in text
-    assert "each round beginning with the next runner" in text
-    assert "At 64x96 saved_model is" in text
+    assert "with a pause of 20 ms and 30 ms of untimed calls before each timed one" in text
+    assert "each round starts with the next runner" in text
+    assert "At 64x96, saved_model is" in text
 
 
 def test_an_export_for_one_size_is_measured_at_that_size(tmp_path):
@@ -133,7 +133,7 @@ class TestComparison:
         text = measure(f"--compare={files}/a.json,{files}/b.json")
         fps = [read_json(files / f"{name}.json")["fps"] for name in "ab"]
         assert f"{fps[1] / fps[0]:.3f}" in text
-        assert "Differs, as it may: runtime saved_model and xla." in text
+        assert "Permitted difference: runtime saved_model and xla." in text
 
     def test_unlike_runs(self, files):
         value = {**read_json(files / "a.json"), "batch_size": 4}
@@ -144,7 +144,7 @@ class TestComparison:
     def test_other_files(self, files):
         write_json(files / "other.json", {"miou": 0.5})
         finished = run_tool("benchmark", f"--compare={files}/a.json,{files}/other.json")
-        assert "other.json holds no measurements" in sentence(finished)
+        assert "other.json contains no measurements" in sentence(finished)
         finished = run_tool("benchmark", f"--compare={files}/a.json")
         assert "--compare takes two files" in sentence(finished)
 
@@ -204,11 +204,11 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
         (("--artefact=A", "--input_size=64"), "expected HEIGHTxWIDTH"),
         (("--artefact=A", "--scope=all"), "--scope must be one of network, "),
         (("--artefact=A", "--pause_ms=-1"), "--pause_ms must be at least 0"),
-        (("--artefact=A", "--image=gone.png"), "no image gone.png"),
+        (("--artefact=A", "--image=gone.png"), "image gone.png does not exist"),
         (("--artefact=gone",), "gone"),
         (("--artefact=A", "--side_by_side_runtime=xla"), "needs --side_by_side"),
         (("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"), "give one --runtime"),
-        (("--compare=gone.json,gone.json",), "no file gone.json"),
+        (("--compare=gone.json,gone.json",), "file gone.json does not exist"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(saved_model, arguments, message):

@@ -107,7 +107,7 @@ def test_leftovers_are_named_and_end_in_failure(tmp_path):
         (("--weights=gone.npz",), "--output"),
         (
             ("--weights=gone.json", "--output=a.json", "--kind=latency_table"),
-            "There is no file gone.json",
+            "The file gone.json does not exist",
         ),
         (
             ("--weights=gone.json", "--output=a.npz", "--kind=latency_table"),

@@ -78,7 +78,8 @@ def test_the_released_table_as_it_is():
 
     message = sentence(run_tool("describe", *arguments, "--input_size=512x1024"))
     assert message == (
-        f"describe.py: {released} holds for images of 1024x2048, not for 512x1024; let both agree."
+        f"describe.py: {released} is for images of 1024x2048, not 512x1024; use the same size for "
+        "both."
     )
 
 
@@ -101,10 +102,13 @@ def test_as_a_program_of_its_own():
         ((), "--genotype"),
         (("--genotype=fasterseg_student", "--input_size=1024"), "expected HEIGHTxWIDTH"),
         (("--genotype=fasterseg_student", "--input_size=100x200"), "multiples of 32"),
-        (("--genotype=fasterseg_student", "--num_classes=0"), "needs a class"),
+        (("--genotype=fasterseg_student", "--num_classes=0"), "needs at least one class"),
         (("--genotype=fasterseg_student", "--sizes=1"), "Unknown command line flag 'sizes'"),
         (("fasterseg_student", "--genotype=fasterseg_student"), "unexpected argument"),
-        (("--genotype=fasterseg_student", "--latency_table=gone.json"), "no file gone.json"),
+        (
+            ("--genotype=fasterseg_student", "--latency_table=gone.json"),
+            "file gone.json does not exist",
+        ),
     ],
 )
 def test_wrong_flags(arguments, message):

@@ -74,7 +74,7 @@ def test_a_submission_of_a_split_without_labels(root, tmp_path):
     arguments = ("--split=test", f"--submission={folder}")
     finished = evaluate(root, *arguments)
     assert finished.status == 0, finished
-    assert finished.stdout == f"2 label maps of test lie in {folder}\n"
+    assert finished.stdout == f"2 label maps of test are in {folder}\n"
     maps = sorted(folder.glob("*.png"))
     assert [path.name for path in maps] == [
         f"synthetic_{index:06d}_000000_labelIds.png" for index in range(2)

@@ -21,7 +21,7 @@ def inspect(root, *arguments, status):
 def test_a_good_data_set(tmp_path):
     write_good(tmp_path / "data")
     lines = inspect(tmp_path / "data", status=0)
-    assert lines[-1] == f"{tmp_path}/data can be trained on."
+    assert lines[-1] == f"{tmp_path}/data can be used for training."
     # Nothing is written unless it is asked for.
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -32,7 +32,7 @@ def test_a_faulty_data_set(tmp_path):
 
     lines = inspect(root, f"--json={output}", f"--sheet={picture}", "--sheet_images=6", status=1)
 
-    assert lines[-1] == f"{root} cannot be trained on: 7 faulty files."
+    assert lines[-1] == f"{root} cannot be used for training: 7 faulty files."
     value = read_json(output)
     named = [
         *("train/cut_image", "train/small", "train/text", "trainannot/cut_label"),
@@ -59,7 +59,7 @@ def test_large_images_and_the_limit(tmp_path):
     assert finished.status == 0
     assert "Bomb" not in finished.stderr
     lines = inspect(tmp_path, "--splits=train", "--max_megapixels=90", status=1)
-    assert lines[-1] == f"{tmp_path} cannot be trained on: 2 faulty files."
+    assert lines[-1] == f"{tmp_path} cannot be used for training: 2 faulty files."
     words = "is 9500 x 9500, 90.2 megapixels, and the limit is 90; cut it into tiles, or raise"
     assert sum(words in line for line in lines) == 2
 
@@ -76,7 +76,10 @@ def test_the_status_is_of_the_splits_asked_for(tmp_path, splits, status):
         (("--dataset=camvid", "--data_dir=IN/empty"), "IN/empty holds no CamVid"),
         (("--dataset=nowhere", "--data_dir=IN/good"), "nowhere"),
         (("--dataset=camvid",), "--data_dir"),
-        (("--dataset=camvid", "--data_dir=IN/good", "--splits="), "Name a split at least"),
+        (
+            ("--dataset=camvid", "--data_dir=IN/good", "--splits="),
+            "name at least one, such as train",
+        ),
         (
             ("--dataset=camvid", "--data_dir=IN/good", "--sheet=IN/sheet.jpg"),
             "The sheet must be a .png file. Received: IN/sheet.jpg",
@@ -100,7 +103,7 @@ def test_the_report_is_not_lost_where_nothing_can_be_written(tmp_path):
     arguments = ("--dataset=camvid", f"--data_dir={tmp_path}/good", output)
     finished = run_tool("inspect_dataset", *arguments)
     assert f"{tmp_path}/file" in sentence(finished)
-    assert finished.stdout.splitlines()[-1] == f"{tmp_path}/good can be trained on."
+    assert finished.stdout.splitlines()[-1] == f"{tmp_path}/good can be used for training."
 
 
 def test_camvid_with_three_faults(tmp_path, camvid):
@@ -123,8 +126,8 @@ def test_camvid_with_three_faults(tmp_path, camvid):
     assert f"  {broken} is damaged or cannot be read" in text
     assert f"  The label {unknown} holds the id 42" in text
     assert f"  id 42: 200 pixels in 1 label, {unknown}" in text
-    assert f"  1 label of val without an image: {orphan}." in text
-    assert lines[-1] == f"{root} cannot be trained on: 2 faulty files."
+    assert f"  1 label without an image in val: {orphan}." in text
+    assert lines[-1] == f"{root} cannot be used for training: 2 faulty files."
     found = read_json(output)["splits"]["val"]
     assert found["images"] == 100
     assert [fault["file"] for fault in found["faults"]] == [str(broken), str(unknown)]

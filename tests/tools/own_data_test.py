@@ -64,5 +64,5 @@ def _ended_stages(printed: str) -> list[str]:
     """The first column of the table of estimated and taken times, which ends the output."""
     estimate, _, table = printed.rpartition("\nstage ")
     assert "Free: " in estimate
-    assert "taken/estimated" in table
+    assert "actual/estimated" in table
     return [line.split()[0] for line in table.splitlines()[2:]]

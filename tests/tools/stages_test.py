@@ -89,7 +89,9 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     assert "no pretrained weights gone.h5" in message
     pretrained = f"--pretrained={run}/pretrain/supernet.weights.h5"
     wider = ("--base_filters=8", table, pretrained)
-    assert "operations of this space" in sentence(run_tool("search", workdir, data, *space, *wider))
+    assert "operations of this search space" in sentence(
+        run_tool("search", workdir, data, *space, *wider)
+    )
     message = sentence(run_tool("search", f"--workdir={run}", *space, "--base_filters=8"))
     assert "was made for another supernet" in message
 
@@ -117,7 +119,7 @@ def test_wrong_training(tmp_path, arguments, message):
 def test_workdir_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     finished = run_tool("measure_latency", f"--workdir={tmp_path}/file/run")
-    assert f"The workdir {tmp_path}/file/run cannot be made" in sentence(finished)
+    assert f"The workdir {tmp_path}/file/run cannot be created" in sentence(finished)
 
 
 class TestTrainedNetwork:
@@ -150,7 +152,7 @@ class TestTrainedNetwork:
 
     def test_export_of_nothing(self, tmp_path):
         message = sentence(run_tool("export", "--network=gone.keras", f"--target={tmp_path}/1"))
-        assert "no trained network gone.keras" in message
+        assert "The trained network gone.keras does not exist" in message
 
     def test_scores_agree_with_those_of_training(self, run, saved_model, tmp_path):
         expected = read_json(run / "student" / "evaluation.json")

@@ -32,7 +32,7 @@ def run(optimizer, traced=False):
 
 
 def torch_formula(rate, momentum, l2, clip=math.inf, nesterov=False):
-    """What `torch.optim.SGD` documents: buffer = momentum * buffer + g; w = w - rate * buffer."""
+    """Update of `torch.optim.SGD`: buffer = momentum * buffer + g; w = w - rate * buffer."""
     weights = [value.astype("float64") for value in START]
     buffers = [np.zeros_like(weight) for weight in weights]
     for step in range(STEPS):

@@ -9,7 +9,7 @@ from keras_fasterseg.training.stop_early import StopEarly
 
 
 def epochs_trained(scores, patience, every=1):
-    """How many epochs `fit` runs when the evaluations find `scores`."""
+    """Counts the epochs that `fit` runs when the evaluations return `scores`."""
     results = iter([types.SimpleNamespace(miou=score) for score in scores])
     keep_best = KeepBest(lambda: next(results), lambda result: None, every)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
