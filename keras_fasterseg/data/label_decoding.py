@@ -32,8 +32,8 @@ class DecodedLabel:
         first = self.unknown[0]
         if first.ndim:
             raise DataError(
-                f"The label {path} holds the colour {tuple(first.tolist())}, which is not a colour "
-                "of this data set's labels; check dataset.yaml, and store labels without loss."
+                f"The label {path} holds the colour {tuple(first.tolist())}, which is not a label "
+                "colour of this data set; store labels without loss."
             )
         allowed = np.flatnonzero(source.label_lookup != NOT_ALLOWED)
         raise DataError(
