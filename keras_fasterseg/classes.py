@@ -98,8 +98,8 @@ def check_same_classes(
         )
     if set(names) == set(expected):
         raise ValueError(
-            f"{whose} has {known}, but {received}: the same names in another order. To use the "
-            f"network's order, set --class_order={_order(names)}"
+            f"{whose} has {known}, but {received}: the same names in another order. To read the "
+            f"data set in the network's order, set --class_order={_order(names)}"
         )
     raise ValueError(
         f"{whose} has {known}, but {received}: other names. Use the data set that it was trained "

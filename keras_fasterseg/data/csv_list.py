@@ -67,7 +67,7 @@ class CsvList(DescribedSource):
             )
         if not path.lower().endswith(suffixes):
             raise DataError(
-                f"{place}: the {column} must be a file with the suffix {' or '.join(suffixes)}. "
+                f"{place}: the {column} must be a file that ends in {' or '.join(suffixes)}. "
                 f"Received: {value!r}"
             )
         return self.root / path

@@ -221,8 +221,8 @@ def check_megapixels(path: pathlib.Path, height: int, width: int, limit: int) ->
     megapixels = height * width / _PIXELS_IN_MEGAPIXEL
     if megapixels > limit:
         raise DataError(
-            f"{path} is {height} x {width}, which is {megapixels:,.1f} megapixels; the limit is "
-            f"{limit:,}. Cut it into tiles, or raise max_megapixels if memory allows."
+            f"{path} is {height} x {width}, {megapixels:,.1f} megapixels, and the limit is "
+            f"{limit:,}; cut it into tiles, or raise max_megapixels if memory allows."
         )
 
 
@@ -289,11 +289,10 @@ def open_image(file: IO[bytes], formats: tuple[str, ...] = FORMATS) -> ImageFile
 
 def _unreadable(path: pathlib.Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"The file {path} does not exist.")
+        return DataError(f"There is no file {path}.")
     if isinstance(error, UnidentifiedImageError):
         return DataError(
-            f"{path} is not an image in a supported format ({', '.join(FORMATS)}); replace the "
-            "file."
+            f"{path} is not an image that can be read ({', '.join(FORMATS)}); replace the file."
         )
     return DataError(f"{path} is damaged or cannot be read ({error}); replace the file.")
 

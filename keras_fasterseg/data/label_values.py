@@ -13,7 +13,7 @@ def label_values(source: SegmentationSource | type[SegmentationSource]) -> np.nd
         hold colours.
 
     Raises:
-        ValueError: The data set was converted and keeps only class ids, its labels are defined in
+        ValueError: The data set was converted and keeps only class ids, its labels are described in
             a folder that was not given, or a class has no value or several values.
     """
     if not source.has_files:
@@ -24,7 +24,8 @@ def label_values(source: SegmentationSource | type[SegmentationSource]) -> np.nd
     lookup = getattr(source, "label_lookup", None)
     if lookup is None or not source.class_names:
         raise ValueError(
-            f"The labels of the data set {source.name!r} are defined in its folder; set --data_dir."
+            f"The labels of the data set {source.name!r} are described in its folder; set "
+            "--data_dir."
         )
     colors, kind = source.label_colors, "id" if source.label_colors is None else "colour"
     rows = [np.flatnonzero(lookup == class_id) for class_id in range(len(source.class_names))]

@@ -82,7 +82,7 @@ def load_classes(
     source = _source_class(name) if root is None else load_source(name, root)
     if not source.class_names:
         raise ValueError(
-            f"The classes of the data set {name!r} are defined in its folder; set --data_dir."
+            f"The classes of the data set {name!r} are described in its folder; set --data_dir."
         )
     if class_order is None:
         return source.class_names, source.palette

@@ -36,7 +36,7 @@ class Sample:
     def check_label(self) -> None:
         """Raises `DataError` if the label file is missing."""
         if not self.label.is_file():
-            raise DataError(f"The image {self.image} has no label: {self.label} does not exist.")
+            raise DataError(f"The image {self.image} has no label: there is no file {self.label}.")
 
 
 class SegmentationSource(abc.ABC):
@@ -73,8 +73,8 @@ class SegmentationSource(abc.ABC):
         self.root = pathlib.Path(root)
         if not self.root.is_dir():
             raise DataError(
-                f"The folder {self.root} does not exist; give the folder that contains the data "
-                f"set ({self.name})."
+                f"There is no folder {self.root}; give the folder that contains the data set "
+                f"({self.name})."
             )
 
     @property

@@ -30,7 +30,7 @@ def listed_images(
         is_name = line not in by_stem and path.suffix.lower() in IMAGE_SUFFIXES
         stem = path.with_suffix("").as_posix() if is_name else line
         if stem not in by_stem:
-            raise DataError(f"{list_file} lists {line}, but {folder} has no such image.")
+            raise DataError(f"{list_file} lists {line}, but there is no such image in {folder}.")
         if stem in chosen:
             raise DataError(f"{list_file} lists {line} twice; list every image once.")
         chosen[stem] = by_stem[stem]

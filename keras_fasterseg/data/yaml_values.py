@@ -52,7 +52,7 @@ def fields(place: str, value: Any, known: Collection[str]) -> Fields:
 
 
 def text(place: str, value: Any) -> str:
-    """Returns `value`, one line of text. Unquoted, YAML reads `no`, `1` or `12:30` as other types."""
+    """Returns `value`, one line of text. YAML reads a bare `no`, `1` or `12:30` as other types."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise wrong(place, "one line of text (quote it if YAML reads it as another type)", value)
     return value

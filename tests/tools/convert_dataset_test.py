@@ -80,8 +80,8 @@ def test_a_truncated_shard_ends_a_training_with_its_name(streets, tmp_path):
         (("--downsample=0",), "--downsample must be at least 1"),
         (("--shard_mb=0",), "--shard_mb must be above 0"),
         (("--splits=train,test",), "has no split 'test'; it has train, val"),
-        (("--downsample=65",), "downsample must lie between 1 and the size of the image"),
-        (("--dataset=camvid",), "holds no CamVid"),
+        (("--downsample=65",), "downsample must be between 1 and the size of the image"),
+        (("--dataset=camvid",), "does not contain CamVid"),
     ],
 )
 def test_one_sentence_and_no_index(streets, tmp_path, arguments, words):
