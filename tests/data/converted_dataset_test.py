@@ -195,7 +195,7 @@ def test_a_record_that_is_not_what_the_index_says(source, tmp_path, encoding):
         (
             image,
             np.maximum(label, 11),
-            "holds the id 11, and there are 11 classes; convert",
+            "holds the id 11, but there are 11 classes; convert",
         ),
         (
             image[:, 1:],

@@ -211,7 +211,7 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
         (CLASSES + "mean: [0.5, 0.5, 0.5]", "Give both `mean` and `std`, or neither"),
         (
             CLASSES + "mean: [123.7, 116.3, 103.5]\nstd: [0.2, 0.2, 0.2]",
-            r"`mean` must be three numbers from 0 to 1 .*divide values for bytes.* Received: \[123.7",
+            r"`mean` must be three numbers from 0 to 1 .*divide values.* Received: \[123.7",
         ),
         (
             CLASSES + "mean: [0.5, 0.5, 0.5]\nstd: [0.2, 0, 0.2]",

@@ -82,7 +82,7 @@ def test_every_png_as_a_label_of_ids(tmp_path, ids, color_type, depth):
     if color_type in (2, 6):
         refused(path, ids, rf"is stored as {depth}-bit RGB.* PNG, but labels of .* hold ids; store")
     elif (color_type, depth) == (4, 16):
-        refused(path, ids, "is stored as 16-bit grey and alpha PNG, which is not read")
+        refused(path, ids, "is stored as 16-bit grey and alpha PNG, which is not supported")
     else:
         np.testing.assert_array_equal(read_label(path, ids), IDS)
 
@@ -382,7 +382,7 @@ def test_a_pgm_of_another_range(tmp_path, ids, maximum, encoding):
     path = tmp_path / "a.pgm"
     layout = "u1" if maximum < 256 else ">u2"
     path.write_bytes(b"P5 7 5 %d\n" % maximum + IDS.astype(layout).tobytes())
-    refused(path, ids, f"is stored as {encoding}, which is not read")
+    refused(path, ids, f"is stored as {encoding}, which is not supported")
     with pytest.raises(DataError, match=f"is stored as {encoding}, "):
         read_image(path)
 
