@@ -38,7 +38,7 @@ class Classes:
             )
         if self.colors and len(self.colors) != len(self.names):
             raise ValueError(
-                "Every class must have a colour, or none. "
+                "Give a colour for every class or for none. "
                 f"Received: {len(self.colors)} colours for {len(self.names)} names"
             )
 

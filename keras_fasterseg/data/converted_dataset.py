@@ -132,7 +132,7 @@ class ConvertedDataset(SegmentationSource):
                 raise
             raise DataError(
                 f"The shard {sample.shard} does not match its index: the record {record.name} is "
-                f"faulty, {error}; {REMEDY}."
+                f"faulty ({error}); {REMEDY}."
             ) from error
 
     def _train_ids(self, sample: StoredSample, stored: np.ndarray) -> np.ndarray:

@@ -227,7 +227,7 @@ def check_megapixels(path: pathlib.Path, height: int, width: int, limit: int) ->
 
 
 def check_upright(image: StoredImage, path: pathlib.Path) -> None:
-    """Raises `DataError` if the EXIF of a sample's image tells viewers to rotate or mirror it."""
+    """Raises `DataError` if the EXIF orientation of a sample's image is not upright."""
     # Labelling tools differ: some apply the orientation, others show the image as stored.
     if image.encoding.orientation != 1:
         raise DataError(

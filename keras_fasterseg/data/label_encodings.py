@@ -100,8 +100,8 @@ def _check_bits(source: SegmentationSource, encodings: dict[pathlib.Path, ImageE
     if np.any((plain != stretched) & _allowed(plain, source) & _allowed(stretched, source)):
         raise DataError(
             f"Labels have {counted(few, 'bit')} ({first_of[few]}) and {more[-1]} bits "
-            f"({first_of[more[-1]]}), so the values of the former may be ids of {source.name} or "
-            "0-255 compressed by a program to save space; store all labels with 8 bits."
+            f"({first_of[more[-1]]}), so the values of the former may be ids of {source.name}, or "
+            "values of 0-255 that a program reduced to save space; store all labels with 8 bits."
         )
 
 
