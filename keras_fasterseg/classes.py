@@ -1,4 +1,4 @@
-"""The classes that a data set labels and a network tells apart."""
+"""The classes of a data set or a network."""
 
 import csv
 import dataclasses
@@ -17,14 +17,14 @@ class Classes:
     """Names and colours of classes, in the order of the logits.
 
     Attributes:
-        names: A name for every class.
-        colors: An RGB colour for every class, each channel 0 to 255; empty where none are known.
-        ignored: Values of label files that belong to no class, ids such as "255" or colours such
-            as "(0, 0, 0)". A record: label files of another encoding have others.
+        names: One name per class.
+        colors: One RGB colour per class, each channel 0 to 255; empty if none are known.
+        ignored: Values in label files that belong to no class: ids such as "255" or colours such
+            as "(0, 0, 0)". For information only: label files with another encoding have others.
 
     Raises:
-        ValueError: There are no names or more than 255, one occurs twice, or there are more or
-            fewer colours than names.
+        ValueError: There are no names or more than 255, a name occurs twice, or the number of
+            colours differs from the number of names.
     """
 
     names: tuple[str, ...]
@@ -38,12 +38,12 @@ class Classes:
             )
         if self.colors and len(self.colors) != len(self.names):
             raise ValueError(
-                "Classes must have a colour each or none at all. "
+                "Give a colour for every class or for none. "
                 f"Received: {len(self.colors)} colours for {len(self.names)} names"
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as values fit for JSON."""
+        """The fields as JSON values."""
         return {
             "names": list(self.names),
             "colors": [list(color) for color in self.colors],
@@ -52,18 +52,18 @@ class Classes:
 
     @classmethod
     def from_json(cls, value: Any) -> "Classes":
-        """The classes that `to_json` gave; other keys are left out.
+        """The classes in the output of `to_json`; other keys are ignored.
 
         Raises:
-            ValueError: `value` is something else.
+            ValueError: `value` is not such an output.
         """
         if not isinstance(value, Mapping):
             raise ValueError(f"`classes` must be a JSON object. Received: {value!r}")
         names, colors, ignored = (value.get(key, []) for key in ("names", "colors", "ignored"))
         if not (_are_texts(names) and _are_texts(ignored) and _are_colors(colors)):
             raise ValueError(
-                "`classes` must have `names` and `ignored`, lists of texts, and `colors`, a list "
-                "of red, green and blue from 0 to 255."
+                "`classes` must have `names` and `ignored`, lists of strings, and `colors`, a list "
+                "of [red, green, blue] from 0 to 255."
             )
         return cls(tuple(names), tuple(tuple(color) for color in colors), tuple(ignored))
 
@@ -80,11 +80,11 @@ def check_same_classes(
     """Raises `ValueError` unless a network has the classes of a data set, in the same order.
 
     Args:
-        names: Names of the network's classes; `None` if they are not known.
-        count: Number of the network's classes; `None` if it is not known.
-        whose: The network, for the message.
+        names: Names of the network's classes; `None` if unknown.
+        count: Number of the network's classes; `None` if unknown.
+        whose: Name of the network in the error message.
         expected: Names of the data set's classes.
-        data: The data set, for the message.
+        data: Name of the data set in the error message.
     """
     names = None if names is None else tuple(names)
     expected = tuple(expected)
@@ -94,7 +94,7 @@ def check_same_classes(
     received = f"the data set {data} has {len(expected)} ({', '.join(expected)})"
     if names is None or len(names) != len(expected):
         raise ValueError(
-            f"{whose} has {known}, but {received}; name the data set that it was trained on."
+            f"{whose} has {known}, but {received}; use the data set that it was trained on."
         )
     if set(names) == set(expected):
         raise ValueError(
@@ -102,14 +102,15 @@ def check_same_classes(
             f"data set in the network's order, set --class_order={_order(names)}"
         )
     raise ValueError(
-        f"{whose} has {known}, but {received}: other names. Name the data set that it was trained "
+        f"{whose} has {known}, but {received}: other names. Use the data set that it was trained "
         "on. If the names mean the same, list the data set's classes in the network's order with "
-        "--class_order; write NEW=OLD where the network calls the class OLD of the data set NEW."
+        "--class_order, and write NEW=OLD to rename a class: NEW is the network's name, OLD the "
+        "data set's."
     )
 
 
 def _order(names: Sequence[str]) -> str:
-    """The value of `--class_order`, as a shell takes it."""
+    """The value of `--class_order`, quoted for a shell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(names)
     return shlex.quote(text.getvalue())

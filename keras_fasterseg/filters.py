@@ -1,4 +1,4 @@
-"""Filters of nodes, by scale and width."""
+"""Number of filters of nodes, by scale and width."""
 
 import math
 
@@ -11,12 +11,12 @@ def round_filters(filters: float, divisor: int = 8) -> int:
     """
     if not (math.isfinite(filters) and filters > 0):
         raise ValueError(f"filters must be positive and finite. Received: filters={filters}")
-    # A width such as 10/12 is not exact in binary: the last bit must not decide over a half.
+    # Widths such as 10/12 are inexact in binary: the last bit must not decide how a half rounds.
     return max(divisor, math.floor(filters / divisor + 0.5 + 1e-9) * divisor)
 
 
 def node_filters(scale: int, base_filters: int, width: float) -> int:
-    """Filters of a node: `scale * base_filters * width`, rounded by `round_filters`.
+    """Number of filters of a node: `scale * base_filters * width`, rounded by `round_filters`.
 
     Args:
         scale: Downsampling rate of the node, 8, 16 or 32.

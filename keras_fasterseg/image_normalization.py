@@ -1,4 +1,4 @@
-"""From the bytes of an image to what a network sees: scaled to [0, 1], centred, of unit spread."""
+"""Normalises images for a network: scaled to [0, 1], zero mean, unit standard deviation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +16,11 @@ def check_normalization(
     """`mean` and `std` as float32 arrays of shape `(3,)`.
 
     Args:
-        mean: Mean of the three channels, of images scaled to [0, 1].
-        std: Standard deviation of the three channels, of images scaled to [0, 1].
+        mean: Mean of the three channels, for images scaled to [0, 1].
+        std: Standard deviation of the three channels, for images scaled to [0, 1].
 
     Raises:
-        ValueError: They are not three numbers in [0, 1] each, or a `std` is zero.
+        ValueError: `mean` or `std` is not three numbers in [0, 1], or a `std` is zero.
     """
     arrays = _three_numbers("mean", mean), _three_numbers("std", std)
     if not np.all(arrays[1] > 0.0):
@@ -37,12 +37,12 @@ def normalize_images(images: Any, mean: np.ndarray, std: np.ndarray) -> Any:
         std: Standard deviation as `check_normalization` returns it.
 
     Returns:
-        Float32 tensor of the shape of `images`; the mean colour is 0.
+        Float32 tensor of the shape of `images`; the mean colour becomes 0.
     """
-    # Here, since data sets and flags need the numbers above and no Keras.
+    # Imported here: data sets and flags need the numbers above without Keras.
     from keras import ops
 
-    # Two operations an exported graph has to run in place of three.
+    # An exported graph then runs two operations instead of three.
     scale = 1.0 / (255.0 * std.astype("float64"))
     return (ops.cast(images, "float32") - 255.0 * mean) * scale.astype("float32")
 
@@ -52,6 +52,6 @@ def _three_numbers(name: str, values: Sequence[float]) -> np.ndarray:
     if array.shape != (3,) or not np.all((array >= 0.0) & (array <= 1.0)):
         raise ValueError(
             f"`{name}` must be three numbers in [0, 1], for images scaled to [0, 1] (divide "
-            f"numbers for bytes by 255). Received: {name}={values}"
+            f"values for bytes by 255). Received: {name}={values}"
         )
     return array

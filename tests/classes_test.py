@@ -23,13 +23,13 @@ def test_json_and_back():
         ({"names": []}, "1 to 255 different names"),
         ({"names": ["a", "a"]}, "1 to 255 different names"),
         ({"names": [str(index) for index in range(256)]}, "1 to 255 different names"),
-        ({"names": ["a", 1]}, "lists of texts"),
-        ({"names": "ab"}, "lists of texts"),
+        ({"names": ["a", 1]}, "lists of strings"),
+        ({"names": "ab"}, "lists of strings"),
         ({"names": ["a"], "colors": [[0, 0, 256]]}, "from 0 to 255"),
         ({"names": ["a"], "colors": [[0, 0, True]]}, "from 0 to 255"),
         ({"names": ["a"], "colors": [[0, 0]]}, "from 0 to 255"),
         ({"names": ["a"], "colors": [[0, 0, 0], [1, 1, 1]]}, "2 colours for 1 names"),
-        ({"names": ["a"], "ignored": [255]}, "lists of texts"),
+        ({"names": ["a"], "ignored": [255]}, "lists of strings"),
     ],
 )
 def test_what_is_no_classes(value, message):
@@ -66,20 +66,20 @@ def test_the_order_in_the_message_can_be_pasted():
             ("lawn", "path", "ball"),
             3,
             "The network n has 3 classes (lawn, path, ball), but the data set yard has 3 (grass, "
-            "path, ball): other names. Name the data set that it was trained on. If the names mean "
-            "the same, list the data set's classes in the network's order with --class_order; "
-            "write NEW=OLD where the network calls the class OLD of the data set NEW.",
+            "path, ball): other names. Use the data set that it was trained on. If the names mean "
+            "the same, list the data set's classes in the network's order with --class_order, "
+            "and write NEW=OLD to rename a class: NEW is the network's name, OLD the data set's.",
         ),
         (
             ("path", "grass"),
             2,
             "The network n has 2 classes (path, grass), but the data set yard has 3 (grass, path, "
-            "ball); name the data set that it was trained on.",
+            "ball); use the data set that it was trained on.",
         ),
         (
             None,
             19,
-            "The network n has 19 classes, but the data set yard has 3 (grass, path, ball); name "
+            "The network n has 19 classes, but the data set yard has 3 (grass, path, ball); use "
             "the data set that it was trained on.",
         ),
     ],

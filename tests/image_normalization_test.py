@@ -24,7 +24,7 @@ def test_bytes_and_floats_are_normalised_as_in_the_released_code():
     ("mean", "std", "message"),
     [
         ((0.5, 0.5), (0.2, 0.2, 0.2), "`mean` must be three numbers"),
-        ((123.7, 116.3, 103.5), (0.2, 0.2, 0.2), "divide numbers for bytes by 255"),
+        ((123.7, 116.3, 103.5), (0.2, 0.2, 0.2), "divide values for bytes by 255"),
         ((0.5, 0.5, 0.5), (0.2, 0.2, float("nan")), "`std` must be three numbers"),
         ((0.5, 0.5, 0.5), (0.2, 0.2, 0.0), "Every `std` must be above 0"),
     ],

@@ -359,7 +359,7 @@ def test_files_that_are_no_network_are_refused(tmp_path):
         ({"num_classes": 256}, "255 means void. Received: num_classes=256"),
         ({"num_classes": 2, "class_names": ("a",)}, "one name for every class"),
         ({"num_classes": 2, "class_names": "ab"}, "one name for every class"),
-        ({"num_classes": 2, "mean": (124, 116, 104)}, "divide numbers for bytes by 255"),
+        ({"num_classes": 2, "mean": (124, 116, 104)}, "divide values for bytes by 255"),
     ],
 )
 def test_arguments_that_make_no_segmenter_are_refused(arguments, message):

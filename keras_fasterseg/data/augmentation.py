@@ -1,4 +1,4 @@
-"""Paired random changes of an image and its label: pure functions of a seed."""
+"""Random augmentation of an image and its label together, as pure functions of a seed."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from keras_fasterseg.data.source import IGNORE_LABEL
 def random_scale(
     image: tf.Tensor, label: tf.Tensor, scales: Sequence[float], seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Resizes both by one of `scales`, each as likely as the others.
+    """Resizes image and label by one of `scales`, all equally likely.
 
     Args:
         image: `(height, width, channels)`, resized bilinearly.
-        label: `(height, width)` integers, resized to the nearest.
+        label: `(height, width)` integers, resized by nearest neighbour.
         scales: Positive factors.
         seed: `(2,)` integers, as for `tf.random.stateless_uniform`.
 
@@ -34,12 +34,12 @@ def random_scale(
 def random_crop(
     image: tf.Tensor, label: tf.Tensor, size: tuple[int, int], seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cuts the same window of at most `size` out of both, every position as likely.
+    """Cuts the same window of at most `size` out of both, all positions equally likely.
 
     Args:
         image: `(height, width, channels)`.
         label: `(height, width)`.
-        size: Height and width of the window; where an input is smaller, all of it is taken.
+        size: Height and width of the window; a smaller input is kept in full.
         seed: `(2,)` integers.
 
     Returns:
@@ -47,9 +47,9 @@ def random_crop(
     """
     extent = tf.minimum(tf.shape(label), size)
     free = tf.shape(label) - extent
-    # Not stateless_uniform over integers: its upper bound must be one for both numbers.
+    # Not stateless_uniform over integers, which accepts only one upper bound for both numbers.
     position = tf.random.stateless_uniform((2,), seed) * tf.cast(free + 1, tf.float32)
-    # Rounding in the multiplication may reach the excluded bound itself.
+    # The multiplication may round up to the excluded bound.
     top, left = tf.unstack(tf.minimum(tf.cast(position, tf.int32), free))
     bottom, right = top + extent[0], left + extent[1]
     return image[top:bottom, left:right], label[top:bottom, left:right]
@@ -58,12 +58,12 @@ def random_crop(
 def pad_centered(
     image: tf.Tensor, label: tf.Tensor, size: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pads both evenly to `size`; the odd row or column goes to the bottom or the right.
+    """Pads both to `size`, centred; an odd row goes to the bottom, an odd column to the right.
 
     Args:
-        image: `(height, width, channels)` with mean colour 0, padded with 0.
+        image: `(height, width, channels)`, normalised so that the mean colour is 0; padded with 0.
         label: `(height, width)`, padded with the ignored label.
-        size: Height and width of the result, no smaller than the input's.
+        size: Height and width of the result, at least those of the input.
 
     Returns:
         Image `(*size, channels)` and label `size`, of static shape.
@@ -77,7 +77,7 @@ def pad_centered(
 
 
 def random_flip(image: tf.Tensor, label: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mirrors both left to right with probability 1/2."""
+    """Mirrors image and label horizontally with probability 1/2."""
     mirrored = tf.random.stateless_uniform((), seed) < 0.5
     return (
         tf.where(mirrored, image[:, ::-1], image),

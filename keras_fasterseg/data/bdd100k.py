@@ -13,7 +13,7 @@ from keras_fasterseg.data.source import (
 )
 
 _SPLITS = ("train", "val", "test")
-# Folders of images and of labels, and what a label's name has behind that of its image.
+# Image folder, label folder, and what the stem of a label adds to the stem of its image.
 _LAYOUTS = (
     ("images/10k", "labels/sem_seg/masks", ""),
     ("seg/images", "seg/labels", "_train_id"),
@@ -21,15 +21,15 @@ _LAYOUTS = (
 
 
 class BDD100K(FileSource):
-    """BDD100K's semantic segmentation; which of its two layouts `root` holds is found out.
+    """BDD100K's semantic segmentation, in either of its two layouts, detected from the folders.
 
-    Images are `images/10k/{split}/NAME.jpg` and labels `labels/sem_seg/masks/{split}/NAME.png`, or
-    in older downloads `seg/images/{split}/NAME.jpg` and `seg/labels/{split}/NAME_train_id.png`.
-    Labels hold the train ids of Cityscapes, 255 for what is ignored. Those of the test split are
-    not public.
+    Images are `images/10k/{split}/NAME.jpg` and labels `labels/sem_seg/masks/{split}/NAME.png`.
+    In older downloads, they are `seg/images/{split}/NAME.jpg` and
+    `seg/labels/{split}/NAME_train_id.png`. Labels hold the train ids of Cityscapes, 255 for
+    ignored pixels. The labels of the test split are not public.
 
     Raises:
-        DataError: `root` is no folder or holds neither layout.
+        DataError: `root` is not a folder or has neither layout.
 
     Reference:
         Yu et al., "BDD100K: A Diverse Driving Dataset for Heterogeneous Multitask Learning",
@@ -55,9 +55,9 @@ class BDD100K(FileSource):
             if self._split_names:
                 return
         raise DataError(
-            f"{self.root} is not in BDD100K's layout: there is no folder "
+            f"{self.root} is not in BDD100K's layout: it has no folder "
             + " and no ".join(f"{self.root / images / 'train'}" for images, *_ in _LAYOUTS)
-            + "; give the folder that holds images/ and labels/."
+            + "; give the folder that contains images/ and labels/."
         )
 
     @property

@@ -1,4 +1,4 @@
-"""CamVid: 11 classes of street scenes, in SegNet's layout and in the original one."""
+"""CamVid: 11 classes of street scenes, in SegNet's layout or the original one."""
 
 import pathlib
 import re
@@ -40,9 +40,9 @@ _CLASSES = {
     "bicyclist": (0, 128, 192),
 }
 
-# The names of the original's 32 classes, as its label_colors.txt has them, their colours, and the
-# class of the 11 that each is part of. The grouping is the one in use since SegNet, as MathWorks
-# documents it for its CamVid example.
+# Names and colours of the 32 original classes, as in label_colors.txt, and the one of the 11
+# classes that each belongs to. The grouping has been in use since SegNet; MathWorks documents it
+# for its CamVid example.
 _GROUPED = {
     "Animal": ((64, 128, 64), "pedestrian"),
     "Archway": ((192, 0, 128), "building"),
@@ -81,18 +81,18 @@ ORIGINAL_COLORS = {name: color for name, (color, _) in _GROUPED.items()}
 
 
 class CamVid(FileSource):
-    """CamVid; which of its two layouts `root` holds is found out.
+    """CamVid in either of its two layouts, which is detected from the folders in `root`.
 
-    SegNet's: images in `train`, `val`, `test`, and labels in `trainannot`, `valannot`,
-    `testannot`: PNGs of the 11 class ids and 11 for void.
+    SegNet's layout: images are in `train`, `val`, `test`. Labels are in `trainannot`, `valannot`,
+    `testannot`: PNGs of class ids 0 to 10, and 11 for void.
 
-    The original: images in `701_StillsRaw_full`, and labels `*_L.png` in
-    `LabeledApproved_full`, coloured in 32 classes. The splits are the stems listed in
-    `train.txt`, `val.txt` and `test.txt` beside the two folders, one a line, or where none of
-    the three is there the published ones (`published_split`).
+    Original layout: images are in `701_StillsRaw_full`. Labels are `*_L.png` in
+    `LabeledApproved_full`, coloured in 32 classes. `train.txt`, `val.txt` and `test.txt` next to
+    the two folders define the splits, one image stem per line. If none of the three exists, the
+    published splits apply (`published_split`).
 
     Raises:
-        DataError: `root` is no folder or holds neither layout.
+        DataError: `root` is not a folder or has neither layout.
 
     Reference:
         Brostow et al., "Semantic object classes in video", Pattern Recognition Letters 2009;
@@ -102,7 +102,7 @@ class CamVid(FileSource):
     name = "camvid"
     class_names = tuple(_CLASSES)
     palette = np.array(list(_CLASSES.values()), np.uint8)
-    # By the original's class, the class that it is part of; None where it is ignored.
+    # Maps each original class to its class here; None if it is ignored.
     _class_of_original: Mapping[str, str | None] = {
         original: name for original, (_, name) in _GROUPED.items()
     }
@@ -127,8 +127,8 @@ class CamVid(FileSource):
         self._split_names = tuple(split for split in _SPLITS if (self.root / split).is_dir())
         if not self._split_names:
             raise DataError(
-                f"{self.root} holds no CamVid: expected the folders train, trainannot, val and "
-                f"valannot, or {_IMAGES} and {_LABELS}."
+                f"{self.root} does not contain CamVid: expected the folders train, trainannot, val "
+                f"and valannot, or {_IMAGES} and {_LABELS}."
             )
         self.label_lookup = make_label_lookup(
             {**{train_id: train_id for train_id in range(_VOID_ID)}, _VOID_ID: IGNORE_LABEL}
@@ -161,7 +161,7 @@ class CamVid(FileSource):
 
     def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
         folder = self._label_folder(split)
-        # A list names images, so that a label without one is in no split.
+        # Lists name images, so a label without an image is in no split.
         if not folder.is_dir() or (self._is_original and self._has_lists):
             return []
         labelled = {sample.label for sample in self._find_samples(split)}
@@ -180,7 +180,7 @@ class CamVid(FileSource):
 
 
 def _split_of_label(label: pathlib.Path) -> str | None:
-    """The published split of an original label; `None` if it is not named as one."""
+    """The published split of an original label; `None` if its name is not one of CamVid's."""
     try:
         return published_split(label.stem.removesuffix("_L"))
     except DataError:
@@ -190,13 +190,13 @@ def _split_of_label(label: pathlib.Path) -> str | None:
 def published_split(stem: str) -> str:
     """The split ("train", "val" or "test") of an original image in SegNet's division.
 
-    The division follows the four videos: `0006R0` is for training and `Seq05VD` for testing,
-    `0001TP` is cut after frame 8520 into training and testing, and the stretch of `0016E5` that
-    is labelled at every second frame, 7959 to 8159, is for validation and its rest for training:
+    The division follows the four videos. `0006R0` is for training, `Seq05VD` for testing.
+    `0001TP` is for training up to frame 8520, then for testing. In `0016E5`, frames 7959 to 8159,
+    labelled at every second frame, are for validation and the rest for training. The splits have
     367, 101 and 233 images.
 
     Args:
-        stem: Name of the image without its ending, such as "0001TP_006690".
+        stem: File name of the image without its suffix, such as "0001TP_006690".
 
     Raises:
         DataError: The name is not one of CamVid's.
@@ -204,8 +204,8 @@ def published_split(stem: str) -> str:
     match = re.fullmatch(r"(0001TP|0006R0|0016E5|Seq05VD)_f?(\d+)", stem)
     if match is None:
         raise DataError(
-            f"{stem} is no name of a CamVid image (such as 0001TP_006690); list the images of "
-            "each split in train.txt, val.txt and test.txt."
+            f"{stem} is not the name of a CamVid image (such as 0001TP_006690); list the images "
+            "of each split in train.txt, val.txt and test.txt."
         )
     video, frame = match[1], int(match[2])
     if video == "Seq05VD" or (video == "0001TP" and frame > 8520):

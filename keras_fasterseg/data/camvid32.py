@@ -1,4 +1,4 @@
-"""CamVid with the classes that its labels were drawn in."""
+"""CamVid with its 32 original classes."""
 
 import pathlib
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ _CLASSES = {name: color for name, color in ORIGINAL_COLORS.items() if name != _V
 
 
 class CamVid32(CamVid):
-    """The original CamVid in its own 32 classes: 31 to tell apart, and Void, which is ignored.
+    """The original CamVid with its 32 classes: 31 to distinguish, and Void, which is ignored.
 
-    Names and colours are those of the original's `label_colors.txt`; layout and splits are those
-    of `CamVid`.
+    Names and colours are those of the original `label_colors.txt`; layout and splits are those of
+    `CamVid`.
 
     Raises:
-        DataError: `root` is no folder or does not hold the original layout, whose labels are
-            coloured: SegNet's have 11 classes.
+        DataError: `root` is not a folder or does not have the original layout with coloured
+            labels; the labels of SegNet's layout have only 11 classes.
     """
 
     name = "camvid32"
@@ -34,6 +34,6 @@ class CamVid32(CamVid):
         super().__init__(root)
         if self.label_colors is None:
             raise DataError(
-                f"{self.root} holds CamVid in SegNet's layout, whose labels have 11 classes; give "
-                "the original download for 32, or name the data set camvid."
+                f"{self.root} holds CamVid in SegNet's layout, whose labels have 11 classes; for "
+                "32 classes give the folder of the original download, else use --dataset=camvid."
             )

@@ -1,4 +1,4 @@
-"""A look into every file before the first step of a long run."""
+"""Checks every file before the first step of a long run."""
 
 import concurrent.futures
 
@@ -9,12 +9,12 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.progress import progress_bar
 
-# At 1/32 a smaller image would be less than a pixel.
+# At scale 1/32, a smaller image would have less than a pixel.
 SMALLEST = 32
 
 
 def check_samples(source: SegmentationSource, split: str, *, progress: bool = True) -> int:
-    """Opens every image and label of `split` once, several at a time.
+    """Opens every image and label of `split` once, several in parallel.
 
     Args:
         source: The data set.
@@ -22,12 +22,12 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
         progress: Whether to show a progress bar.
 
     Returns:
-        The number of samples, all of which are good.
+        The number of samples, none of them faulty.
 
     Raises:
         ValueError: The data set has no such split.
-        DataError: A sample is faulty or too small; the message names the file of the first such
-            sample. Or all labels together have fewer than two classes.
+        DataError: A sample is faulty or too small; the message names the first such file. Or all
+            labels together show fewer than two classes.
     """
     samples = source.samples(split)
 
@@ -45,17 +45,17 @@ def check_samples(source: SegmentationSource, split: str, *, progress: bool = Tr
             for future in progress_bar(checks, description, unit="image", show=progress):
                 present |= future.result()
         finally:
-            # Without this a fault in the first file would still cost reading all the others.
+            # Otherwise a fault in the first file would still read all other files.
             threads.shutdown(wait=True, cancel_futures=True)
     check_present(present, source, split)
     return len(samples)
 
 
 def check_smallest(sample: Sample, height: int, width: int) -> None:
-    """Raises `DataError` if a side of the image, in pixels, is below `SMALLEST`."""
+    """Raises `DataError` if a side of the image is shorter than `SMALLEST` pixels."""
     if min(height, width) < SMALLEST:
         raise DataError(
-            f"The image {sample.image} is {height} x {width} (height x width); the least is "
+            f"The image {sample.image} is {height} x {width} (height x width); it must be at least "
             f"{SMALLEST} x {SMALLEST}."
         )
 
@@ -64,8 +64,8 @@ def check_present(present: np.ndarray, source: SegmentationSource, split: str) -
     """Raises `DataError` if fewer than two classes are `present`, `(num_classes,)` bool."""
     if np.sum(present) < 2:
         names = [repr(source.class_names[train_id]) for train_id in np.flatnonzero(present)]
-        content = f"one class only, {names[0]}" if names else "ignored pixels only"
+        content = f"only one class, {names[0]}" if names else "only ignored pixels"
         raise DataError(
-            f"The labels of the split {split!r} of {source.root} hold {content}; nothing can be "
-            "told apart: check the ids in the label files, or give labels of two classes or more."
+            f"The labels of the split {split!r} of {source.root} show {content}, but at least two "
+            "classes are needed; check the ids in the label files, or give other labels."
         )

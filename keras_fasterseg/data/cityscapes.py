@@ -1,4 +1,4 @@
-"""Cityscapes: 19 classes of street scenes in its official folder layout, fine and coarse."""
+"""Cityscapes: 19 classes of street scenes in the official folder layout, fine and coarse."""
 
 import pathlib
 
@@ -26,16 +26,16 @@ _CLASSES = tuple(trainId2label[train_id] for train_id in range(19))
 
 
 class Cityscapes(FileSource):
-    """Cityscapes, or any data set in its folders and with its classes.
+    """Cityscapes, or any data set with its folder layout and classes.
 
-    `leftImg8bit/{split}/{city}/*_leftImg8bit.png` are the images. Their labels are
-    `gtFine/{split}/{city}/*_gtFine_labelTrainIds.png`, or `*_gtFine_labelIds.png`, which come with
-    the download, where more images have these. Names, colours and ids are those of
-    `cityscapesscripts.helpers.labels`. The labels of the test split are not public: where its files
-    are there, they are void.
+    Images are `leftImg8bit/{split}/{city}/*_leftImg8bit.png`. Labels are
+    `gtFine/{split}/{city}/*_gtFine_labelTrainIds.png`, or the `*_gtFine_labelIds.png` of the
+    download if more images have these. Names, colours and ids are those of
+    `cityscapesscripts.helpers.labels`. The labels of the test split are not public: its label
+    files, if present, are void.
 
     Raises:
-        DataError: `root` is no folder or has no split.
+        DataError: `root` is not a folder or has no split.
 
     Reference:
         Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016.
@@ -56,8 +56,8 @@ class Cityscapes(FileSource):
         if not self._split_names:
             *first, last = (str(images / split) for split in self._known_splits)
             raise DataError(
-                f"{self.root} is not in Cityscapes' layout: there is no {', '.join(first)} or "
-                f"{last}."
+                f"{self.root} is not in Cityscapes' layout: it has no folder {', '.join(first)} "
+                f"or {last}."
             )
         self._label_ending = self._find_label_ending()
         self.label_lookup = make_label_lookup(
@@ -71,7 +71,7 @@ class Cityscapes(FileSource):
         return self._split_names
 
     def _find_label_ending(self) -> str:
-        """The kind that more images have, train ids of equals: one lookup serves all splits."""
+        """The label kind of most images, train ids if tied: one lookup serves all splits."""
 
         def count(ending: str) -> int:
             return sum(
@@ -102,13 +102,13 @@ class Cityscapes(FileSource):
 
 
 class CityscapesCoarse(Cityscapes):
-    """Cityscapes with its coarse labels, which the 20,000 images of `train_extra` have as well.
+    """Cityscapes with its coarse labels, which also cover the 20,000 images of `train_extra`.
 
     Labels are `gtCoarse/{split}/{city}/*_gtCoarse_labelIds.png`, or `*_gtCoarse_labelTrainIds.png`
-    where more images have these. What nobody has drawn is ignored.
+    if at least as many images have these. Unlabelled areas are ignored.
 
     Raises:
-        DataError: `root` is no folder or has no split.
+        DataError: `root` is not a folder or has no split.
     """
 
     name = "cityscapes_coarse"

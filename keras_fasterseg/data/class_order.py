@@ -1,4 +1,4 @@
-"""A data set read in another order of its classes, such as that of a network."""
+"""Reads a data set with its classes in another order, such as that of a network."""
 
 import copy
 import csv
@@ -9,17 +9,17 @@ from keras_fasterseg.data.source import SegmentationSource
 
 
 def in_class_order(source: SegmentationSource, order: str) -> SegmentationSource:
-    """`source` with its classes in the order, and under the names, that `order` lists.
+    """Returns `source` with its classes in the order, and under the names, given by `order`.
 
     Args:
-        source: The data set; it is not changed.
+        source: The data set, which stays unchanged.
         order: See `reordered`.
 
     Raises:
         ValueError: See `reordered`.
     """
     names, positions = reordered(source.class_names, order)
-    # Marks above the classes stay what they are.
+    # The marks above the class ids stay unchanged.
     new_ids = np.arange(256, dtype=np.uint8)
     new_ids[positions] = np.arange(len(positions))
     ordered = copy.copy(source)
@@ -30,15 +30,16 @@ def in_class_order(source: SegmentationSource, order: str) -> SegmentationSource
 
 
 def reordered(names: tuple[str, ...], order: str) -> tuple[tuple[str, ...], list[int]]:
-    """The classes that `order` lists, and the position in `names` of each.
+    """The class names in `order`, and the position of each class in `names`.
 
     Args:
         names: Names of the classes of a data set.
-        order: Every class once, comma separated: its name, or NEW=NAME to call it NEW. A name that
-            holds a comma is quoted.
+        order: Every class once, separated by commas: its name, or NEW=NAME to rename it to NEW.
+            Names that contain a comma must be quoted.
 
     Raises:
-        ValueError: A class is missing, unknown or listed twice, or two would have one name.
+        ValueError: A class is missing, unknown or listed twice, or two classes would have the
+            same name.
     """
     entries = next(csv.reader([order], skipinitialspace=True), [])
     pairs = [_pair(entry, names) for entry in entries]

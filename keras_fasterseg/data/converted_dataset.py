@@ -1,4 +1,4 @@
-"""A data set that was converted to shards of TFRecord, read record by record in any order."""
+"""A data set converted to TFRecord shards, read record by record in any order."""
 
 import dataclasses
 import hashlib
@@ -33,36 +33,35 @@ from keras_fasterseg.progress import progress_bar
 
 Item = TypeVar("Item")
 
-REMEDY = "convert the data set again, which keeps what is whole"
+REMEDY = "convert the data set again (intact shards are kept)"
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredSample(Sample):
-    """A sample in a shard; `image` and `label` are its name below the shard, for messages.
+    """A sample in a shard; `image` and `label` are SHARD/NAME, for messages only.
 
     Attributes:
         shard: The shard's file.
-        record: Where in it the sample lies.
+        record: Position of the sample in the shard.
     """
 
     shard: pathlib.Path
     record: Record
 
     def check_label(self) -> None:
-        """A record holds both."""
+        """Does nothing: a record always has a label."""
 
 
 class ConvertedDataset(SegmentationSource):
-    """What `convert_dataset` has made: all that is needed lies in `root`.
+    """A self-contained data set made by `convert_dataset`.
 
-    Splits, order of the samples and pixels are those of the data set that was converted, so that a
-    training gets the same batches from either. When it is opened the sizes of all shards are
-    compared with the index, and whenever a record is read its checksum is; `verify` compares the
-    digests.
+    It has the splits, sample order and pixels of the original data set, so training gets the same
+    batches from either. Opening it compares the sizes of all shards with the index, reading a
+    record compares its checksum, and `verify` compares the digests of the shards.
 
     Raises:
-        DataError: `root` is no folder, the conversion was not finished, the index is not valid,
-            or a shard is missing or of another size.
+        DataError: `root` is not a folder, the conversion is incomplete, the index is not valid,
+            or a shard is missing or has another size.
     """
 
     name = "converted"
@@ -71,8 +70,8 @@ class ConvertedDataset(SegmentationSource):
         super().__init__(root)
         if not is_index(self.root / INDEX) and is_index(self.root / UNFINISHED):
             raise DataError(
-                f"The conversion into {self.root} was not finished; the same command goes on "
-                "where it was stopped."
+                f"The conversion into {self.root} is incomplete; run the same command again to "
+                "resume it."
             )
         self.index = read_index(self.root / INDEX)
         self.name = self.index.name
@@ -97,22 +96,22 @@ class ConvertedDataset(SegmentationSource):
         """Reads every shard and compares its digest.
 
         Returns:
-            The number of shards, all of which are as they were written.
+            The number of shards, all of them unchanged.
 
         Raises:
-            DataError: A shard was changed; the message names it.
+            DataError: A shard has changed; the message names it.
         """
         shards = list(self._shards())
         for shard in progress_bar(shards, "verifying", unit="shard", show=progress):
             path = self.root / shard.file
             if sha256(path) != shard.sha256:
                 raise DataError(
-                    f"The shard {path} was changed: its SHA-256 is not the one in {INDEX}; "
+                    f"The shard {path} has changed: its SHA-256 differs from the one in {INDEX}; "
                     f"{REMEDY}."
                 )
         return len(shards)
 
-    # Checkers want any sample in these where a source reads its own alone.
+    # Type checkers expect these methods to accept any sample; a source only reads its own.
     def read(self, sample: StoredSample, *, downsample: int = 1) -> tuple[np.ndarray, np.ndarray]:  # pyright: ignore[reportIncompatibleMethodOverride]
         image, stored = self._decode(sample, decode_record)
         train_ids = self._train_ids(sample, stored)
@@ -132,18 +131,18 @@ class ConvertedDataset(SegmentationSource):
             if isinstance(error, DataError):
                 raise
             raise DataError(
-                f"The shard {sample.shard} is not what its index says: of the record "
-                f"{record.name}, {error}; {REMEDY}."
+                f"The shard {sample.shard} does not match its index: the record {record.name} is "
+                f"faulty ({error}); {REMEDY}."
             ) from error
 
     def _train_ids(self, sample: StoredSample, stored: np.ndarray) -> np.ndarray:
-        """Those that were stored, unless the classes were put in another order since."""
+        """The stored train ids, mapped to the current order of the classes."""
         train_ids = np.take(self.label_lookup, stored)
         unknown = train_ids == NOT_ALLOWED
         if np.any(unknown):
             raise DataError(
-                f"The shard {sample.shard} is not what its index says: the label of the record "
-                f"{sample.record.name} holds the id {stored[unknown][0]}, and there are "
+                f"The shard {sample.shard} does not match its index: the label of the record "
+                f"{sample.record.name} holds the id {stored[unknown][0]}, but there are "
                 f"{self.num_classes} classes; {REMEDY}."
             )
         return train_ids
@@ -162,20 +161,20 @@ class ConvertedDataset(SegmentationSource):
         for shard in self.index.splits[split]:
             path = self.root / shard.file
             for record in shard.records:
-                # Sorted by these, samples are in the order of the files that were converted.
+                # Sorting by these names gives the order of the original files.
                 name = path / record.name
                 yield StoredSample(name, name, path, record)
 
 
 def check_size(path: pathlib.Path, shard: Shard) -> None:
-    """Raises DataError unless `path` is a file as large as the index says of `shard`."""
+    """Raises `DataError` unless `path` is a file of the size that `shard` records."""
     if not path.is_file():
         raise DataError(f"The shard {path} is missing; {REMEDY}.")
     size = path.stat().st_size
     if size != shard.size:
         raise DataError(
-            f"The shard {path} is of {size} bytes and not {shard.size}: it was cut off or changed; "
-            f"{REMEDY}."
+            f"The shard {path} has {size} bytes instead of {shard.size}: it was truncated or "
+            f"changed; {REMEDY}."
         )
 
 
@@ -189,7 +188,7 @@ def _read(sample: StoredSample) -> bytes:
         raise DataError(f"The shard {sample.shard} cannot be read ({error}); {REMEDY}.") from error
     if zlib.crc32(data) != record.crc32:
         raise DataError(
-            f"The shard {sample.shard} is damaged: the record {record.name} has another checksum "
-            f"than in {INDEX}; {REMEDY}."
+            f"The shard {sample.shard} is damaged: the checksum of the record {record.name} "
+            f"differs from the one in {INDEX}; {REMEDY}."
         )
     return data

@@ -1,4 +1,4 @@
-"""A data set of one's own by tables of image and label files, and `dataset.yaml`."""
+"""Your own data set, described by CSV tables of image and label files and `dataset.yaml`."""
 
 import csv
 import os
@@ -13,13 +13,13 @@ _HEADER = ["image", "label"]
 
 
 class CsvList(DescribedSource):
-    """Images and labels that `SPLIT.csv` names, wherever they lie below `root`.
+    """Images and labels listed in `SPLIT.csv`, anywhere below `root`.
 
-    The first row is `image,label`; the others name two files each, by their paths from `root` or
-    by absolute ones that lead into it.
+    The first row is `image,label`. Every other row names an image file and its label file, with
+    paths relative to `root` or absolute paths inside it.
 
     Raises:
-        DataError: `root` is no folder, has no table, or its `dataset.yaml` is missing or wrong.
+        DataError: `root` is not a folder, has no table, or its `dataset.yaml` is missing or wrong.
     """
 
     name = "csv"
@@ -30,7 +30,7 @@ class CsvList(DescribedSource):
         found = [path.stem for path in self.root.glob("[!.]*.csv")]
         if not found:
             raise DataError(
-                f"{self.root} has no table of a split: expected files such as "
+                f"{self.root} has no CSV table of a split: expected files such as "
                 f"{self.root / 'train.csv'} with the header image,label."
             )
         self._name_splits(found)
@@ -45,10 +45,10 @@ class CsvList(DescribedSource):
                     f"{place}: expected two columns, an image and its label. Received: {row}"
                 )
             image = self._below_root(place, "image", row[0], IMAGE_SUFFIXES)
-            # Stored with loss, ids would be others.
+            # Lossy compression would change ids.
             label = self._below_root(place, "label", row[1], LABEL_SUFFIXES)
             if image in samples:
-                raise DataError(f"{place}: the image {row[0]} is listed already; list it once.")
+                raise DataError(f"{place}: the image {row[0]} is already listed; list it once.")
             samples[image] = Sample(image, label)
         return list(samples.values())
 
@@ -57,13 +57,13 @@ class CsvList(DescribedSource):
     ) -> pathlib.Path:
         path = os.path.normpath(value)
         if os.path.isabs(path):
-            # The folder may have been given by another name than the table has.
+            # The table may spell the folder differently from the command line.
             roots = (os.path.abspath(self.root), os.path.realpath(self.root))
             inside = [root for root in roots if path.startswith(os.path.join(root, ""))]
             path = os.path.relpath(path, inside[0]) if inside else os.pardir
         if path.split(os.sep)[0] == os.pardir:
             raise DataError(
-                f"{place}: the {column} {value} lies outside {self.root}; name files below it."
+                f"{place}: the {column} {value} is outside {self.root}; name files inside it."
             )
         if not path.lower().endswith(suffixes):
             raise DataError(
@@ -74,7 +74,7 @@ class CsvList(DescribedSource):
 
 
 def _read_rows(path: pathlib.Path) -> list[tuple[int, list[str]]]:
-    """The rows below the header and the numbers of their lines; empty ones are left out."""
+    """The rows below the header, each with its line number; empty rows are skipped."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -84,7 +84,7 @@ def _read_rows(path: pathlib.Path) -> list[tuple[int, list[str]]]:
             ]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path} is no table in UTF-8 with commas ({error}); save it as such."
+            f"{path} is not a comma-separated UTF-8 table ({error}); save it as one."
         ) from error
     if [field.strip() for field in header] != _HEADER:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What `dataset.yaml` says of a data set of one's own: classes, ids or colours, normalisation."""
+"""Reads `dataset.yaml`, which describes your own data set: classes, labels, normalisation."""
 
 import dataclasses
 import pathlib
@@ -20,29 +20,28 @@ MAXIMUM_CLASSES = NOT_ALLOWED
 _IDS, _COLORS = "ids", "colors"
 _KEYS = ("name", "classes", "labels", "ignore_index", "ignore_colors", "mean", "std", "splits")
 _CLASS_KEYS = ("name", "color", "ids", "label_colors")
-# The keys that go with one kind of labels only.
+# Keys that are valid for one kind of labels only.
 _KIND_OF = {
     **dict.fromkeys(("ids", "ignore_index"), _IDS),
     **dict.fromkeys(("label_colors", "ignore_colors"), _COLORS),
 }
-# `read_label` numbers colours in 8 bits.
+# `read_label` numbers colours with 8 bits.
 _MAXIMUM_COLORS = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetFile:
-    """A data set's own file, read and checked.
+    """The contents of a `dataset.yaml`, checked.
 
     Attributes:
-        name: What the data set is called.
+        name: Name of the data set.
         class_names: Names of the classes, by train id.
         palette: `(num_classes, 3)` uint8, the RGB colour that shows each class.
-        train_ids: Train id by what stands for it in label files, an id or an RGB colour; 255 for
-            what is ignored there.
-        has_colors: Whether label files hold colours.
-        mean: Mean of the three channels, of images scaled to [0, 1].
-        std: Standard deviation of the three channels, of images scaled to [0, 1].
-        splits: What a split is called on disk, by its name; others are called there as here.
+        train_ids: Maps the ids or RGB colours in label files to train ids; 255 for ignored ones.
+        has_colors: True if label files hold colours instead of ids.
+        mean: Mean of the three channels, for images scaled to [0, 1].
+        std: Standard deviation of the three channels, for images scaled to [0, 1].
+        splits: Maps the names of splits to their names on disk; other splits keep their name.
     """
 
     name: str
@@ -56,18 +55,18 @@ class DatasetFile:
 
     @property
     def label_colors(self) -> np.ndarray | None:
-        """As of a `SegmentationSource`."""
+        """See `SegmentationSource`."""
         return np.array(list(self.train_ids), np.uint8) if self.has_colors else None
 
     @property
     def label_lookup(self) -> np.ndarray:
-        """As of a `SegmentationSource`."""
+        """See `SegmentationSource`."""
         if self.has_colors:
             return make_label_lookup(dict(enumerate(self.train_ids.values())))
         return make_label_lookup(self.train_ids)
 
     def definition(self) -> dict[str, Any]:
-        """What decides results, fit for JSON: not the name of the data set and colours shown."""
+        """The values that affect results, as JSON values; without data set name and palette."""
         return {
             "classes": list(self.class_names),
             "labels": {str(key): train_id for key, train_id in self.train_ids.items()},
@@ -81,8 +80,8 @@ def read_dataset_file(path: pathlib.Path) -> DatasetFile:
     """Reads and checks a `dataset.yaml`; docs/own_data.md describes its keys.
 
     Raises:
-        DataError: There is no such file, or something in it is wrong; the message names the file,
-            the key, what came and what is expected.
+        DataError: The file does not exist or is wrong; the message names the file, the key, the
+            received and the expected value.
     """
     if not path.is_file():
         raise DataError(
@@ -103,9 +102,9 @@ def _parsed(file: Fields, folder_name: str) -> DatasetFile:
         raise wrong("`labels`", f"{_IDS} or {_COLORS}", kind)
     for key in dict.fromkeys(key for each in (file, *classes) for key in each):
         if _KIND_OF.get(key, kind) != kind:
-            raise ValueError(f"`{key}` goes with `labels: {_KIND_OF[key]}`. Received: {kind}")
+            raise ValueError(f"`{key}` requires `labels: {_KIND_OF[key]}`. Received: {kind}")
     if ("mean" in file) != ("std" in file):
-        raise ValueError("`mean` and `std` must be given both or not at all.")
+        raise ValueError("Give both `mean` and `std`, or neither.")
     std = values.channels("`std`", file.get("std", IMAGENET_STD))
     if min(std) == 0:
         raise wrong("Every `std`", "above 0", list(std))
@@ -124,7 +123,7 @@ def _parsed(file: Fields, folder_name: str) -> DatasetFile:
 
 
 def _classes(listed: Any) -> list[Fields]:
-    """The classes as mappings, each with a `name` that no other has."""
+    """The classes as mappings, each with a unique `name`."""
     if not isinstance(listed, list) or not 2 <= len(listed) <= MAXIMUM_CLASSES:
         raise wrong("`classes`", f"a list of 2 to {MAXIMUM_CLASSES} classes", listed)
     classes: list[Fields] = []
@@ -139,14 +138,14 @@ def _classes(listed: Any) -> list[Fields]:
 
 
 def _palette(classes: Sequence[Fields]) -> np.ndarray:
-    """The colour of each class; one without takes a colour that no other has."""
+    """The colour of each class; classes without a `color` get unused colours."""
     given = {
         each["name"]: values.color(_place("color", each), each["color"])
         for each in classes
         if "color" in each
     }
     taken = _only_owners("colour", ((repr(name), [color]) for name, color in given.items()))
-    # The first is black, which in an overlay is a shadow.
+    # Skips the first, black, which looks like a shadow in an overlay.
     made = (tuple(color.tolist()) for color in default_palette()[1:])
     free = (color for color in made if color not in taken)
     return np.array([given.get(each["name"]) or next(free) for each in classes], np.uint8)
@@ -156,7 +155,7 @@ def _train_ids_by_id(file: Fields, classes: Sequence[Fields]) -> dict[int, int]:
     without = [each["name"] for each in classes if "ids" not in each]
     if 0 < len(without) < len(classes):
         raise ValueError(
-            f"`ids` must be given for every class or for none. Received: none for {without[0]!r}"
+            f"Give `ids` for every class or for none. Received: no ids for {without[0]!r}"
         )
     of_classes = [
         (index,) if without else values.ids(_place("ids", each), each["ids"])
@@ -165,7 +164,7 @@ def _train_ids_by_id(file: Fields, classes: Sequence[Fields]) -> dict[int, int]:
     ignored: tuple[int, ...] = ()
     if "ignore_index" in file:
         ignored = values.ids("`ignore_index`", file["ignore_index"])
-    # Masks of 0 and 255 have a class of that id.
+    # Masks of 0 and 255 use 255 as the id of a class.
     elif not any(IGNORE_LABEL in each for each in of_classes):
         ignored = (IGNORE_LABEL,)
     return _train_ids("id", classes, of_classes, "`ignore_index`", ignored)
@@ -176,14 +175,14 @@ def _train_ids_by_color(file: Fields, classes: Sequence[Fields]) -> dict[values.
     for each in classes:
         key = "label_colors" if "label_colors" in each else "color"
         if key not in each:
-            raise ValueError(f"{_place('color', each)} must be given, since labels are colours.")
+            raise ValueError(f"{_place('color', each)} is required, because labels are colours.")
         of_classes.append(values.colors(_place(key, each), each[key]))
     ignored: tuple[values.RGB, ...] = ()
     if "ignore_colors" in file:
         ignored = values.colors("`ignore_colors`", file["ignore_colors"])
     train_ids = _train_ids("colour", classes, of_classes, "`ignore_colors`", ignored)
     if len(train_ids) > _MAXIMUM_COLORS:
-        raise wrong("Colours of labels", f"at most {_MAXIMUM_COLORS} in all", len(train_ids))
+        raise wrong("The number of label colours", f"at most {_MAXIMUM_COLORS}", len(train_ids))
     return train_ids
 
 
@@ -201,13 +200,13 @@ def _train_ids(
 
 
 def _only_owners(kind: str, keys_of: Iterable[tuple[str, Iterable[Any]]]) -> dict[Any, str]:
-    """Who has which key; nobody may have another's, or one twice."""
+    """Maps each key to its only owner. Raises `ValueError` if a key occurs twice."""
     owners: dict[Any, str] = {}
     for owner, keys in keys_of:
         for key in keys:
             if key in owners:
                 raise ValueError(
-                    f"The {kind} {key} must stand for one thing. Received: it is in "
+                    f"The {kind} {key} must be used only once. Received: it is in "
                     f"{owners[key]} and in {owner}"
                 )
             owners[key] = owner
@@ -222,7 +221,7 @@ def _splits(listed: Any) -> dict[str, str]:
         for name, on_disk in listed.items()
     }
     if any("+" in name for name in splits):
-        raise wrong("A name in `splits`", "without +, which joins splits", list(splits))
+        raise wrong("Names in `splits`", "without +, which joins splits", list(splits))
     _only_owners("folder or file", ((name, [on_disk]) for name, on_disk in splits.items()))
     return splits
 

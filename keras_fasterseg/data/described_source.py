@@ -1,4 +1,4 @@
-"""A data set whose classes, labels and normalisation a file in its folder describes."""
+"""A data set whose folder has a file that describes its classes, labels and normalisation."""
 
 import pathlib
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from keras_fasterseg.data.file_source import FileSource
 
 
 class DescribedSource(FileSource):
-    """What `dataset.yaml` says, as attributes; where images and labels lie is for who derives.
+    """Base class that reads `dataset.yaml` into attributes; subclasses find images and labels.
 
     Raises:
-        DataError: `root` is no folder or has no `dataset.yaml`, or something in it is wrong.
+        DataError: `root` is not a folder, or its `dataset.yaml` is missing or wrong.
     """
 
-    # Unknown without a folder.
+    # Unknown until a folder is read.
     class_names: tuple[str, ...] = ()
     palette = np.zeros((0, 3), np.uint8)
 
@@ -42,22 +42,23 @@ class DescribedSource(FileSource):
         return self._file.definition()
 
     def _name_splits(self, found: Iterable[str]) -> None:
-        """Calls the splits that were found on disk as `dataset.yaml` does.
+        """Gives the splits found on disk their names from `dataset.yaml`.
 
         Raises:
-            DataError: It names one that was not found, or two would have one name.
+            DataError: `dataset.yaml` names a split that was not found, or two splits would have
+                the same name.
         """
         found = sorted(found)
         names = {on_disk: name for name, on_disk in self._file.splits.items()}
         for on_disk, name in names.items():
             if on_disk not in found:
                 raise DataError(
-                    f"{self.root / DATASET_FILE}: `splits` calls {on_disk!r} {name!r}, but there "
-                    f"is no such split; there are {', '.join(found)}."
+                    f"{self.root / DATASET_FILE}: `splits` maps {name!r} to {on_disk!r}, but the "
+                    f"data set has no split {on_disk!r}; it has {', '.join(found)}."
                 )
             if name in found and name not in names:
                 raise DataError(
-                    f"{self.root / DATASET_FILE}: `splits` calls {on_disk!r} {name!r}, and so "
-                    "another split is called already; name that one too."
+                    f"{self.root / DATASET_FILE}: `splits` maps {name!r} to {on_disk!r}, but "
+                    f"another split on disk is called {name!r}; map that one to another name too."
                 )
         self._on_disk = {names.get(on_disk, on_disk): on_disk for on_disk in found}

@@ -1,5 +1,5 @@
-"""The error that a data set raises about its files."""
+"""The error for faulty files of a data set."""
 
 
 class DataError(ValueError):
-    """A file or folder of a data set is not as it must be; the message names it and the remedy."""
+    """A file or folder of a data set is faulty; the message names it and the remedy."""

@@ -1,4 +1,4 @@
-"""A data set of image files and label files."""
+"""Base class of data sets made of image files and label files."""
 
 import contextlib
 import pathlib
@@ -12,10 +12,10 @@ from keras_fasterseg.data.source import Sample, SegmentationSource
 
 
 class FileSource(SegmentationSource):
-    """A data set whose every image and label is a file of its own.
+    """A data set with a separate file for every image and every label.
 
     Attributes:
-        has_tables: Tables name these files, which are found by their names otherwise.
+        has_tables: True if tables list the files; otherwise they are found by their names.
     """
 
     has_files = True
@@ -43,7 +43,7 @@ class FileSource(SegmentationSource):
         if self.has_tables:
             return []
         samples: list[Sample] = []
-        # Who reads the samples says what is wrong with them.
+        # Reading the samples reports their errors.
         with contextlib.suppress(DataError):
             for part in self.parts(split):
                 samples += self._find_samples(part)

@@ -1,4 +1,4 @@
-"""A data set of one's own in folders: images, labels of the same names, and `dataset.yaml`."""
+"""Your own data set in folders: images, labels with the same names, and `dataset.yaml`."""
 
 import pathlib
 
@@ -15,18 +15,18 @@ from keras_fasterseg.data.split_list import listed_images
 
 
 class Folder(DescribedSource):
-    """Images and labels in folders; which of two layouts `root` has is found out.
+    """Images and labels in folders, in one of two layouts, detected from the folder `splits`.
 
-    A folder a split: images are `images/SPLIT/NAME.png` and labels `labels/SPLIT/NAME.png`.
+    One folder per split: images are `images/SPLIT/NAME.png`, labels are `labels/SPLIT/NAME.png`.
 
-    A list a split, where there is a folder `splits`: images are `images/NAME.png`, labels
-    `labels/NAME.png`, and `splits/SPLIT.txt` lists the NAMEs, one a line.
+    One list per split, if `root` has a folder `splits`: images are `images/NAME.png`, labels are
+    `labels/NAME.png`, and `splits/SPLIT.txt` lists the NAMEs, one per line.
 
-    Images may have any of `IMAGE_SUFFIXES` and labels any of `LABEL_SUFFIXES`, in any case. NAME
-    may have folders before it in both: `labels/` has the same ones.
+    Images may have any of `IMAGE_SUFFIXES` and labels any of `LABEL_SUFFIXES`, upper or lower
+    case. NAME may include subfolders; `labels/` then has the same subfolders as `images/`.
 
     Raises:
-        DataError: `root` is no folder, has neither layout, or its `dataset.yaml` is missing or
+        DataError: `root` is not a folder, has neither layout, or its `dataset.yaml` is missing or
             wrong.
     """
 
@@ -46,8 +46,8 @@ class Folder(DescribedSource):
         if not found:
             raise DataError(
                 f"{self.root} has no split: expected images in {self._images / 'SPLIT'} and labels "
-                f"in {self._labels / 'SPLIT'} with splits such as train and val, or all images in "
-                f"{self._images}, all labels in {self._labels} and lists of their names in "
+                f"in {self._labels / 'SPLIT'}, where SPLIT is train, val and so on; or all images "
+                f"in {self._images}, all labels in {self._labels} and lists of their names in "
                 f"{self._lists / 'SPLIT.txt'}."
             )
         self._name_splits(found)
@@ -71,12 +71,12 @@ class Folder(DescribedSource):
             for folder in (self._images, self._labels)
             for path in look_alikes_below(folder / below)
         ]
-        # What lies beside the folders of the splits is in none of them.
+        # Images next to the split folders are in no split.
         return found if self._has_lists else [*found, *find_images(self._images)]
 
     def _find_orphan_labels(self, split: str) -> list[pathlib.Path]:
         folder = self._labels / self._on_disk[split]
-        # A list names images, so that a label without one is in no split.
+        # Lists name images, so a label without an image is in no split.
         if self._has_lists or not folder.is_dir():
             return []
         labelled = {sample.label for sample in self._find_samples(split)}
@@ -84,7 +84,7 @@ class Folder(DescribedSource):
 
 
 def _images_by_stem(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The images below `folder` by their path from there, without suffix."""
+    """The images below `folder`, by their path relative to it, without suffix."""
     images: dict[str, pathlib.Path] = {}
     for path in find_images_below(folder):
         stem = path.relative_to(folder).with_suffix("").as_posix()

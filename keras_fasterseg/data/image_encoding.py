@@ -1,7 +1,7 @@
-"""Encodings of image files, by their headers: Pillow's modes do not say all of it.
+"""Encodings of image files, read from their headers, because Pillow's modes hide details.
 
-Pillow cuts 16 bits of a colour to 8, stretches grey of 1, 2 and 4 bits to 0-255, turns TIFF files
-upright as it loads them, and opens the first of several pages.
+Pillow reduces 16-bit colour channels to 8 bits and stretches grey of 1, 2 and 4 bits to 0-255. It
+rotates TIFF files upright as it loads them, and opens only the first of several pages.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
-# Formats whose depth and losslessness can be told, and whose decoders need no other program.
+# Formats with a known depth and losslessness, and with decoders that need no other program.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 GREY, PALETTE, RGB = "grey", "palette", "RGB"
 GREY_ALPHA, RGB_ALPHA = "grey and alpha", "RGB and alpha"
@@ -37,13 +37,13 @@ class ImageEncoding:
 
     Attributes:
         format: Pillow's name of the file format.
-        kind: One of `KINDS`, or another word for what is not read.
-        bits: Bits of a sample: of a grey value, of each channel, or of an index.
-        is_lossless: Whether every value comes back as it was stored.
-        is_inverted: Whether 0 is white, as in some TIFF files; Pillow turns the values round.
-        is_alone: Whether it is the only image in its file. The previews that cameras put behind
+        kind: One of `KINDS`, or another word for kinds that cannot be read.
+        bits: Bits per grey value, per channel or per palette index.
+        is_lossless: True if decoding returns every value exactly as it was stored.
+        is_inverted: True if 0 is white, as in some TIFF files; Pillow inverts the values.
+        is_alone: True if it is the only image in its file. The previews that cameras append to
             a JPEG do not count.
-        orientation: The EXIF orientation; 1 is upright. A PNG file may have it behind its pixels.
+        orientation: The EXIF orientation; 1 is upright. A PNG file may store it after its pixels.
         palette: Red, green and blue of each index, one after the other; empty without a palette.
     """
 
@@ -61,15 +61,15 @@ class ImageEncoding:
 
     @property
     def highest(self) -> int:
-        """The largest value of a sample."""
+        """The largest value that the bits can store."""
         return 2**self.bits - 1
 
 
 def read_encoding(image: ImageFile.ImageFile, file: IO[bytes]) -> ImageEncoding:
-    """The encoding of `image`, which was opened from `file` and is not loaded yet.
+    """The encoding of `image`, which was opened from `file` but is not loaded yet.
 
     Raises:
-        OSError, SyntaxError, ValueError: As Pillow does if the file is damaged.
+        OSError, SyntaxError, ValueError: The file is damaged; these are Pillow's own errors.
     """
     format_name = "JPEG" if image.format == "MPO" else str(image.format)
     kind, bits = _KINDS.get(image.mode, image.mode), _BITS.get(image.mode, 8)
@@ -109,17 +109,17 @@ def orientation(image: Image.Image) -> int:
     try:
         return _known_orientation(image.getexif().get(ExifTags.Base.Orientation))
     except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
-        # Viewers show an image whose EXIF is damaged as it is stored.
+        # Viewers ignore damaged EXIF and show the image as stored.
         return 1
 
 
 def _known_orientation(value: Any) -> int:
-    # Viewers, and Pillow, turn nothing for any other value, such as the 0 of some scanners.
+    # Viewers and Pillow ignore any other value, such as the 0 that some scanners write.
     return value if value in range(1, 9) else 1
 
 
 def has_transparent_pixels(image: Image.Image, encoding: ImageEncoding) -> bool:
-    """True if any pixel of a loaded image is not wholly opaque."""
+    """True if any pixel of a loaded image is not fully opaque."""
     if image.mode in ("LA", "RGBA"):
         return any(image.getchannel("A").histogram()[:255])
     transparent = image.info.get("transparency")
@@ -133,7 +133,7 @@ def has_transparent_pixels(image: Image.Image, encoding: ImageEncoding) -> bool:
     pixels = np.asarray(image)
     if image.mode == "RGB":
         return bool(np.any(np.all(pixels == transparent, axis=-1)))
-    # Pillow stretches the values of 2 and 4 bits, but not the transparent one.
+    # Pillow stretches 2-bit and 4-bit values, but not the transparent value.
     factor = 255 // encoding.highest if image.mode == "L" else 1
     return bool(np.any(pixels == (transparent != 0 if image.mode == "1" else transparent * factor)))
 
@@ -160,11 +160,11 @@ def _header(file: IO[bytes], offset: int, layout: str) -> tuple[int, ...]:
 def _bmp_kind(image: Image.Image, file: IO[bytes]) -> tuple[str, int]:
     (header_size,) = _header(file, 14, "I")
     (pixel_bits,) = _header(file, 24 if header_size == 12 else 28, "H")
-    # Two bytes a pixel are 5 bits each of red and blue, and 5 or 6 of green.
+    # Two bytes per pixel hold 5 bits of red, 5 of blue, and 5 or 6 of green.
     bits = 5 if pixel_bits == 16 else min(pixel_bits, 8)
     kind = _KINDS.get(image.mode, image.mode)
     if kind == GREY and bits != _BITS.get(image.mode, 8):
-        # Pillow takes such indices for samples of another depth.
+        # Pillow mistakes such palette indices for grey values of another depth.
         return "grey-palette", bits
     return kind, bits
 
@@ -177,7 +177,7 @@ def _ppm_kind(image: ImageFile.ImageFile, kind: str, bits: int) -> tuple[str, in
         return kind, 16 if image.mode == "I" else bits
     maximum = arguments[-1]
     bits = maximum.bit_length()
-    # Pillow stretches values up to 100, say, to 0-255, and rounds.
+    # Pillow stretches values with another maximum, such as 100, to 0-255, and rounds.
     return kind if maximum == 2**bits - 1 else f"0-to-{maximum} {kind}", bits
 
 

@@ -1,8 +1,8 @@
-"""Reading of one image and its label, with errors that name the file.
+"""Reads one image and its label, with errors that name the file.
 
-Pillow and not `tf.io.decode_png`: its errors can be turned into one sentence about one file, it
-reads palette PNGs as the ids they hold, and it releases the interpreter lock while it decodes, so
-that several threads of a `tf.data` pipeline do run at once.
+It uses Pillow instead of `tf.io.decode_png`. Pillow's errors can be turned into one sentence about
+one file, and it reads palette PNGs as the ids they hold. It also releases the interpreter lock
+while it decodes, so several threads of a `tf.data` pipeline run in parallel.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class StoredImage:
 
     Attributes:
         pixels: The image, in the mode in which Pillow loads it.
-        encoding: How the file stores it.
+        encoding: Encoding of the image in its file.
     """
 
     pixels: Image.Image
@@ -57,16 +57,17 @@ def read_sample(
 
     Args:
         sample: The two files.
-        source: Says what the values in the label file mean.
-        downsample: Height and width are divided by it and rounded down: the image with an
-            antialiased bilinear filter, the label by its nearest value.
+        source: The data set, which defines the meaning of label values.
+        downsample: Divides height and width, which are rounded down. The image is resized with an
+            antialiased bilinear filter, the label by nearest neighbour.
 
     Returns:
         The image `(height, width, 3)` and the train ids `(height, width)`, both uint8.
 
     Raises:
         DataError: A file is missing, unreadable or truncated, the two differ in size, the label
-            holds an id or a colour that the data set does not have, or the image is stored turned.
+            holds an id or a colour that the data set does not have, or the image has an EXIF
+            orientation other than upright.
         ValueError: `downsample` is below 1 or above the size of the image.
     """
     image = load_image(sample.image, source)
@@ -80,7 +81,7 @@ def read_sample(
 def downsampled(
     image: Image.Image, train_ids: np.ndarray, downsample: int, path: pathlib.Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An image and its train ids made smaller, as `read_sample` tells; `path` is for the error.
+    """Downsamples an image and its train ids as in `read_sample`; `path` is for the error message.
 
     Raises:
         ValueError: `downsample` is below 1 or above the size of the image.
@@ -90,8 +91,8 @@ def downsampled(
     size = (image.width // downsample, image.height // downsample) if downsample > 1 else (0, 0)
     if min(size) < 1:
         raise ValueError(
-            f"downsample must lie between 1 and the size of the image, received {downsample} for "
-            f"{path} of {_size(image)}."
+            f"downsample must be between 1 and the size of the image. Received: {downsample} for "
+            f"{path} of {_size(image)}"
         )
     image = image.resize(size, Image.Resampling.BILINEAR)
     label = Image.fromarray(train_ids).resize(size, Image.Resampling.NEAREST)
@@ -101,43 +102,43 @@ def downsampled(
 def read_image(path: pathlib.Path, max_megapixels: int = MAX_MEGAPIXELS) -> np.ndarray:
     """The RGB image `(height, width, 3)` uint8 in the file `path`, upright as viewers show it.
 
-    Grey becomes three equal channels, a palette its colours, and transparency is dropped: what
-    counts is the colour that lies below it.
+    Grey becomes three equal channels, and palette indices become their colours. Transparency is
+    dropped, which keeps the stored colour of transparent pixels.
 
     Args:
         path: The file, of one of `FORMATS`.
-        max_megapixels: Larger images are refused before they are decoded.
+        max_megapixels: Larger images are rejected before they are decoded.
 
     Raises:
-        DataError: The file is missing, unreadable, truncated or too large, or has other pixels
-            than grey, RGB or a palette of at most 8 bits.
+        DataError: The file is missing, unreadable, truncated or too large, or its pixels are not
+            grey, RGB or a palette of at most 8 bits.
     """
     image = _load_image(path, max_megapixels).pixels
-    # Of TIFF files Pillow has turned the pixels already, and the orientation is 1 again.
+    # Pillow has already rotated TIFF files and reset their orientation to 1.
     if orientation(image) != 1:
-        # Pillow would also write the EXIF anew, which it cannot do with that of every camera.
+        # Otherwise Pillow would also rewrite the EXIF, which fails for some cameras.
         image.info.clear()
         image = ImageOps.exif_transpose(image)
     return np.asarray(image.convert("RGB"))
 
 
 def read_label(path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
-    """The train ids `(height, width)` uint8 in the label file `path`; errors as `read_sample`."""
+    """The train ids `(height, width)` uint8 in the label file `path`. Raises as `read_sample`."""
     return _train_ids(load_label(path, source), path, source)
 
 
 def read_size(path: pathlib.Path) -> tuple[int, int]:
-    """Height and width of the image at `path`, from its header alone.
+    """Height and width of the image at `path`, read from its header only.
 
     Raises:
-        DataError: The file is missing or no image.
+        DataError: The file is missing or is not an image.
     """
     with _opened(path) as (image, _):
         return image.height, image.width
 
 
 def read_header(path: pathlib.Path) -> ImageEncoding:
-    """Encoding of the image at `path`, without decoding it; errors as `read_size`."""
+    """Encoding of the image at `path`, without decoding it. Raises as `read_size`."""
     with _opened(path) as (_, encoding):
         return encoding
 
@@ -146,8 +147,8 @@ def load_image(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
     """The decoded image of a sample in the file `path`.
 
     Raises:
-        DataError: The file is missing, unreadable, truncated or too large, or is stored in a way
-            that may mean several things.
+        DataError: The file is missing, unreadable, truncated or too large, or its encoding is
+            ambiguous or not supported.
     """
     return _load_image(path, source.max_megapixels)
 
@@ -155,27 +156,27 @@ def load_image(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
 def _load_image(path: pathlib.Path, max_megapixels: int) -> StoredImage:
     image = _load(path, max_megapixels)
     encoding = image.encoding
-    # Transparency is dropped, and Pillow would warn of it.
+    # Transparency is dropped; with this entry Pillow would warn about it.
     image.pixels.info.pop("transparency", None)
     if encoding.kind in KINDS and encoding.bits > 8:
         raise DataError(
-            f"{path} is stored as {encoding}, which does not say which value is white (a 12-bit "
+            f"{path} is stored as {encoding}, which does not define the value of white (a 12-bit "
             "camera uses a sixteenth of the range); convert all images to 8 bits in the same way."
         )
     if encoding.kind not in KINDS:
         raise DataError(
-            f"{path} is stored as {encoding}, which is not read; convert it to grey or RGB with "
-            "8 bits."
+            f"{path} is stored as {encoding}, which is not supported; convert it to grey or RGB "
+            "with 8 bits."
         )
     return image
 
 
 def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
-    """The decoded label of a sample in the file `path`: ids, or colours where `source` has such.
+    """The decoded label of a sample in the file `path`: ids, or colours if `source` uses colours.
 
     Raises:
-        DataError: The file is missing, unreadable, truncated or too large, or is stored in a way
-            that loses values or may mean several things.
+        DataError: The file is missing, unreadable, truncated or too large, or its encoding is
+            lossy, ambiguous or not supported.
     """
     label = _load(path, source.max_megapixels)
     encoding = label.encoding
@@ -183,11 +184,11 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
     stored = f"The label {path} is stored as {encoding}"
     if not encoding.is_lossless:
         raise DataError(
-            f"{stored}, which does not keep every value; store labels without loss, as PNG."
+            f"{stored}, which is lossy and changes label values; store labels without loss, as PNG."
         )
     if has_ids and encoding.kind in (RGB, RGB_ALPHA):
         raise DataError(
-            f"{stored}, but those of {source.name} hold ids; store ids in one channel of 8 bits, "
+            f"{stored}, but labels of {source.name} hold ids; store ids in one channel of 8 bits, "
             "or describe the colours in a dataset.yaml with `labels: colors`."
         )
     bits = (8, 1, 2, 4) if encoding.kind in (GREY, PALETTE) else (8,)
@@ -195,28 +196,28 @@ def load_label(path: pathlib.Path, source: SegmentationSource) -> StoredImage:
     has_long_ids = encoding.kind in (GREY, SIGNED_GREY) and encoding.bits in (16, 32)
     if not is_read and not (has_ids and has_long_ids):
         expected = "ids in one channel" if has_ids else "RGB"
-        raise DataError(f"{stored}, which is not read; store {expected} with 8 bits, as PNG.")
+        raise DataError(f"{stored}, which is not supported; store {expected} with 8 bits, as PNG.")
     if encoding.is_inverted and has_ids:
         raise DataError(
-            f"{stored} with 0 as white, so that an id may be the value or its complement; store "
-            "labels as PNG."
+            f"{stored} with 0 as white, so an id may be the value or its complement; store labels "
+            "as PNG."
         )
     if encoding.orientation != 1:
         raise DataError(
-            f"{stored} and turned (its EXIF orientation is {encoding.orientation}); store the "
-            "pixels as the image shows them, without that tag."
+            f"{stored} and rotated or mirrored by its EXIF orientation ({encoding.orientation}); "
+            "store the pixels to match the image, without that tag."
         )
     if has_transparent_pixels(label.pixels, encoding):
         raise DataError(
-            f"{stored} and has transparent pixels, which may or may not be meant as ignored; store "
-            "it without transparency, and mark ignored pixels by an id or a colour."
+            f"{stored} and has transparent pixels, which may or may not mean ignored; store it "
+            "without transparency, and mark ignored pixels with an id or a colour."
         )
     label.pixels.info.pop("transparency", None)
     return label
 
 
 def check_megapixels(path: pathlib.Path, height: int, width: int, limit: int) -> None:
-    """Raises `DataError` if an image has more than `limit` millions of pixels."""
+    """Raises `DataError` if an image has more than `limit` megapixels."""
     megapixels = height * width / _PIXELS_IN_MEGAPIXEL
     if megapixels > limit:
         raise DataError(
@@ -226,17 +227,17 @@ def check_megapixels(path: pathlib.Path, height: int, width: int, limit: int) ->
 
 
 def check_upright(image: StoredImage, path: pathlib.Path) -> None:
-    """Raises `DataError` if viewers turn or mirror the image of a sample, by its EXIF."""
-    # Labelling tools differ: some show the image turned, some as it is stored.
+    """Raises `DataError` if the EXIF orientation of a sample's image is not upright."""
+    # Labelling tools differ: some apply the orientation, others show the image as stored.
     if image.encoding.orientation != 1:
         raise DataError(
-            f"{path} is stored turned (its EXIF orientation is not 1), and whether its label is "
-            "turned too is not known; store the pixels as the label shows them, without that tag."
+            f"{path} is rotated or mirrored by its EXIF orientation (not 1), and its label may or "
+            "may not be; store the pixels to match the label, without that tag."
         )
 
 
 def check_equal_sizes(sample: Sample, image: StoredImage, label: StoredImage) -> None:
-    """Raises `DataError` unless an image and its label are of one size."""
+    """Raises `DataError` unless an image and its label have the same size."""
     if image.pixels.size != label.pixels.size:
         raise DataError(
             f"The label {sample.label} is {_size(label.pixels)} (height x width), but its image "
@@ -249,10 +250,10 @@ def _load(path: pathlib.Path, max_megapixels: int) -> StoredImage:
         check_megapixels(path, image.height, image.width, max_megapixels)
         if not encoding.is_alone:
             raise DataError(
-                f"{path} holds several images, pages or frames; store the one that counts alone."
+                f"{path} holds several images, pages or frames; store one image per file."
             )
         image.load()
-    # Pillow has turned a TIFF file's pixels by now, and forgotten how they were.
+    # By now Pillow has rotated a TIFF file's pixels and dropped its orientation.
     if encoding.format != "TIFF":
         encoding = dataclasses.replace(encoding, orientation=orientation(image))
     return StoredImage(image, encoding)
@@ -260,10 +261,10 @@ def _load(path: pathlib.Path, max_megapixels: int) -> StoredImage:
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path) -> Iterator[tuple[ImageFile.ImageFile, ImageEncoding]]:
-    """An image file by its header, not yet decoded; what breaks until then is a `DataError`."""
+    """Opens an image file without decoding it; turns all errors within it into `DataError`."""
     try:
         with open(path, "rb") as file:
-            # The disk is waited for here, and not while other threads wait for the limit of Pillow.
+            # Wait for the disk here, not while holding the lock on Pillow's limit.
             file.peek(1)
             with open_image(file) as image:
                 yield image, read_encoding(image, file)
@@ -275,9 +276,9 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[ImageFile.ImageFile, ImageEnco
 
 
 def open_image(file: IO[bytes], formats: tuple[str, ...] = FORMATS) -> ImageFile.ImageFile:
-    """As Pillow's `Image.open`, of any size: the caller checks it before the image is decoded."""
-    # Pillow has one limit for the whole process, at which it writes a warning to the terminal, and
-    # counts pixels as it opens a file. Here they are counted by the limit of the data set.
+    """Pillow's `Image.open` without its size limit: the caller checks the size before decoding."""
+    # Pillow checks one process-wide pixel limit as it opens a file, and warns on the terminal.
+    # Here the limit of the data set applies instead.
     with _LIMIT_OF_PILLOW:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

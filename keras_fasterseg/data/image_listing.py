@@ -1,4 +1,4 @@
-"""Which files of a folder are images and labels, and which only look like some."""
+"""Finds image and label files in folders, and files that only look like them."""
 
 import os
 import pathlib
@@ -6,51 +6,52 @@ from collections.abc import Iterable, Iterator
 
 from keras_fasterseg.data.errors import DataError
 
-# Of the formats in `image_encoding.FORMATS`, in any case.
+# Suffixes of the formats in `image_encoding.FORMATS`, upper or lower case.
 LABEL_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", *LABEL_SUFFIXES[1:])
-# What people keep images and labels in besides, raw camera files and arrays included.
+# Other formats that people use for images and labels, including raw camera files and arrays.
 _OTHERS = (
     "apng arw avi avif cr2 cr3 dcm dds dib dng exr gif h5 hdf5 hdr heic heif hif j2c j2k jp2 jpf "
     "jpx jxl jxr mat mkv mov mp4 nef nii npy npz orf pam pcx pfm psd raf ras raw rw2 sgi svg tga"
 )
 _OTHER_SUFFIXES = frozenset(f".{name}" for name in _OTHERS.split())
-# PNG, JPEG, TIFF, WebP and GIF.
+# First bytes of PNG, JPEG, TIFF, WebP and GIF files.
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"RIFF", b"GIF8")
 
 
 def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The image files directly in `folder`, sorted; hidden files are passed over.
+    """The image files directly in `folder`, sorted, without hidden files.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: The folder does not exist.
     """
     _check_folder(folder)
     return sorted(path for path in folder.iterdir() if _is_image(path))
 
 
 def find_images_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The image files in `folder` and in the folders below it, sorted; hidden ones are passed over.
+    """The image files in `folder` and its subfolders, sorted, without hidden files and folders.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: The folder does not exist.
     """
     _check_folder(folder)
     return sorted(filter(_is_image, _files_below(folder)))
 
 
 def look_alikes_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Files in and below `folder` that look like images or labels, but whose suffix is not read.
+    """Files in `folder` and its subfolders that look like images but have an unsupported suffix.
 
-    Sorted, without hidden ones; none if there is no such folder.
+    They are sorted, without hidden ones. Empty if the folder does not exist.
     """
     return sorted(filter(_is_look_alike, _files_below(folder)))
 
 
 def by_stem(paths: Iterable[pathlib.Path], folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Files by their path from `folder` without the suffix; of several, the likeliest label.
+    """Files by their path relative to `folder`, without suffix.
 
-    That is one that ends in `.png`, then one of another format without loss, then the first.
+    If several files share a path, it keeps the likeliest label: first `.png`, then another
+    lossless format, then the first file.
     """
     found: dict[str, pathlib.Path] = {}
     for path in sorted(paths, key=_likelihood):
@@ -59,11 +60,11 @@ def by_stem(paths: Iterable[pathlib.Path], folder: pathlib.Path) -> dict[str, pa
 
 
 def labels_by_stem(folder: pathlib.Path, *, below: bool = False) -> dict[str, pathlib.Path]:
-    """The label files in `folder`, as `by_stem`; none if there is no such folder.
+    """The label files in `folder`, as from `by_stem`; empty if the folder does not exist.
 
     Args:
-        folder: Where labels lie.
-        below: Whether those in the folders below it belong to them.
+        folder: Folder of the labels.
+        below: Whether to include its subfolders.
     """
     if not folder.is_dir():
         return {}
@@ -71,7 +72,7 @@ def labels_by_stem(folder: pathlib.Path, *, below: bool = False) -> dict[str, pa
 
 
 def others_of_a_name(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
-    """The image files that lie beside one of `paths` and differ from it in the suffix alone."""
+    """Image files in the same folder as one of `paths` that differ from it only in the suffix."""
     taken = set(paths)
     names = {path.with_suffix("") for path in taken}
     folders = filter(pathlib.Path.is_dir, {path.parent for path in taken})
@@ -89,7 +90,7 @@ def _check_folder(folder: pathlib.Path) -> None:
 
 
 def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    # Parts of a data set are often links to another disk, which pathlib's `**` does not follow.
+    # Data sets often contain links to another disk, which pathlib's `**` does not follow.
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (pathlib.Path(parent) / name for name in files)

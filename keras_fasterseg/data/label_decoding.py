@@ -1,4 +1,4 @@
-"""From what a label file stores to train ids."""
+"""Decodes the values in a label file into train ids."""
 
 import dataclasses
 import pathlib
@@ -13,27 +13,27 @@ from keras_fasterseg.data.source import NOT_ALLOWED, SegmentationSource
 
 @dataclasses.dataclass(frozen=True)
 class DecodedLabel:
-    """Encoding and values of a label file.
+    """Train ids and unknown values of a label file.
 
     Attributes:
-        train_ids: `(height, width)` uint8; `NOT_ALLOWED` where the data set has no such id or
-            colour.
-        unknown: What the file holds at these pixels, in their order: ids `(pixels,)`, or RGB
-            colours `(pixels, 3)`.
+        train_ids: `(height, width)` uint8; `NOT_ALLOWED` where the data set does not have the id
+            or colour.
+        unknown: The file's values at these pixels, in order: ids `(pixels,)`, or RGB colours
+            `(pixels, 3)`.
     """
 
     train_ids: np.ndarray
     unknown: np.ndarray
 
     def check(self, path: pathlib.Path, source: SegmentationSource) -> None:
-        """Raises `DataError` if there is an unknown value; the message names the first."""
+        """Raises `DataError` if the label has an unknown value; the message names the first."""
         if not len(self.unknown):
             return
         first = self.unknown[0]
         if first.ndim:
             raise DataError(
-                f"The label {path} holds the colour {tuple(first.tolist())}, which stands for no "
-                "class of this data set; labels must be stored without loss."
+                f"The label {path} holds the colour {tuple(first.tolist())}, which is not a label "
+                "colour of this data set; store labels without loss."
             )
         allowed = np.flatnonzero(source.label_lookup != NOT_ALLOWED)
         raise DataError(
@@ -45,16 +45,16 @@ class DecodedLabel:
 def decode_label(
     label: Image.Image, encoding: ImageEncoding, path: pathlib.Path, source: SegmentationSource
 ) -> DecodedLabel:
-    """The train ids of a label, and which of its values `source` does not know.
+    """The train ids of a label, and its values that `source` does not know.
 
     Args:
-        label: The label as `load_label` gives it.
-        encoding: How it is stored.
-        path: Where, for the message.
-        source: Says what the values mean.
+        label: The label, as from `load_label`.
+        encoding: Its encoding.
+        path: Its file, for the error message.
+        source: The data set, which defines the meaning of values.
 
     Raises:
-        DataError: Grey values of few bits can be read as ids in two ways.
+        DataError: Grey values of few bits are ambiguous as ids.
     """
     if source.label_colors is not None:
         values = np.asarray(label.convert("RGB"))
@@ -69,10 +69,10 @@ def decode_label(
 
 
 def readings_of_few_bits(bits: int, source: SegmentationSource) -> tuple[np.ndarray, np.ndarray]:
-    """Train ids of the grey values of 1, 2 or 4 bits: of the values themselves, and stretched.
+    """Train ids of grey values of 1, 2 or 4 bits: as stored, and stretched to 0-255.
 
-    Those who write ids so mean the values. Those who make PNG files smaller without loss mean
-    the values stretched to 0-255: an 8-bit label of 0 and 255 alone becomes one of 1 bit.
+    A program that writes ids with few bits means the stored values. A lossless PNG optimiser means
+    the values stretched to 0-255: it turns an 8-bit label of only 0 and 255 into 1 bit.
     """
     values = np.arange(2**bits)
     stretched = source.label_lookup[values * (255 // (2**bits - 1))]
@@ -99,19 +99,19 @@ def _of_few_bits(
         return _of_ids(values, source)
     if np.any(plain == NOT_ALLOWED):
         return _of_ids(values * (255 // encoding.highest), source)
-    # Where both are ids, one that would only ignore pixels is not what was drawn.
+    # If both readings are ids, a reading that only ignores pixels is not the intended one.
     if np.any((plain != stretched) & (stretched != source.ignore_label)):
         raise DataError(
-            f"The label {path} is stored as {encoding}, and its values are ids of {source.name} "
-            "both as they are and stretched to 0-255; store labels with 8 bits."
+            f"The label {path} is stored as {encoding}, which is ambiguous: its values are ids of "
+            f"{source.name} both as stored and stretched to 0-255; store labels with 8 bits."
         )
     return _of_ids(values, source)
 
 
 def _rows_of_colors(pixels: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For `pixels` `(height, width, 3)`: the rows of `colors` that they are, and whether they are.
+    """Finds each of `pixels` `(height, width, 3)` in `colors`: its row, and whether it exists.
 
-    The row of a colour that is not there is any.
+    The row of a missing colour is arbitrary.
     """
     codes, known = _color_codes(pixels), _color_codes(colors)
     order = np.argsort(known)
@@ -126,7 +126,7 @@ def _color_codes(colors: np.ndarray) -> np.ndarray:
 
 
 def _ranges(values: np.ndarray) -> str:
-    """`[0, 1, 2, 5]` as `0-2, 5`."""
+    """Formats `[0, 1, 2, 5]` as `0-2, 5`."""
     breaks = np.flatnonzero(np.diff(values) != 1) + 1
     runs = np.split(values, breaks)
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)

@@ -1,7 +1,7 @@
-"""Checks across the label files of a data set, since nothing else says what ids mean.
+"""Checks that all label files of a data set encode ids in the same way.
 
-An index of a palette is an id only if it is the same colour in every file: image editors sort each
-file's palette anew.
+A palette index is an id only if it has the same colour in every file: image editors reorder the
+palette of each file.
 """
 
 import concurrent.futures
@@ -21,13 +21,13 @@ from keras_fasterseg.wording import counted
 
 
 def check_label_encodings(source: SegmentationSource, samples: Iterable[Sample]) -> None:
-    """Compares how the labels of `samples` are stored, by their headers where these are enough.
+    """Compares the encodings of the labels of `samples`, using only headers where these suffice.
 
-    Files that cannot be read are left to those who read them.
+    Unreadable files are skipped; reading them reports the error.
 
     Raises:
-        DataError: Labels hold ids, and their palettes differ in an index that is used, or grey
-            labels of few bits that can be read in two ways lie beside those of more.
+        DataError: Labels hold ids, and either their palettes differ in an index that is used, or
+            grey labels of few bits are mixed with labels of more bits and are ambiguous.
     """
     if not source.has_files or source.label_colors is not None:
         return
@@ -55,7 +55,7 @@ def _check_palettes(
     for path, encoding in encodings.items():
         if encoding.palette:
             files.setdefault(encoding.palette, []).append(path)
-    # A shorter palette may be the beginning of a longer one, for want of higher ids in that file.
+    # A shorter palette may be the start of a longer one, because that file has no higher ids.
     longest = max(files, key=len, default=b"")
     if all(longest.startswith(palette) for palette in files):
         return
@@ -71,9 +71,9 @@ def _check_palettes(
             raise DataError(
                 f"The palettes of labels differ: the index {index} is "
                 f"{tuple(entries[index].tolist())} in {paths[0]} and "
-                f"{tuple(others[index].tolist())} in {other_paths[0]}, so that indices cannot be "
-                "ids; if the colours are right, describe them in dataset.yaml with "
-                "`labels: colors`, else store all labels with one palette."
+                f"{tuple(others[index].tolist())} in {other_paths[0]}, so indices cannot be ids; "
+                "if the colours are right, describe them in dataset.yaml with `labels: colors`, "
+                "else store all labels with the same palette."
             )
 
 
@@ -100,9 +100,8 @@ def _check_bits(source: SegmentationSource, encodings: dict[pathlib.Path, ImageE
     if np.any((plain != stretched) & _allowed(plain, source) & _allowed(stretched, source)):
         raise DataError(
             f"Labels have {counted(few, 'bit')} ({first_of[few]}) and {more[-1]} bits "
-            f"({first_of[more[-1]]}), so that the values of the former may be ids of "
-            f"{source.name}, or what a program made of 0-255 to save space; store all labels with "
-            "8 bits."
+            f"({first_of[more[-1]]}), so the values of the former may be ids of {source.name}, or "
+            "values of 0-255 that a program reduced to save space; store all labels with 8 bits."
         )
 
 

@@ -1,4 +1,4 @@
-"""How often each class occurs, and what a predictor scores that knows nothing else."""
+"""Class frequencies, and the mIoU of a predictor that uses nothing else."""
 
 import concurrent.futures
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from keras_fasterseg.data.source import Sample, SegmentationSource
 
 
 def label_histogram(samples: Sequence[Sample], source: SegmentationSource) -> np.ndarray:
-    """Pixels of each class over all labels of `samples`, ignored ones left out.
+    """Counts the pixels of each class over all labels of `samples`, without ignored pixels.
 
     Returns:
         `(num_classes,)` int64.
@@ -28,28 +28,28 @@ def label_histogram(samples: Sequence[Sample], source: SegmentationSource) -> np
 
 
 def constant_predictor_class(histogram: np.ndarray) -> int:
-    """Train id of the most frequent class in `histogram` `(num_classes,)`; the first of equals.
+    """Train id of the most frequent class in `histogram` `(num_classes,)`; the first if tied.
 
     Raises:
         ValueError: The histogram is empty or has no pixel.
     """
     if np.sum(histogram) <= 0:
-        raise ValueError(f"The histogram holds no labelled pixel, received {histogram}.")
+        raise ValueError(f"The histogram has no labelled pixels. Received: {histogram}")
     return int(np.argmax(histogram))
 
 
 def constant_predictor_miou(histogram: np.ndarray, train_id: int | None = None) -> float:
-    """mIoU in [0, 1] of a predictor that gives every pixel one class.
+    """mIoU in [0, 1] of a predictor that assigns one class to every pixel.
 
-    Its IoU for that class is the class's share of the labelled pixels, and 0 for the others. As
-    in `keras.metrics.MeanIoU`, classes that are neither labelled nor predicted do not count.
+    The IoU of that class is its share of the labelled pixels; the IoU of every other class is 0.
+    As in `keras.metrics.MeanIoU`, classes that are neither labelled nor predicted do not count.
 
     Args:
         histogram: `(num_classes,)` labelled pixels of each class.
-        train_id: The class it predicts; the most frequent one by default.
+        train_id: The predicted class. Default: the most frequent class.
 
     Raises:
-        ValueError: The histogram has no pixel.
+        ValueError: The histogram has no labelled pixels.
     """
     most_frequent = constant_predictor_class(histogram)
     predicted = most_frequent if train_id is None else train_id

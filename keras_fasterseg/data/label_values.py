@@ -1,4 +1,4 @@
-"""Values of label files by class: the way back from class ids to a data set's own."""
+"""Maps class ids back to the values in a data set's label files."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from keras_fasterseg.data.source import SegmentationSource
 
 
 def label_values(source: SegmentationSource | type[SegmentationSource]) -> np.ndarray:
-    """The id or the colour by which label files of `source` name each class.
+    """The id or colour of each class in the label files of `source`.
 
     Returns:
-        uint8 ids of shape `(classes,)`, or RGB colours of shape `(classes, 3)` where label files
+        uint8 ids of shape `(classes,)`, or RGB colours of shape `(classes, 3)` if label files
         hold colours.
 
     Raises:
-        ValueError: The data set keeps class ids instead of its label files, its label files are
-            described in its folder, or some class has several values or none.
+        ValueError: The data set was converted and keeps only class ids, its labels are described in
+            a folder that was not given, or a class has no value or several values.
     """
     if not source.has_files:
         raise ValueError(
-            f"{source.name} was converted, which keeps class ids alone; give --data_dir the folder "
-            "that it was converted from."
+            f"{source.name} is a converted data set, which keeps only class ids; set --data_dir to "
+            "the folder that it was converted from."
         )
     lookup = getattr(source, "label_lookup", None)
     if lookup is None or not source.class_names:
@@ -36,8 +36,8 @@ def label_values(source: SegmentationSource | type[SegmentationSource]) -> np.nd
             raise ValueError(
                 f"The class {name!r} has "
                 + (f"the {kind}s {several}" if own else f"no {kind}")
-                + f" in labels of {source.name}, so label maps cannot be written with the data "
-                "set's own; leave out --ids=dataset."
+                + f" in labels of {source.name}, so label maps cannot use the data set's values; "
+                "remove --ids=dataset."
             )
     return np.array([own[0] for own in values], np.uint8)
 

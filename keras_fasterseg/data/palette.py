@@ -1,4 +1,4 @@
-"""Colours for classes that have none of their own."""
+"""Default colours for classes without colours."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ _BITS = 8
 
 
 def default_palette() -> np.ndarray:
-    """256 colours that differ, `(256, 3)` uint8; neighbours in number differ clearly.
+    """256 different colours, `(256, 3)` uint8; consecutive colours differ clearly.
 
     Reference:
         The colour map of PASCAL VOC: the bits of a class id, three at a time, are the highest bits

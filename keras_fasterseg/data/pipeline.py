@@ -1,4 +1,4 @@
-"""From samples to batches: a `tf.data` pipeline whose every number follows from its seed."""
+"""Turns samples into batches: a `tf.data` pipeline, fully determined by its seed."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -16,19 +16,19 @@ _PREFETCHED_BATCHES = 2
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPipeline:
-    """Settings of the batches of a training.
+    """Settings of training batches.
 
     Attributes:
-        batch_size: Images a batch.
-        crop_size: Height and width of the crops.
-        scales: Factors from which one is drawn for every image.
-        flip: Mirror half of the images.
-        downsample: Every image is first made smaller by this factor.
+        batch_size: Images per batch.
+        crop_size: Height and width of the crops in pixels.
+        scales: Scale factors; one is drawn for each image.
+        flip: Whether to mirror images at random, with probability 1/2.
+        downsample: Every image is first reduced by this factor.
         seed: Seed of shuffling and augmentation.
-        cache: Keep decoded (and downsampled) images in memory, 4 bytes a pixel.
+        cache: Whether to keep decoded, downsampled images in memory: 4 bytes per pixel.
 
     Raises:
-        ValueError: A value is out of its limits.
+        ValueError: A value is out of range.
     """
 
     batch_size: int
@@ -47,7 +47,9 @@ class TrainingPipeline:
         if min(self.crop_size) < 1:
             raise ValueError(f"`crop_size` must be positive. Received: {self.crop_size}")
         if not self.scales or min(self.scales) <= 0:
-            raise ValueError(f"`scales` must be positive and at least one. Received: {self.scales}")
+            raise ValueError(
+                f"`scales` must have at least one factor, all positive. Received: {self.scales}"
+            )
 
 
 def training_dataset(
@@ -56,24 +58,24 @@ def training_dataset(
     settings: TrainingPipeline,
     skip_batches: int = 0,
 ) -> tf.data.Dataset:
-    """Augmented batches for training, without end.
+    """An endless stream of augmented training batches.
 
-    Every epoch shuffles anew, and every sample is scaled, cropped (padded with the mean colour and
-    label 255 where it is smaller) and mirrored at random. Shuffling and augmentation are functions
-    of the seed and of the number of samples before, so that two runs agree bit by bit and
-    `skip_batches` continues one that was stopped.
+    Every epoch shuffles anew. Every sample is scaled, cropped and mirrored at random; smaller
+    samples are padded with the mean colour and label 255. Shuffling and augmentation depend only
+    on the seed and on the number of previous samples. Two runs therefore agree bit for bit, and
+    `skip_batches` resumes an interrupted training.
 
     Args:
-        samples: The samples, as `source.samples(split)` or one of its halves.
-        source: The data set they are from, which defines labels and normalisation.
+        samples: The samples: `source.samples(split)` or one of its halves.
+        source: The data set of the samples, which defines labels and normalisation.
         settings: Size, augmentation and seed of the batches.
-        skip_batches: So many batches are left out at the start, unread.
+        skip_batches: Number of batches to skip at the start, without reading them.
 
     Returns:
-        A data set of `(images, labels)`: images `(batch, height, width, 3)` float32, which are
+        A `tf.data.Dataset` of `(images, labels)`: images `(batch, height, width, 3)` float32,
         `(image / 255 - mean) / std`, and labels `(batch, height, width)` int32, 255 where ignored.
-        A faulty file stops the iteration with `tf.errors.InvalidArgumentError`, whose message holds
-        that of the `DataError`; `check_samples` finds it beforehand.
+        A faulty file stops the iteration with `tf.errors.InvalidArgumentError`, whose message
+        contains that of the `DataError`; `check_samples` finds such files beforehand.
 
     Raises:
         ValueError: There are no samples.
@@ -106,19 +108,19 @@ def evaluation_dataset(
     size_multiple: int = 1,
     normalize: bool = True,
 ) -> tf.data.Dataset:
-    """Whole images in the order of `samples`, one a batch.
+    """Complete images in the order of `samples`, one per batch.
 
     Args:
-        samples: The samples, as `source.samples(split)` or some of them.
-        source: The data set they are from, which defines labels and normalisation.
-        downsample: Every image is first made smaller by this factor.
-        size_multiple: Height and width are padded at the bottom and the right to a multiple of
-            this, with the mean colour and label 255.
-        normalize: Make images `(image / 255 - mean) / std` in float32; they stay uint8 otherwise.
+        samples: The samples: `source.samples(split)` or some of them.
+        source: The data set of the samples, which defines labels and normalisation.
+        downsample: Every image is first reduced by this factor.
+        size_multiple: Pads height and width to a multiple of this, at the bottom and the right,
+            with the mean colour and label 255.
+        normalize: Whether to return `(image / 255 - mean) / std` in float32 instead of uint8.
 
     Returns:
-        A data set of `(images, labels)`: images `(1, height, width, 3)` and labels `(1, height,
-        width)` int32, 255 where ignored. Faulty files as in `training_dataset`.
+        A `tf.data.Dataset` of `(images, labels)`: images `(1, height, width, 3)` and labels
+        `(1, height, width)` int32, 255 where ignored. Faulty files as in `training_dataset`.
 
     Raises:
         ValueError: There are no samples.
@@ -146,8 +148,8 @@ def evaluation_dataset(
 def _batches(
     indices: tf.data.Dataset, example: Callable, batch_size: int, drop_remainder: bool
 ) -> tf.data.Dataset:
-    """Batches of what `example` makes of each of `indices`, in their order."""
-    # The thread that tunes misses its call to end, and is waited for as long as its period lasts,
+    """Batches of `example(index)` for all `indices`, in their order."""
+    # No autotuning: its thread misses the signal to end, and shutdown then waits for its period,
     # which grows up to a minute.
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -159,7 +161,7 @@ def _batches(
 
 
 def _shuffled_indices(num_samples: int, seed: int) -> tf.data.Dataset:
-    """Pairs of the index of a sample and the `(2,)` key of what is done to it at random."""
+    """Endless pairs of a sample's index and the `(2,)` key of its random augmentation."""
     order_seed, augmentation_seed = tf.unstack(tf.random.split((seed, 0), 2))
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -177,14 +179,14 @@ def _shuffled_indices(num_samples: int, seed: int) -> tf.data.Dataset:
 
 
 def _fold_in(key: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    # Annotated for numbers, but tensors are what it is for.
+    # Annotated for numbers, but meant for tensors.
     return tf.random.fold_in(key, number)  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def _reader(
     samples: Sequence[Sample], source: SegmentationSource, downsample: int, cache: bool = False
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function of an index tensor that gives the uint8 image and label of that sample."""
+    """A function from an index tensor to the uint8 image and label of that sample."""
     if not samples:
         raise ValueError("There are no samples; give at least one.")
     kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -213,17 +215,17 @@ def _pad_to_multiple(
     missing = tf.math.floormod(-tf.shape(label), multiple)
     paddings = [[0, missing[0]], [0, missing[1]]]
     label = tf.pad(label, paddings, constant_values=IGNORE_LABEL)
-    # tf.pad takes one value for all channels: it pads the difference to the colour with 0 (which
-    # wraps around and back for uint8).
+    # tf.pad accepts one value for all channels, so this pads the difference to the colour with 0
+    # (uint8 wraps around and back).
     return tf.pad(image - padding, [*paddings, [0, 0]]) + padding, label
 
 
 def _common_size(
     samples: Sequence[Sample], source: SegmentationSource, downsample: int, multiple: int
 ) -> tuple[int, ...] | None:
-    """Height and width of all images when they are made smaller and padded; `None` if they differ.
+    """Height and width of all images after downsampling and padding; `None` if they differ.
 
-    Networks compile once for a size known beforehand.
+    A network compiles only once if the size is known beforehand.
     """
     sizes = {source.read_size(sample) for sample in samples}
     if len(sizes) > 1:

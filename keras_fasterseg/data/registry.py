@@ -1,4 +1,4 @@
-"""The data sets that can be named on a command line."""
+"""The data sets that can be selected by name on a command line."""
 
 import pathlib
 
@@ -32,18 +32,17 @@ def load_source(
     class_order: str | None = None,
     max_megapixels: int = MAX_MEGAPIXELS,
 ) -> SegmentationSource:
-    """The data set called `name` in the folder `root`, be it its files or converted shards.
+    """Opens the data set `name` in the folder `root`, as original files or converted shards.
 
     Args:
-        name: A name of `SOURCES`.
+        name: A name in `SOURCES`.
         root: Its folder.
-        class_order: See `reordered`; `None` leaves the classes in the data set's own order.
-        max_megapixels: Its `max_megapixels`.
+        class_order: See `reordered`; `None` keeps the data set's own order.
+        max_megapixels: Larger images and labels are rejected before they are decoded.
 
     Raises:
-        ValueError: There is no such data set, or `class_order` does not fit it.
-        DataError: The folder is not there, not in the layout of that data set, or holds another
-            one, converted.
+        ValueError: The data set is unknown, or `class_order` does not fit it.
+        DataError: The folder is missing, has another layout, or holds another converted data set.
     """
     source = _load_source(name, pathlib.Path(root))
     source.max_megapixels = max_megapixels
@@ -54,13 +53,14 @@ def _load_source(name: str, root: pathlib.Path) -> SegmentationSource:
     source_class = _source_class(name)
     if not any(is_index(root / file) for file in (INDEX, UNFINISHED)):
         return source_class(root)
-    # Needs TensorFlow, which those do without who look up names and colours only.
+    # Imported here: it needs TensorFlow, and looking up names and colours does not.
     from keras_fasterseg.data.converted_dataset import ConvertedDataset
 
     source = ConvertedDataset(root)
     if source.index.dataset != name:
         raise DataError(
-            f"{root} holds {source.index.dataset!r}, converted, and not {name!r}; name that one."
+            f"{root} holds the converted data set {source.index.dataset!r}, not {name!r}; set "
+            f"--dataset={source.index.dataset}."
         )
     return source
 
@@ -68,16 +68,16 @@ def _load_source(name: str, root: pathlib.Path) -> SegmentationSource:
 def load_classes(
     name: str, root: PathLike | None = None, class_order: str | None = None
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of the classes of a data set, and their colours `(num_classes, 3)` uint8.
+    """Class names of a data set, and their colours `(num_classes, 3)` uint8.
 
     Args:
-        name: What the data set is called.
-        root: Its folder, which only those need whose classes a file there describes.
+        name: A name in `SOURCES`.
+        root: Its folder, needed only if a file in it describes the classes.
         class_order: See `reordered`.
 
     Raises:
-        ValueError: There is no such data set, or it needs its folder.
-        DataError: As of `load_source`.
+        ValueError: The data set is unknown, or it needs its folder.
+        DataError: See `load_source`.
     """
     source = _source_class(name) if root is None else load_source(name, root)
     if not source.class_names:
@@ -93,16 +93,16 @@ def load_classes(
 def find_source(
     name: str, root: PathLike | None = None
 ) -> SegmentationSource | type[SegmentationSource]:
-    """The data set in the folder `root`; without one what its code alone says.
+    """The data set in the folder `root`; without a folder, the class of the data set.
 
     Raises:
-        ValueError: There is no such data set.
-        DataError: As of `load_source`.
+        ValueError: The data set is unknown.
+        DataError: See `load_source`.
     """
     return _source_class(name) if root is None else load_source(name, root)
 
 
 def _source_class(name: str) -> type[SegmentationSource]:
     if name not in SOURCES:
-        raise ValueError(f"Unknown data set {name!r}; known are {', '.join(sorted(SOURCES))}.")
+        raise ValueError(f"Unknown data set {name!r}; use one of {', '.join(sorted(SOURCES))}.")
     return SOURCES[name]

@@ -1,4 +1,4 @@
-"""What an image and its label hold, and every fault in them: where reading stops, this goes on."""
+"""Contents and all faults of an image and its label; reading stops at the first fault."""
 
 import contextlib
 import dataclasses
@@ -36,13 +36,13 @@ LabelValue = int | tuple[int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """Why a file cannot be trained on.
+    """A fault that makes a file unusable for training.
 
     Attributes:
         kind: One of the constants of this module.
         file: The faulty file.
-        message: The sentence with which reading it would end.
-        cause: The sentence without names and numbers: equal for files with the same fault.
+        message: The error message of reading the file.
+        cause: The message without paths and numbers, equal for files with the same fault.
     """
 
     kind: str
@@ -57,19 +57,19 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class SampleInspection:
-    """What an image and its label hold; a file that cannot be read holds nothing.
+    """Contents and faults of an image and its label. Unreadable files have no contents.
 
     Attributes:
         sample: The two files.
-        faults: What is wrong with them.
-        size: Height and width of the image, in pixels.
-        image_mode: Pillow's name for the kind of its pixels: RGB, L, ...
-        label_mode: The same of the label.
-        class_pixels: `(num_classes,)` int64, the label's pixels of each class.
-        ignored_pixels: How many pixels of the label are ignored.
-        unknown_pixels: How many pixels hold what the label must not hold.
-        unknown: How many pixels there are of every such value, the most frequent first, and of
-            `MOST_VALUES` at most: a label that was stored with loss has any number of them.
+        faults: All faults of the two files.
+        size: Height and width of the image in pixels; `None` if it cannot be read.
+        image_mode: Pillow's mode of the image, such as RGB or L; `None` if it cannot be read.
+        label_mode: Pillow's mode of the label; `None` if it cannot be read.
+        class_pixels: Number of label pixels of each class, `(num_classes,)` int64.
+        ignored_pixels: Number of ignored pixels in the label.
+        unknown_pixels: Number of pixels with values that the label must not hold.
+        unknown: Number of pixels of each such value, the most frequent first. At most
+            `MOST_VALUES` values, since labels stored with loss can have any number of them.
     """
 
     sample: Sample
@@ -84,13 +84,13 @@ class SampleInspection:
 
     @property
     def ignored_share(self) -> float | None:
-        """The share of the label's pixels that are ignored; `None` if it cannot be read."""
+        """Share of ignored pixels in the label; `None` if the label cannot be read."""
         pixels = int(np.sum(self.class_pixels)) + self.ignored_pixels + self.unknown_pixels
         return self.ignored_pixels / pixels if pixels else None
 
 
 def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspection:
-    """Decodes an image and its label once; whatever `check_samples` would raise is a fault."""
+    """Decodes an image and its label once; every error of `check_samples` becomes a fault."""
     faults, image, label, size, decoded = [], None, None, None, None
     pixels, unknown = np.zeros(256, np.int64), {}
 
@@ -124,7 +124,7 @@ def inspect_sample(sample: Sample, source: SegmentationSource) -> SampleInspecti
         faults=tuple(faults),
         size=size,
         image_mode=image and image.pixels.mode,
-        # Of a label whose ids cannot be told, nothing is known.
+        # A label whose ids cannot be decoded counts as unreadable.
         label_mode=label.pixels.mode if label is not None and decoded is not None else None,
         class_pixels=pixels[: source.num_classes],
         ignored_pixels=int(pixels[source.ignore_label]),
@@ -145,9 +145,9 @@ def _noting(faults: list[Fault], sample: Sample, kind: str, file: pathlib.Path) 
 
 
 def _count(values: np.ndarray) -> dict[LabelValue, int]:
-    """How often each of the ids `(pixels,)` or colours `(pixels, 3)` occurs, as in `unknown`."""
+    """Counts each of the ids `(pixels,)` or colours `(pixels, 3)`, as in `unknown`."""
     is_color = values.ndim > 1
-    # One number a colour: rows would be sorted far more slowly.
+    # One number per colour: sorting rows is far slower.
     codes = values @ np.array([1 << 16, 1 << 8, 1]) if is_color else values
     distinct, counts = np.unique(codes, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MOST_VALUES]

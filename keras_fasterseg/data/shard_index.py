@@ -1,4 +1,4 @@
-"""The index of a converted data set: what its shards hold, where, and what the classes are."""
+"""The index of a converted data set: its classes, its shards and their records."""
 
 import dataclasses
 import pathlib
@@ -17,15 +17,15 @@ FORMAT = "keras_fasterseg shards"
 PNG = "png"
 RAW = "raw"
 ENCODINGS = (PNG, RAW)
-# In a TFRecord file a record has its length (8 bytes) and the checksum of that (4) before it, and
-# its own checksum (4) behind it.
+# A TFRecord file stores the length of a record (8 bytes) and the length's checksum (4) before the
+# record, and the record's checksum (4) after it.
 BYTES_BEFORE = 12
 BYTES_AROUND = 16
 
-# Raised whenever an index or a record is read differently.
+# Increased whenever the format of the index or of records changes.
 _VERSION = 1
 
-# No file is larger, and no PNG image has longer sides.
+# Limits of file sizes and of the sides of a PNG image.
 _HIGHEST = 2**63 - 1
 _LONGEST_SIDE = 2**31 - 1
 
@@ -34,13 +34,13 @@ Item = TypeVar("Item")
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """Where a sample lies in its shard.
+    """Position, size and checksum of a sample in its shard.
 
     Attributes:
-        name: File of the image below the folder that was converted.
-        offset: Bytes of the shard before the record and what frames it.
-        size: Bytes of the record itself.
-        crc32: Its checksum, as `zlib.crc32` gives it.
+        name: Path of the image file, relative to the folder that was converted.
+        offset: Start of the record's frame in the shard, in bytes.
+        size: Size of the record itself, without its frame, in bytes.
+        crc32: Checksum of the record, computed by `zlib.crc32`.
         height: Height of image and label in pixels.
         width: Width of image and label in pixels.
     """
@@ -58,11 +58,11 @@ class Shard:
     """A TFRecord file of the data set.
 
     Attributes:
-        file: Its name in the data set's folder.
-        size: Its bytes.
-        sha256: Its digest.
-        inputs: Digest of the names and sizes of the files that it was made of.
-        records: What it holds, in this order.
+        file: File name in the data set's folder.
+        size: Size in bytes.
+        sha256: SHA-256 of the file.
+        inputs: Digest of the names and sizes of the files that it was made from.
+        records: Its records, in order.
     """
 
     file: str
@@ -74,20 +74,20 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class ShardIndex:
-    """All that is known of a converted data set without opening a shard.
+    """Everything known about a converted data set without opening a shard.
 
     Attributes:
-        dataset: What was converted, as `load_source` calls it.
-        name: What it calls itself.
-        encoding: How pixels are stored, one of `ENCODINGS`.
-        downsample: The factor by which images were made smaller.
-        shard_mb: A shard that holds so many millions of bytes is closed.
+        dataset: The original data set's name in `load_source`.
+        name: The original data set's own name.
+        encoding: Storage of the pixels, one of `ENCODINGS`.
+        downsample: Factor by which images were reduced.
+        shard_mb: A shard is closed once it holds at least this many megabytes (1,000,000 bytes).
         class_names: Names of the classes, by train id.
         palette: RGB of each class, from 0 to 255.
         ignore_label: Train id of ignored pixels.
         mean: Mean of each channel for values in [0, 1].
         std: Standard deviation of each channel for values in [0, 1].
-        splits: The shards of every split, in order.
+        splits: The shards of each split, in order.
     """
 
     dataset: str
@@ -108,7 +108,7 @@ class ShardIndex:
 
 
 def is_index(path: pathlib.Path) -> bool:
-    """Whether `path` is an index, be it a damaged one, and no other program's file."""
+    """True if `path` is an index, even a damaged one, and not a file of another program."""
     if not path.is_file():
         return False
     with open(path, "rb") as file:
@@ -120,15 +120,15 @@ def read_index(path: pathlib.Path) -> ShardIndex:
 
     Raises:
         ValueError: The file is not JSON.
-        DataError: It is no index, of another version, or not valid; the message says where.
+        DataError: It is not an index, has another version, or is not valid; the message says why.
     """
     value = read_json(path)
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise DataError(f"{path} is not the index of a converted data set.")
     if value.get("version") != _VERSION:
         raise DataError(
-            f"{path} is of version {value.get('version')!r}, this program reads {_VERSION}; "
-            "convert the data set again."
+            f"{path} has version {value.get('version')!r}, but this program reads version "
+            f"{_VERSION}; convert the data set again."
         )
     try:
         return _index(value)
@@ -145,7 +145,7 @@ def _index(value: dict[str, Any]) -> ShardIndex:
     check_normalization(mean, std)
     if not 0 < len(names) <= NOT_ALLOWED or len(colors) != len(names):
         raise ValueError(
-            f"`class_names` and `palette` must be of 1 to {NOT_ALLOWED} classes, there are "
+            f"`class_names` and `palette` must both have 1 to {NOT_ALLOWED} classes, received "
             f"{len(names)} names and {len(colors)} colours"
         )
     encoding, ignore_label = (_get(value, key) for key in ("encoding", "ignore_label"))
@@ -156,7 +156,7 @@ def _index(value: dict[str, Any]) -> ShardIndex:
         )
     splits = _get(value, "splits")
     if not isinstance(splits, dict):
-        raise ValueError(f"`splits` must name the splits, received {reprlib.repr(splits)}")
+        raise ValueError(f"`splits` must be a mapping, received {reprlib.repr(splits)}")
     return ShardIndex(
         dataset=_text(_get(value, "dataset")),
         name=_text(_get(value, "name")),
@@ -181,7 +181,7 @@ def _shard(value: Any) -> Shard:
         records=_items(value, "records", _record),
     )
     if "/" in shard.file:
-        raise ValueError(f"a shard must lie in the folder of the index, received {shard.file!r}")
+        raise ValueError(f"a shard must be in the folder of the index, received {shard.file!r}")
     end = 0
     for record in shard.records:
         if record.offset != end:
@@ -191,7 +191,9 @@ def _shard(value: Any) -> Shard:
             )
         end += record.size + BYTES_AROUND
     if end != shard.size:
-        raise ValueError(f"the records of {shard.file} are of {end} bytes and not {shard.size}")
+        raise ValueError(
+            f"the records of {shard.file} have {end} bytes, but the shard has {shard.size}"
+        )
     return shard
 
 
@@ -202,8 +204,8 @@ def _record(value: Any) -> Record:
     )
     if not (0 < record.height <= _LONGEST_SIDE and 0 < record.width <= _LONGEST_SIDE):
         raise ValueError(
-            f"the record {record.name!r} must be of 1 to {_LONGEST_SIDE} pixels a side, received "
-            f"{record.height} x {record.width}"
+            f"the sides of the record {record.name!r} must be 1 to {_LONGEST_SIDE} pixels, "
+            f"received {record.height} x {record.width}"
         )
     return record
 
@@ -223,14 +225,14 @@ def _items(value: Any, key: str, read: Callable[[Any], Item]) -> tuple[Item, ...
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"expected a text, received {reprlib.repr(value)}")
+        raise ValueError(f"expected a non-empty string, received {reprlib.repr(value)}")
     return value
 
 
 def _path(value: Any) -> str:
     path = pathlib.PurePath(_text(value))
     if path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value:
-        raise ValueError(f"the path {value!r} leads out of the folder")
+        raise ValueError(f"the path {value!r} must stay inside the folder")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Writes samples as shards: TFRecord files of a bounded size, whole or not there."""
+"""Writes samples as shards: TFRecord files of limited size, each written atomically."""
 
 import concurrent.futures
 import contextlib
@@ -17,7 +17,7 @@ from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.files import atomic_path, sha256
 from keras_fasterseg.progress import progress_bar
 
-# Images that threads encode; they wait in memory until they are written.
+# Number of images that threads encode at a time and that wait in memory for writing.
 _IMAGES_AT_A_TIME = 16
 
 
@@ -33,23 +33,23 @@ def write_shards(
     first_number: int = 0,
     progress: bool = True,
 ) -> Iterator[Shard]:
-    """Writes `samples` as files `SPLIT-NUMBER.tfrecord`, one an iteration.
+    """Writes `samples` as files `SPLIT-NUMBER.tfrecord`, one per iteration.
 
     Args:
-        source: The data set that the samples are from.
-        split: Begins the names of the files.
-        samples: What to write, in this order.
-        folder: Where to.
-        encoding: How pixels are stored, see `record_format`.
-        downsample: Images and labels are made smaller by this factor.
-        shard_size: A shard that holds so many bytes is closed.
+        source: The data set of the samples.
+        split: Prefix of the file names.
+        samples: The samples, in writing order.
+        folder: The folder to write to.
+        encoding: Storage of the pixels, see `record_format`.
+        downsample: Images and labels are reduced by this factor.
+        shard_size: A shard is closed once it holds at least this many bytes.
         first_number: Number of the first shard.
         progress: Whether to show a progress bar.
 
     Raises:
         DataError: A sample is faulty.
         OSError: A file cannot be written.
-        tf.errors.OpError: Likewise; a full disk, mostly.
+        tf.errors.OpError: A file cannot be written, usually because the disk is full.
     """
     bar = progress_bar(
         _records(source, samples, encoding, downsample),
@@ -59,8 +59,8 @@ def write_shards(
         show=progress,
     )
     number, written = first_number, 0
-    # Closed, so that after a fault nothing is encoded any more and the bar ends before the message.
-    # What iterates over a bar is a generator.
+    # Closing stops the encoding after a fault and ends the bar before the error message.
+    # The iterator of a bar is a generator, so it can be closed.
     with contextlib.closing(iter(bar)) as records:  # pyright: ignore[reportArgumentType]
         while written < len(samples):
             path = folder / f"{split}-{number:05d}.tfrecord"
@@ -72,7 +72,7 @@ def write_shards(
 
 
 def inputs_digest(source: SegmentationSource, samples: Sequence[Sample]) -> str:
-    """SHA-256 of the names and sizes of the files of `samples`, as a shard has it."""
+    """SHA-256 of the names and sizes of the files of `samples`, as recorded for a shard."""
     digest = hashlib.sha256()
     for path in (path for sample in samples for path in (sample.image, sample.label)):
         name = path.relative_to(source.root).as_posix()
@@ -83,7 +83,7 @@ def inputs_digest(source: SegmentationSource, samples: Sequence[Sample]) -> str:
 def _records(
     source: SegmentationSource, samples: Sequence[Sample], encoding: str, downsample: int
 ) -> Iterator[tuple[Record, bytes]]:
-    """The records of `samples` in their order, as if each were the first of a shard."""
+    """The records of `samples` in their order, each with offset 0."""
 
     def encode(sample: Sample) -> tuple[Record, bytes]:
         image, train_ids = source.read(sample, downsample=downsample)
@@ -99,7 +99,7 @@ def _records(
 def _write_shard(
     path: pathlib.Path, records: Iterator[tuple[Record, bytes]], shard_size: float
 ) -> Shard:
-    """A shard of the next `records`: as many as fill it, or all that there are."""
+    """Writes a shard of the next `records`, until it is full or no records are left."""
     written: list[Record] = []
     size = 0
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Images that two splits have in common: a network knows those of its training by heart."""
+"""Finds images that splits share: training images in a validation split inflate its scores."""
 
 import collections
 import pathlib
@@ -12,19 +12,19 @@ FilesBySplit = Mapping[str, Sequence[pathlib.Path]]
 
 
 def shared_images(splits: FilesBySplit) -> list[FilesBySplit]:
-    """Groups of image files with the same bytes in more than one split.
+    """Groups image files that have the same bytes in more than one split.
 
     Args:
         splits: The image files of each split.
 
     Returns:
-        For every such image its files, by split, in the order of the splits.
+        For every shared image, its files by split, in the order of the splits.
 
     Raises:
         OSError: A file cannot be read.
     """
-    # Equal bytes are of equal length, so that most files need not be read, and images of a format
-    # without compression, which are all of one length, differ in their middle.
+    # Equal files have equal lengths, so most files need not be read. Uncompressed images all have
+    # the same length, but differ in the middle.
     groups = [splits]
     for key in (lambda path: path.stat().st_size, _middle, sha256):
         groups = [alike for group in groups for alike in _alike(group, key)]
@@ -38,7 +38,7 @@ def _middle(path: pathlib.Path) -> bytes:
 
 
 def _alike(splits: FilesBySplit, key: Callable[[pathlib.Path], Hashable]) -> list[FilesBySplit]:
-    """The files of equal `key`, where more than one split has such."""
+    """Groups the files with equal `key`; keeps the groups with files of more than one split."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for split, paths in splits.items():
         for path in paths:

@@ -1,4 +1,4 @@
-"""What all the files of a split hold, and every fault in them."""
+"""Contents and faults of all files of a split."""
 
 import collections
 import concurrent.futures
@@ -26,16 +26,16 @@ Value = TypeVar("Value")
 
 @dataclasses.dataclass(frozen=True)
 class SplitInspection:
-    """What the files of a split hold. Files that cannot be read do not count in the numbers.
+    """Contents and faults of a split. Unreadable files are left out of all counts.
 
     Attributes:
         name: Name of the split.
         class_names: Names of the classes, by train id.
         samples: Its images and labels, missing labels included.
         orphan_labels: Labels without an image.
-        passed_over: Files that look like images or labels and are not taken.
-        problem: Why it is of no use as a whole, in a sentence: it is not there, is empty, or its
-            labels show less than two classes; else `None`.
+        passed_over: Files that look like images or labels but are not used.
+        problem: A sentence that says why the split is unusable: it does not exist, is empty, or
+            its labels show fewer than two classes. `None` if it is usable.
     """
 
     name: str
@@ -52,61 +52,61 @@ class SplitInspection:
 
     @property
     def sizes(self) -> dict[tuple[int, int], int]:
-        """How many images there are of each height and width, the most frequent first."""
+        """Number of images of each height and width, the most frequent first."""
         return _frequencies(each.size for each in self.samples)
 
     @property
     def image_modes(self) -> dict[str, int]:
-        """How many images there are of each of Pillow's modes, the most frequent first."""
+        """Number of images in each Pillow mode, the most frequent first."""
         return _frequencies(each.image_mode for each in self.samples)
 
     @property
     def label_modes(self) -> dict[str, int]:
-        """How many labels there are of each of Pillow's modes, the most frequent first."""
+        """Number of labels in each Pillow mode, the most frequent first."""
         return _frequencies(each.label_mode for each in self.samples)
 
     @property
     def class_pixels(self) -> np.ndarray:
-        """`(num_classes,)` int64: the pixels of each class."""
+        """Number of pixels of each class, `(num_classes,)` int64."""
         start = np.zeros(len(self.class_names), np.int64)
         return sum((each.class_pixels for each in self.samples), start)
 
     @property
     def class_images(self) -> np.ndarray:
-        """`(num_classes,)` int64: the labels in which each class occurs."""
+        """Number of labels that show each class, `(num_classes,)` int64."""
         start = np.zeros(len(self.class_names), np.int64)
         return sum((each.class_pixels > 0 for each in self.samples), start)
 
     @property
     def class_shares(self) -> np.ndarray:
-        """`(num_classes,)`: the share of each class in the labelled pixels; 0 if there are none."""
+        """Share of each class in the labelled pixels, `(num_classes,)`; 0 without such pixels."""
         pixels = self.class_pixels
         return pixels / max(np.sum(pixels), 1)
 
     @property
     def ignored_pixels(self) -> int:
-        """How many pixels of the labels are ignored."""
+        """Number of ignored pixels in the labels."""
         return sum(each.ignored_pixels for each in self.samples)
 
     @property
     def ignored_share(self) -> float:
-        """The share of ignored pixels in the labelled and the ignored ones; 0 if there are none."""
+        """Share of ignored pixels among labelled and ignored ones; 0 without such pixels."""
         ignored = self.ignored_pixels
         return ignored / max(ignored + int(np.sum(self.class_pixels)), 1)
 
     @property
     def void_labels(self) -> tuple[pathlib.Path, ...]:
-        """The labels whose every pixel is ignored, which nothing can be learned from."""
+        """Labels with only ignored pixels, which contribute nothing to training."""
         return self._ignoring(lambda share: share == 1)
 
     @property
     def mostly_ignored_labels(self) -> tuple[pathlib.Path, ...]:
-        """The labels that ignore half of their pixels or more, but not all."""
+        """Labels with at least half of their pixels ignored, but not all."""
         return self._ignoring(lambda share: 0.5 <= share < 1)
 
     @property
     def wholly_labelled(self) -> tuple[pathlib.Path, ...]:
-        """The labels that ignore no pixel."""
+        """Labels without ignored pixels."""
         return self._ignoring(lambda share: share == 0)
 
     def _ignoring(self, is_such: Callable[[float], bool]) -> tuple[pathlib.Path, ...]:
@@ -118,14 +118,14 @@ class SplitInspection:
 
     @property
     def unknown_pixels(self) -> int:
-        """How many pixels hold what labels must not hold."""
+        """Number of pixels with values that labels must not hold."""
         return sum(each.unknown_pixels for each in self.samples)
 
     @property
     def unknown(self) -> dict[LabelValue, dict[pathlib.Path, int]]:
-        """For every value that labels must not hold, how many pixels each label has of it.
+        """Number of pixels per label file, for each value that labels must not hold.
 
-        The value of the most pixels comes first.
+        The value with the most pixels comes first.
         """
         files = collections.defaultdict(dict)
         for each in self.samples:
@@ -134,7 +134,7 @@ class SplitInspection:
         return dict(sorted(files.items(), key=lambda item: -sum(item[1].values())))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values."""
+        """The inspection as plain values."""
         columns = (self.class_pixels, self.class_shares, self.class_images)
         rows = zip(self.class_names, *(column.tolist() for column in columns), strict=True)
         return {
@@ -172,11 +172,11 @@ class SplitInspection:
 def inspect_split(
     source: SegmentationSource, split: str, *, progress: bool = True
 ) -> SplitInspection:
-    """Decodes every image and every label of a split once, several at a time.
+    """Decodes every image and every label of a split once, several in parallel.
 
     Args:
         source: The data set.
-        split: Name of the split; one that is not there is a problem of it and not an error.
+        split: Name of the split. If it does not exist, the result reports this as its problem.
         progress: Whether to show a progress bar.
     """
     pairs, orphan_labels, passed_over, problem = (), (), (), None
@@ -195,7 +195,7 @@ def inspect_split(
     inspection = SplitInspection(
         split, source.class_names, samples, orphan_labels, passed_over, problem
     )
-    # Where no label could be read, that is the fault, and not what the labels show.
+    # If no label could be read, that is the fault, not a lack of classes.
     if inspection.label_modes:
         try:
             check_present(inspection.class_images > 0, source, split)

@@ -1,4 +1,4 @@
-"""Which images a split has, by a text file that lists their stems."""
+"""Selects the images of a split from a text file that lists their stems."""
 
 import pathlib
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from keras_fasterseg.data.image_listing import IMAGE_SUFFIXES
 def listed_images(
     list_file: pathlib.Path, by_stem: Mapping[str, pathlib.Path], folder: pathlib.Path
 ) -> dict[str, pathlib.Path]:
-    """The images that `list_file` lists, a stem a line, by stem; some lists have names with suffix.
+    """The images in `list_file`, by stem. Each line has one stem, with or without a suffix.
 
     Args:
-        list_file: The list; empty lines are passed over.
-        by_stem: All images that there are.
-        folder: Where those are, for the message.
+        list_file: The list; empty lines are skipped.
+        by_stem: All available images, by stem.
+        folder: The folder of these images, for the error message.
 
     Raises:
-        DataError: The list is no text, or has an image that is not there or that it had before.
+        DataError: The list is not UTF-8 text, or it names a missing image or an image twice.
     """
     try:
         lines = list_file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{list_file} is no text in UTF-8 ({error}); save it as such.") from error
+        raise DataError(f"{list_file} is not UTF-8 text ({error}); save it as UTF-8.") from error
     chosen: dict[str, pathlib.Path] = {}
     for line in filter(None, map(str.strip, lines)):
         path = pathlib.PurePath(line)

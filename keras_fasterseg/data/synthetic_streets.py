@@ -1,4 +1,4 @@
-"""Synthetic street scenes: a data set in Cityscapes' layout that anyone can make in a minute."""
+"""Synthetic street scenes: a data set in Cityscapes' layout, generated in about a minute."""
 
 import concurrent.futures
 import pathlib
@@ -17,19 +17,19 @@ from keras_fasterseg.progress import progress_bar
 
 MARKER = "synthetic_streets.json"
 _CITY = "synthetic"
-# Raised whenever the same seed gives other pixels.
+# Increased whenever the same seed gives different pixels.
 _VERSION = 2
 _TRAIN_IDS = make_label_lookup({label.id: label.trainId for label in labels if label.id >= 0})
 
 
 class SyntheticStreets(Cityscapes):
-    """A data set that `generate` has made: Cityscapes' folders, ids and 19 classes.
+    """A data set made by `generate`: Cityscapes' folders, ids and 19 classes.
 
-    The scenes are drawn, not photographed: good for demonstrations, tests and a first look at a
-    device, not for a network that is to see real streets.
+    The scenes are drawn, not photographed. They suit demonstrations, tests and a first look at a
+    device, but do not train a network for real streets.
 
     Raises:
-        DataError: `root` is no folder, or its data set was not made to the end.
+        DataError: `root` is not a folder, or its data set is incomplete.
     """
 
     name = "synthetic"
@@ -38,7 +38,7 @@ class SyntheticStreets(Cityscapes):
         super().__init__(root)
         if not (self.root / MARKER).is_file():
             raise DataError(
-                f"There is no complete synthetic data set in {self.root}; generate it (again)."
+                f"{self.root} does not contain a complete synthetic data set; generate it (again)."
             )
 
 
@@ -52,18 +52,18 @@ def generate(
     seed: int = 0,
     progress: bool = True,
 ) -> SyntheticStreets:
-    """Draws a data set, or finds that it is there already.
+    """Draws a data set, or opens it if it already exists.
 
-    Image `i` of a split depends on `seed`, the split, `i` and the size alone, not on how many
-    there are. From 40 images on a split shows all 19 classes.
+    Image `i` of a split depends only on `seed`, the split, `i` and the size, not on the number of
+    images. A split of at least 40 images shows all 19 classes.
 
     Args:
         root: Folder to write to.
-        num_train: Images of the split "train".
-        num_val: Images of the split "val".
+        num_train: Number of images in the split "train".
+        num_val: Number of images in the split "val".
         height: Height of the images in pixels, at least 32.
         width: Width of the images in pixels, at least 32.
-        seed: The same seed gives the same files, bit by bit.
+        seed: The same seed gives identical files, bit for bit.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -71,14 +71,14 @@ def generate(
 
     Raises:
         ValueError: A count or a size is too small.
-        DataError: `root` holds a data set made with other parameters. One that version 1 drew
-            with the same parameters is taken as it is.
+        DataError: `root` holds a data set made with other parameters. A data set that version 1
+            drew with the same parameters is accepted.
         OSError: The files cannot be written.
     """
     if min(num_train, num_val) < 1 or min(height, width) < 32:
         raise ValueError(
-            "A synthetic data set needs at least 1 image a split of at least 32 x 32 pixels, "
-            f"received num_train={num_train}, num_val={num_val}, height={height}, width={width}."
+            "A synthetic data set needs at least 1 image per split, of at least 32 x 32 pixels. "
+            f"Received: num_train={num_train}, num_val={num_val}, height={height}, width={width}"
         )
     root = pathlib.Path(root)
     parameters = {
@@ -92,7 +92,7 @@ def generate(
     marker = root / MARKER
     if marker.is_file():
         found = read_json(marker)
-        # What an earlier version drew is whole, and runs have begun with it.
+        # A data set of an earlier version is complete, and existing runs use it.
         if found != parameters and found != {**parameters, "version": 1}:
             raise DataError(
                 f"{root} holds synthetic streets made with {found}, not with {parameters}; "

@@ -1,4 +1,4 @@
-"""Values of a YAML file, checked one by one: each error names the key, what came and what may."""
+"""Checks values of a YAML file; each error names the key, the received and the expected value."""
 
 import pathlib
 import reprlib
@@ -17,49 +17,49 @@ def read_yaml(path: pathlib.Path) -> Any:
     """The value in the YAML file at `path`.
 
     Raises:
-        ValueError: The file is no YAML, or a mapping in it has a key twice.
+        ValueError: The file is not valid YAML, or a mapping in it has a key twice.
         OSError: The file cannot be read.
     """
     try:
         with open(path, "rb") as file:
-            # A SafeLoader itself, which makes plain values only.
+            # Derived from SafeLoader, so it makes plain values only.
             return yaml.load(file, _Loader)
     except yaml.YAMLError as error:
-        raise ValueError(f"this is no YAML that can be read: {_problem(error)}") from error
+        raise ValueError(f"the file is not valid YAML: {_problem(error)}") from error
     except RecursionError as error:
-        raise ValueError("this is no YAML that can be read: it is nested too deeply") from error
+        raise ValueError("the YAML cannot be read: it is nested too deeply") from error
 
 
 def wrong(place: str, expected: str, received: Any) -> ValueError:
-    """The error that says what `place` must be and, cut short where it is long, what came."""
+    """Returns an error with what `place` must be and what was received, shortened if long."""
     shown = reprlib.repr(received)
     if len(shown) > _LONGEST_VALUE:
-        # A few lines of aliases can stand for more than memory holds.
+        # A few lines of YAML aliases can expand to more than memory holds.
         shown = f"{shown[:_LONGEST_VALUE]}..."
     return ValueError(f"{place} must be {expected}. Received: {shown}")
 
 
 def fields(place: str, value: Any, known: Collection[str]) -> Fields:
-    """`value`, a mapping of no other than the `known` keys."""
+    """Returns `value`, a mapping whose keys are all in `known`."""
     if not isinstance(value, dict):
-        raise wrong(place, f"a mapping with keys of {', '.join(known)}", value)
+        raise wrong(place, f"a mapping with keys among {', '.join(known)}", value)
     for key in value:
         if key not in known:
             raise ValueError(
-                f"{place} has no key {reprlib.repr(key)}; its keys are {', '.join(known)}."
+                f"{place} has the unknown key {reprlib.repr(key)}; use {', '.join(known)}."
             )
     return value
 
 
 def text(place: str, value: Any) -> str:
-    """`value`, a text of one line; YAML makes other things of such as `no`, `1` or `12:30`."""
+    """Returns `value`, one line of text. YAML reads a bare `no`, `1` or `12:30` as other types."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise wrong(place, "text of one line (in quotes, if YAML reads it otherwise)", value)
+        raise wrong(place, "one line of text (quote it if YAML reads it as another type)", value)
     return value
 
 
 def ids(place: str, value: Any) -> tuple[int, ...]:
-    """An id or a list of ids of 8 bits."""
+    """Returns the 8-bit ids in `value`, an id or a list of ids."""
     listed = value if isinstance(value, list) else [value]
     if not listed or not all(_is_byte(each) for each in listed):
         raise wrong(place, "a whole number from 0 to 255 or a list of them", value)
@@ -67,33 +67,35 @@ def ids(place: str, value: Any) -> tuple[int, ...]:
 
 
 def colors(place: str, value: Any) -> tuple[RGB, ...]:
-    """An RGB colour or a list of them."""
+    """Returns the RGB colours in `value`, a colour or a list of colours."""
     one = isinstance(value, list) and not any(isinstance(each, list) for each in value)
     listed = [value] if one else value
     if not isinstance(listed, list) or not listed or not all(map(_is_color, listed)):
         raise wrong(
-            place, "three whole numbers from 0 to 255, as in [128, 64, 0], or a list of such", value
+            place,
+            "three whole numbers from 0 to 255, such as [128, 64, 0], or a list of such colours",
+            value,
         )
     return tuple((red, green, blue) for red, green, blue in listed)
 
 
 def color(place: str, value: Any) -> RGB:
-    """An RGB colour."""
+    """Returns `value`, an RGB colour."""
     if not _is_color(value):
-        raise wrong(place, "three whole numbers from 0 to 255, as in [128, 64, 0]", value)
+        raise wrong(place, "three whole numbers from 0 to 255, such as [128, 64, 0]", value)
     red, green, blue = value
     return red, green, blue
 
 
 def channels(place: str, value: Any) -> tuple[float, ...]:
-    """Three numbers in [0, 1], one for each of red, green and blue."""
+    """Returns `value`, three numbers in [0, 1] for red, green and blue."""
     if not isinstance(value, list | tuple) or len(value) != 3 or not all(map(_is_share, value)):
-        raise wrong(place, "three numbers from 0 to 1 (those for bytes, divided by 255)", value)
+        raise wrong(place, "three numbers from 0 to 1 (divide values for bytes by 255)", value)
     return tuple(float(each) for each in value)
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML lets the last of equal keys win, silently."""
+    """Rejects repeated keys and huge integers; PyYAML itself silently keeps the last equal key."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -107,7 +109,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> int:
-        """Python reads and prints no integer of thousands of digits."""
+        """Rejects long integers: Python neither reads nor prints thousands of digits."""
         if len(node.value) > _LONGEST_INTEGER:
             raise yaml.MarkedYAMLError(
                 problem=f"an integer of {len(node.value)} digits", problem_mark=node.start_mark
@@ -126,7 +128,7 @@ def _problem(error: yaml.YAMLError) -> str:
 
 
 def _is_byte(value: Any) -> bool:
-    # True is a whole number to Python.
+    # In Python, True is an int too.
     return type(value) is int and 0 <= value <= 255
 
 

@@ -1,4 +1,4 @@
-"""The official scores of Cityscapes, which cityscapesscripts itself computes."""
+"""The official scores of Cityscapes, computed by cityscapesscripts itself."""
 
 import contextlib
 import copy
@@ -23,19 +23,19 @@ _INSTANCE_IDS = "instanceIds"
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How well one class or category was found, in [0, 1].
+    """Scores of one class or category, in [0, 1].
 
     Attributes:
-        iou: Intersection over union; NaN for what is in neither labels nor predictions.
-        iiou: The same with every labelled instance weighted by how much smaller it is than the
-            average of its class; NaN for what has no instances.
+        iou: Intersection over union; NaN if absent from both labels and predictions.
+        iiou: IoU with every labelled instance weighted by the average instance size of its class
+            divided by its own size; NaN without instances.
     """
 
     iou: float
     iiou: float
 
     def to_json(self) -> dict[str, float | None]:
-        """The fields as values fit for JSON, None in place of NaN."""
+        """The fields as JSON values, with None instead of NaN."""
         fields = dataclasses.asdict(self)
         return {name: None if math.isnan(value) else value for name, value in fields.items()}
 
@@ -45,13 +45,13 @@ class CityscapesScores:
     """The scores that Cityscapes' benchmark server publishes.
 
     Attributes:
-        classes: By name of the class, those that are evaluated.
-        categories: By name of the category, likewise.
-        class_average: Mean over the classes that have a score.
-        category_average: Mean over the categories that have one.
-        confusion: Pixel counts `(ids, ids)` by label id, rows are labels and columns predictions.
-        num_images: How many images were compared.
-        note: Why there is no iIoU; empty where there is.
+        classes: Scores of the evaluated classes, by name.
+        categories: Scores of the evaluated categories, by name.
+        class_average: Mean over the classes with a score.
+        category_average: Mean over the categories with a score.
+        confusion: Pixel counts `(ids, ids)` by label id: rows are labels, columns predictions.
+        num_images: Number of images compared.
+        note: Reason for a missing iIoU; empty if it is present.
     """
 
     classes: Mapping[str, Score]
@@ -63,7 +63,7 @@ class CityscapesScores:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The scores as values fit for JSON; the confusion matrix is left out."""
+        """The scores as JSON values, without the confusion matrix."""
         return {
             "classes": {name: score.to_json() for name, score in self.classes.items()},
             "categories": {name: score.to_json() for name, score in self.categories.items()},
@@ -77,7 +77,7 @@ class CityscapesScores:
         }
 
     def table(self) -> str:
-        """Percentages as on the server's page: classes, categories, averages."""
+        """Formats the scores in percent as on the server's page: classes, categories, averages."""
         averages = {"classes": self.class_average, "categories": self.category_average}
         parts = [("class", self.classes), ("category", self.categories), ("average", averages)]
         tables = [_table(title, scores, instances=not self.note) for title, scores in parts]
@@ -85,18 +85,18 @@ class CityscapesScores:
 
 
 def label_ids_file(label: pathlib.Path) -> pathlib.Path:
-    """The file with label ids beside `label`, which may be that with train ids."""
+    """The file with label ids next to `label`, a file with label ids or train ids."""
     return label.with_name(label.name.replace("labelTrainIds", _LABEL_IDS))
 
 
 def check_ground_truth(ground_truth: Sequence[pathlib.Path]) -> None:
-    """Raises `DataError` unless all the files with label ids are there."""
+    """Raises `DataError` if a file with label ids is missing."""
     missing = [path for path in ground_truth if not path.is_file()]
     if missing:
         raise DataError(
-            f"Cityscapes' own evaluation reads label ids, and there are none for {len(missing)} of "
-            f"{counted(len(ground_truth), 'image')}: there is no file {missing[0]}. They come with "
-            "gtFine_trainvaltest.zip."
+            f"Cityscapes' official evaluation needs label ids, which are missing for "
+            f"{len(missing)} of {counted(len(ground_truth), 'image')}, such as {missing[0]}. "
+            "They are in gtFine_trainvaltest.zip."
         )
 
 
@@ -106,13 +106,13 @@ def cityscapes_scores(
     """Compares label maps with Cityscapes' ground truth.
 
     Args:
-        predictions: 8-bit PNG files of label ids (not train ids), as large as the images.
-        ground_truth: Their `*_labelIds.png`. Where a `*_instanceIds.png` is missing beside one,
-            there is no iIoU.
+        predictions: 8-bit PNG files of label ids (not train ids), of the size of the images.
+        ground_truth: Their `*_labelIds.png`. If a `*_instanceIds.png` next to one is missing, the
+            result has no iIoU.
 
     Raises:
         DataError: A file with label ids is missing.
-        ValueError: cityscapesscripts refuses a file, such as one of another size.
+        ValueError: cityscapesscripts rejects a file, for example because of its size.
 
     Reference:
         cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling, which the server runs.
@@ -129,7 +129,7 @@ def cityscapes_scores(
     ]
 
     def score(iou: float, iiou: float) -> Score:
-        # Without instances the script counts none of them found, where nothing is known.
+        # Without instances the script reports 0; the true value is unknown.
         return Score(float(iou), math.nan if note else float(iiou))
 
     return CityscapesScores(
@@ -154,25 +154,25 @@ def cityscapes_scores(
 
 
 def _missing_instances(ground_truth: Sequence[pathlib.Path]) -> str:
-    """Why there is no iIoU; empty if every file with instances is there."""
+    """Reason for a missing iIoU; empty if every file with instance ids exists."""
     files = [path.with_name(path.name.replace(_LABEL_IDS, _INSTANCE_IDS)) for path in ground_truth]
     missing = [path for path in files if not path.is_file()]
     if not missing:
         return ""
     return (
-        f"No iIoU: there are no instance ids for {len(missing)} of "
-        f"{counted(len(files), 'image')}, the first of them {missing[0].name}."
+        f"No iIoU: instance ids are missing for {len(missing)} of "
+        f"{counted(len(files), 'image')}, such as {missing[0].name}."
     )
 
 
 def _run_script(
     predictions: Sequence[pathlib.Path], ground_truth: Sequence[pathlib.Path], *, instances: bool
 ) -> dict[str, Any]:
-    """What cityscapesscripts finds, without what it prints and the file that it writes."""
-    # As it is imported, it reads the environment, and raises for what it does not like there.
+    """Runs cityscapesscripts, without its printed output and its result file."""
+    # Imported here: on import it reads the environment and may raise.
     from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling
 
-    # The script's own arguments are an object of its module, which stays as it is.
+    # A copy, because the script's arguments are a global object of its module.
     arguments = copy.copy(evalPixelLevelSemanticLabeling.args)
     vars(arguments).update(quiet=True, JSONOutput=False, evalInstLevelScore=instances)
     printed = io.StringIO()

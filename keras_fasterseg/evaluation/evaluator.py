@@ -1,4 +1,4 @@
-"""How good a runner is: IoU of every class over a labelled dataset."""
+"""Evaluates a runner: IoU of every class over a labelled data set."""
 
 import dataclasses
 import math
@@ -16,14 +16,14 @@ from keras_fasterseg.wording import text_table
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationResult:
-    """What one pass over a dataset found.
+    """The scores of a runner on a data set.
 
     Attributes:
-        miou: Mean IoU, in [0, 1], over the classes that occur; NaN where none does.
-        per_class: IoU by class name; NaN for a class that is in neither labels nor predictions.
-        pixel_accuracy: Share of the labelled pixels that are right; NaN where none is labelled.
-        num_images: How many images were seen.
-        runner: What the runner says of itself.
+        miou: Mean IoU, in [0, 1], over the classes present; NaN if none is.
+        per_class: IoU by class name; NaN for classes absent from both labels and predictions.
+        pixel_accuracy: Share of labelled pixels that are correct; NaN if none is labelled.
+        num_images: Number of images evaluated.
+        runner: Runner metadata.
     """
 
     miou: float
@@ -40,7 +40,7 @@ class EvaluationResult:
         num_images: int,
         runner: dict[str, object],
     ) -> "EvaluationResult":
-        """The result that pixel counts `(classes, classes)` stand for; rows are labels."""
+        """Computes the scores from pixel counts `(classes, classes)`; rows are labels."""
         result = iou_from_confusion(confusion)
         labelled = int(confusion.sum())
         return cls(
@@ -54,7 +54,7 @@ class EvaluationResult:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The fields as values fit for JSON, None in place of NaN."""
+        """The fields as JSON values, with None instead of NaN."""
         return {
             "miou": _number(self.miou),
             "per_class": {name: _number(iou) for name, iou in self.per_class.items()},
@@ -64,7 +64,7 @@ class EvaluationResult:
         }
 
     def table(self) -> str:
-        """IoU in percent, one class a row and the mean below, for people to read."""
+        """Formats IoU in percent as a text table: one row per class, then the mean."""
         rows = [*self.per_class.items(), ("mean", self.miou)]
         cells = [(name, "absent" if math.isnan(iou) else f"{100 * iou:.2f}") for name, iou in rows]
         return text_table(("class", "IoU %"), cells)
@@ -81,26 +81,26 @@ def evaluate(
 ) -> EvaluationResult:
     """Runs every image through `runner` and compares class ids with labels.
 
-    Only a confusion matrix and one batch of class ids are held, whatever the dataset's length.
+    It keeps only a confusion matrix and one batch in memory, whatever the size of the data set.
 
     Args:
         runner: Maps uint8 images to class ids.
         samples: Batches of images, uint8 `(batch, height, width, 3)`, and labels, integers
-            `(batch, height, width)`; arrays or tensors, such as a `tf.data.Dataset`. The size may
-            differ from batch to batch.
+            `(batch, height, width)`, as arrays or tensors, such as a `tf.data.Dataset`. Batches
+            may differ in size.
         num_classes: Number of classes.
-        class_names: A name for every class; None calls them by their number.
-        ignore_label: The label of pixels that do not count.
-        progress: Whether a progress bar is shown.
+        class_names: One name per class; None uses their numbers.
+        ignore_label: Label of pixels that do not count.
+        progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: There is no sample; names and `num_classes` disagree; labels or predictions
-            have another shape than expected or hold a class that does not exist.
+        ValueError: There are no samples; names and `num_classes` disagree; or labels or
+            predictions have the wrong shape or an unknown class.
     """
     names = [str(index) for index in range(num_classes)] if class_names is None else class_names
     if len(names) != num_classes or len(set(names)) != num_classes:
         raise ValueError(
-            f"`class_names` must be num_classes={num_classes} different names. "
+            f"`class_names` must have num_classes={num_classes} different names. "
             f"Received: {list(names)}"
         )
     confusion = np.zeros((num_classes, num_classes), np.int64)
@@ -110,7 +110,7 @@ def evaluate(
         confusion += confusion_of(labels, runner(images), num_classes, ignore_label)
         num_images += len(images)
     if num_images == 0:
-        raise ValueError("There is nothing to evaluate: `samples` is empty.")
+        raise ValueError("`samples` is empty; give at least one batch to evaluate.")
     return EvaluationResult.from_confusion(confusion, names, num_images, runner.describe())
 
 

@@ -1,4 +1,4 @@
-"""Job: label maps of a split as Cityscapes' test server and its evaluation take them."""
+"""Job: label maps of a split in the format of Cityscapes' test server and evaluation script."""
 
 import collections
 import pathlib
@@ -26,13 +26,13 @@ def check_cityscapes(source: SegmentationSource) -> None:
     """Raises `ValueError` unless `source` is in Cityscapes' layout and has its classes."""
     require(
         isinstance(source, Cityscapes),
-        "Official scores and submissions are of data sets in Cityscapes' layout; set "
+        "Official scores and submissions need a data set in Cityscapes' layout; set "
         f"--dataset=cityscapes. Received: {source.name}",
     )
     unknown = [name for name in source.class_names if name not in name2label]
     require(
         not unknown,
-        "Official scores and submissions need Cityscapes' own names; leave the new ones out of "
+        "Official scores and submissions need Cityscapes' class names; do not rename classes in "
         f"--class_order. Received: {', '.join(unknown)}",
     )
 
@@ -48,28 +48,28 @@ def write_submission(
     overwrite: bool = False,
     progress: bool = True,
 ) -> tuple[pathlib.Path, ...]:
-    """Writes `CITY_SEQUENCE_FRAME_labelIds.png` for every image: 8 bits, label ids, its own size.
+    """Writes `CITY_SEQUENCE_FRAME_labelIds.png` for every image: 8-bit label ids at full size.
 
-    A hidden file in the folder says what the label maps are from. Those that are there are kept if
-    that is the same, so that a call that was stopped goes on.
+    A hidden file in the folder records the origin of the label maps. If the origin is the same,
+    existing label maps are kept, so an interrupted call resumes.
 
     Args:
         runner: Maps uint8 images to class ids.
-        samples: Whose images are segmented; their labels need not be there.
+        samples: The samples whose images are segmented; their labels may be missing.
         class_names: Cityscapes' names of the runner's classes.
-        folder: Where to write.
-        origin: What the label maps depend on, fit for JSON.
-        max_megapixels: Larger images are refused before they are decoded.
-        overwrite: Whether label maps of another origin are removed first.
-        progress: Whether there is a progress bar.
+        folder: The folder to write to.
+        origin: Everything that the label maps depend on, as JSON values.
+        max_megapixels: Larger images are rejected before they are decoded.
+        overwrite: Whether to remove existing label maps first.
+        progress: Whether to show a progress bar.
 
     Returns:
         The files, in the order of `samples`.
 
     Raises:
-        FileExistsError: The folder holds label maps of another origin, or something else.
+        FileExistsError: The folder holds label maps of another origin, or other files.
         DataError: An image is missing or faulty.
-        ValueError: Two images have one name, or the runner finds a class that has no name.
+        ValueError: Two images have the same name, or the runner predicts a class without a name.
         OSError: The folder cannot be written.
     """
     label_ids = np.array([name2label[name].id for name in class_names], np.uint8)
@@ -82,8 +82,8 @@ def write_submission(
         class_ids = runner(read_image(sample.image, max_megapixels)[np.newaxis])[0]
         if class_ids.max() >= len(label_ids):
             raise ValueError(
-                f"The artefact finds the class {class_ids.max()} in {sample.image}, and the data "
-                f"set has {len(label_ids)}; give a network that was trained for its classes."
+                f"The artefact predicts the class {class_ids.max()} in {sample.image}, but the "
+                f"data set has {len(label_ids)} classes; use a network trained on this data set."
             )
         with atomic_path(path) as temporary:
             Image.fromarray(label_ids[class_ids]).save(temporary)
@@ -98,12 +98,12 @@ def _paths(samples: Sequence[Sample], folder: pathlib.Path) -> tuple[pathlib.Pat
 
 
 def _prepare(folder: pathlib.Path, origin: dict[str, Any], overwrite: bool) -> None:
-    """Sees to it that `folder` is there and holds nothing but label maps of `origin`."""
+    """Creates `folder` if needed, and ensures that it holds only label maps of `origin`."""
     marker = folder / MARKER
     if folder.exists() and not marker.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
-            f"{folder} exists and holds something else than label maps of this tool; choose "
-            "another folder."
+            f"{folder} exists and holds other files than label maps of this tool; choose another "
+            "folder."
         )
     if marker.is_file():
         found = read_json(marker)
@@ -120,8 +120,8 @@ def _prepare(folder: pathlib.Path, origin: dict[str, Any], overwrite: bool) -> N
 
 
 def _differences(found: Any, origin: dict[str, Any]) -> str:
-    """The first thing in which two origins differ, in words."""
+    """Describes the first difference between two origins."""
     if not isinstance(found, dict):
-        return f"{MARKER} is not of this version"
+        return f"{MARKER} is from another version"
     name = next(name for name in {**origin, **found} if found.get(name) != origin.get(name))
     return f"{name} was {found.get(name)!r} and is {origin.get(name)!r}"

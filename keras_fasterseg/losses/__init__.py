@@ -1,4 +1,4 @@
-"""What training and search minimise."""
+"""Losses of training and search."""
 
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import OhemCrossEntropy, ohem_cross_entropy

@@ -1,4 +1,4 @@
-"""Distillation: the divergence of a student's class distribution from its teacher's, per pixel."""
+"""Distillation loss: divergence of a student's class distribution from its teacher's, per pixel."""
 
 from typing import Any
 
@@ -21,18 +21,17 @@ def distillation_loss(
 ) -> Tensor:
     """Kullback-Leibler divergence KL(teacher || student), void pixels included.
 
-    Works on log-softmax, so that it is finite however far apart the logits are. No gradient
-    reaches the teacher.
+    It works on log-softmax, so it is finite for any logits. The teacher receives no gradient.
 
     Args:
         student_logits: Scores before the softmax, of shape `(batch, height, width, classes)`. Half
-            precision is computed in float32.
-        teacher_logits: The same of the teacher, of the same shape.
-        temperature: Divides both logits; the result is multiplied by its square, so that the
-            gradient keeps its size.
-        reduction: `"element_mean"`, over pixels and classes, as the released code does, or
-            `"pixel_mean"`, over pixels: larger by the number of classes.
-        jit_compile: Whether XLA compiles the loss, once for every shape, where the backend is
+            precision is converted to float32.
+        teacher_logits: The teacher's scores, of the same shape.
+        temperature: Divides both logits. The loss is multiplied by its square to keep the size of
+            the gradient.
+        reduction: `"element_mean"` averages over pixels and classes, as in the released code.
+            `"pixel_mean"` averages over pixels: larger by the number of classes.
+        jit_compile: Whether XLA compiles the loss, once for every shape, if the backend is
             TensorFlow.
 
     Returns:
@@ -49,7 +48,7 @@ def distillation_loss(
     _check_shapes(student_logits, teacher_logits)
     forward = compiled(_divergence) if jit_compile else _divergence
     backward = compiled(_divergence_gradient) if jit_compile else _divergence_gradient
-    # In planes, and not added up within XLA: see `ohem_cross_entropy`.
+    # Channels first, and the mean outside XLA: see `ohem_cross_entropy`.
     student, teacher = (
         ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2))
         for logits in (student_logits, ops.stop_gradient(teacher_logits))
@@ -78,7 +77,7 @@ def _divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 def _divergence_gradient(
     student: Tensor, teacher: Tensor, upstream: Tensor, temperature: float
 ) -> Tensor:
-    """Gradient to the student's logits: the difference of the probabilities."""
+    """Gradient with respect to the student's logits: the difference of the probabilities."""
     student, teacher = (
         ops.exp(_log_softmax(logits / temperature)) for logits in (student, teacher)
     )
@@ -86,7 +85,7 @@ def _divergence_gradient(
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
-    # Keras' own would transpose the classes to the end and back.
+    # Keras' log_softmax would transpose the classes to the end and back.
     logits = logits - ops.max(logits, axis=1, keepdims=True)
     return logits - ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
 
@@ -104,7 +103,7 @@ def _check_shapes(student_logits: Tensor, teacher_logits: Tensor) -> None:
         None in pair or pair[0] == pair[1] for pair in zip(student, teacher, strict=True)
     )
     if not fits:
-        # Broadcasting would make a loss of them all the same.
+        # Without this check, broadcasting would silently give a loss.
         raise ValueError(
             "Student and teacher must have logits of the same shape. "
             f"Received: student_logits.shape={student}, teacher_logits.shape={teacher}. "

@@ -11,10 +11,10 @@ from keras_fasterseg.tensorflow_cpu import compiled
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 
-# Without a number of its own a batch keeps one label pixel of this many at least.
+# By default, a batch keeps at least one of this many label pixels.
 _LABEL_PIXELS_PER_KEPT_PIXEL = 16
-# Halvings of the interval in which the min_kept-th largest entropy lies: a last width of 1e-9 nats
-# at a threshold of .01, finer than float32 entropies are exact.
+# Halvings of the interval that contains the min_kept-th largest entropy. The last interval is 1e-9
+# nats wide at a threshold of .01, finer than the precision of float32 entropies.
 _HALVINGS = 32
 
 
@@ -28,37 +28,38 @@ def ohem_cross_entropy(
     class_weights: Sequence[float] | None = None,
     jit_compile: bool = False,
 ) -> Tensor:
-    """Mean cross-entropy over those pixels that the network finds hard.
+    """Mean cross-entropy over the pixels that are hard for the network.
 
     A pixel is kept if its probability of the true class is at most `threshold`, or among the
-    `min_kept` smallest of the batch. Where `min_kept` is 0 or above the number of pixels that are
-    not ignored, all of those are kept. A batch without any of them costs 0 and has gradient 0.
+    `min_kept` smallest of the batch. If `min_kept` is 0, or above the number of valid (not
+    ignored) pixels, all valid pixels are kept. A batch without valid pixels has loss 0 and
+    gradient 0.
 
-    With class weights w the mean over the kept pixels is a weighted one,
-    `sum(w[label] * entropy) / sum(w[label])`; which pixels are hard does not depend on them. Kept
-    pixels whose weights are all 0 cost 0.
+    With class weights w, the mean over the kept pixels is weighted:
+    `sum(w[label] * entropy) / sum(w[label])`. The weights do not affect which pixels are kept. If
+    all kept pixels have weight 0, the loss is 0.
 
     Args:
-        labels: Class indices or `ignore_label`, integers (or floats that hold them) of shape
+        labels: Class indices or `ignore_label`: integers, or floats with integer values, of shape
             `(batch, height, width)`.
         logits: Scores before the softmax, of shape `(batch, height, width, classes)`. Half
-            precision is computed in float32.
+            precision is converted to float32.
         threshold: Probability in (0, 1].
-        min_kept: Pixels of the whole batch to keep at least; `None` for a 16th of all label
-            pixels, the ignored ones counted too.
-        ignore_label: Label of the pixels that take no part.
-        class_weights: A weight for every class, not negative and not all 0; `None` weighs all
-            alike. Only their ratios matter.
-        jit_compile: Whether XLA compiles the loss, once for every shape, where the backend is
-            TensorFlow: on a CPU three times as fast.
+        min_kept: Minimum number of pixels to keep in the entire batch; `None` for 1/16 of all
+            label pixels, ignored ones included.
+        ignore_label: Label of ignored pixels.
+        class_weights: One weight per class, not negative and not all 0; `None` weights all
+            equally. Only their ratios matter.
+        jit_compile: Whether XLA compiles the loss, once for every shape, if the backend is
+            TensorFlow. This is three times as fast on a CPU.
 
     Returns:
-        Scalar float32 tensor, in nats. Infinite, with NaN for a gradient, if a label is neither
+        Scalar float32 tensor, in nats. It is infinite, with a NaN gradient, if a label is neither
             a class nor ignored.
 
     Raises:
-        ValueError: The shapes do not fit, `threshold` is no probability, `min_kept` is negative, or
-            the weights are not one for each class.
+        ValueError: The shapes do not match, `threshold` is not in (0, 1], `min_kept` is negative,
+            or the weights are not one valid weight per class.
 
     Reference:
         Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example
@@ -72,13 +73,13 @@ def ohem_cross_entropy(
     forward = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
     backward = compiled(_entropy_gradient) if jit_compile else _entropy_gradient
     labels = ops.cast(labels, "int32")
-    # Sums over classes are sums of whole planes. A resize in training makes planes too, so that
-    # TensorFlow drops its transposition and this one.
+    # Channels first: sums over classes then add up entire planes. A resize in training also makes
+    # planes, so TensorFlow drops its transposition and this one.
     logits = ops.transpose(ops.cast(logits, "float32"), (0, 3, 1, 2))
     values, weights = forward(
         labels,
         ops.stop_gradient(logits),
-        # TensorFlow would make tensors of NumPy's numbers.
+        # TensorFlow would turn NumPy's numbers into tensors.
         float(threshold),
         None if min_kept is None else int(min_kept),
         int(ignore_label),
@@ -87,7 +88,7 @@ def ohem_cross_entropy(
 
     @ops.custom_gradient
     def weighted_entropy(logits):
-        # Probabilities are computed again: to write and read them would take longer.
+        # Recomputes the probabilities: storing and loading them would be slower.
         def gradient(*upstreams, upstream=None):
             if upstream is None:
                 (upstream,) = upstreams
@@ -96,7 +97,7 @@ def ohem_cross_entropy(
         return values, gradient
 
     weighted = weighted_entropy(logits)
-    # Not within XLA: on a CPU it adds up one after the other, wrong by 1e-4 for a million pixels.
+    # Not within XLA, which on a CPU adds sequentially: the error is 1e-4 for a million pixels.
     total = ops.sum(weights)
     return ops.sum(weighted) / ops.where(total > 0, total, 1.0)
 
@@ -109,7 +110,7 @@ def _weighted_entropy(
     ignore_label: int,
     class_weights: tuple[float, ...] | None,
 ) -> tuple[Tensor, Tensor]:
-    """Entropy times weight, and weight, of every pixel, 0 of those that are not kept.
+    """Weighted entropy, and weight, of every pixel; both are 0 for pixels that are not kept.
 
     The logits are `(batch, classes, height, width)`, the results `(batch, height, width)`.
     """
@@ -120,7 +121,7 @@ def _weighted_entropy(
     kept = _hard_pixels(entropy, valid, threshold, min_kept)
     weights = ops.cast(kept, "float32")
     if class_weights is not None:
-        # Divided by the largest, so that weights of any size stay within float32.
+        # Divided by the largest to keep weights of any size within float32.
         relative = [weight / max(class_weights) for weight in class_weights]
         relative = ops.convert_to_tensor(relative, "float32")
         is_class = _is_class(labels, logits)
@@ -130,7 +131,7 @@ def _weighted_entropy(
 
 
 def _entropy(labels: Tensor, logits: Tensor) -> Tensor:
-    """Entropy of every pixel, `(batch, height, width)`; infinite where the label is no class."""
+    """Entropy of every pixel, `(batch, height, width)`; infinite if the label is not a class."""
     logits = logits - ops.max(logits, axis=1, keepdims=True)
     chosen = ops.where(_is_label(labels, logits), logits, 0.0)
     label_logit = ops.where(_is_class(labels, logits), ops.sum(chosen, axis=1), -math.inf)
@@ -138,9 +139,9 @@ def _entropy(labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def _entropy_gradient(labels: Tensor, logits: Tensor, weights: Tensor, upstream: Tensor) -> Tensor:
-    """Gradient to the logits: weight times (probability minus 1 for the label, 0 for others).
+    """Gradient with respect to the logits: weight times (probabilities minus one-hot label).
 
-    It is NaN where the label is no class, so that no training survives it.
+    It is NaN if the label is not a class, to make training fail.
     """
     exponentials = ops.exp(logits - ops.max(logits, axis=1, keepdims=True))
     counts = ops.logical_or(_is_class(labels, logits), weights == 0)
@@ -157,21 +158,21 @@ def _is_class(labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def _is_label(labels: Tensor, logits: Tensor) -> Tensor:
-    """Which of the logits is that of the label."""
+    """Boolean mask of the logits, true for the class of the label."""
     classes = ops.arange(logits.shape[1], dtype="int32")
     return ops.equal(labels[:, None], ops.reshape(classes, (1, -1, 1, 1)))
 
 
 def check_class_weights(class_weights: Sequence[float], num_classes: int) -> None:
-    """Raises `ValueError` unless there is one weight for each class that a mean can be taken with.
+    """Raises `ValueError` unless every class has a weight, all finite, not negative, not all 0.
 
     Args:
         class_weights: The weights, in the order of the classes.
-        num_classes: How many there must be.
+        num_classes: Number of classes.
     """
     if len(class_weights) != num_classes:
         raise ValueError(
-            f"`class_weights` must be one for each of the {num_classes} classes. "
+            f"`class_weights` must have one weight for each of the {num_classes} classes. "
             f"Received: {len(class_weights)} weights, {tuple(class_weights)}"
         )
     _check_weight_values(class_weights)
@@ -191,7 +192,7 @@ def _check_options(threshold: float, min_kept: int | None) -> None:
         raise ValueError(f"`threshold` must be a probability in (0, 1]. Received: {threshold}")
     if min_kept is not None and min_kept < 0:
         raise ValueError(
-            "`min_kept` must be a number of pixels, or None for a 16th of the label pixels. "
+            "`min_kept` must be at least 0 pixels, or None for 1/16 of the label pixels. "
             f"Received: min_kept={min_kept}"
         )
 
@@ -209,7 +210,7 @@ def _check_shapes(labels: Tensor, logits: Tensor) -> None:
             "`labels` must have shape (batch, height, width) and `logits` "
             "(batch, height, width, classes). "
             f"Received: labels.shape={received}, logits.shape={tuple(logits.shape)}. "
-            "Resize the logits, or subsample the labels, so that they agree."
+            "Resize the logits or subsample the labels to the same size."
         )
 
 
@@ -223,22 +224,22 @@ def _pixel_count(labels: Tensor) -> int | Tensor:
 def _hard_pixels(
     entropy: Tensor, valid: Tensor, threshold: float, min_kept: int | Tensor
 ) -> Tensor:
-    """Which pixels count, as a boolean tensor of the shape of `entropy`.
+    """Mask of the pixels to keep, a boolean tensor of the shape of `entropy`.
 
-    Compares entropies, -log p, where the definition compares probabilities: the order is the same,
-    reversed, and no second softmax is needed.
+    It compares entropies, -log p, instead of the probabilities in the definition. Their order is
+    the reverse, and this needs no second softmax.
     """
     if isinstance(min_kept, int) and min_kept == 0:
         return valid
     hard_entropy = -math.log(threshold)
-    # Ignored pixels sort behind all others, whose entropies are at least 0.
+    # Ignored pixels sort last: all other entropies are at least 0.
     entropy = ops.where(valid, entropy, -1.0)
     at_least = ops.cond(
         _count(ops.greater_equal(entropy, hard_entropy)) >= min_kept,
         lambda: ops.convert_to_tensor(hard_entropy, "float32"),
         lambda: _kth_largest_below(entropy, min_kept, hard_entropy),
     )
-    # A minimum of 0 pixels asks for no mining at all, also where it is the 16th of a tiny label.
+    # A minimum of 0 pixels disables mining, even if it is 1/16 of a tiny label.
     mine = ops.convert_to_tensor(min_kept, "int32") > 0
     return ops.logical_and(
         valid, ops.logical_or(ops.logical_not(mine), ops.greater_equal(entropy, at_least))
@@ -246,10 +247,10 @@ def _hard_pixels(
 
 
 def _kth_largest_below(values: Tensor, k: int | Tensor, upper: float) -> Tensor:
-    """The k-th largest of `values`, known to be below `upper`; 0 if there are not k of them >= 0.
+    """The k-th largest of `values`, known to be below `upper`; 0 if fewer than k are >= 0.
 
-    Bisects on the count. For 12 x 512 x 1024 values and k a 16th of them, on two CPU cores, this
-    takes 0.17 s where `ops.top_k` takes 0.68 s and `ops.sort` 1.5 s (compiled by XLA 0.12, 2.5 and
+    It bisects on the count. For 12 x 512 x 1024 values and k 1/16 of them, on two CPU cores, this
+    needs 0.17 s; `ops.top_k` needs 0.68 s and `ops.sort` 1.5 s (compiled by XLA: 0.12, 2.5 and
     2.4 s). It runs only if too few pixels are above the threshold.
     """
 
@@ -271,15 +272,16 @@ def _count(mask: Tensor) -> Tensor:
 class OhemCrossEntropy(keras.losses.Loss):
     """`ohem_cross_entropy` as a Keras loss: `loss(labels, logits)` is a scalar.
 
-    Pixels are ranked over the whole batch that one call sees (under a distribution strategy: the
-    replica's share), so the loss has no value per sample and `sample_weight` only scales it.
+    Each call ranks the pixels of its entire batch (under a distribution strategy: of the replica's
+    share). The loss therefore has no value per sample, and `sample_weight` only scales it.
 
     Args:
-        threshold: Probability in (0, 1] of the true class up to which a pixel is hard.
-        min_kept: Pixels of the batch to keep at least; `None` for a 16th of the label pixels, 0 for
-            plain cross-entropy.
-        ignore_label: Label of the pixels that take no part.
-        class_weights: A weight for every class; `None` weighs all alike.
+        threshold: Probability in (0, 1]; a pixel is hard if its true class has at most this
+            probability.
+        min_kept: Minimum number of pixels to keep per batch; `None` for 1/16 of the label pixels,
+            0 for plain cross-entropy.
+        ignore_label: Label of ignored pixels.
+        class_weights: One weight per class; `None` weights all equally.
         name: Name of the loss.
     """
 
@@ -291,7 +293,7 @@ class OhemCrossEntropy(keras.losses.Loss):
         class_weights: Sequence[float] | None = None,
         name: str = "ohem_cross_entropy",
     ) -> None:
-        # Not the floatx of the session: labels such as 255 and sums over a million pixels need it.
+        # Not the session's floatx: labels such as 255 and sums over a million pixels need float32.
         super().__init__(name=name, dtype="float32")
         _check_options(threshold, min_kept)
         if class_weights is not None:

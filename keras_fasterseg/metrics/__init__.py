@@ -1,4 +1,4 @@
-"""What says how good a segmentation is."""
+"""Metrics of segmentation quality."""
 
 from keras_fasterseg.metrics.mean_iou import IoUResult, MeanIoU, iou_from_confusion
 

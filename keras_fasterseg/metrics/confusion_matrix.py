@@ -1,4 +1,4 @@
-"""Pixels counted by their true and their predicted class."""
+"""Confusion matrix: pixel counts by true and predicted class."""
 
 import numpy as np
 
@@ -17,14 +17,15 @@ def confusion_of(
         ignore_label: The label of pixels that do not count.
 
     Returns:
-        int64 matrix of shape `(num_classes, num_classes)`, rows true and columns predicted.
+        int64 matrix of shape `(num_classes, num_classes)`: rows are true classes, columns are
+        predicted classes.
 
     Raises:
         ValueError: The shapes differ, or a class is not in [0, num_classes).
     """
     if labels.shape != predictions.shape:
         raise ValueError(
-            f"Labels and predictions must have one shape. Received: labels {labels.shape}, "
+            f"Labels and predictions must have the same shape. Received: labels {labels.shape}, "
             f"predictions {predictions.shape}"
         )
     counted = labels != ignore_label

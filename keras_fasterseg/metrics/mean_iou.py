@@ -1,4 +1,4 @@
-"""Intersection over union of every class and their mean, from one confusion matrix."""
+"""Intersection over union per class and its mean, from one confusion matrix."""
 
 import dataclasses
 from typing import Any
@@ -9,9 +9,9 @@ from keras import ops
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 
-# A count is kept as high * 2**24 + low in two int32 variables: exact up to 2**55 pixels, where one
-# int32 ends at 1,023 images of 1024 x 2048, and int64 is not to be had on every backend. 24 bits
-# leave room for one batch of 2**31 - 2**24 pixels, and for the sum over 128 replicas.
+# Two int32 variables store a count as high * 2**24 + low, exact up to 2**55 pixels. One int32
+# ends at 1,023 images of 1024 x 2048, and some backends lack int64. 24 bits leave room for one
+# batch of 2**31 - 2**24 pixels, and for the sum over 128 replicas.
 _LOW_BITS = 24
 
 
@@ -20,9 +20,9 @@ class IoUResult:
     """Intersection over union of a confusion matrix.
 
     Attributes:
-        mean: Mean over the classes that are present, in [0, 1]; NaN if none is.
-        per_class: Float64 array of shape `(classes,)`, in [0, 1]; NaN for a class that occurs
-            neither in the labels nor in the predictions.
+        mean: Mean over the classes present, in [0, 1]; NaN if none is.
+        per_class: Float64 array of shape `(classes,)`, in [0, 1]; NaN for classes absent from both
+            labels and predictions.
     """
 
     mean: float
@@ -34,7 +34,7 @@ def iou_from_confusion(confusion: np.ndarray) -> IoUResult:
 
     Args:
         confusion: Pixel counts of shape `(classes, classes)`: rows are labels, columns predictions.
-            Ignored pixels are in no cell.
+            Ignored pixels are not counted.
 
     Raises:
         ValueError: `confusion` is not a square matrix of counts.
@@ -57,16 +57,16 @@ def iou_from_confusion(confusion: np.ndarray) -> IoUResult:
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class MeanIoU(keras.metrics.Metric):
-    """Mean intersection over union, with the classes' own values at hand.
+    """Mean intersection over union, which also provides the IoU of each class.
 
-    Equals `keras.metrics.MeanIoU(ignore_class=ignore_label)` and the class IoU of
-    cityscapesscripts, and counts any number of pixels exactly.
+    It equals `keras.metrics.MeanIoU(ignore_class=ignore_label)` and the class IoU of
+    cityscapesscripts, and counts up to 2**55 pixels exactly.
 
     Args:
         num_classes: Number of classes; labels are `0 ... num_classes - 1`.
-        ignore_label: Label of the pixels that are not counted.
-        from_logits: Whether predictions are scores of shape `(batch, height, width, classes)`, of
-            which the largest wins, or class indices of shape `(batch, height, width)`.
+        ignore_label: Label of pixels that do not count.
+        from_logits: True if predictions are scores of shape `(batch, height, width, classes)`, of
+            which the largest wins; False for class indices of shape `(batch, height, width)`.
         name: Name of the metric.
         dtype: Floating dtype of `result()`.
 
@@ -87,15 +87,15 @@ class MeanIoU(keras.metrics.Metric):
             raise ValueError(f"`num_classes` must be at least 1. Received: {num_classes}")
         if 0 <= ignore_label < num_classes:
             raise ValueError(
-                "`ignore_label` must be no class. "
+                "`ignore_label` must not be a class. "
                 f"Received: ignore_label={ignore_label}, num_classes={num_classes}"
             )
-        # Keras reads it to tell what "better" means, for instance to keep the best checkpoint.
+        # Tells Keras that higher is better, for instance to keep the best checkpoint.
         self._direction = "up"
         self.num_classes = num_classes
         self.ignore_label = ignore_label
         self.from_logits = from_logits
-        # Behind the cells of the matrix: pixels whose label or prediction is no class.
+        # One more cell than the matrix, for pixels whose label or prediction is not a class.
         shape = (num_classes * num_classes + 1,)
         self._low, self._high = (
             self.add_variable(shape=shape, initializer="zeros", dtype="int32", name=name)
@@ -106,17 +106,17 @@ class MeanIoU(keras.metrics.Metric):
         """Counts the pixels of a batch.
 
         Args:
-            y_true: Labels of shape `(batch, height, width)`, or any other.
-            y_pred: Predictions of the same shape, with `from_logits` one axis of classes more.
-            sample_weight: Not supported; give pixels that must not count the ignore label.
+            y_true: Labels of shape `(batch, height, width)`, or any other shape.
+            y_pred: Predictions of the same shape, plus a last axis of classes with `from_logits`.
+            sample_weight: Not supported; use the ignore label for pixels that must not count.
 
         Raises:
-            ValueError: The shapes do not fit or there is a `sample_weight`.
+            ValueError: The shapes do not match, or `sample_weight` is given.
         """
         if sample_weight is not None:
             raise ValueError(
-                "MeanIoU counts pixels and takes no `sample_weight`. Give pixels that must not "
-                f"count the label {self.ignore_label}."
+                "MeanIoU counts pixels and does not accept `sample_weight`. Use the label "
+                f"{self.ignore_label} for pixels that must not count."
             )
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         self._check_shapes(tuple(y_true.shape), tuple(y_pred.shape))
@@ -138,29 +138,30 @@ class MeanIoU(keras.metrics.Metric):
         )
         if not fits:
             raise ValueError(
-                f"Labels of shape {labels} need predictions of shape {expected} "
+                f"Labels of shape {labels} require predictions of shape {expected} "
                 f"(from_logits={self.from_logits}, num_classes={self.num_classes}). "
                 f"Received: predictions of shape {predictions}. "
                 "Resize the predictions to the labels, or change `from_logits`."
             )
 
     def _count(self, labels: Tensor, predictions: Tensor) -> Tensor:
-        """How many of the pixels fall into each cell, with one cell more for strange ones."""
+        """Pixel count of each cell, plus one for pixels with an unknown label or prediction."""
         classes = self.num_classes
         known = ops.logical_and(self._is_class(labels), self._is_class(predictions))
         cell = ops.where(known, labels * classes + predictions, classes * classes)
         valid = ops.not_equal(labels, self.ignore_label)
-        # One number a pixel, where a product of one-hot vectors would take 2 * classes. A segment
-        # sum, because `ops.bincount` compiles neither with XLA nor with JAX; uncompiled it takes
-        # .07 s, not .006, for two images of 1024 x 2048 on two CPU cores: little beside a network.
+        # One number per pixel; a product of one-hot vectors would need 2 * classes. It is a segment
+        # sum because `ops.bincount` compiles neither with XLA nor with JAX. Uncompiled, it needs
+        # .07 s instead of .006 for two images of 1024 x 2048 on two CPU cores: little compared with
+        # a network.
         return ops.segment_sum(ops.cast(valid, "int32"), cell, num_segments=classes * classes + 1)
 
     def _is_class(self, indices: Tensor) -> Tensor:
         return ops.logical_and(indices >= 0, indices < self.num_classes)
 
     def result(self) -> Tensor:
-        """The mean as a scalar tensor; NaN while no pixel was counted."""
-        # float32 is inexact only relatively, 1e-7 of each count; `per_class` is float64.
+        """The mean as a scalar tensor; NaN until a pixel is counted."""
+        # float32 has a relative error of 1e-7 per count; `per_class` is float64.
         counts = ops.cast(self._high, "float32") * 2.0**_LOW_BITS + ops.cast(self._low, "float32")
         confusion = ops.reshape(counts[:-1], (self.num_classes, self.num_classes))
         intersection = ops.diagonal(confusion)
@@ -173,8 +174,8 @@ class MeanIoU(keras.metrics.Metric):
         """The pixel counts: int64 of shape `(classes, classes)`, rows are labels.
 
         Raises:
-            ValueError: Pixels were seen whose label is neither a class nor the ignore label, or
-                whose prediction is no class.
+            ValueError: A counted pixel has a label that is neither a class nor the ignore label,
+                or a prediction that is not a class.
         """
         low, high = (
             ops.convert_to_numpy(variable).astype("int64") for variable in (self._low, self._high)
@@ -183,8 +184,8 @@ class MeanIoU(keras.metrics.Metric):
         if counts[-1]:
             raise ValueError(
                 f"{counts[-1]} pixels have a label or a prediction that is neither one of the "
-                f"{self.num_classes} classes nor, as label, {self.ignore_label}. Convert the label "
-                "files to training ids first, or check `num_classes`."
+                f"{self.num_classes} classes nor, for labels, {self.ignore_label}. Convert the "
+                "label files to train ids first, or check `num_classes`."
             )
         return counts[:-1].reshape(self.num_classes, self.num_classes)
 
@@ -192,7 +193,7 @@ class MeanIoU(keras.metrics.Metric):
         """Float64 IoU of shape `(classes,)`, NaN for classes absent from labels and predictions.
 
         Raises:
-            ValueError: As `confusion`.
+            ValueError: See `confusion`.
         """
         return iou_from_confusion(self.confusion()).per_class
 

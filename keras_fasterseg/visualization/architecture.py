@@ -1,4 +1,4 @@
-"""A derived network as a picture: its cells over layers and scales, its decoder, what they cost."""
+"""Draws a derived network: its cells by layer and scale, its decoder, and their latency."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ _LEGEND_COLUMN = 264
 _STRIPES = ("#ffffff", "#f6f8fa")
 _LINE = 1.18
 _LARGEST_LETTER = 11.0
-# A name that would need smaller letters than this to stand in one line stands in two.
+# A name that needs smaller letters than this to fit on one line is split over two.
 _LEAST_LETTER = 9.0
-# How wide "zoom 2x" and "12.3%" are, of the size of their letters.
+# Widths of "zoom 2x" and "12.3%" in multiples of the font size.
 _LONG_NAME = 4.7
 _LONG_SHARE = 3.35
 
@@ -31,16 +31,16 @@ def architecture_figure(
 ) -> "Figure":
     """Draws a network.
 
-    Cells stand over their place along the branches, by the scale of what they read; those that
-    branches share are drawn once. A box says its operation, the filters that it makes and, with
-    `shares`, its per cent of the latency; it is the higher, the larger its width multiplier.
+    Columns are the positions along the branches; rows are the scales of the cells' inputs. Cells
+    shared by branches are drawn once. A box shows its operation, its number of output filters and,
+    with `shares`, its percentage of the latency. A larger width multiplier makes the box taller.
 
     Args:
         genotype: The network.
-        title: What stands above in large letters.
-        facts: What stands below that, in a line.
-        shares: Part of the latency, by name of the stage as `SearchSpace.stages` calls it. A stage
-            `serving` becomes a box too.
+        title: Title in large letters.
+        facts: One line below the title.
+        shares: Share of the latency, by stage name in `SearchSpace.stages`. A stage `serving`
+            becomes a box too.
 
     Raises:
         ValueError: `shares` lacks a stage.
@@ -49,7 +49,7 @@ def architecture_figure(
     layout = space_of(genotype).picture(genotype, card.WIDTH, serving=SERVING in (shares or {}))
     missing = [box.name for box in layout.boxes if shares is not None and box.name not in shares]
     if missing:
-        raise ValueError(f"`shares` lacks the stages {', '.join(missing)}; give one for each.")
+        raise ValueError(f"`shares` has no value for {', '.join(missing)}; give one per stage.")
     figure = card.card(layout.height)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, card.WIDTH), ylim=(layout.height, 0))
@@ -73,14 +73,14 @@ def architecture_figure(
 
 
 def _letters(width: float) -> tuple[float, bool]:
-    """For boxes of a width: the size of their letters, and whether names stand in one line."""
+    """Font size for boxes of this width, and whether names fit on one line."""
     letter = width / _LONG_NAME
     in_one_line = letter >= _LEAST_LETTER
     return min(_LARGEST_LETTER, letter if in_one_line else width / _LONG_SHARE), in_one_line
 
 
 def _stripe(layout: Picture, row: Row) -> str:
-    """The colour of a row; those of the stem are all white."""
+    """Background colour of a row; rows of the stem are all white."""
     index = layout.rows.index(row)
     return _STRIPES[0 if index < layout.stem_rows else index % 2]
 
@@ -121,7 +121,7 @@ def _draw_wire(axes, wire: Wire) -> None:
 
 
 def _draw_bridge(axes, crossing: tuple[float, float], background: str) -> None:
-    """Lets the upright wire pass over the level one, so that they do not look joined."""
+    """Draws the vertical wire over the horizontal one, so that they do not look joined."""
     x, y = crossing
     axes.add_patch(_rectangle((x - 3, y - 2), 6, 4, facecolor=background, zorder=2.5))
     axes.plot([x, x], [y - 4, y + 4], color=card.FAINT_INK, linewidth=card.points(1.7), zorder=2.6)
@@ -183,10 +183,10 @@ def _text(axes, x: float, y: float, text: str, pixels: float, **style) -> None:
 
 
 def _ink_on(color: str) -> str:
-    """Black or white, whichever stands out more from `color`."""
+    """Black or white, whichever has more contrast with `color`."""
     from matplotlib.colors import to_rgb
 
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
-    # The relative luminance of WCAG 2; at .179 black and white contrast alike.
+    # The relative luminance of WCAG 2; at .179, black and white have equal contrast.
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#000000" if luminance > 0.179 else "#ffffff"

@@ -1,7 +1,7 @@
-"""The white card that every figure is drawn on, and how it becomes a file or pixels.
+"""The white card behind every figure, and its conversion to a file or pixels.
 
-A card looks the same on a light and on a dark page: it is opaque, and transparent only around its
-rounded corners. Units are CSS pixels, so that a card of width 900 fills a README.
+A card looks the same on light and dark pages: it is opaque, except outside its rounded corners.
+Units are CSS pixels; a card of width 900 fills a README.
 """
 
 import pathlib
@@ -21,7 +21,7 @@ SUFFIXES = (".svg", ".png")
 INK = "#24292f"
 FAINT_INK = "#57606a"
 GRID = "#eaeef2"
-# Okabe and Ito's colours, which the colour-blind tell apart (https://jfly.uni-koeln.de/color/).
+# Okabe and Ito's colours, distinguishable by the colour-blind (https://jfly.uni-koeln.de/color/).
 ORANGE = "#e69f00"
 SKY_BLUE = "#56b4e9"
 GREEN = "#009e73"
@@ -33,17 +33,17 @@ _BORDER = "#d0d7de"
 _CORNER = 8
 _PIXELS_PER_INCH = 96
 _POINTS_PER_PIXEL = 72 / _PIXELS_PER_INCH
-# A PNG is twice as fine as it is shown.
+# A PNG has twice the displayed resolution.
 _PNG_SCALE = 2
 
 
 def card(height: float, width: float = WIDTH) -> "Figure":
-    """An empty figure of that size in pixels, white with a border.
+    """An empty figure of this size in pixels, white with a border.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    # Imported here, and without pyplot: a library must not start a plotting state of its own.
+    # Imported here, and without pyplot: a library must not change pyplot's global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyBboxPatch
@@ -69,7 +69,7 @@ def card(height: float, width: float = WIDTH) -> "Figure":
 
 
 def chart_card(height: float, title: str, width: float = WIDTH) -> "Figure":
-    """A card with a title, whose axes are laid out so that nothing is cut off."""
+    """A card with a title and a layout that keeps all labels inside."""
     figure = card(height, width)
     figure.set_layout_engine("constrained", w_pad=0.14, h_pad=0.1)
     figure.suptitle(title, color=INK, fontsize=points(16), fontweight="bold")
@@ -77,7 +77,7 @@ def chart_card(height: float, title: str, width: float = WIDTH) -> "Figure":
 
 
 def chart(height: float, title: str, x_label: str, y_label: str, width: float = WIDTH):
-    """A card with a title and one pair of axes: the figure and the axes."""
+    """A card with a title and one pair of axes. Returns the figure and the axes."""
     figure = chart_card(height, title, width)
     axes = figure.add_subplot()
     style_axes(axes)
@@ -86,7 +86,7 @@ def chart(height: float, title: str, x_label: str, y_label: str, width: float = 
 
 
 def legend_below(figure: "Figure", columns: int = 2) -> None:
-    """Names what is drawn below the axes, where it hides nothing."""
+    """Adds a legend below the axes, where it covers nothing."""
     figure.legend(
         loc="outside lower center",
         ncols=columns,
@@ -97,7 +97,7 @@ def legend_below(figure: "Figure", columns: int = 2) -> None:
 
 
 def style_axes(axes) -> None:
-    """Gives axes the colours and the letters of the other pictures."""
+    """Gives axes the common colours and font sizes."""
     axes.set_facecolor("white")
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
@@ -110,18 +110,18 @@ def style_axes(axes) -> None:
 
 
 def points(pixels: float) -> float:
-    """A length in pixels as matplotlib takes sizes of letters and lines."""
+    """Converts pixels to points, matplotlib's unit of font sizes and line widths."""
     return pixels * _POINTS_PER_PIXEL
 
 
 def save_figure(figure: "Figure", path: PathLike) -> None:
-    """Writes a figure as SVG, whose text stays text, or as PNG.
+    """Writes a figure as SVG, with text kept as text, or as PNG.
 
-    The same figure gives the same bytes every time.
+    The same figure always gives the same bytes.
 
     Args:
         figure: The figure.
-        path: The file to write, with the suffix `.svg` or `.png`; whole or not there.
+        path: The file to write atomically, with the suffix `.svg` or `.png`.
 
     Raises:
         ValueError: `path` has another suffix.
@@ -131,7 +131,7 @@ def save_figure(figure: "Figure", path: PathLike) -> None:
     _give_fonts(figure)
     from matplotlib import rc_context
 
-    # Neither a date, nor the version of what drew it, nor random names of parts.
+    # No date, no version of matplotlib, and no random ids.
     options: dict[str, Any]
     if pathlib.Path(path).suffix == ".svg":
         options = {"metadata": {"Date": None, "Creator": None}}
@@ -149,10 +149,10 @@ def check_suffix(path: PathLike) -> None:
 
 
 def figure_pixels(figure: "Figure") -> np.ndarray:
-    """The figure as it is shown on white, uint8 of shape `(height, width, 3)`."""
+    """Renders the figure on white, as uint8 of shape `(height, width, 3)`."""
     _give_fonts(figure)
     figure.canvas.draw()
-    # The canvas is the one that `card` gave it.
+    # `card` created this canvas.
     buffer = figure.canvas.buffer_rgba()  # pyright: ignore[reportAttributeAccessIssue]
     pixels = np.asarray(buffer).astype(np.float32)
     opacity = pixels[..., 3:] / 255
@@ -160,7 +160,7 @@ def figure_pixels(figure: "Figure") -> np.ndarray:
 
 
 def _give_fonts(figure: "Figure") -> None:
-    """Text that the usual font lacks letters of falls back on the others, letter by letter."""
+    """Sets fallback fonts for texts with letters that the default font lacks."""
     from matplotlib.font_manager import FontProperties, fontManager
     from matplotlib.text import Text
 

@@ -1,4 +1,4 @@
-"""The names of classes beside their colours, as a picture of its own to put below others."""
+"""A legend of class names and colours, as a separate picture to put below others."""
 
 import math
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ from keras_fasterseg.visualization.text import Font, draw_lines, line_height, wr
 _EDGE = "#999999"
 _GAP = 24
 
-# A name and its colour in RGB; `None` for what has none, such as ignored pixels.
+# A name and its RGB colour; `None` for entries without a colour, such as ignored pixels.
 LegendEntry = tuple[str, tuple[int, int, int] | None]
 
 
 def class_legend(
     entries: Sequence[LegendEntry], width: int, text_size: int = 15, margin: int = 0
 ) -> Image.Image:
-    """A white picture of all entries, in rows from left to right; no name is cut.
+    """A white picture of all entries, in rows from left to right; no name is cut off.
 
     Args:
-        entries: Names and colours; the swatches hold these very colours.
-        width: Width of the picture in pixels; its height follows.
+        entries: Names and colours; the swatches have exactly these colours.
+        width: Width of the picture in pixels; the height depends on the entries.
         text_size: Height of the letters in pixels.
-        margin: Pixels of paper on every side.
+        margin: White margin on every side, in pixels.
 
     Raises:
-        ModuleNotFoundError: matplotlib, whose font it is, is not installed.
+        ModuleNotFoundError: matplotlib, which contains the font, is not installed.
     """
     font = Font(text_size)
     line = line_height(font)
@@ -35,7 +35,7 @@ def class_legend(
     texts = [wrapped(name, font, inner - indent) for name, _ in entries]
     widest = max((font.getlength(part) for text in texts for part in text), default=0)
     columns = max(1, int((inner + _GAP) // (indent + widest + _GAP)))
-    # No more than these rows need, so that the last one is not nearly empty.
+    # As few columns as this number of rows needs, to avoid a nearly empty last row.
     columns = math.ceil(len(entries) / max(1, math.ceil(len(entries) / columns))) or 1
     rows = [slice(start, start + columns) for start in range(0, len(entries), columns)]
     heights = [line * max(len(text) for text in texts[row]) for row in rows]

@@ -1,4 +1,4 @@
-"""What the classes of an artefact are called, and in which colours they are shown."""
+"""Names and display colours of an artefact's classes."""
 
 import dataclasses
 import re
@@ -19,7 +19,7 @@ class ClassStyles:
     """Names and colours of classes.
 
     Attributes:
-        names: By class id; None where only numbers are known.
+        names: Names by class id; None if unknown.
         palette: `(classes, 3)` uint8, RGB.
     """
 
@@ -36,29 +36,29 @@ def class_styles(
     data_dir: PathLike | None = None,
     class_order: str | None = None,
 ) -> ClassStyles:
-    """Names and colours of an artefact's classes: what was said of them, else what is known.
+    """Names and colours of an artefact's classes, from the first source that has them.
 
-    Names are `names`, else those of `dataset`, else those in the manifest; without any, the number
-    of classes in the manifest gives numbers. Colours are `colors`, else those of `dataset`, else
-    those in the manifest, else those of the data set that has just these names, else PASCAL VOC's.
+    Names come from `names`, `dataset` or the manifest, in this order. Without any, classes are
+    numbered if the manifest has their number. Colours come from `colors`, `dataset`, the manifest,
+    the known data set with exactly these names, or PASCAL VOC's colour map, in this order.
 
     Args:
         metadata: The artefact's manifest.
-        dataset: A name of `SOURCES`.
-        names: A name for every class.
-        colors: A colour for every class, such as `804080`: red, green and blue in hexadecimal.
-        data_dir: Folder of the data set, for those whose classes a file there describes.
+        dataset: A name in `SOURCES`.
+        names: One name per class.
+        colors: One colour per class, such as `804080`: red, green and blue in hexadecimal.
+        data_dir: Folder of the data set, needed if a file in it describes the classes.
         class_order: See `reordered`.
 
     Raises:
-        DataError: The folder, or that file, is not as it must be.
-        ValueError: The data set needs its folder or is not named; it has other classes than the
-            manifest says; there are more or fewer names or colours than the artefact has classes;
-            or a colour is not written so.
+        DataError: The folder, or the file in it, is wrong.
+        ValueError: The data set needs its folder, or `data_dir` is given without `dataset`; its
+            classes differ from the manifest; the number of names or colours differs from the
+            number of classes; or a colour has another format.
     """
     require(
         data_dir is None or dataset is not None,
-        "--data_dir needs --dataset, which says what lies there.",
+        "--data_dir needs --dataset; set it to the data set in that folder.",
     )
     class_names, palette = None, None
     count = metadata.get("num_classes")
@@ -81,7 +81,7 @@ def class_styles(
 
 
 def _palette_of(names: tuple[str, ...] | None, metadata: Mapping[str, Any]) -> np.ndarray:
-    """The recorded colours of these classes, those of the data set with them, or PASCAL VOC's."""
+    """Colours of these classes from the manifest, a data set with these classes, or PASCAL VOC."""
     if names is not None and names == recorded_names(metadata) and metadata.get("colors"):
         recorded = Classes.from_json({"names": names, "colors": metadata["colors"]})
         return np.array(recorded.colors, np.uint8)
@@ -95,7 +95,7 @@ def _color(text: str) -> tuple[int, ...]:
     match = re.fullmatch(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text.strip())
     if match is None:
         raise ValueError(
-            "A colour is red, green and blue in hexadecimal, such as 804080. "
+            "A colour must be red, green and blue in hexadecimal, such as 804080. "
             f"Received: --class_colors={text}"
         )
     return tuple(int(part, 16) for part in match.groups())
@@ -104,6 +104,6 @@ def _color(text: str) -> tuple[int, ...]:
 def _check_count(what: str, received: int, expected: Any) -> None:
     require(
         not isinstance(expected, int) or received == expected,
-        f"The network tells {expected} classes apart, and there are {received} {what}; name the "
-        "data set that it was trained on, or give one for every class.",
+        f"The network has {expected} classes, but received {received} {what}; use the data set "
+        "that it was trained on, or give one for every class.",
     )

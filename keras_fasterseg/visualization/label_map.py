@@ -1,18 +1,18 @@
-"""Class ids as pictures: a label map in the colours of its classes, and laid over its image."""
+"""Draws class ids as a label map in the colours of the classes, or as an overlay on the image."""
 
 import numpy as np
 from PIL import Image
 
 
 def label_map_image(class_ids: np.ndarray, palette: np.ndarray) -> Image.Image:
-    """A palette image whose pixels are the class ids; viewers show the colours of the classes.
+    """A palette image with class ids as pixels; viewers show the colours of the classes.
 
     Args:
         class_ids: uint8 of shape `(height, width)`.
         palette: `(classes, 3)` uint8, RGB; ids beyond it are black.
 
     Raises:
-        ValueError: A shape or a dtype is another.
+        ValueError: A shape or a dtype is wrong.
     """
     _check(class_ids, palette)
     image = Image.fromarray(class_ids)
@@ -23,26 +23,26 @@ def label_map_image(class_ids: np.ndarray, palette: np.ndarray) -> Image.Image:
 def overlay_image(
     image: np.ndarray, class_ids: np.ndarray, palette: np.ndarray, opacity: float = 0.5
 ) -> Image.Image:
-    """The image with the colours of its classes laid over it.
+    """Blends an image with the colours of its classes.
 
     Args:
         image: uint8 RGB of shape `(height, width, 3)`.
         class_ids: uint8 of shape `(height, width)`.
         palette: `(classes, 3)` uint8, RGB; ids beyond it are black.
-        opacity: 0 shows the image alone, 1 the colours alone.
+        opacity: Weight of the colours: 0 shows only the image, 1 only the colours.
 
     Raises:
-        ValueError: Shapes or dtypes do not go together, or `opacity` is not in [0, 1].
+        ValueError: Shapes or dtypes do not match, or `opacity` is not in [0, 1].
     """
     _check(class_ids, palette)
     if image.shape != (*class_ids.shape, 3) or image.dtype != np.uint8:
         raise ValueError(
-            f"`image` must be uint8 of shape {(*class_ids.shape, 3)}, as its class ids are. "
+            f"`image` must be uint8 of shape {(*class_ids.shape, 3)} to match its class ids. "
             f"Received: {image.dtype} of shape {image.shape}"
         )
     if not 0 <= opacity <= 1:
-        raise ValueError(f"`opacity` must lie in [0, 1]. Received: opacity={opacity}")
-    # Pillow looks colours up three times as fast as numpy.
+        raise ValueError(f"`opacity` must be in [0, 1]. Received: opacity={opacity}")
+    # Pillow's colour lookup is three times as fast as NumPy's.
     colors = label_map_image(class_ids, palette).convert("RGB")
     return Image.blend(Image.fromarray(image), colors, opacity)
 

@@ -1,4 +1,4 @@
-"""Predicted against measured latencies of networks, as a picture."""
+"""Draws predicted against measured latencies of networks."""
 
 import textwrap
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ def save_latency_scatter(
     title: str,
     calibrated_ms: Sequence[float] | None = None,
 ) -> None:
-    """Draws one point a network: measured latency to the right, predicted upwards.
+    """Draws one point per network: measured latency on the x axis, predicted on the y axis.
 
-    The diagonal is a perfect prediction, the band around it an error of ten percent. The legend
-    tells the rank correlation and the median error of each series.
+    The diagonal is a perfect prediction, and the shaded area around it an error of up to 10%. The
+    legend shows the rank correlation and the median error of each series.
 
     Args:
-        path: The file to write, with the suffix `.svg` or `.png`; whole or not there.
-        predicted_ms: The sum of the table's rows of each network, in milliseconds.
-        measured_ms: The measured latency of each, in the same order.
-        title: What stands above, such as the device and the runtime.
-        calibrated_ms: The calibrated prediction of each; None leaves that series out.
+        path: The file to write atomically, with the suffix `.svg` or `.png`.
+        predicted_ms: Sum of each network's rows of the latency table, in milliseconds.
+        measured_ms: Measured latency of each network, in the same order, in milliseconds.
+        title: Title of the picture, such as the device and the runtime.
+        calibrated_ms: Calibrated prediction of each network, in milliseconds; None leaves it out.
 
     Raises:
         ValueError: `path` has another suffix, or the latencies cannot be compared (see
@@ -44,7 +44,7 @@ def save_latency_scatter(
     if calibrated_ms is not None:
         series.append(("calibrated", calibrated_ms, {"color": card.BLUE, "marker": "o"}))
     labels = [_label(name, values, measured_ms) for name, values, _ in series]
-    # The layout leaves room for line breaks, but not for matplotlib's own wrapping.
+    # Wrapped here: the layout reserves space for line breaks, but not for matplotlib's wrapping.
     lines = [part for line in title.splitlines() for part in textwrap.wrap(line, _TITLE_COLUMNS)]
     figure, axes = card.chart(_HEIGHT, "\n".join(lines), "measured, ms", "predicted, ms", _WIDTH)
     end = 1.08 * max(map(max, (measured_ms, *(values for _, values, _ in series))))

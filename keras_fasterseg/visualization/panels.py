@@ -1,4 +1,4 @@
-"""Pictures side by side or above each other, with titles."""
+"""Joins pictures side by side or vertically, with titles."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ GAP = 4
 def side_by_side(
     pictures: Sequence[Image.Image], titles: Sequence[str] | None = None, gap: int = GAP
 ) -> Image.Image:
-    """RGB pictures from left to right; each title stands above its own, unshortened.
+    """Joins RGB pictures from left to right, each below its title, which is never shortened.
 
-    With titles, the pictures are of one size.
+    With titles, all pictures must have the same size.
     """
     panels = list(pictures)
     if titles is not None:
@@ -37,7 +37,7 @@ def side_by_side(
 
 
 def stacked(pictures: Sequence[Image.Image], gap: int = 0, margin: int = 0) -> Image.Image:
-    """RGB pictures below one another on white, at the left edge, with a margin around them all."""
+    """Joins RGB pictures vertically on white, left-aligned, with a margin around all of them."""
     width = max(picture.width for picture in pictures) + 2 * margin
     height = sum(picture.height + gap for picture in pictures) - gap + 2 * margin
     joined = Image.new("RGB", (width, height), "white")
@@ -49,7 +49,7 @@ def stacked(pictures: Sequence[Image.Image], gap: int = 0, margin: int = 0) -> I
 
 
 def _titles(titles: Sequence[str], width: int) -> list[Image.Image]:
-    """A strip a title, all of one height."""
+    """One strip per title, all of the same height."""
     font = Font(text_size_for(width))
     margin = text_size_for(width) // 2
     texts = [wrapped(title, font, width - 2 * margin) for title in titles]

@@ -1,4 +1,4 @@
-"""Images beside their labels and what networks make of them, as one picture."""
+"""One picture of images next to their labels and the predictions of networks."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ _HEADER = 16
 
 
 def prediction_grid(rows: Sequence[Sequence[Image.Image]], names: Sequence[str]) -> np.ndarray:
-    """A row an image, a column a kind of panel, with the columns' names above.
+    """Draws one row per image and one column per kind of panel, with column names above.
 
     Args:
-        rows: The panels of each image, of one size within a row; wide ones are made smaller.
-        names: What the columns are called.
+        rows: The panels of each image, all of one size within a row; wide panels are reduced.
+        names: Names of the columns.
 
     Returns:
         uint8 RGB of shape `(height, width, 3)`, white between the panels.
 
     Raises:
-        ValueError: There are no rows, or a row has not a panel a name.
+        ValueError: There are no rows, or a row does not have one panel per name.
     """
     if not rows or any(len(row) != len(names) for row in rows):
         raise ValueError(
@@ -53,11 +53,11 @@ def label_panels(
     Args:
         image: uint8 RGB of shape `(height, width, 3)`.
         label_maps: Class ids, uint8 of shape `(height, width)`; ids beyond the palette, such as
-            that of ignored pixels, are black.
+            the ignored label, are black.
         palette: `(classes, 3)` uint8, RGB.
 
     Raises:
-        ValueError: A label map or the palette has another shape or dtype.
+        ValueError: A label map or the palette has the wrong shape or dtype.
     """
     return [Image.fromarray(image), *(label_map_image(each, palette) for each in label_maps)]
 
@@ -65,6 +65,6 @@ def label_panels(
 def _shrunk(panel: Image.Image) -> Image.Image:
     if panel.width > _WIDEST:
         size = (_WIDEST, max(1, round(panel.height * _WIDEST / panel.width)))
-        # The colours of classes must not be blended; the image's own smoothness is not at stake.
+        # Nearest neighbour keeps class colours unblended; smoothness of the image matters less.
         panel = panel.resize(size, Image.Resampling.NEAREST)
     return panel.convert("RGB")

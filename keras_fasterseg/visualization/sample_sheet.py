@@ -1,4 +1,4 @@
-"""Images beside their labels on one sheet: the quickest way to see whether the two belong."""
+"""A sheet of images next to their labels: the quickest way to check that they match."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ from keras_fasterseg.visualization.text import (
     wrapped,
 )
 
-# Of what a label must not hold, unlike the colours of the known data sets, and of faulty frames.
+# Colours of unknown label values (used by no known data set) and of frames of faulty samples.
 UNKNOWN_COLOR = (0, 255, 255)
 FAULT_COLOR = (214, 0, 0)
 
@@ -42,11 +42,11 @@ class SheetSample:
     """An image and its label.
 
     Attributes:
-        name: What stands below.
+        name: Caption below the sample.
         image: uint8 of shape `(height, width, 3)`; `None` if it cannot be read.
-        class_ids: uint8 of shape `(height, width)`, `NOT_ALLOWED` where it means nothing, other
-            ids beyond the classes where it is ignored; `None` if it cannot be read.
-        fault: What is wrong with it, in a few words; empty for nothing.
+        class_ids: uint8 of shape `(height, width)`: `NOT_ALLOWED` for unknown values, other ids
+            beyond the classes for ignored pixels; `None` if it cannot be read.
+        fault: Short description of its fault; empty if it has none.
     """
 
     name: str
@@ -57,7 +57,7 @@ class SheetSample:
 
 @dataclasses.dataclass(frozen=True)
 class SheetSection:
-    """Samples under a title of their own; they may be read one by one, as they are drawn."""
+    """Samples under one title; the iterable may read them lazily, one by one."""
 
     title: str
     samples: Iterable[SheetSample]
@@ -70,20 +70,20 @@ def save_sample_sheet(
     class_names: Sequence[str],
     palette: np.ndarray,
 ) -> None:
-    """Writes a PNG: a legend of the classes, and every image beside the image under its label.
+    """Writes a PNG with a legend of the classes, and every image next to its overlay.
 
-    What is ignored shows the image as it is. Faulty samples are framed in red.
+    Ignored pixels show the plain image. Faulty samples have a red frame.
 
     Args:
-        path: The file to write, with the suffix `.png`; whole or not there.
-        title: What stands above.
+        path: The file to write atomically, with the suffix `.png`.
+        title: Title of the sheet.
         sections: The samples.
         class_names: Names of the classes, by id.
         palette: `(classes, 3)` uint8, the RGB colour of each class.
 
     Raises:
         ValueError: `path` has another suffix.
-        ModuleNotFoundError: matplotlib, whose font it is, is not installed.
+        ModuleNotFoundError: matplotlib, which contains the font, is not installed.
     """
     check_sheet_path(path)
     width = _COLUMNS * _tile_width() + (_COLUMNS - 1) * _GAP
@@ -107,7 +107,7 @@ def check_sheet_path(path: PathLike) -> None:
 
 
 def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
-    """Image and overlay side by side, the name below, framed if it is faulty."""
+    """Image and overlay side by side with the name below; framed if faulty."""
     size = _picture_size(sample)
     pictures = [_missing(size, "no image"), _missing(size, "no label")]
     image = Image.new("RGB", size, _NOTHING)
@@ -135,12 +135,12 @@ def _tile(sample: SheetSample, palette: np.ndarray) -> Image.Image:
 
 
 def _overlay(image: Image.Image, class_ids: np.ndarray, palette: np.ndarray) -> Image.Image:
-    """The classes over the image, the image where it is ignored, and what means nothing."""
+    """Overlay of classes and unknown values on the image; ignored pixels show the plain image."""
     ids = np.asarray(Image.fromarray(class_ids).resize(image.size, Image.Resampling.NEAREST))
     shown = overlay_image(np.asarray(image), ids, palette, _OPACITY)
     ignored = Image.fromarray((ids >= len(palette)).astype(np.uint8) * 255)
     shown.paste(image, mask=ignored)
-    # A single pixel of a large label must not get lost when it is made smaller.
+    # A single unknown pixel of a large label must stay visible after downsampling.
     unknown = Image.fromarray((class_ids == NOT_ALLOWED).astype(np.float32))
     share = np.asarray(unknown.resize(image.size, Image.Resampling.BOX))
     spots = Image.fromarray((share > 0).astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
@@ -149,7 +149,7 @@ def _overlay(image: Image.Image, class_ids: np.ndarray, palette: np.ndarray) -> 
 
 
 def _picture_size(sample: SheetSample) -> tuple[int, int]:
-    """Width and height that the sample is shown at, its proportions kept."""
+    """Displayed width and height of the sample, with its proportions kept."""
     for pixels in (sample.image, sample.class_ids):
         if pixels is not None:
             height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""What a search goes through, epoch by epoch, as a picture."""
+"""Draws the course of a search, epoch by epoch."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ CANDIDATE_STYLES: tuple[dict[str, Any], ...] = (
     {"color": card.VERMILION, "marker": "s"},
     {"color": card.GREEN, "marker": "^"},
 )
-"""Colour and marker of the candidates, by their order."""
+"""Colour and marker of the candidates, in order."""
 BAND_COLOR = "#e1f2ea"
 
 _FAMILY_STYLES = {
@@ -30,13 +30,13 @@ _HEIGHT = 640
 
 @dataclasses.dataclass(frozen=True)
 class SearchCurves:
-    """Series of a search, an item an epoch; None where there is no number.
+    """Series of a search with one item per epoch; None where a number is missing.
 
     Attributes:
-        fps: Predicted frame rates, by what the candidate is called.
-        band: Lowest and highest frame rate that the search steers between.
+        fps: Predicted frame rates, by name of the candidate.
+        band: Lowest and highest frame rate of the search's band.
         penalty_weights: λ of the next epoch.
-        entropies: By role, then by family, such as `alpha`; 1 is undecided.
+        entropies: Entropies by role, then by family, such as `alpha`; 1 is undecided.
     """
 
     fps: Mapping[str, Series]
@@ -46,7 +46,7 @@ class SearchCurves:
 
 
 def search_figure(curves: SearchCurves, title: str) -> "Figure":
-    """Draws frame rates in their band, λ, and entropies, over one axis of epochs.
+    """Draws frame rates with their band, λ, and entropies, over a shared axis of epochs.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -63,7 +63,7 @@ def search_figure(curves: SearchCurves, title: str) -> "Figure":
     fps_axes.set_ylabel("predicted FPS")
     _plot(weight_axes, curves.penalty_weights, None, color=card.INK, marker="D", markersize=3)
     if any(value is not None and value > 0 for value in curves.penalty_weights):
-        # After an epoch it is halved, doubled or left alone.
+        # An epoch halves it, doubles it or leaves it unchanged.
         weight_axes.set_yscale("log", base=2)
         weight_axes.yaxis.set_major_formatter("{x:.3g}")
     weight_axes.set_ylabel("λ of the next\nepoch")
@@ -97,7 +97,7 @@ def draw_band(span, band: tuple[float, float]) -> None:
 def _family_styles(
     entropies: Mapping[str, Mapping[str, Series]],
 ) -> dict[str, tuple[str, str, str]]:
-    """Name, colour and marker of every family; those of other spaces take the styles in turn."""
+    """Name, colour and marker of every family; unknown families use the styles in turn."""
     families = dict.fromkeys(family for each in entropies.values() for family in each)
     styles = [style[1:] for style in _FAMILY_STYLES.values()]
     return {

@@ -1,4 +1,4 @@
-"""The pictures that are made of an image and the classes of its pixels."""
+"""Pictures of a segmented image: label map, overlay and side by side."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -18,17 +18,17 @@ SIDE_BY_SIDE = "_side_by_side"
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationPictures:
-    """Which pictures there are, and how they look.
+    """Selection and style of the pictures to draw.
 
     Attributes:
-        palette: `(classes, 3)` uint8, RGB: the colours of the classes.
-        kinds: Which of `LABEL_MAP`, `OVERLAY` and `SIDE_BY_SIDE` are made.
-        class_names: Names of the classes; None calls them by their numbers.
-        opacity: How much the colours hide of the image, in [0, 1].
-        legend: Whether the names of the classes stand below overlays.
-        titles: What stands above two networks' overlays.
-        label_values: What label maps hold for each class, uint8: ids `(classes,)` or RGB colours
-            `(classes, 3)`; None: class ids.
+        palette: Colours of the classes, `(classes, 3)` uint8, RGB.
+        kinds: The pictures to draw, among `LABEL_MAP`, `OVERLAY` and `SIDE_BY_SIDE`.
+        class_names: Names of the classes; None uses their numbers.
+        opacity: Opacity of the colours over the image, in [0, 1].
+        legend: Whether to add a legend of the classes below overlays.
+        titles: Titles above the overlays of two networks.
+        label_values: Values of the classes in label maps, uint8: ids `(classes,)` or RGB colours
+            `(classes, 3)`; None for class ids.
     """
 
     palette: np.ndarray
@@ -42,12 +42,12 @@ class SegmentationPictures:
     def draw(
         self, image: np.ndarray, class_ids: np.ndarray, other: np.ndarray | None = None
     ) -> dict[str, Image.Image]:
-        """The pictures by their kinds; a legend has the classes that occur.
+        """Draws the pictures, by kind. A legend lists only the classes present.
 
         Args:
             image: uint8 RGB of shape `(height, width, 3)`.
             class_ids: uint8 of shape `(height, width)`.
-            other: Those of another network, to be compared with.
+            other: Class ids of another network, for comparison.
         """
         maps = [class_ids] if other is None else [class_ids, other]
         makers = {
@@ -60,7 +60,7 @@ class SegmentationPictures:
         return {kind: makers[kind]() for kind in self.kinds}
 
     def label_map(self, class_ids: np.ndarray) -> Image.Image:
-        """A palette image of the class ids, or of what stands for them; of colours an RGB image.
+        """A palette image of class ids or label ids; an RGB image if label values are colours.
 
         Raises:
             ValueError: A class has no label value.
@@ -69,8 +69,8 @@ class SegmentationPictures:
             return label_map_image(class_ids, self.palette)
         if class_ids.max() >= len(self.label_values):
             raise ValueError(
-                f"The network finds the class {class_ids.max()}, and the data set has "
-                f"{len(self.label_values)}; name the data set that it was trained on."
+                f"The network predicts the class {class_ids.max()}, but the data set has "
+                f"{len(self.label_values)} classes; use the data set that it was trained on."
             )
         values = self.label_values[class_ids]
         if values.ndim == 3:
@@ -80,20 +80,20 @@ class SegmentationPictures:
         return label_map_image(values, palette)
 
     def overlay(self, image: np.ndarray, class_ids: np.ndarray) -> Image.Image:
-        """The image with the colours of its classes over it."""
+        """The image blended with the colours of its classes."""
         return overlay_image(image, class_ids, self.palette, self.opacity)
 
     def side_by_side(
         self, image: np.ndarray, class_ids: np.ndarray, other: np.ndarray | None = None
     ) -> Image.Image:
-        """Image and overlay, or the overlays of two networks below their titles."""
+        """Image and overlay side by side, or the overlays of two networks with titles."""
         overlay = self.overlay(image, class_ids)
         if other is None:
             return side_by_side([Image.fromarray(image), overlay])
         return side_by_side([overlay, self.overlay(image, other)], self.titles)
 
     def legend_of(self, class_ids: Iterable[int], width: int) -> Image.Image:
-        """Names of these classes in their colours, to stand below a picture of that width."""
+        """A legend of these classes, for a picture of this width."""
         entries = [(self._name(each), tuple(self._color(each))) for each in class_ids]
         text_size = text_size_for(width)
         return class_legend(entries, width, text_size, margin=text_size // 2)

@@ -1,4 +1,4 @@
-"""Text in pictures: fonts for every script, lines that fit, and their place."""
+"""Text in pictures: fonts for many scripts, line wrapping and placement."""
 
 import functools
 import importlib.util
@@ -16,15 +16,15 @@ _UNKNOWN = "?"
 
 
 class Font:
-    """Fonts that stand in for one another, a letter each by the first that has it.
+    """A font with fallbacks: each letter is drawn in the first font that has it.
 
-    A letter that none has is drawn as a question mark, never as an empty box.
+    Letters that no font has are drawn as a question mark, never as an empty box.
 
     Args:
-        text_size: Pixels that letters are high.
+        text_size: Height of letters in pixels.
 
     Raises:
-        ModuleNotFoundError: matplotlib, which brings the first font along, is not installed.
+        ModuleNotFoundError: matplotlib, which contains the first font, is not installed.
     """
 
     def __init__(self, text_size: int) -> None:
@@ -38,7 +38,7 @@ class Font:
     def draw(
         self, draw: ImageDraw.ImageDraw, position: tuple[float, float], text: str, color: Color
     ) -> None:
-        """Writes `text`, whose left end has its middle height at `position`."""
+        """Draws `text` with the middle of its left edge at `position`."""
         left, middle = position
         runs = self._runs(text)
         if len(runs) == 1:
@@ -46,7 +46,7 @@ class Font:
             return
         ascent, descent = self._fonts[0].getmetrics()
         for font, part in runs:
-            # On one baseline.
+            # All parts share one baseline.
             place = (left, middle + (ascent - descent) // 2)
             draw.text(place, part, fill=color, font=font, anchor="ls")
             left += font.getlength(part)
@@ -56,11 +56,11 @@ class Font:
 
 
 def font_runs(text: str) -> list[tuple[int, str]]:
-    """`text` in parts, each with the number of the font in `font_paths` that has its letters."""
+    """Splits `text` into parts, each with the index in `font_paths` of a font for its letters."""
     runs: list[tuple[int, str]] = []
     for letter in shown(text):
         having = [number for number, glyphs in enumerate(_glyphs()) if ord(letter) in glyphs]
-        # Marks and blanks belong to what is before them.
+        # Combining marks and spaces belong to the letter before them.
         joins = bool(unicodedata.combining(letter)) or letter == " "
         if runs and (not having or runs[-1][0] == having[0] or (joins and runs[-1][0] in having)):
             runs[-1] = (runs[-1][0], runs[-1][1] + letter)
@@ -70,15 +70,15 @@ def font_runs(text: str) -> list[tuple[int, str]]:
 
 
 def shown(text: str) -> str:
-    """`text` with a question mark for every letter that no font has."""
+    """Returns `text` with a question mark for every letter that no font has."""
     return "".join(letter if _is_drawn(letter) else _UNKNOWN for letter in text)
 
 
 @functools.cache
 def drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of classes as pictures show them: `class 3` where no font has all letters of a name.
+    """Class names as shown in pictures: `class 3` if a letter of the name is in no font.
 
-    A warning says which these are, once.
+    Logs one warning that lists the replaced names.
     """
     missing = {
         f"class {number}": name
@@ -87,9 +87,9 @@ def drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
     }
     if missing:
         logging.warning(
-            "No installed font has all letters of %s; pictures call %s.",
+            "Installed fonts lack letters of %s; pictures show %s.",
             ", ".join(missing.values()),
-            "it " + ", ".join(missing) if len(missing) == 1 else "them " + ", ".join(missing),
+            "it as " + ", ".join(missing) if len(missing) == 1 else "them as " + ", ".join(missing),
         )
     return tuple(
         name if f"class {number}" not in missing else f"class {number}"
@@ -99,8 +99,8 @@ def drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 @functools.cache
 def font_paths() -> tuple[pathlib.Path, ...]:
-    """The font files: DejaVu Sans, and Noto Sans CJK where it is installed."""
-    # Imported here: it takes long, and most of the library does without pictures.
+    """The font files: DejaVu Sans, and Noto Sans CJK if it is installed."""
+    # Imported here: it is slow, and most of the library needs no pictures.
     import matplotlib
 
     paths = [pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"]
@@ -111,7 +111,7 @@ def font_paths() -> tuple[pathlib.Path, ...]:
 
 
 def _is_drawn(letter: str) -> bool:
-    # Such as joiners and marks of direction, which have no picture of their own.
+    # Format characters, such as joiners and direction marks, are invisible.
     is_invisible = unicodedata.category(letter) == "Cf"
     return is_invisible or any(ord(letter) in glyphs for glyphs in _glyphs())
 
@@ -125,7 +125,7 @@ def _glyphs() -> tuple[frozenset[int], ...]:
 
 
 def text_size_for(width: int) -> int:
-    """Pixels that letters are high in a picture that is `width` pixels wide."""
+    """Height of letters, in pixels, for a picture `width` pixels wide."""
     return min(32, max(12, width // 48))
 
 
@@ -135,7 +135,7 @@ def line_height(font: Font) -> int:
 
 
 def wrapped(text: str, font: Font, width: float) -> list[str]:
-    """`text` in lines of at most `width` pixels, broken at blanks, and within words if need be."""
+    """Wraps `text` to lines of at most `width` pixels, at spaces, or within words if necessary."""
     lines = [""]
     for word in text.split():
         joined = f"{lines[-1]} {word}".strip()
@@ -151,7 +151,7 @@ def wrapped(text: str, font: Font, width: float) -> list[str]:
 
 
 def shortened(text: str, font: Font, width: float) -> str:
-    """`text`, without its beginning if it is wider than `width` pixels: names differ at the end."""
+    """Cuts the start of `text` to fit `width` pixels; names usually differ at the end."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"…{text}") > width:
@@ -166,7 +166,7 @@ def draw_lines(
     font: Font,
     color: Color = INK,
 ) -> None:
-    """Writes `lines` below one another, from their upper left `corner` `(x, y)` on."""
+    """Draws `lines` below one another; `corner` `(x, y)` is their upper left corner."""
     height = line_height(font)
     for number, text in enumerate(lines):
         middle = corner[1] + number * height + height // 2

@@ -1,4 +1,4 @@
-"""Accuracy against frame rate, as pictures: candidates of a search, and finished networks."""
+"""Draws accuracy against frame rate, for candidates of a search and for finished networks."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,16 +23,17 @@ _HEIGHT = 480
 
 @dataclasses.dataclass(frozen=True)
 class TradeOff:
-    """A network's frame rate and its mean IoU in [0, 1]."""
+    """Frame rate and mean IoU, in [0, 1], of a network."""
 
     fps: float
     miou: float
 
 
 def pareto_front(points: Sequence[TradeOff]) -> list[TradeOff]:
-    """Those that no other one beats: none is as fast and as accurate, and better in one of both.
+    """The Pareto front of `points`, in order of increasing frame rate.
 
-    In the order of rising frame rates; of equal ones, one stands for all.
+    For a point on it, no other point is at least as good in both values and better in one. Equal
+    points appear once.
     """
     front: list[TradeOff] = []
     for point in sorted(set(points), key=lambda each: (-each.fps, -each.miou)):
@@ -47,13 +48,13 @@ def candidates_figure(
     band: tuple[float, float],
     title: str,
 ) -> "Figure":
-    """Draws the candidates of all epochs with their front.
+    """Draws the candidates of all epochs with their Pareto front.
 
     Args:
-        candidates: Those of all epochs, the last epoch's last, by what a candidate is called.
-        chosen: What the search ended with, marked by a star; None if it cannot be told.
-        band: Lowest and highest frame rate that the search steered between.
-        title: What stands above.
+        candidates: The candidates of all epochs, in order of epochs, by name of the candidate.
+        chosen: The network chosen by the search, marked with a star; None if unknown.
+        band: Lowest and highest frame rate of the search's band.
+        title: Title of the picture.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -81,7 +82,7 @@ def candidates_figure(
         marker="o",
         markersize=card.points(11),
         markerfacecolor="none",
-        label="none is faster and more accurate",
+        label="Pareto front",
         zorder=3,
     )
     if chosen is not None:
@@ -93,7 +94,7 @@ def candidates_figure(
             color=card.ORANGE,
             edgecolors=card.INK,
             linewidths=card.points(1),
-            label="what the search ended with",
+            label="result of the search",
             zorder=4,
         )
     card.legend_below(figure)
@@ -105,12 +106,12 @@ def networks_figure(
     title: str,
     band: tuple[float, float] | None = None,
 ) -> "Figure":
-    """Draws finished networks: measured frame rate and mean IoU.
+    """Draws measured frame rate and mean IoU of finished networks.
 
     Args:
-        networks: What each is called, and what it reaches.
-        title: What stands above.
-        band: The band of frame rates that was asked for, if there was one.
+        networks: Name and values of each network.
+        title: Title of the picture.
+        band: Lowest and highest frame rate of the search's band; None for no band.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.

@@ -1,4 +1,4 @@
-"""What trainings go through, epoch by epoch, as a picture."""
+"""Draws the course of trainings, epoch by epoch."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ class TrainingCurve:
     """One training.
 
     Attributes:
-        name: What its network is called.
+        name: Name of its network.
         losses: The loss of every epoch.
-        mious: Epochs, counted from 1, after which the network was evaluated, and the mean IoU in
-            [0, 1] that it had.
+        mious: Pairs of an epoch, counted from 1, and the mean IoU in [0, 1] after it, for the
+            epochs with an evaluation.
     """
 
     name: str
@@ -38,12 +38,12 @@ def training_figure(curves: Sequence[TrainingCurve], title: str) -> "Figure":
     """Draws losses and mean IoU of trainings side by side.
 
     Raises:
-        ValueError: There are more curves than can be told apart.
+        ValueError: There are more curves than styles to distinguish them.
         ModuleNotFoundError: matplotlib is not installed.
     """
     if len(curves) > len(_STYLES):
         raise ValueError(
-            f"A picture has room for {len(_STYLES)} trainings. Received: {len(curves)}"
+            f"A picture can show at most {len(_STYLES)} trainings. Received: {len(curves)}"
         )
     figure = card.chart_card(_HEIGHT, title)
     loss_axes, miou_axes = figure.subplots(1, 2, sharex=True)

@@ -153,12 +153,14 @@ def test_unknown_colour_is_named(original):
 
 
 def test_unknown_name_without_lists_is_named():
-    with pytest.raises(DataError, match="holiday_1 is no name of a CamVid image"):
+    with pytest.raises(DataError, match="holiday_1 is not the name of a CamVid image"):
         published_split("holiday_1")
 
 
 def test_neither_layout(tmp_path):
-    with pytest.raises(DataError, match=f"{tmp_path} holds no CamVid: expected the folders train"):
+    with pytest.raises(
+        DataError, match=f"{tmp_path} does not contain CamVid: expected the folders train"
+    ):
         CamVid(tmp_path)
 
 

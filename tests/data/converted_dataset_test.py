@@ -147,7 +147,7 @@ def test_a_shard_that_was_cut_off_is_named(converted):
     data = path.read_bytes()
     path.write_bytes(data[:-10])
 
-    with pytest.raises(DataError, match=rf"The shard {path} is of {len(data) - 10} bytes and not"):
+    with pytest.raises(DataError, match=rf"The shard {path} has {len(data) - 10} bytes instead of"):
         load_source("camvid", converted.root)
     path.unlink()
     with pytest.raises(DataError, match=f"The shard {path} is missing; convert"):
@@ -162,9 +162,11 @@ def test_a_changed_byte_is_found(converted, position):
     path.write_bytes(data)
     opened = load_source("camvid", converted.root)
 
-    with pytest.raises(DataError, match=f"The shard {path} was changed: its SHA-256"):
+    with pytest.raises(DataError, match=f"The shard {path} has changed: its SHA-256"):
         opened.verify(progress=False)
-    with pytest.raises(DataError, match=rf"The shard {path} is damaged: the record train/00\d.png"):
+    with pytest.raises(
+        DataError, match=rf"The shard {path} is damaged: the checksum of the record train/00\d.png"
+    ):
         check_samples(opened, "train", progress=False)
     # As `tools.command` shows it.
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"DataError: The shard .* is damaged"):
@@ -193,14 +195,18 @@ def test_a_record_that_is_not_what_the_index_says(source, tmp_path, encoding):
         (
             image,
             np.maximum(label, 11),
-            "holds the id 11, and there are 11 classes; convert",
+            "holds the id 11, but there are 11 classes; convert",
         ),
-        (image[:, 1:], label[:, 1:] % 11, r"its image (is no 8-bit RGB PNG|must be a PNG file)"),
-        (image, label[1:] % 11, r"its label (is no 8-bit L PNG of 36 x 52|must be a PNG file)"),
+        (
+            image[:, 1:],
+            label[:, 1:] % 11,
+            r"its image (is not an 8-bit RGB PNG|must be a PNG file)",
+        ),
+        (image, label[1:] % 11, r"its label (is not an 8-bit L PNG of 36 x 52|must be a PNG file)"),
     ):
         converted = forged(root, pixels, train_ids)
         (sample,) = converted.samples("train")
-        with pytest.raises(DataError, match=rf"The shard .* is not what its index says: .*{words}"):
+        with pytest.raises(DataError, match=rf"The shard .* does not match its index: .*{words}"):
             converted.read(sample)
     converted = forged(root, image, label % 11)
     np.testing.assert_array_equal(converted.read(converted.samples("train")[0])[1], label % 11)
@@ -222,7 +228,7 @@ def test_a_shard_that_has_gone_since(converted):
 def test_the_index_of_other_shards(source, converted, make_camvid, tmp_path_factory):
     other = convert(source, tmp_path_factory.mktemp("other"), encoding="raw")
     (converted.root / "index.json").write_bytes((other.root / "index.json").read_bytes())
-    with pytest.raises(DataError, match=r"train-00000.tfrecord is of \d+ bytes and not \d+"):
+    with pytest.raises(DataError, match=r"train-00000.tfrecord has \d+ bytes instead of \d+"):
         load_source("camvid", converted.root)
 
 
@@ -234,13 +240,15 @@ def test_an_index_that_leads_out_of_its_folder(converted):
     for file in ("../outside.tfrecord", str(outside)):
         value["splits"]["train"][0]["file"] = file
         path.write_text(json.dumps(value), encoding="utf-8")
-        with pytest.raises(DataError, match="leads out of the folder"):
+        with pytest.raises(DataError, match="must stay inside the folder"):
             load_source("camvid", converted.root)
     outside.unlink()
 
 
 def test_another_name_than_it_was_converted_from(converted):
-    with pytest.raises(DataError, match="holds 'camvid', converted, and not 'cityscapes'; name"):
+    with pytest.raises(
+        DataError, match="holds the converted data set 'camvid', not 'cityscapes'; set"
+    ):
         load_source("cityscapes", converted.root)
 
 

@@ -84,12 +84,15 @@ def test_files_that_are_not_there(make, tmp_path):
             "image,label\na.gif,b.png\n",
             "line 2: the image must be a file that ends in .png or .jpg",
         ),
-        ("image,label\n../a.png,b.png\n", r"line 2: the image \.\./a\.png lies outside"),
-        ("image,label\na.png,x/../../b.png\n", r"the label x/\.\./\.\./b\.png lies outside"),
-        ("image,label\n/a.png,b.png\n", "the image /a.png lies outside .*; name files below it"),
-        ("image,label\na.png,b.png\n./a.png,c.png\n", r"line 3: the image \./a\.png is listed"),
-        ('image,label\n"a.png,b.png\n', "is no table in UTF-8 with commas .*unexpected end"),
-        (b"image,label\n\xff.png,b.png\n", r"train\.csv is no table in UTF-8"),
+        ("image,label\n../a.png,b.png\n", r"line 2: the image \.\./a\.png is outside"),
+        ("image,label\na.png,x/../../b.png\n", r"the label x/\.\./\.\./b\.png is outside"),
+        ("image,label\n/a.png,b.png\n", "the image /a.png is outside .*; name files inside it"),
+        (
+            "image,label\na.png,b.png\n./a.png,c.png\n",
+            r"line 3: the image \./a\.png is already listed",
+        ),
+        ('image,label\n"a.png,b.png\n', "is not a comma-separated UTF-8 table .*unexpected end"),
+        (b"image,label\n\xff.png,b.png\n", r"train\.csv is not a comma-separated UTF-8 table"),
     ],
 )
 def test_wrong_tables(make, table, message):
@@ -108,7 +111,7 @@ def test_absolute_paths_into_the_folder(make, tmp_path):
         assert (pair.image, pair.label) == (root / "a.png", root / "a_ids.png")
     source = make(f"image,label\n{tmp_path}_other/a.png,a.png\n")
     with pytest.raises(
-        DataError, match=rf"the image {tmp_path}_other/a\.png lies outside {tmp_path};"
+        DataError, match=rf"the image {tmp_path}_other/a\.png is outside {tmp_path};"
     ):
         source.pairs("train")
 
@@ -116,6 +119,6 @@ def test_absolute_paths_into_the_folder(make, tmp_path):
 def test_no_table(tmp_path):
     (tmp_path / "dataset.yaml").write_text("classes: [ground, lane]")
     with pytest.raises(
-        DataError, match=r"no table of a split: expected files such as .*train\.csv"
+        DataError, match=r"no CSV table of a split: expected files such as .*train\.csv"
     ):
         CsvList(tmp_path)

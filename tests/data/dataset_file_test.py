@@ -122,23 +122,35 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file must be a mapping with keys of name, classes.* Received: None"),
+        ("", "the file must be a mapping with keys among name, classes.* Received: None"),
         ("[a, b]", r"the file must be a mapping .* Received: \['a', 'b'\]"),
-        ("classes: [a", "this is no YAML that can be read: .*line 1"),
-        (CLASSES + CLASSES, r"this is no YAML .*: the key 'classes' occurs twice, in line 2"),
-        ("class: [a, b]", "the file has no key 'class'; its keys are name, classes, labels"),
+        ("classes: [a", "the file is not valid YAML: .*line 1"),
+        (
+            CLASSES + CLASSES,
+            r"the file is not valid YAML: the key 'classes' occurs twice, in line 2",
+        ),
+        ("class: [a, b]", "the file has the unknown key 'class'; use name, classes, labels"),
         ("name: x", "`classes` must be a list of 2 to 254 classes. Received: None"),
         ("classes: {0: a, 1: b}", r"`classes` must be a list of 2 .* Received: \{0: 'a', 1: 'b'\}"),
         ("classes: [a]", r"`classes` must be a list of 2 to 254 classes. Received: \['a'\]"),
         (f"classes: {[f'c{i}' for i in range(255)]}", "`classes` must be a list of 2 to 254"),
         ("classes: [a, a]", "Names of `classes` must differ. Received: 'a' twice"),
-        ("classes: [a, no]", r"The name of classes\[1\] must be text .*quotes.* Received: False"),
-        ("classes: [a, 7]", r"The name of classes\[1\] must be text .* Received: 7"),
-        ("classes: [a, {ids: 1}]", r"The name of classes\[1\] must be text .* Received: None"),
-        ("classes: [a, {name: ''}]", r"The name of classes\[1\] must be text .* Received: ''"),
+        (
+            "classes: [a, no]",
+            r"The name of classes\[1\] must be one line of text .*quote.* Received: False",
+        ),
+        ("classes: [a, 7]", r"The name of classes\[1\] must be one line of text .* Received: 7"),
+        (
+            "classes: [a, {ids: 1}]",
+            r"The name of classes\[1\] must be one line of text .* Received: None",
+        ),
+        (
+            "classes: [a, {name: ''}]",
+            r"The name of classes\[1\] must be one line of text .* Received: ''",
+        ),
         (
             "classes: [a, {name: b, colour: 1}]",
-            r"classes\[1\] has no key 'colour'; its keys are name, color, ids, label_colors",
+            r"classes\[1\] has the unknown key 'colour'; use name, color, ids, label_colors",
         ),
         (
             "classes: [a, {name: b, color: '#804020'}]",
@@ -147,12 +159,12 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
         ("classes: [a, {name: b, color: [1, 2, 256]}]", r"`color` .* Received: \[1, 2, 256\]"),
         (
             "classes: [{name: a, color: [1, 2, 3]}, {name: b, color: [1, 2, 3]}]",
-            r"The colour \(1, 2, 3\) must stand for one thing. Received: it is in 'a' and in 'b'",
+            r"The colour \(1, 2, 3\) must be used only once. Received: it is in 'a' and in 'b'",
         ),
-        ("classes: [{name: a, ids: 0}, b]", "`ids` must be given for every class or for none.*'b'"),
+        ("classes: [{name: a, ids: 0}, b]", "Give `ids` for every class or for none.*'b'"),
         (
             "classes: [a, {name: b, ids: 256}]",
-            "`ids` must be given for every class .* none for 'a'",
+            "Give `ids` for every class .* no ids for 'a'",
         ),
         (
             "classes: [{name: a, ids: 0}, {name: b, ids: 256}]",
@@ -160,11 +172,11 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
         ),
         (
             "classes: [{name: a, ids: 3}, {name: b, ids: [2, 3]}]",
-            "The id 3 must stand for one thing. Received: it is in 'a' and in 'b'",
+            "The id 3 must be used only once. Received: it is in 'a' and in 'b'",
         ),
         (
             "classes: [{name: a, ids: [3, 3]}, {name: b, ids: 2}]",
-            "The id 3 must stand for one thing. Received: it is in 'a' and in 'a'",
+            "The id 3 must be used only once. Received: it is in 'a' and in 'a'",
         ),
         (CLASSES + "ignore_index: 1", "The id 1 must .* it is in 'b' and in `ignore_index`"),
         (CLASSES + "ignore_index: -1", "`ignore_index` must be a whole number .* Received: -1"),
@@ -172,20 +184,20 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
         (CLASSES + "labels: [ids]", r"`labels` must be ids or colors. Received: \['ids'\]"),
         (
             CLASSES + "ignore_colors: [0, 0, 0]",
-            "`ignore_colors` goes with `labels: colors`. Received: ids",
+            "`ignore_colors` requires `labels: colors`. Received: ids",
         ),
         (
             "classes: [a, {name: b, label_colors: [0, 0, 0]}]",
-            "`label_colors` goes with `labels: colors`. Received: ids",
+            "`label_colors` requires `labels: colors`. Received: ids",
         ),
-        (COLORED + "ignore_index: 0", "`ignore_index` goes with `labels: ids`. Received: colors"),
+        (COLORED + "ignore_index: 0", "`ignore_index` requires `labels: ids`. Received: colors"),
         (
             "labels: colors\nclasses: [{name: a, color: [1, 1, 1], ids: 1}, b]",
-            "`ids` goes with `labels: ids`. Received: colors",
+            "`ids` requires `labels: ids`. Received: colors",
         ),
         (
             "labels: colors\nclasses: [{name: a, color: [1, 1, 1]}, b]",
-            "`color` of the class 'b' must be given, since labels are colours",
+            "`color` of the class 'b' is required, because labels are colours",
         ),
         (
             COLORED + "ignore_colors: [[0, 0, 0], [2, 2, 2]]",
@@ -194,27 +206,33 @@ ONE_TO_256 = ", ".join(f"[{index}, 0, 0]" for index in range(256))
         (COLORED + "ignore_colors: 0", "`ignore_colors` must be three whole numbers.* Received: 0"),
         (
             COLORED + f"ignore_colors: [{ONE_TO_256}]",
-            "Colours of labels must be at most 256 in all. Received: 258",
+            "The number of label colours must be at most 256. Received: 258",
         ),
-        (CLASSES + "mean: [0.5, 0.5, 0.5]", "`mean` and `std` must be given both or not at all"),
+        (CLASSES + "mean: [0.5, 0.5, 0.5]", "Give both `mean` and `std`, or neither"),
         (
             CLASSES + "mean: [123.7, 116.3, 103.5]\nstd: [0.2, 0.2, 0.2]",
-            r"`mean` must be three numbers from 0 to 1 .*divided by 255.* Received: \[123.7",
+            r"`mean` must be three numbers from 0 to 1 .*divide values.* Received: \[123.7",
         ),
         (
             CLASSES + "mean: [0.5, 0.5, 0.5]\nstd: [0.2, 0, 0.2]",
             r"Every `std` must be above 0. Received: \[0.2, 0.0, 0.2\]",
         ),
         (CLASSES + "mean: 0.5\nstd: 0.2", "`std` must be three numbers .* Received: 0.2"),
-        (CLASSES + "name: 2024-01-01", "`name` must be text .* Received: datetime.date"),
+        (
+            CLASSES + "name: 2024-01-01",
+            "`name` must be one line of text .* Received: datetime.date",
+        ),
         (CLASSES + "name: 2024-13-01", "month must be in 1..12"),
         (CLASSES + "splits: [val]", r"`splits` must be a mapping such as .* Received: \['val'\]"),
-        (CLASSES + "splits: {val: 1}", "`splits.val` must be text .* Received: 1"),
-        (CLASSES + "splits: {1: val}", "A name in `splits` must be text .* Received: 1"),
-        (CLASSES + "splits: {a+b: val}", r"A name in `splits` must be without \+"),
+        (CLASSES + "splits: {val: 1}", "`splits.val` must be one line of text .* Received: 1"),
+        (
+            CLASSES + "splits: {1: val}",
+            "A name in `splits` must be one line of text .* Received: 1",
+        ),
+        (CLASSES + "splits: {a+b: val}", r"Names in `splits` must be without \+"),
         (
             CLASSES + "splits: {val: x, test: x}",
-            "The folder or file x must stand for one thing. Received: it is in val and in test",
+            "The folder or file x must be used only once. Received: it is in val and in test",
         ),
     ],
 )

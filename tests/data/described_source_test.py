@@ -52,9 +52,12 @@ def test_others_keep_their_names(make):
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ("{val: valid}", r"calls 'valid' 'val', but there is no such split; there are training, "),
-        ("{val: ../other}", r"calls '\.\./other' 'val', but there is no such split"),
-        ("{training: validation}", "calls 'validation' 'training', and so another split is"),
+        (
+            "{val: valid}",
+            r"maps 'val' to 'valid', but the data set has no split 'valid'; it has training, ",
+        ),
+        ("{val: ../other}", r"maps 'val' to '\.\./other', but the data set has no split"),
+        ("{training: validation}", "maps 'training' to 'validation', but another split on disk"),
     ],
 )
 def test_wrong_names_of_splits(make, splits, message):

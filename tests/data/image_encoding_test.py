@@ -62,7 +62,7 @@ def test_every_png_as_an_image(tmp_path, color_type, depth):
     if depth == 16:
         with pytest.raises(
             DataError,
-            match=rf"{path} is stored as 16-bit .* PNG, which does not say which value is white",
+            match=rf"{path} is stored as 16-bit .* PNG, which does not define the value of white",
         ):
             read_image(path)
         return
@@ -80,9 +80,9 @@ def test_every_png_as_a_label_of_ids(tmp_path, ids, color_type, depth):
     path.write_bytes(png(samples, color_type, depth, COLORS if color_type == 3 else ()))
 
     if color_type in (2, 6):
-        refused(path, ids, rf"is stored as {depth}-bit RGB.* PNG, but those of .* hold ids; store")
+        refused(path, ids, rf"is stored as {depth}-bit RGB.* PNG, but labels of .* hold ids; store")
     elif (color_type, depth) == (4, 16):
-        refused(path, ids, "is stored as 16-bit grey and alpha PNG, which is not read")
+        refused(path, ids, "is stored as 16-bit grey and alpha PNG, which is not supported")
     else:
         np.testing.assert_array_equal(read_label(path, ids), IDS)
 
@@ -103,7 +103,9 @@ def test_every_png_as_a_label_of_colours(tmp_path, colors, color_type, depth):
 
     if depth == 16:
         refused(
-            path, colors, "is stored as 16-bit .* PNG, which is not read; store RGB with 8 bits"
+            path,
+            colors,
+            "is stored as 16-bit .* PNG, which is not supported; store RGB with 8 bits",
         )
     else:
         np.testing.assert_array_equal(read_label(path, colors), IDS)
@@ -139,7 +141,7 @@ def test_grey_of_few_bits_is_read_as_its_values_or_stretched(tmp_path, depth):
     refused(
         path,
         both,
-        f"is stored as {depth}-bit grey PNG, and its values are ids of both both as they are",
+        f"is stored as {depth}-bit grey PNG, which is ambiguous: its values are ids of both both",
     )
     neither = _source(
         tmp_path / "neither",
@@ -205,13 +207,15 @@ def test_ids_beyond_a_byte(tmp_path, ids):
     assert str(read_header(tmp_path / "a.tif")) == "32-bit signed grey TIFF"
     np.testing.assert_array_equal(read_label(tmp_path / "a.tif", ids), IDS)
     with pytest.raises(
-        DataError, match="32-bit signed grey TIFF, which is not read; convert it to"
+        DataError, match="32-bit signed grey TIFF, which is not supported; convert it to"
     ):
         read_image(tmp_path / "a.tif")
     # 8 bits with a sign, which Pillow reads as without one.
     Image.fromarray(IDS.astype(np.uint8)).save(tmp_path / "a.tif", tiffinfo={339: 2})
     refused(
-        tmp_path / "a.tif", ids, "is stored as 8-bit signed grey TIFF, which is not read; store"
+        tmp_path / "a.tif",
+        ids,
+        "is stored as 8-bit signed grey TIFF, which is not supported; store",
     )
 
 
@@ -258,7 +262,9 @@ def test_formats_with_loss_are_images_and_no_labels(tmp_path, ids, colors, name,
     Image.fromarray(scene).save(path, **options)
     assert np.abs(read_image(path).astype(int) - scene).max() <= 2
     for source in (ids, colors):
-        refused(path, source, f"is stored as {encoding}, which does not keep every value; store")
+        refused(
+            path, source, f"is stored as {encoding}, which is lossy and changes label values; store"
+        )
 
 
 def test_a_lossless_webp_with_metadata(tmp_path, colors):
@@ -281,8 +287,12 @@ def test_a_bmp_of_black_and_white_in_more_bits(tmp_path, ids, bits):
     """Pillow reads the indices as bits, and gives another image without a word."""
     path = tmp_path / "a.bmp"
     path.write_bytes(bmp(IDS, bits, [(0, 0, 0), (255, 255, 255)]))
-    refused(path, ids, f"is stored as {bits}-bit grey-palette BMP, which is not read; store ids")
-    with pytest.raises(DataError, match=f"{bits}-bit grey-palette BMP, which is not read; convert"):
+    refused(
+        path, ids, f"is stored as {bits}-bit grey-palette BMP, which is not supported; store ids"
+    )
+    with pytest.raises(
+        DataError, match=f"{bits}-bit grey-palette BMP, which is not supported; convert"
+    ):
         read_image(path)
 
 
@@ -293,7 +303,9 @@ def test_a_bmp_of_5_bits_a_channel(tmp_path, colors):
     path.write_bytes(bmp(pixels, 16, ()))
     expected = [[[255, 0, 0], [0, 131, 0], [0, 0, 255], [0, 0, 0]]]
     np.testing.assert_array_equal(read_image(path), expected)
-    refused(path, colors, "is stored as 5-bit RGB BMP, which is not read; store RGB with 8 bits")
+    refused(
+        path, colors, "is stored as 5-bit RGB BMP, which is not supported; store RGB with 8 bits"
+    )
 
 
 def _tiff(path, mode):
@@ -326,13 +338,13 @@ def test_every_tiff(tmp_path, ids, colors, mode, encoding):
     grey = np.stack([GREY * (255 if mode == "1" else 1)] * 3, axis=-1)
     np.testing.assert_array_equal(read_image(path), RGB if mode in ("P", "RGBA") else grey)
     if mode == "RGBA":
-        refused(path, ids, "is stored as 8-bit RGB and alpha TIFF, but those of")
+        refused(path, ids, "is stored as 8-bit RGB and alpha TIFF, but labels of")
     else:
         np.testing.assert_array_equal(read_label(path, ids), IDS)
     if mode in ("P", "RGBA", "1"):
         np.testing.assert_array_equal(read_label(path, colors), IDS)
     else:
-        refused(path, colors, r"holds the colour \(1, 1, 1\), which stands for no class")
+        refused(path, colors, r"holds the colour \(1, 1, 1\), which is not a label colour")
 
 
 def test_a_tiff_whose_0_is_white(tmp_path, ids):
@@ -341,7 +353,7 @@ def test_a_tiff_whose_0_is_white(tmp_path, ids):
     refused(
         path,
         ids,
-        "8-bit grey TIFF with 0 as white, so that an id may be the value or its complement",
+        "8-bit grey TIFF with 0 as white, so an id may be the value or its complement",
     )
 
 
@@ -370,7 +382,7 @@ def test_a_pgm_of_another_range(tmp_path, ids, maximum, encoding):
     path = tmp_path / "a.pgm"
     layout = "u1" if maximum < 256 else ">u2"
     path.write_bytes(b"P5 7 5 %d\n" % maximum + IDS.astype(layout).tobytes())
-    refused(path, ids, f"is stored as {encoding}, which is not read")
+    refused(path, ids, f"is stored as {encoding}, which is not supported")
     with pytest.raises(DataError, match=f"is stored as {encoding}, "):
         read_image(path)
 
@@ -380,8 +392,12 @@ def test_a_pgm_of_another_range(tmp_path, ids, maximum, encoding):
 def test_a_pfm_under_another_name(tmp_path, ids, suffix, scale, layout):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"Pf\n7 5\n" + scale + b"\n" + IDS.astype(layout).tobytes())
-    refused(path, ids, "is stored as 32-bit floating-point grey PPM, which is not read; store ids")
-    with pytest.raises(DataError, match="32-bit floating-point grey PPM, which is not read; conv"):
+    refused(
+        path, ids, "is stored as 32-bit floating-point grey PPM, which is not supported; store ids"
+    )
+    with pytest.raises(
+        DataError, match="32-bit floating-point grey PPM, which is not supported; conv"
+    ):
         read_image(path)
 
 
@@ -392,7 +408,7 @@ def test_a_pfm_under_another_name(tmp_path, ids, suffix, scale, layout):
 def test_several_images_in_one_file(tmp_path, ids, name, options):
     frames = [Image.fromarray(RGB), Image.fromarray(RGB[::-1])]
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
-    with pytest.raises(DataError, match=f"{name} holds several images, pages or frames; store the"):
+    with pytest.raises(DataError, match=f"{name} holds several images, pages or frames; store one"):
         read_image(tmp_path / name)
     refused(tmp_path / name, ids, "holds several images, pages or frames")
 
@@ -424,9 +440,11 @@ def test_turned_files_of_other_formats(tmp_path, ids, colors, name):
     stored = np.ascontiguousarray(RGB.transpose(1, 0, 2)[::-1])
     Image.fromarray(stored).save(path, exif=exif, lossless=True)
     np.testing.assert_array_equal(read_image(path), RGB)
-    refused(path, colors, r"and turned \(its EXIF orientation is 6\); store the pixels as the")
+    refused(path, colors, r"and rotated or mirrored by its EXIF orientation \(6\); store the")
     (ids.root / "labels" / "train").mkdir(parents=True)
     path.rename(ids.root / "images" / "train" / name)
     (ids.root / "labels" / "train" / "a.png").write_bytes(png(IDS, 0, 8))
-    with pytest.raises(DataError, match=r"is stored turned .* and whether its label is turned too"):
+    with pytest.raises(
+        DataError, match=r"is rotated or mirrored by its EXIF orientation .* and its label may"
+    ):
         read_sample(ids.samples("train")[0], ids)

@@ -75,7 +75,9 @@ def test_images_are_read_upright_and_not_trained_on_turned(make_camvid, orientat
     if orientation == 1:
         np.testing.assert_array_equal(read_sample(sample, source)[0], IMAGE)
     else:
-        _assert_names(source, sample, sample.image, "stored turned.*whether its label")
+        _assert_names(
+            source, sample, sample.image, "rotated or mirrored by its EXIF.*its label may"
+        )
 
 
 def test_a_jpeg_is_read_upright(tmp_path):
@@ -132,7 +134,7 @@ def test_downsample_beyond_the_image_is_refused(make_camvid):
     source = make_camvid([(IMAGE, LABEL)])
 
     for downsample in (0, 7):
-        with pytest.raises(ValueError, match=f"received {downsample} for .*000.png of 6 x 8"):
+        with pytest.raises(ValueError, match=f"Received: {downsample} for .*000.png of 6 x 8"):
             read_sample(source.samples("train")[0], source, downsample=downsample)
 
 
@@ -190,7 +192,7 @@ def test_id_out_of_range_is_named_with_its_value(make_camvid):
 def test_coloured_label_where_ids_are_expected_is_named(make_camvid):
     source, sample = _sample(make_camvid, label=IMAGE)
 
-    words = "8-bit RGB PNG, but those of camvid hold ids; store ids in one channel"
+    words = "8-bit RGB PNG, but labels of camvid hold ids; store ids in one channel"
     _assert_names(source, sample, sample.label, words)
 
 

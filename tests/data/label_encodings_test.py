@@ -44,8 +44,8 @@ def test_palettes_in_another_order_are_refused(make):
     first, _, last = (sample.label for sample in samples)
     assert str(failure.value) == (
         f"The palettes of labels differ: the index 0 is {RED} in {first} and {GREEN} in {last}, so "
-        "that indices cannot be ids; if the colours are right, describe them in dataset.yaml with "
-        "`labels: colors`, else store all labels with one palette."
+        "indices cannot be ids; if the colours are right, describe them in dataset.yaml with "
+        "`labels: colors`, else store all labels with the same palette."
     )
     check_label_encodings(source, samples[:2])
 

@@ -38,5 +38,5 @@ def test_most_frequent_class():
 
 
 def test_histogram_without_pixels_is_refused():
-    with pytest.raises(ValueError, match="holds no labelled pixel"):
+    with pytest.raises(ValueError, match="has no labelled pixels"):
         constant_predictor_class(np.zeros(3))

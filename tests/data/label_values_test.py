@@ -48,7 +48,9 @@ def test_ids_and_colours_of_a_data_set_of_ones_own(tmp_path):
 
 def test_what_has_no_way_back(tmp_path):
     several = folder(tmp_path / "a", "classes: [{name: x, ids: [7, 9]}, {name: y, ids: 0}]")
-    with pytest.raises(ValueError, match=r"class 'x' has the ids 7, 9 in labels of a, .*leave out"):
+    with pytest.raises(
+        ValueError, match=r"class 'x' has the ids 7, 9 in labels of a, .*remove --ids"
+    ):
         label_values(several)
     colors = folder(
         tmp_path / "b",
@@ -59,5 +61,5 @@ def test_what_has_no_way_back(tmp_path):
         label_values(colors)
     with pytest.raises(ValueError, match="'folder' are described in its folder; set --data_dir"):
         label_values(Folder)
-    with pytest.raises(ValueError, match="was converted, which keeps class ids alone"):
+    with pytest.raises(ValueError, match="is a converted data set, which keeps only class ids"):
         label_values(Converted)

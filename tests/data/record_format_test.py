@@ -70,18 +70,21 @@ def test_a_large_image_comes_back_without_a_word_of_pillow(recwarn):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (b"no protocol buffer", r"it is no tf\.train\.Example"),
+        (b"no protocol buffer", r"it is not a tf\.train\.Example"),
         (changed(image=None), "it has no image"),
         (changed(encoding=None), "it has no encoding"),
-        (changed(encoding=b"jpeg"), "its image must be a PNG file or 105 bytes as raw .* b'jpeg'"),
+        (changed(encoding=b"jpeg"), "its image must be a PNG file or 105 bytes of raw .* b'jpeg'"),
         (
             changed("raw", label=b"12345"),
-            "its label must be .* or 35 bytes as raw pixels, received 5",
+            "its label must be .* or 35 bytes of raw pixels, received 5",
         ),
-        (changed(label=stored_png(LABEL.T.copy())), "its label is no 8-bit L PNG of 5 x 7, as the"),
-        (changed(label=stored_png(IMAGE)), "its label is no 8-bit L PNG"),
-        (changed(image=stored_png(LABEL)), "its image is no 8-bit RGB PNG of 5 x 7"),
-        (changed(image=b""), "its image is no 8-bit RGB PNG of 5 x 7"),
+        (
+            changed(label=stored_png(LABEL.T.copy())),
+            "its label is not an 8-bit L PNG of 5 x 7, as the",
+        ),
+        (changed(label=stored_png(IMAGE)), "its label is not an 8-bit L PNG"),
+        (changed(image=stored_png(LABEL)), "its image is not an 8-bit RGB PNG of 5 x 7"),
+        (changed(image=b""), "its image is not an 8-bit RGB PNG of 5 x 7"),
         (changed(image=stored_png(IMAGE)[:50]), "its image is damaged"),
     ],
 )

@@ -13,7 +13,7 @@ def test_loads_by_name(tmp_path):
 
 def test_unknown_name_lists_the_known(tmp_path):
     with pytest.raises(
-        ValueError, match=r"'kitti'; known are bdd100k, camvid, .*, folder, synthetic"
+        ValueError, match=r"'kitti'; use one of bdd100k, camvid, .*, folder, synthetic"
     ):
         load_source("kitti", tmp_path)
 

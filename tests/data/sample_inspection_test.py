@@ -131,7 +131,7 @@ def test_a_label_of_another_mode(tmp_path):
     write_pair(tmp_path, "train", "a", label=np.stack([LABEL] * 3, axis=-1))
     (fault,) = inspected(CamVid(tmp_path), "a").faults
     assert fault.kind == "unreadable label"
-    assert "is stored as 8-bit RGB PNG, but those of camvid hold ids" in fault.message
+    assert "is stored as 8-bit RGB PNG, but labels of camvid hold ids" in fault.message
 
 
 def test_an_image_that_is_stored_turned_is_a_fault(tmp_path):

@@ -71,7 +71,7 @@ def test_splits_are_joined(three_splits, split, stems):
     [
         ("train+extra", "no split 'extra'; it has train, val, test"),
         ("train+", "no split ''; it has train"),
-        ("val+val", r"joined once. Received: 'val\+val'"),
+        ("val+val", r"joined only once. Received: 'val\+val'"),
     ],
 )
 def test_joined_splits_must_be_there_once(three_splits, split, message):

@@ -112,7 +112,7 @@ def test_broken_labels_are_not_taken_for_empty_ones(tmp_path):
 
 
 def test_faults_are_found_wherever_a_file_is_cut(tmp_path):
-    """What reading refuses is a fault here, and what it takes is none."""
+    """Inspection reports a fault exactly if reading rejects the file."""
     write_pair(tmp_path, "train", "a")
     source = CamVid(tmp_path)
     for folder in ("train", "trainannot"):

@@ -30,7 +30,7 @@ def test_stems_and_names(listed):
         (b"a\nb\n", r"train\.txt lists b, but there is no such image in images"),
         (b"../a\n", r"train\.txt lists \.\./a, but there is no such image"),
         (b"a\na.png\n", r"train\.txt lists a\.png twice"),
-        (b"\xff\n", r"train\.txt is no text in UTF-8"),
+        (b"\xff\n", r"train\.txt is not UTF-8 text"),
     ],
 )
 def test_wrong_lists(listed, content, message):

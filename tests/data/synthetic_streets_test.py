@@ -148,7 +148,7 @@ def test_unfinished_data_set_is_refused_and_made_again(tmp_path):
     generate(tmp_path, **{**parameters, "num_train": 3})
     (tmp_path / MARKER).unlink()
 
-    with pytest.raises(DataError, match="no complete synthetic data set"):
+    with pytest.raises(DataError, match="does not contain a complete synthetic data set"):
         SyntheticStreets(tmp_path)
     assert len(generate(tmp_path, **parameters).samples("train")) == 2
 

@@ -22,12 +22,12 @@ def test_plain_values(read):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1, 2", "this is no YAML that can be read: .*line 1"),
+        ("a: [1, 2", "the file is not valid YAML: .*line 1"),
         ("a: 1\nb: 2\na: 3", "the key 'a' occurs twice.*line 3"),
         ("a: {b: 1, b: 1}", "the key 'b' occurs twice"),
-        ("a: !!python/object/apply:os.getcwd []", "no YAML .*python/object"),
-        (b"\xff\xfe\xfa", "this is no YAML"),
-        ("{[1, 2]: 3}", "this is no YAML .*unhashable"),
+        ("a: !!python/object/apply:os.getcwd []", "not valid YAML: .*python/object"),
+        (b"\xff\xfe\xfa", "the file is not valid YAML"),
+        ("{[1, 2]: 3}", "the file is not valid YAML: .*unhashable"),
         ("a: *b", "undefined alias"),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_value_that_unfolds_without_end_is_cut_short(read):
 
 def test_fields_names_what_is_unknown():
     assert yaml_values.fields("the file", {"a": 1}, ("a", "b")) == {"a": 1}
-    with pytest.raises(ValueError, match="the file has no key 'c'; its keys are a, b"):
+    with pytest.raises(ValueError, match="the file has the unknown key 'c'; use a, b"):
         yaml_values.fields("the file", {"c": 1}, ("a", "b"))
     with pytest.raises(ValueError, match=r"the file must be a mapping .* a, b. Received: \['a'\]"):
         yaml_values.fields("the file", ["a"], ("a", "b"))
@@ -56,7 +56,7 @@ def test_fields_names_what_is_unknown():
 
 @pytest.mark.parametrize("value", [None, 1, True, "", "  ", "two\nlines", ["a"]])
 def test_what_is_no_text(value):
-    with pytest.raises(ValueError, match=r"`name` must be text of one line .*in quotes"):
+    with pytest.raises(ValueError, match=r"`name` must be one line of text .*quote it"):
         yaml_values.text("`name`", value)
 
 
@@ -81,7 +81,7 @@ def test_colours():
     "value", [None, "#804020", [1, 2], [1, 2, 256], [1, 2, True], [1, 2, 3.5], [], [[1, 2, 3], 4]]
 )
 def test_what_is_no_colour(value):
-    message = r"x must be three whole numbers from 0 to 255, as in \[128, 64, 0\]"
+    message = r"x must be three whole numbers from 0 to 255, such as \[128, 64, 0\]"
     with pytest.raises(ValueError, match=message):
         yaml_values.color("x", value)
     with pytest.raises(ValueError, match=f"{message}, or a list of such"):

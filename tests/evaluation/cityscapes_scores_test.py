@@ -160,7 +160,7 @@ def test_without_instance_ids_there_is_no_iiou(tmp_path):
     assert math.isnan(scores.classes["car"].iiou)
     assert math.isnan(scores.class_average.iiou)
     assert scores.table().endswith(
-        "No iIoU: there are no instance ids for 1 of 1 image, the first of them "
+        "No iIoU: instance ids are missing for 1 of 1 image, such as "
         "ulm_000000_000019_gtFine_instanceIds.png."
     )
     assert "iIoU %" not in scores.table()
@@ -175,9 +175,7 @@ def test_the_arguments_of_the_script_stay_as_they_are(tmp_path):
 def test_label_ids_that_are_missing_are_named(tmp_path):
     predictions, labels = write_pair(tmp_path, *small_street())
     labels[0].unlink()
-    with pytest.raises(
-        DataError, match=r"there are none for 1 of 1 image: there is no file .*labelIds"
-    ):
+    with pytest.raises(DataError, match=r"are missing for 1 of 1 image, such as .*labelIds"):
         cityscapes_scores(predictions, labels)
 
 

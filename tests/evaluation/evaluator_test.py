@@ -91,7 +91,7 @@ def test_no_labelled_pixel_at_all_is_not_a_number():
 
 
 def test_an_empty_dataset_is_refused():
-    with pytest.raises(ValueError, match="nothing to evaluate"):
+    with pytest.raises(ValueError, match="`samples` is empty"):
         evaluate(RedIsClass(), [], 3, progress=False)
 
 

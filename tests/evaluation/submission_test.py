@@ -105,10 +105,10 @@ def test_label_maps_of_another_artefact_are_replaced_on_demand_only(streets, tmp
 def test_a_folder_of_something_else_is_never_touched(streets, tmp_path):
     (tmp_path / "photo_labelIds.png").touch()
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match="something else than label maps of this tool"):
+        with pytest.raises(FileExistsError, match="other files than label maps of this tool"):
             write(streets, tmp_path, overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["photo_labelIds.png"]
-    with pytest.raises(FileExistsError, match="something else"):
+    with pytest.raises(FileExistsError, match="other files than label maps"):
         write(streets, tmp_path / "photo_labelIds.png")
 
 
@@ -128,7 +128,7 @@ def test_two_images_of_one_name_are_refused(streets, tmp_path):
 
 def test_a_class_that_the_data_set_lacks_is_named(streets, tmp_path):
     runner = OracleRunner(streets, "val")
-    with pytest.raises(ValueError, match=r"finds the class \d+ in .*, and the data set has 2"):
+    with pytest.raises(ValueError, match=r"predicts the class \d+ in .*, but the data set has 2"):
         write_submission(
             runner, streets.samples("val"), ("road", "car"), tmp_path, origin={}, progress=False
         )

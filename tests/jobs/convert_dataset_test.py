@@ -96,7 +96,7 @@ def test_a_stopped_one_goes_on_and_keeps_what_is_finished(
     kept = times(target)
     assert sorted(kept) == sorted(expected)[1 : 1 + record]
     assert sorted(contents(target)) == sorted([*kept, "unfinished.json"])
-    with pytest.raises(DataError, match="was not finished; the same command goes on"):
+    with pytest.raises(DataError, match="is incomplete; run the same command again to resume"):
         load_source("camvid", target)
 
     convert(source, target)

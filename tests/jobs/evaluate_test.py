@@ -125,7 +125,7 @@ def test_a_split_without_labels_is_submitted_and_not_scored(streets, runner, art
 def test_label_ids_are_asked_for_before_anything_is_computed(streets, runner, artefact):
     for label in (streets.root / "gtFine" / "val").rglob("*_labelIds.png"):
         label.unlink()
-    with pytest.raises(DataError, match=r"none for 3 of 3 images.*gtFine_trainvaltest.zip"):
+    with pytest.raises(DataError, match=r"missing for 3 of 3 images.*gtFine_trainvaltest.zip"):
         pipeline.report(artefact, streets, "val", official=True, progress=False)
     assert runner.calls == 0
 

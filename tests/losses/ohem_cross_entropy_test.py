@@ -181,7 +181,7 @@ def test_a_pixel_without_weight_is_not_even_looked_at():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ((1.0, 2.0), r"one for each of the 3 classes. Received: 2 weights, \(1.0, 2.0\)"),
+        ((1.0, 2.0), r"one weight for each of the 3 classes. Received: 2 weights, \(1.0, 2.0\)"),
         ((1.0, -1.0, 1.0), "not negative"),
         ((1.0, math.nan, 1.0), "finite"),
         ((0.0, 0.0, 0.0), "not all 0"),

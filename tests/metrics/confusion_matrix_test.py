@@ -21,7 +21,7 @@ def test_confusion_equals_a_loop():
         ([0, 3], [0, 1], r"Labels must be in \[0, 3\).* from 0 to 3"),
         ([0, -1], [0, 1], r"Labels must be in \[0, 3\).* from -1 to 0"),
         ([0, 1], [0, 3], r"Predictions must be in \[0, 3\)"),
-        ([0, 1], [0, 1, 2], "one shape"),
+        ([0, 1], [0, 1, 2], "the same shape"),
     ],
 )
 def test_labels_and_predictions_that_do_not_fit_are_refused(labels, predictions, message):

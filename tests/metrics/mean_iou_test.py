@@ -173,9 +173,9 @@ def test_says_which_option_is_wrong(options, message):
 
 def test_says_that_the_shapes_do_not_fit():
     labels = np.zeros((1, 4, 4), "int32")
-    with pytest.raises(ValueError, match=r"need predictions of shape \(1, 4, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"require predictions of shape \(1, 4, 4, 3\)"):
         MeanIoU(3).update_state(labels, labels)
-    with pytest.raises(ValueError, match=r"need predictions of shape \(1, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"require predictions of shape \(1, 4, 4\)"):
         MeanIoU(3, from_logits=False).update_state(labels, np.zeros((1, 4, 4, 3)))
 
 

@@ -95,4 +95,4 @@ def test_every_cause_is_one_sentence(tmp_path):
         part = report.partition(f"train, {title}: 2")[2].partition("\n\n")[0].splitlines()
         assert len(part) == 1 + count
         assert part[1].endswith(" and 17 more.")
-    assert "mode.png is stored as 16-bit grey PNG, which does not say which value is" in report
+    assert "mode.png is stored as 16-bit grey PNG, which does not define the value of" in report

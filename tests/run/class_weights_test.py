@@ -57,7 +57,7 @@ def test_numbers_are_taken_as_they_are(source):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("1,2", "one for each of the 19 classes. Received: 2 weights"),
+        ("1,2", "one weight for each of the 19 classes. Received: 2 weights"),
         ("median", "numbers separated by commas.* or histogram. Received: 'median'"),
         ("1,,2", "Received: '1,,2'"),
         (",".join(["0"] * CLASSES), "not all 0"),

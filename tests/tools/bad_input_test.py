@@ -97,7 +97,7 @@ CASES = {
     # Data.
     "missing folder": (trained_on("gone"), "There is no folder IN/gone; give the folder"),
     "folder is a file": (trained_on("file"), "There is no folder IN/file"),
-    "empty folder": (trained_on("empty"), "IN/empty holds no CamVid: expected the folders train"),
+    "empty folder": (trained_on("empty"), "IN/empty does not contain CamVid: expected the folders"),
     "no images": (trained_on("none"), "IN/none has no images in its split 'train'"),
     "labels of another size": (
         trained_on("other_size"),
@@ -106,15 +106,15 @@ CASES = {
     "id out of range": (trained_on("wrong_id"), "a.png holds the id 77, which camvid does not"),
     "one class": (
         trained_on("one_class"),
-        "hold one class only, 'road'; nothing can be told apart",
+        "show only one class, 'road', but at least two classes are needed",
     ),
-    "void": (trained_on("void"), "hold ignored pixels only"),
+    "void": (trained_on("void"), "show only ignored pixels"),
     "truncated image": (trained_on("cut"), "IN/cut/train/b.png is damaged or cannot be read"),
     "text as image": (trained_on("text"), "IN/text/train/b.png is not an image that can be read"),
     "label missing": (trained_on("bare"), "IN/bare/train/b.png has no label"),
     "coloured label": (
         trained_on("coloured"),
-        "is stored as 8-bit RGB PNG, but those of camvid hold ids",
+        "is stored as 8-bit RGB PNG, but labels of camvid hold ids",
     ),
     "no file of classes": (
         trained_on("unnamed", "--dataset=folder"),
@@ -122,7 +122,7 @@ CASES = {
     ),
     "wrong file of classes": (
         trained_on("misnamed", "--dataset=folder"),
-        "IN/misnamed/dataset.yaml: the file has no key 'class'; its keys are name, classes",
+        "IN/misnamed/dataset.yaml: the file has the unknown key 'class'; use name, classes",
     ),
     "too few images": (
         trained_on("good", "--student_batch_size=3"),
@@ -134,7 +134,7 @@ CASES = {
     ),
     "no such data set": (
         trained_on("good", "--dataset=nowhere"),
-        "Unknown data set 'nowhere'; known are bdd100k, camvid",
+        "Unknown data set 'nowhere'; use one of bdd100k, camvid",
     ),
     # Flags.
     "zero steps": (

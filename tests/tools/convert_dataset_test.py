@@ -38,7 +38,7 @@ def test_it_converts_says_so_and_verifies(streets, tmp_path):
     assert verified.stdout == f"The shards of {tmp_path} are as they were written, all 3.\n"
     path = tmp_path / "val-00000.tfrecord"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    assert f"The shard {path} was changed" in sentence(
+    assert f"The shard {path} has changed" in sentence(
         run_tool("convert_dataset", f"--output={tmp_path}", "--verify")
     )
 
@@ -70,7 +70,7 @@ def test_a_truncated_shard_ends_a_training_with_its_name(streets, tmp_path):
         *(f"--workdir={tmp_path}/run", "--genotype=fasterseg_student", "--dataset=synthetic"),
         *(f"--data_dir={tmp_path}/shards", *tiny_run.STUDENT),
     )
-    assert f"The shard {path} is of " in sentence(finished)
+    assert f"The shard {path} has " in sentence(finished)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_a_truncated_shard_ends_a_training_with_its_name(streets, tmp_path):
         (("--downsample=0",), "--downsample must be at least 1"),
         (("--shard_mb=0",), "--shard_mb must be above 0"),
         (("--splits=train,test",), "has no split 'test'; it has train, val"),
-        (("--downsample=65",), "downsample must lie between 1 and the size of the image"),
-        (("--dataset=camvid",), "holds no CamVid"),
+        (("--downsample=65",), "downsample must be between 1 and the size of the image"),
+        (("--dataset=camvid",), "does not contain CamVid"),
     ],
 )
 def test_one_sentence_and_no_index(streets, tmp_path, arguments, words):

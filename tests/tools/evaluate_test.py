@@ -115,7 +115,7 @@ def test_windows_of_an_export_of_one_size(root, one_size, tmp_path):
         (("--window=large",), "expected HEIGHTxWIDTH"),
         (("--flip", "--window_overlap=1"), "--window_overlap must be at least 0 and below 1"),
         (("--scales=0.25",), "must be at least 32. Received: shape (1, 16, 24, 3)"),
-        (("--submission=DATA",), "holds something else than label maps of this tool"),
+        (("--submission=DATA",), "holds other files than label maps of this tool"),
         (("--official", "--split=train2"), "has no split 'train2'"),
     ],
 )

@@ -134,5 +134,5 @@ def test_a_box_has_the_colour_of_its_operation(tmp_path):
 def test_shares_of_some_stages_only_are_refused():
     shares = random_shares(STUDENT)
     del shares["head"]
-    with pytest.raises(ValueError, match="lacks the stages head;"):
+    with pytest.raises(ValueError, match="has no value for head;"):
         architecture_figure(STUDENT, "a", shares=shares)

@@ -68,9 +68,9 @@ def test_what_is_said_overrides_what_is_recorded():
     ("metadata", "options", "message"),
     [
         (CAMVID, {"dataset": "cityscapes"}, "has 11 classes .*but the data set cityscapes has 19"),
-        (MINE, {"names": ("a",)}, "tells 2 classes apart, and there are 1 names"),
-        (MINE, {"colors": ("000000",)}, "tells 2 classes apart, and there are 1 colours"),
-        ({}, {"names": ("a", "b"), "colors": ("000000",)}, "2 classes apart, and there are 1 col"),
+        (MINE, {"names": ("a",)}, "has 2 classes, but received 1 names"),
+        (MINE, {"colors": ("000000",)}, "has 2 classes, but received 1 colours"),
+        ({}, {"names": ("a", "b"), "colors": ("000000",)}, "has 2 classes, but received 1 col"),
         ({}, {"colors": ("red",)}, "such as 804080. Received: --class_colors=red"),
         ({}, {"colors": ("8040801",)}, "Received: --class_colors=8040801"),
     ],

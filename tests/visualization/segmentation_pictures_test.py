@@ -81,5 +81,5 @@ def test_label_maps_with_other_values():
     colors = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
     written = SegmentationPictures(PALETTE, label_values=colors).label_map(class_ids)
     np.testing.assert_array_equal(np.asarray(written), colors[class_ids])
-    with pytest.raises(ValueError, match="finds the class 2, and the data set has 2"):
+    with pytest.raises(ValueError, match="predicts the class 2, but the data set has 2"):
         own.label_map(class_ids + 1)

@@ -91,7 +91,7 @@ def test_letters_that_no_font_has(caplog):
     for _ in range(2):
         assert drawn_names(names) == ("road", "class 1", "道路", "class 3")
     assert caplog.messages == [
-        "No installed font has all letters of सड़क, 🚗; pictures call them class 1, class 3."
+        "Installed fonts lack letters of सड़क, 🚗; pictures show them as class 1, class 3."
     ]
     assert drawn_names(("道路",)) == ("道路",)
 

@@ -28,5 +28,5 @@ def test_a_training_that_was_not_evaluated_yet():
 
 
 def test_more_than_can_be_told_apart():
-    with pytest.raises(ValueError, match=r"room for 4 trainings\. Received: 5"):
+    with pytest.raises(ValueError, match=r"at most 4 trainings\. Received: 5"):
         training_figure([TrainingCurve("a", [1.0], [])] * 5, "a")

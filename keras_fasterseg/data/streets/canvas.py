@@ -1,4 +1,4 @@
-"""The tools of a scene: chance, a camera, and a canvas that holds the image and its label."""
+"""Drawing tools of a scene: randomness, a camera, and a canvas with the image and its label."""
 
 import dataclasses
 import math
@@ -13,7 +13,7 @@ Point = tuple[float, float]
 """Metres across the street and up."""
 
 IDS: dict[str, int] = {label.name: label.id for label in labels if label.id >= 0}
-# Cityscapes' instance ids: that of the class times this, plus a number.
+# A Cityscapes instance id is the class id times this, plus a number.
 INSTANCES_OF_A_CLASS = 1000
 _WITH_INSTANCES = frozenset(label.name for label in labels if label.hasInstances)
 _CIRCLE = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 17)]
@@ -21,12 +21,12 @@ _CIRCLE = [(math.cos(angle), math.sin(angle)) for angle in np.linspace(0, 2 * np
 
 @dataclasses.dataclass(frozen=True)
 class Chance:
-    """Random choices, all of one generator."""
+    """Random choices, all from one generator."""
 
     rng: np.random.Generator
 
     def between(self, low: float, high: float) -> float:
-        """A number between two, each as likely."""
+        """A uniformly random number between `low` and `high`."""
         return float(self.rng.uniform(low, high))
 
     def happens(self, probability: float) -> bool:
@@ -34,17 +34,17 @@ class Chance:
         return self.rng.random() < probability
 
     def pick(self, *options):
-        """One of `options`, each as likely."""
+        """One of `options`, all equally likely."""
         return options[int(self.rng.integers(len(options)))]
 
     def color(self, *options: Color, spread: float = 18) -> Color:
-        """One of `options` with its brightness moved by up to `spread`, channels by a third."""
+        """One of `options`, with brightness varied by up to `spread` and channels by a third."""
         moved = self.between(-spread, spread) + self.rng.uniform(-spread / 3, spread / 3, 3)
         red, green, blue = (np.array(self.pick(*options)) + moved).clip(0, 255).astype(int).tolist()
         return red, green, blue
 
     def paint(self) -> Color:
-        """A colour of paint or cloth: grey, or any."""
+        """A colour of paint or cloth: grey or any colour, equally likely."""
         grey = int(self.between(20, 235))
         red, green, blue = self.rng.integers(15, 225, 3).tolist()
         return self.color(self.pick((grey, grey, grey), (red, green, blue)), spread=9)
@@ -74,16 +74,16 @@ class Camera:
 class Canvas:
     """An RGB image and the Cityscapes instance ids of its pixels, drawn together.
 
-    Lengths are metres from a place on the ground that `move_to` sets. Every shape has a class, or
-    `None` to leave the label as it is, and a colour, or `None` to leave the image as it is.
+    Lengths are metres from an origin on the ground, set by `move_to`. Every shape has a class, or
+    `None` to keep the label, and a colour, or `None` to keep the image.
 
     Attributes:
         camera: Projects metres to pixels.
-        chance: Source of all chance.
+        chance: Source of all randomness.
         image: The image.
         instance_ids: 1000 times the raw id plus `thing` for vehicles and people, else the raw id.
         shadows: Strength of shadows on the ground, 0 to 255.
-        thing: Number of the instance, below 1000.
+        thing: Number of the current instance, below 1000.
     """
 
     def __init__(
@@ -101,9 +101,9 @@ class Canvas:
     def move_to(
         self, right: float, ahead: float, facing: float = 1, hazy: float | None = None
     ) -> None:
-        """Puts the origin `right` of the camera and `ahead` of it, on the ground.
+        """Moves the origin to the ground, `right` metres right of the camera and `ahead` of it.
 
-        With `facing` -1 shapes are mirrored. Haze is that of the distance `hazy`, by default
+        With `facing` -1, shapes are mirrored. The haze is that at the distance `hazy`, by default
         `ahead`.
         """
         self._right, self._ahead, self._facing = right, ahead, facing
@@ -112,7 +112,7 @@ class Canvas:
     def surface(
         self, corners: Sequence[tuple[float, ...]], name: str | None, color: Color | None
     ) -> None:
-        """A filled polygon; corners are across and up, and ahead where that is not 0."""
+        """Draws a filled polygon; corners are (across, up) or (across, up, ahead)."""
         points = [self._project(*corner) for corner in corners]
         if color is not None:
             self._draw.polygon(points, fill=self._hazed(color))
@@ -122,7 +122,7 @@ class Canvas:
     def bar(
         self, points: Sequence[Point], thickness: float, name: str | None, color: Color
     ) -> None:
-        """A line that faces the camera, at least a pixel thick."""
+        """Draws a line that faces the camera, at least one pixel thick."""
         pixels = [self._project(*point) for point in points]
         width = max(1, round(thickness * self.camera.focal / self._ahead))
         self._draw.line(pixels, fill=self._hazed(color), width=width, joint="curve")
@@ -165,12 +165,12 @@ def ground(left: float, right: float, near: float, far: float):
 
 
 def oval(center: Point, across: float, up: float) -> list[Point]:
-    """Corners of an ellipse that faces the camera, of two radii."""
+    """Corners of an ellipse that faces the camera, with radii `across` and `up`."""
     return [(center[0] + across * x, center[1] + up * y) for x, y in _CIRCLE]
 
 
 def shade(color: Color, factor: float) -> Color:
-    """`color` made darker (`factor` below 1) or lighter."""
+    """Returns `color` darkened (`factor` below 1) or lightened."""
     red, green, blue = (min(255, int(value * factor)) for value in color)
     return red, green, blue
 

@@ -1,4 +1,4 @@
-"""Composition of a whole scene, from the sky to the noise of the camera."""
+"""Composition of a scene, from the sky to the camera noise."""
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -18,12 +18,12 @@ from keras_fasterseg.data.streets.canvas import (
     wall,
 )
 
-# Something of each rare class is put in plain view of one scene in six.
+# Each rare class is placed in plain view in every sixth scene.
 _FEATURES = ("train", "truck", "bus", "motorcyclist", "cyclist", "person")
 _TRAFFIC = ("car", "truck", "bus", "train", "cyclist", "motorcyclist", "person")
 _FEATURED_SIDES = ("wall", "fence", None, None)
 _SIDES = ("building", "wall", "fence", "vegetation", "gap")
-# Most of each on a sidewalk, and how far ahead they stand at most.
+# Maximum number of each kind on a sidewalk, and their maximum distance ahead in metres.
 _ROADSIDE = (
     ("lamp", 4, 70),
     ("tree", 3, 60),
@@ -53,8 +53,8 @@ def draw_scene(
     """Draws scene `number`.
 
     Args:
-        rng: Source of all chance, so that the same generator gives the same scene.
-        number: Chooses which of the rare things the scene is sure to show.
+        rng: Source of all randomness; the same generator state gives the same scene.
+        number: Chooses the rare things that the scene always shows.
         height: Height in pixels.
         width: Width in pixels.
 
@@ -85,7 +85,7 @@ def draw_scene(
     for canvas.thing, (ahead, right, name) in enumerate(sorted(placed, reverse=True)):
         things.DRAW[name](canvas, right, ahead)
     if chance.happens(0.5):
-        # The bonnet of the car that carries the camera, which Cityscapes leaves out.
+        # The bonnet of the camera's own car, which Cityscapes does not evaluate.
         canvas.move_to(0, camera.focal * camera.above_ground / (height - camera.horizon), hazy=0)
         bonnet = oval((0, 0), chance.between(1.5, 2), chance.between(0.1, 0.3))
         color = chance.color((40, 42, 46), (150, 152, 156), (92, 30, 30))
@@ -98,7 +98,7 @@ def draw_scene(
 
 
 def _draw_sky(chance: Chance, haze, height: int, width: int) -> np.ndarray:
-    """A sky `(height, width, 3)` uint8, clear, cloudy or grey, with `haze` at its foot."""
+    """A sky `(height, width, 3)` uint8, clear, cloudy or grey, fading to `haze` at the bottom."""
     zenith = chance.color((88, 136, 206), (146, 170, 200), (168, 172, 178), spread=24)
     down = np.linspace(0, 2, height)[:, None, None].clip(0, 1)
     clouds = _smooth_noise(chance, height, width, 6) + _smooth_noise(chance, height, width, 14) / 2
@@ -108,13 +108,13 @@ def _draw_sky(chance: Chance, haze, height: int, width: int) -> np.ndarray:
 
 
 def _draw_ground(canvas: Canvas, road: tuple[float, float]) -> list[float]:
-    """The horizon and all that is flat; returns the lines, left and right, of the houses."""
+    """Draws the horizon and all flat surfaces. Returns the left and right building lines."""
     chance, camera = canvas.chance, canvas.camera
     canvas.move_to(0, 90)
     for across in places(-90, 90, 9):
         kind, color = chance.pick(("building", _plaster(chance)), ("vegetation", _leaves(chance)))
         canvas.surface(board(across, across + 12, 0, chance.between(3, 11)), kind, color)
-    # From below the lower edge of the image on.
+    # Starts below the lower edge of the image.
     near = 0.8 * camera.focal * camera.above_ground / (camera.height - camera.horizon)
     canvas.move_to(0, near, hazy=15)
     far, fronts = _FAR - near, []
@@ -143,14 +143,14 @@ def _draw_ground(canvas: Canvas, road: tuple[float, float]) -> list[float]:
         for line in places(left + 0.4, right - 0.4, 1):
             canvas.surface(ground(line, line + 0.5, at, at + 3), None, white)
     if chance.happens(0.6):
-        # The shade of the houses of one side.
+        # The shadow of the buildings on one side.
         outer = chance.pick(-70, 70)
         canvas.shadow(chance.between(left, right), outer, 0, far, chance.between(0.25, 0.55))
     return fronts
 
 
 def _draw_side(canvas: Canvas, side: int, front: float, featured: str | None) -> None:
-    """One side of the street from far to near; `featured` stands at about 15 m, if anything."""
+    """Draws one side of the street, far to near; `featured`, if not None, is at about 15 m."""
     chance = canvas.chance
     chances = chance.rng.dirichlet((2.2, 0.7, 0.7, 1.4, 0.5))
     ahead = 110.0
@@ -190,11 +190,11 @@ def _draw_building(canvas: Canvas, length: float) -> None:
 
 
 def _draw_barrier(canvas: Canvas, name: str, length: float) -> None:
-    """A wall, a fence or a hedge."""
+    """Draws a wall, a fence or a hedge."""
     chance, height = canvas.chance, canvas.chance.between(1, 2.5)
     stones = ((150, 146, 138), (140, 98, 80), (118, 112, 104))
     color = _leaves(chance) if name == "vegetation" else chance.color(*stones)
-    # What is seen through a fence is labelled as fence, as in Cityscapes.
+    # As in Cityscapes, everything visible through a fence is labelled as fence.
     canvas.surface(wall(0, 0, length, 0, height), name, None if name == "fence" else color)
     if name == "fence":
         for at in places(0, length, 0.32):
@@ -212,7 +212,7 @@ def _draw_barrier(canvas: Canvas, name: str, length: float) -> None:
 def _place_things(
     chance: Chance, road: tuple[float, float], fronts: list[float], featured: str
 ) -> list[tuple[float, float, str]]:
-    """Distance ahead, place right of the camera and kind of what moves or stands in the street."""
+    """Chooses all things in the street: distance ahead, position right of the camera, and kind."""
     left, right = road
     placed: list[tuple[float, float, str]] = []
 
@@ -242,7 +242,7 @@ def _place_things(
 
 
 def _photograph(canvas: Canvas, raw_ids: np.ndarray) -> np.ndarray:
-    """Adds texture, shadows, light and noise to what was drawn."""
+    """Adds texture, shadows, light and noise to the drawn scene."""
     chance, (height, width) = canvas.chance, raw_ids.shape
     textures = np.full((256, 2), (4, 3), np.float32)
     for name, strengths in _TEXTURES.items():
@@ -262,7 +262,7 @@ def _photograph(canvas: Canvas, raw_ids: np.ndarray) -> np.ndarray:
 
 
 def _smooth_noise(chance: Chance, height: int, width: int, cells: int) -> np.ndarray:
-    """Noise `(height, width)` float32 of about unit deviation with `cells` cells down."""
+    """Smooth noise `(height, width)` float32, deviation about 1, with `cells` cells vertically."""
     cells = max(2, cells)
     coarse = chance.rng.standard_normal((cells, max(2, cells * width // height)), np.float32)
     resized = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)

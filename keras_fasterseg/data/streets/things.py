@@ -1,4 +1,4 @@
-"""Single things in a street, each drawn at a place in metres."""
+"""Single things in a street, each drawn at a position in metres."""
 
 import functools
 from collections.abc import Callable
@@ -27,22 +27,22 @@ _VEHICLES = {
 
 
 def room(name: str) -> float:
-    """Length in metres along the street that a thing takes at most."""
+    """Maximum length, in metres along the street, that a thing occupies."""
     return _VEHICLES[name][1][1] + 2 if name in _VEHICLES else 3.0
 
 
 def _draw_vehicle(canvas: Canvas, right: float, ahead: float, *, name: str) -> None:
-    """A car, truck, bus or train (a tram); the place is that of its near end."""
+    """Draws a car, truck, bus or train (a tram), with its near end at the given position."""
     chance = canvas.chance
     width, length, height = (chance.between(*limits) for limits in _VEHICLES[name])
     half = width / 2
-    # The long side that the camera sees lies at `half`, whichever that is.
+    # The long side that the camera sees is at `half`, on either side of the street.
     canvas.move_to(right, ahead, facing=-1 if right > 0 else 1)
     canvas.shadow(-half - 0.15, half + 0.15, -0.25, length, 0.65)
     color, glass = chance.paint(), chance.color((50, 56, 64), spread=14)
     low, high = {"car": (0.22, 0.58 * height), "truck": (0.9, height)}.get(name, (0.25, height))
     if name == "car":
-        # The cabin first: the lower body hides its foot.
+        # The cabin first: the lower body hides its base.
         near, end = 0.12 * length, chance.between(0.6, 0.85) * length
         for inset, part, tint in ((0, name, shade(color, 0.8)), (0.1, None, glass)):
             roof = [(0.88 * half, height - inset, at) for at in (near + inset, end - 0.5)]
@@ -97,7 +97,7 @@ def _draw_person(canvas: Canvas, right: float, ahead: float) -> None:
 def _draw_two_wheeler(
     canvas: Canvas, right: float, ahead: float, *, name: str, ridden: bool = False
 ) -> None:
-    """A bicycle or motorcycle, seen from the side or along the street, perhaps with its rider."""
+    """Draws a bicycle or motorcycle, from the side or along the street, optionally ridden."""
     chance, is_heavy = canvas.chance, name == "motorcycle"
     canvas.move_to(right, ahead, facing=chance.pick(-1, 1))
     canvas.shadow(-0.5, 0.5, -0.15, 0.25, 0.45)
@@ -106,7 +106,7 @@ def _draw_two_wheeler(
         base, radius = (0.68, 0.31) if is_heavy else (0.52, 0.34)
         for hub in (-base, base):
             wheel = oval((hub, radius), radius, radius)
-            # Between spokes the label says wheel, as in Cityscapes, and the image what is behind.
+            # As in Cityscapes, gaps between spokes are labelled as wheel; the image shows behind.
             canvas.surface(wheel, name, (70, 70, 74) if is_heavy else None)
             canvas.bar(wheel, thickness, name, _TYRE)
         saddle, grip, crank = (-0.16, 0.92), (0.38, 1.0), (-0.05, 0.3)
@@ -129,7 +129,7 @@ def _draw_two_wheeler(
 def _draw_figure(
     canvas: Canvas, name: str, hip: Point, feet: list[Point], lean: float, height: float
 ) -> None:
-    """Legs, trunk, arms and head; `lean` is how far the shoulders lie ahead, by the height."""
+    """Draws legs, trunk, arms and head; `lean` is the shoulders' forward shift per height."""
     chance, (across, up) = canvas.chance, hip
     cloth, trousers = chance.paint(), chance.color((40, 44, 62), (58, 54, 50), spread=24)
     for side, foot in zip((-1, 1), feet, strict=True):
@@ -151,12 +151,12 @@ def _draw_figure(
 
 
 def _draw_tree(canvas: Canvas, right: float, ahead: float) -> None:
-    """A trunk and a crown of many clumps."""
+    """Draws a trunk and a crown of many clumps."""
     chance, height = canvas.chance, canvas.chance.between(3.5, 9)
     canvas.move_to(right, ahead)
     canvas.bar([(0, 0), (0, 0.62 * height)], 0.28, "vegetation", chance.color((84, 68, 54)))
     leaves = chance.color((70, 96, 48), (92, 108, 52), (56, 78, 50), (128, 104, 56))
-    # Fewer where the crown is small.
+    # Fewer clumps if the crown appears small.
     for _ in range(int(min(20, 5 + 0.34 * height * canvas.camera.focal / ahead))):
         angle, reach = chance.between(0, 2 * np.pi), 0.75 * chance.between(0, 1) ** 0.5
         up, radius = float(reach * np.sin(angle)), chance.between(0.08, 0.16) * height
@@ -167,7 +167,7 @@ def _draw_tree(canvas: Canvas, right: float, ahead: float) -> None:
 
 
 def _draw_on_pole(canvas: Canvas, right: float, ahead: float, *, name: str) -> None:
-    """A street lamp, a traffic light or a traffic sign, with its pole."""
+    """Draws a street lamp, a traffic light or a traffic sign, with its pole."""
     chance = canvas.chance
     # An arm reaches over the road.
     canvas.move_to(right, ahead, facing=-1 if right > 0 else 1)
@@ -213,4 +213,4 @@ DRAW: dict[str, Callable[[Canvas, float, float], None]] = {
         for name in ("lamp", "traffic light", "traffic sign")
     },
 }
-"""Draws a thing on a canvas, so far right of the camera and so far ahead, in metres."""
+"""Functions that draw a thing on a canvas, given metres right of the camera and ahead of it."""
