@@ -143,7 +143,7 @@ CASES = {
     ),
     "crop": (
         trained_on("good", "--student_crop_size=100x64"),
-        "Each side of --student_crop_size must be at least 64 and among the multiples of 32. "
+        "Each side of --student_crop_size must be at least 64 and a multiple of 32. "
         "Received: --student_crop_size=100x64",
     ),
     "not a number": (
@@ -163,7 +163,10 @@ CASES = {
         (*ALL, "--student_width=5/12"),
         "--student_width must be one of --width_multipliers=0.5,1.0",
     ),
-    "widths": ((*ALL, "--width_multipliers=1,1/2"), "--width_multipliers must rise and end with 1"),
+    "widths": (
+        (*ALL, "--width_multipliers=1,1/2"),
+        "--width_multipliers must be ascending and end with 1",
+    ),
     "band of frame rates": (
         (*ALL, "--pretrain_batch_size=1", "--search_min_fps=50", "--search_max_fps=40"),
         "Received: min_fps=50.0, max_fps=40.0",
