@@ -193,7 +193,7 @@ CASES = {
     "no time": ((*MEASURE, "--time_budget=0"), "--latency_time_budget must be above 0"),
     "two networks to verify": (
         (*MEASURE, "--verify=2"),
-        "A table is verified by three networks or more. Received: --verify=2",
+        "Verification needs at least three networks, or --verify=0. Received: --verify=2",
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
@@ -226,7 +226,7 @@ CASES = {
             *("convert_reference", "--kind=architecture", "--weights=IN/gone.npz"),
             *("--output=RUN/n.json", "--branch_scales=a"),
         ),
-        "--branch_scales must be of 8, 16, 32. Received: 'a'",
+        "--branch_scales must be one or more of 8, 16, 32. Received: 'a'",
     ),
     "no run": (
         ("maintenance.results", "--runs=IN/empty", f"--readme={ROOT}/README.md"),

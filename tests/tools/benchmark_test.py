@@ -146,7 +146,7 @@ class TestComparison:
         finished = run_tool("benchmark", f"--compare={files}/a.json,{files}/other.json")
         assert "other.json holds no measurements" in sentence(finished)
         finished = run_tool("benchmark", f"--compare={files}/a.json")
-        assert "--compare takes two files" in sentence(finished)
+        assert "--compare needs exactly two files" in sentence(finished)
 
 
 def test_side_by_side(saved_model, genotype, tmp_path):
@@ -197,7 +197,7 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Name what to measure with --artefact"),
+        ((), "Nothing to measure; give --artefact"),
         (("--artefact=A", "--runtime=torch"), "no runtime 'torch'; choose one of keras, "),
         (("--artefact=A", "--repetitions=0"), "--repetitions must be at least 1"),
         (("--artefact=A", "--input_size=64x64,16x64"), "must be at least 32"),
