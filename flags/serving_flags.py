@@ -25,8 +25,7 @@ def define_client(attempts: int = ATTEMPTS, values: flags.FlagValues = flags.FLA
         "protocol",
         "rest",
         list(CLIENTS),
-        "Protocol: rest or grpc (TensorFlow Serving), or triton (KServe protocol version 2 over "
-        "HTTP).",
+        "rest or grpc (TensorFlow Serving), or triton (KServe protocol version 2 over HTTP).",
         flag_values=values,
     )
     flags.DEFINE_string(

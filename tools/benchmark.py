@@ -22,9 +22,9 @@ ARTEFACT = flags.DEFINE_string(
 RUNTIME = flags.DEFINE_list(
     "runtime",
     [],
-    "Runtime: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt or "
-    "tensorrt_rtx; several, comma separated, are measured in turns. Default: the runtime of the "
-    "artefact's format.",
+    "Runtime to measure: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt "
+    "or tensorrt_rtx; several, comma separated, are measured in turns. Default: the runtime of "
+    "the artefact's format.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
 SIDE_BY_SIDE = flags.DEFINE_list(

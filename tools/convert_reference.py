@@ -47,8 +47,8 @@ BRANCH_SCALES = flags.DEFINE_list(
 REFERENCE_QUIRKS = flags.DEFINE_bool(
     "reference_quirks",
     False,
-    "For an architecture or a latency table: keep the quirks of the released code when decoding "
-    "choices or assigning latencies to operations.",
+    "For an architecture or a latency table: reproduce the faults of the released code when "
+    "decoding choices or assigning latencies to operations.",
 )
 ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "Write weights even if some are missing or unused."

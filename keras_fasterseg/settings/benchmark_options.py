@@ -29,8 +29,8 @@ class BenchmarkOptions:
     )
     settle_ms: float = setting(
         SETTLE_MS,
-        "Milliseconds of untimed calls (at least one) after the pause and before each timed call, "
-        "which bring caches and threads into steady use. 0: none.",
+        "Milliseconds of untimed warm-up calls (at least one) after the pause and before each "
+        "timed call, so that caches and threads are warm. 0: none.",
         limits=AT_LEAST_ZERO,
     )
     image: str | None = setting(

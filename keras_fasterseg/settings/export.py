@@ -33,8 +33,8 @@ class ExportSettings:
     )
     batch_size: int = setting(
         1,
-        "Images per call. 0: any number, which onnx and openvino support; a saved_model always "
-        "accepts any number.",
+        "Images per call. 0: any number, for onnx and openvino; a saved_model always accepts any "
+        "number.",
         limits=AT_LEAST_ZERO,
     )
     output: str | None = setting(

@@ -196,16 +196,20 @@ class SearchSettings:
     )
     penalty_shares: str = setting(
         "paper",
-        "Weights of operators, paths and widths (for fasterseg) in the latency penalty: paper or "
-        "code (constants of the paper or of the released code), auto (from the latency table), or "
-        "undivided (a single term).",
+        "How the latency penalty weights the families of choices (operators, paths and widths in "
+        "fasterseg): paper, code (constants of the released code), auto (from the latency table), "
+        "or undivided (a single term).",
         limits=Limits(choices=("paper", "code", "auto", "undivided")),
     )
     min_fps: float = setting(
-        155.0, "Lower end of the band in FPS: at or below it, lambda doubles.", limits=POSITIVE
+        155.0,
+        "Lower end of the band in FPS; a candidate at or below it doubles lambda.",
+        limits=POSITIVE,
     )
     max_fps: float = setting(
-        175.0, "Upper end of the band in FPS: at or above it, lambda halves.", limits=POSITIVE
+        175.0,
+        "Upper end of the band in FPS; a candidate at or above it halves lambda.",
+        limits=POSITIVE,
     )
     temperature: float = setting(
         1.0, "Temperature of the Gumbel-softmax sampling in the first epoch.", limits=POSITIVE
@@ -259,7 +263,7 @@ class TrainSettings:
     distillation_reduction: str = setting(
         "element_mean",
         "Averaging of the distillation loss: element_mean (over pixels and classes) or pixel_mean "
-        "(over pixels only).",
+        "(over pixels, summed over classes).",
         limits=Limits(choices=("element_mean", "pixel_mean")),
     )
     evaluate_every: int = setting(
@@ -308,8 +312,8 @@ class TrainSettings:
     )
     new_heads: bool = setting(
         False,
-        "Randomly initialise the last convolutions of the heads even if initial_weights has the "
-        "same number of classes, because they are different classes.",
+        "Initialise the last convolutions of the heads at random even if initial_weights has the "
+        "same number of classes; needed if the classes differ.",
     )
     patience: int | None = setting(
         None,

@@ -30,8 +30,7 @@ WARMUP_SIZE = flags.DEFINE_multi(
     flags.ArgumentSerializer(),
     "warmup_size",
     [],
-    "Height x width of a warm-up image, which TensorFlow Serving runs before it accepts clients; "
-    "may be repeated.",
+    "Height x width of a warm-up image, which TensorFlow Serving runs before it accepts clients.",
 )
 MOUNT_FLAG = flags.DEFINE_string(
     "mount", None, f"Path of the repository as TensorFlow Serving sees it. Default: {MOUNT}."
