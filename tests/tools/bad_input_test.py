@@ -197,7 +197,7 @@ CASES = {
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
-        "give --latency_calibration (--calibrate) of 0 or at least 2. Received: 1",
+        "set --latency_calibration (--calibrate) to 0 or at least 2. Received: 1",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "holds no valid genotype"),
