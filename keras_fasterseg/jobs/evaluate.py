@@ -137,7 +137,7 @@ def report(
 
 
 def check_classes(runner: Runner, artefact: pathlib.Path, source: SegmentationSource) -> None:
-    """Raises `ValueError` if an artefact's classes differ from the data set's, or in their order."""
+    """Raises `ValueError` if an artefact's classes, or their order, differ from the data set's."""
     metadata = runner.metadata
     names, count = recorded_names(metadata), metadata.get("num_classes")
     if names is None:

@@ -50,7 +50,7 @@ def times(folder):
 
 @pytest.fixture
 def expected(source, tmp_path):
-    """What an undisturbed conversion leaves."""
+    """Files of an uninterrupted conversion."""
     convert(source, tmp_path / "expected")
     return contents(tmp_path / "expected")
 

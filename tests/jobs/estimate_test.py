@@ -251,9 +251,10 @@ def test_a_computed_memory_is_refused_beyond_its_margin(caplog):
 
 
 def test_too_little_disk_is_refused():
-    message =
+    message = (
         "^The run needs 11.00 GB of disk space, but only 10.00 GB are free; choose a workdir on "
-        "another"
+        "another disk"
+    )
     with pytest.raises(OSError, match=message):
         check_fits(estimate(stage(disk=6 * GB), stage("teacher", disk=5 * GB)))
 

@@ -1,4 +1,4 @@
-"""What a user can get wrong: one clear sentence, a status, and nothing half-written left behind."""
+"""Errors of users: each gives one clear sentence and a status, and leaves no partial files."""
 
 import json
 import os

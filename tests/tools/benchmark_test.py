@@ -118,7 +118,7 @@ def test_files_from_end_to_end(saved_model, tmp_path):
 
 
 class TestComparison:
-    """What becomes of two files."""
+    """Result of comparing two files."""
 
     @pytest.fixture(scope="class")
     def files(self, saved_model, tmp_path_factory):

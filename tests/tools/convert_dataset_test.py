@@ -1,4 +1,4 @@
-"""The tool that converts: what it prints, what reads it, and what can go wrong."""
+"""The conversion tool: its output, the use of the shards, and its errors."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The tool that converts released weights; what it converts is tested with its job."""
+"""The tool for released weights; the conversion itself is tested with its job."""
 
 import dataclasses
 

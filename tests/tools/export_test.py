@@ -1,4 +1,4 @@
-"""The tool that exports: what it prints, what it leaves, and what can go wrong."""
+"""The export tool: its output, its files, and its errors."""
 
 import subprocess
 

@@ -86,7 +86,7 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     message = sentence(run_tool("search", workdir, data, *space, table))
     assert "no finished stage pretrain; run `python -m tools.pretrain_supernet`" in message
     message = sentence(run_tool("search", workdir, data, *space, table, "--pretrained=gone.h5"))
-    assert "no pretrained weights gone.h5" in message
+    assert "The file of pretrained weights gone.h5 does not exist" in message
     pretrained = f"--pretrained={run}/pretrain/supernet.weights.h5"
     wider = ("--base_filters=8", table, pretrained)
     assert "operations of this space" in sentence(run_tool("search", workdir, data, *space, *wider))
@@ -98,10 +98,13 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     ("arguments", "message"),
     [
         (("--genotype=gone.json",), "'gone.json' is neither a preset"),
-        (("--genotype=fasterseg_student", "--teacher=gone.keras"), "no trained teacher gone.keras"),
+        (
+            ("--genotype=fasterseg_student", "--teacher=gone.keras"),
+            "The trained teacher gone.keras does not exist",
+        ),
         (
             ("--genotype=fasterseg_teacher", "--role=teacher", "--teacher=gone.keras"),
-            "A teacher learns from labels alone",
+            "A teacher learns from labels only",
         ),
         (("--genotype=fasterseg_student", "--role=pupil"), "--role"),
         (("--genotype=fasterseg_student", "--dataset=camvid"), "set --data_dir"),
@@ -121,7 +124,7 @@ def test_workdir_that_cannot_be_made(tmp_path):
 
 
 class TestTrainedNetwork:
-    """What the tools do with `network.keras`: export, evaluation and benchmark."""
+    """Tools that use `network.keras`: export, evaluation and benchmark."""
 
     @pytest.fixture(scope="class")
     def saved_model(self, run):
