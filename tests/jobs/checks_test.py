@@ -73,7 +73,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("teacher", {"class_weights": "1,2,3"}, "Stage teacher: .* each of the 19 classes"),
         ("student", {"class_weights": ",".join(["-1"] * 19)}, "Stage student: .*not negative"),
         ("student", {"class_weights": "a"}, "Stage student: .*must be numbers separated"),
-        ("student", {"initial_weights": "/gone.keras"}, "Stage student: There is no network /gone"),
+        ("student", {"initial_weights": "/gone.keras"}, "Stage student: The initial network /gone"),
         ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be fewer"),
         ("student", {"downsample": 3}, "Stage student: .*by `downsample`=3 smaller"),
         ("benchmark", {"input_size": (8, 8)}, "Stage benchmark: .*--benchmark_input_size"),

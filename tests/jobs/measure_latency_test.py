@@ -157,7 +157,7 @@ def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch)
 
 
 def test_one_network_makes_no_line(tmp_path, meter):
-    message = r"--latency_calibration \(--calibrate\) of 0 or at least 2\. Received: 1"
+    message = r"--latency_calibration \(--calibrate\) to 0 or at least 2\. Received: 1"
     with pytest.raises(ValueError, match=message):
         measure(tmp_path, latency_calibration=1)
     assert meter.measured == []

@@ -279,11 +279,11 @@ def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, or
 @pytest.mark.parametrize(
     ("settings", "options", "message"),
     [
-        ({}, {}, "name it with --dataset"),
+        ({}, {}, "set --dataset, and do not set"),
         (
             {"overlay_only": True},
             {"dataset": "camvid"},
-            "is for label maps; leave out --ov",
+            "is for label maps; remove --overlay_only",
         ),
         ({}, {"dataset": "camvid"}, "'camvid' are described in its folder; set --data_dir"),
         (
@@ -292,7 +292,7 @@ def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, or
             r"has 5 classes \(a, b, c, d, e\), but the data set bdd100k",
         ),
         ({}, {"dataset": "folder"}, r"has 5 \(b, a, c, d, e\): the same names in another order"),
-        ({}, {"dataset": "folder", "class_names": "abcde"}, "and leave out --class_names"),
+        ({}, {"dataset": "folder", "class_names": "abcde"}, "and do not set --class_names"),
     ],
 )
 def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, options, message):

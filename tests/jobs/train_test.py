@@ -167,7 +167,7 @@ def test_the_network_keeps_the_normalisation_it_was_trained_with(
     monkeypatch.setattr(source, "mean", mean)
     monkeypatch.setattr(source, "std", std)
     with pytest.raises(
-        ValueError, match=r"normalised by mean=\(0\.485.*by mean=\(0\.1, 0\.2, 0\.3"
+        ValueError, match=r"normalised with mean=\(0\.485.*uses mean=\(0\.1, 0\.2, 0\.3"
     ):
         run(tmp_path, source, teacher=trained)
     path = run(tmp_path, source, dataclasses.replace(SETTINGS, epochs=1))

@@ -206,8 +206,11 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
         (("--artefact=A", "--pause_ms=-1"), "--pause_ms must be at least 0"),
         (("--artefact=A", "--image=gone.png"), "no image gone.png"),
         (("--artefact=gone",), "gone"),
-        (("--artefact=A", "--side_by_side_runtime=xla"), "needs --side_by_side"),
-        (("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"), "give one --runtime"),
+        (("--artefact=A", "--side_by_side_runtime=xla"), "of --side_by_side, which is not set"),
+        (
+            ("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"),
+            "only one --runtime is allowed",
+        ),
         (("--compare=gone.json,gone.json",), "no file gone.json"),
     ],
 )

@@ -100,9 +100,9 @@ def test_what_is_to_be_converted_must_be_said(tmp_path):
 def test_a_folder_that_cannot_be_written(streets, tmp_path):
     if os.geteuid() == 0:
         # Root may write everywhere but where the kernel makes up the files.
-        target, words = "/proc/shards", "The folder /proc/shards cannot be made"
+        target, words = "/proc/shards", "The folder /proc/shards cannot be created"
     else:
-        target, words = tmp_path, "cannot be written to; choose another one"
+        target, words = tmp_path, "is not writable; choose another one"
         tmp_path.chmod(0o555)
     message = sentence(convert(streets, target))
     tmp_path.chmod(0o755)

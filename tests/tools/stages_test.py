@@ -179,7 +179,7 @@ class TestTrainedNetwork:
         message = sentence(run_tool("evaluate", "--artefact=gone", f"--data_dir={run}/data"))
         assert "gone" in message
         message = sentence(run_tool("evaluate", "--artefact=gone"))
-        assert "Set --data_dir" in message
+        assert "--data_dir is not set" in message
 
     def test_benchmark(self, saved_model, tmp_path):
         output = tmp_path / "speed.json"
