@@ -28,7 +28,7 @@ def compare(
     """Compares the networks of a finished run with others of the same training and seed.
 
     The others are the searched student without its teacher, if the space has one, and the published
-    student of FasterSeg, both trained from scratch. All are trained with the student's settings
+    student of FasterSeg, trained from scratch. All are trained with the student's settings
     (the teacher with its own), exported as SavedModels, scored and measured. Frame rates are
     measured in turns, so that the state of the machine affects all of them alike. Finished stages
     are not repeated.

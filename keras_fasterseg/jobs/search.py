@@ -129,7 +129,7 @@ def make_search_trainer(
     table: LatencyTable,
     steps_per_epoch: int,
 ) -> SearchTrainer:
-    """Returns the compiled trainer of weights and architectures."""
+    """Returns the compiled trainer of weights and architectures, with its optimizers built."""
     target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
     trainer = SearchTrainer(
         model,

@@ -29,33 +29,27 @@ VALUE_BYTES = 4  # Of a float32.
 
 # Time. The unit `copies` is the time to copy as many float32 values as are processed.
 FORWARDS_A_STEP = 3  # Backward takes twice as long as forward.
-FROZEN_SHARE = 0.6  # Share of a step for a pass without kernel gradients, for the architectures.
-CONVOLUTION_RATE = 1.4  # Of a CPU, relative to its rate of small matrix products.
+FROZEN_SHARE = 0.6  # Cost of a pass without kernel gradients (for architectures), in full passes.
+CONVOLUTION_RATE = 1.4  # Of a CPU, relative to small matrix products; large ones are faster.
 OPERATION_SECONDS = 3e-4  # To start the kernels of an operation, forward only.
 ELEMENT_COPIES = 2  # To normalise and rectify a convolution's output, forward only.
 SUPERNET_ELEMENT_COPIES = 15  # The supernet also masks and sums.
 UPDATE_COPIES = 10  # To update weights.
 LOGIT_COPIES = 10  # To resize logits and compute their loss, forward and backward.
 DISTILLED_PREDICTIONS = 2  # The distillation costs as much as this many predictions.
-TRACING_SECONDS, OPERATION_TRACING_SECONDS = (
-    4.0,
-    0.2,
-)  # Of a network, and of each of its operations.
+TRACING_SECONDS, OPERATION_TRACING_SECONDS = 4.0, 0.2  # Of a network, and per operation.
 SUPERNET_TRACING_SECONDS = 13.0
 ROW_SECONDS = 0.25  # To build the graphs of a row of the latency table.
 CALL_SECONDS = 5e-4  # To call a graph of any size.
 ROW_OPERATION_SECONDS = 1e-4  # Like `OPERATION_SECONDS`, in an exported graph.
-ROW_SPREAD, CALL_SPREAD_SECONDS = (
-    0.02,
-    3e-5,
-)  # Standard deviation of a measurement: relative and constant part.
+ROW_SPREAD, CALL_SPREAD_SECONDS = 0.02, 3e-5  # Standard deviation: relative and constant part.
 
 # Memory.
 PROCESS_BYTES = 900_000_000  # TensorFlow and a small graph.
 WEIGHT_COPIES_KEPT = 4.4  # Weights, momenta, gradients and temporaries.
 ELEMENTS_KEPT = 1.4  # Copies of the outputs of convolutions.
 SUPERNET_ELEMENTS_KEPT = 2.3
-LOGITS_KEPT = 2.8  # Copies of full-size logits: probabilities and gradients.
+LOGITS_KEPT = 2.8  # Copies of full-size logits, including probabilities and gradients.
 
 # Number of rows of the latency table from which the mean time is computed.
 _COUNTED_ROWS = 32
