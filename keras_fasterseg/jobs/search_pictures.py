@@ -22,7 +22,7 @@ from keras_fasterseg.visualization.search_curves import search_figure
 class SearchPictures(keras.callbacks.Callback):
     """Draws the findings of `SearchReport`: all networks, the search so far, sample predictions.
 
-    It must follow that callback in the list, and has no state to resume. It draws no random numbers:
+    It must follow that callback in the list, and has no state to resume. It uses no random numbers:
     the supernet predicts with the likeliest widths, as for its score.
 
     Args:
