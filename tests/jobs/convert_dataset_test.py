@@ -240,7 +240,7 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
     (tmp_path / "page" / "index.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match=r"page/index\.json is not the index of a converted"):
         convert(source, tmp_path / "page")
-    with pytest.raises(OSError, match=r"page/index\.json cannot be made"):
+    with pytest.raises(OSError, match=r"page/index\.json cannot be created"):
         convert(source, tmp_path / "page" / "index.json")
     assert read_all(source.root) == before
     assert read_all(tmp_path / "page") == {tmp_path / "page" / "index.json": b"{}"}
