@@ -154,7 +154,7 @@ def test_without_memory_the_times_are_still_there(world, monkeypatch):
     result = benchmark("net", SETTINGS, BenchmarkOptions())
     assert result.memory_peak_mib is None
     assert result.fps == pytest.approx(2.0)
-    assert warnings == ["The memory of keras is unknown. It was killed."]
+    assert warnings == ["The memory use of keras could not be measured. It was killed."]
 
 
 class TestFixedShape:

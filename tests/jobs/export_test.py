@@ -214,7 +214,7 @@ def test_int8_in_batches_of_different_images(network, camvid, tmp_path):
     assert metadata["quantization"]["images"] == 4
     assert proof.images == 3
     few = dataclasses.replace(settings, calibration_images=3)
-    with pytest.raises(ValueError, match=r"--batch_size=2 these are 4 images\. Received: 3"):
+    with pytest.raises(ValueError, match=r"--batch_size=2, at least 4 images\. Received: 3"):
         export(network, tmp_path / "2", few, camvid, progress=False)
 
 
