@@ -252,11 +252,11 @@ def test_wrong_weights_are_said_before_training(tmp_path, source):
     ("options", "error", "message"),
     [
         ({"epochs": 0}, ValueError, "epochs=0"),
-        ({"crop_size": (60, 64)}, ValueError, "multiples of 32"),
+        ({"crop_size": (60, 64)}, ValueError, "a multiple of 32"),
         ({"schedule": "cosine"}, ValueError, "schedule=cosine"),
         ({"class_weights": "some"}, ValueError, "Received: 'some'"),
         ({"patience": 0}, ValueError, "patience=0"),
-        ({"initial_weights": "gone.keras"}, FileNotFoundError, "no network gone.keras"),
+        ({"initial_weights": "gone.keras"}, FileNotFoundError, "The initial network gone.keras"),
     ],
 )
 def test_says_which_setting_is_wrong(options, error, message):
