@@ -1,4 +1,4 @@
-"""The flags of all tools that ask a server, and the client that they describe."""
+"""Flags of the tools that send requests to a model server, and the client they describe."""
 
 from absl import flags
 
@@ -10,14 +10,14 @@ def define_client(attempts: int = ATTEMPTS, values: flags.FlagValues = flags.FLA
     """Defines `--server`, `--protocol`, `--model`, `--version`, `--timeout` and `--attempts`.
 
     Args:
-        attempts: How often a request is sent at most, unless the flag says otherwise.
-        values: Where to define them.
+        attempts: Default of `--attempts`.
+        values: The flags to add them to.
     """
     flags.DEFINE_string(
         "server",
         None,
-        "Host and port; without a port, the protocol's own: 8501 for rest, 8500 for grpc (both of "
-        "TensorFlow Serving), 8000 for triton.",
+        "Host and port of the server. Default port: 8501 for rest, 8500 for grpc (both TensorFlow "
+        "Serving), 8000 for triton.",
         required=True,
         flag_values=values,
     )
@@ -25,16 +25,16 @@ def define_client(attempts: int = ATTEMPTS, values: flags.FlagValues = flags.FLA
         "protocol",
         "rest",
         list(CLIENTS),
-        "rest or grpc of TensorFlow Serving, or triton, which is KServe's of version 2 over HTTP.",
+        "rest or grpc (TensorFlow Serving), or triton (KServe protocol version 2 over HTTP).",
         flag_values=values,
     )
     flags.DEFINE_string(
-        "model", None, "The model's name on the server.", required=True, flag_values=values
+        "model", None, "Name of the model on the server.", required=True, flag_values=values
     )
     flags.DEFINE_integer(
         "version",
         None,
-        "The model's version; unset: the server's choice.",
+        "Version of the model. Default: the server chooses.",
         lower_bound=0,
         flag_values=values,
     )
@@ -42,14 +42,15 @@ def define_client(attempts: int = ATTEMPTS, values: flags.FlagValues = flags.FLA
     flags.DEFINE_integer(
         "attempts",
         attempts,
-        "How often a request is sent at most, while the server is not available; gRPC stops at 5.",
+        "Maximum number of times that a request is sent while the server is unavailable; gRPC "
+        "stops at 5.",
         lower_bound=1,
         flag_values=values,
     )
 
 
 def read_client(values: flags.FlagValues = flags.FLAGS) -> SegmentationClient:
-    """A client as the parsed flags describe it."""
+    """Returns the client that the parsed flags describe."""
     return connect(
         values.protocol,
         values.server,

@@ -1,4 +1,4 @@
-"""absl flags made of the fields of settings dataclasses, and back."""
+"""Conversion between the fields of settings dataclasses and absl flags."""
 
 import dataclasses
 import math
@@ -29,14 +29,14 @@ RUN_STAGES = {
     "student": (stages.TrainSettings, "student_"),
     "benchmark": (stages.BenchmarkSettings, "benchmark_"),
 }
-"""By name of a stage of a whole run, its settings and what its flags begin with."""
+"""Settings class and flag prefix of every stage of a run, by name."""
 
 SPACE_GROUP = "search space "
-"""Begins the heading of a space's flags in `--help`."""
+"""Prefix of the heading of a search space's flags in `--help`."""
 
 
 class _EstimateParser(flags.EnumParser):
-    """A way to estimate; `--estimate` and `--noestimate` alone are the quick one and none."""
+    """Parses a kind of estimate. `--estimate` alone is `quick`, `--noestimate` is `none`."""
 
     def parse(self, argument: Any) -> str:
         words: dict[str, Any] = {"true": stages.QUICK_ESTIMATE, "false": stages.NO_ESTIMATE}
@@ -44,14 +44,14 @@ class _EstimateParser(flags.EnumParser):
 
 
 class _EstimateFlag(flags.Flag):
-    """Has the forms of a boolean flag, but is written with its way."""
+    """Accepts the forms of a boolean flag, but is serialised with its value."""
 
     def _serialize(self, value: str | None) -> str:
         return "" if value is None else f"--{self.name}={value}"
 
 
 class SizeParser(flags.ArgumentParser):
-    """`1024x2048`, height first, to `(1024, 2048)`."""
+    """Parses `1024x2048`, height first, to `(1024, 2048)`."""
 
     syntactic_help = "HEIGHTxWIDTH"
 
@@ -73,7 +73,7 @@ class _SizeSerializer(flags.ArgumentSerializer):
 
 
 class _NumbersParser(flags.ArgumentParser):
-    """`4/12,8/12,1` to floats; a fraction keeps what a rounded decimal would lose."""
+    """Parses `4/12,8/12,1` to floats. Fractions avoid rounded decimals."""
 
     def parse(self, argument: Any) -> tuple[float, ...]:
         if isinstance(argument, tuple):
@@ -95,7 +95,7 @@ class _NumbersSerializer(flags.ArgumentSerializer):
 
 
 class _NumberParser(flags.ArgumentParser):
-    """A number or a fraction such as `8/12`."""
+    """Parses a number or a fraction such as `8/12`."""
 
     def parse(self, argument: Any) -> float:
         return float(argument) if isinstance(argument, int | float) else _number(argument)
@@ -114,9 +114,9 @@ def define_settings(
 
     Args:
         settings: The dataclass; its fields are made by `setting`.
-        prefix: Put before the field's name: `pretrain_` makes `--pretrain_epochs`.
-        values: Where to define them.
-        group: Heading of the flags in `--help`; None lists them with those of this module.
+        prefix: Prefix of the flags: `pretrain_` gives `--pretrain_epochs`.
+        values: The flags to add them to.
+        group: Heading of the flags in `--help`. None lists them with the flags of this module.
     """
     heading = {} if group is None else {"module_name": group}
     where: dict[str, Any] = {"flag_values": values, **heading}
@@ -138,16 +138,18 @@ def define_settings(
         elif kind == tuple[float, ...]:
             flags.DEFINE(_NumbersParser(), *arguments, serializer=_NumbersSerializer(), **where)
         else:
-            raise TypeError(f"No flag is known for {settings.__name__}.{field.name}: {kind}")
+            raise TypeError(
+                f"No kind of flag is known for {settings.__name__}.{field.name}: {kind}"
+            )
 
 
 def define_space(values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines `--space` and the settings of every search space, each a group in `--help`."""
+    """Defines `--space`, and the settings of every search space as a group of `--help`."""
     flags.DEFINE_enum(
         "space",
         registry.DEFAULT,
         list(registry.space_names()),
-        "Search space; the settings of each are below, under its name.",
+        "Search space; its settings are listed at the end, under its name.",
         flag_values=values,
     )
     for name in registry.space_names():
@@ -156,10 +158,10 @@ def define_space(values: flags.FlagValues = flags.FLAGS) -> None:
 
 
 def read_space(values: flags.FlagValues = flags.FLAGS) -> Any:
-    """The `SearchSpace` that the parsed flags describe.
+    """Returns the `SearchSpace` that the parsed flags describe.
 
     Raises:
-        ValueError: A setting is out of its limits; the message names the flag.
+        ValueError: A setting is outside its limits; the message names the flag.
     """
     name = str(values["space"].value)
     settings = read_settings(registry.settings_class(name), registry.flag_prefix(name), values)
@@ -179,11 +181,11 @@ def define_size(
 
 
 def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
-    """Defines `--seed`, within what all the generators take."""
+    """Defines `--seed`, within the range that all generators accept."""
     return flags.DEFINE_integer(
         "seed",
         0,
-        "Seed of everything that is random.",
+        "Seed of all random numbers.",
         lower_bound=0,
         upper_bound=2**32 - 1,
         flag_values=values,
@@ -191,22 +193,22 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
 
 
 def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
-    """Defines `--estimate`, which also has the forms of a boolean flag."""
+    """Defines `--estimate`, which also accepts the forms of a boolean flag."""
     flag = _EstimateFlag(
         _EstimateParser(stages.ESTIMATES),
         flags.ArgumentSerializer(),
         "estimate",
         stages.QUICK_ESTIMATE,
-        "How time, memory and disk of the run are estimated first: quick (seconds: the work of "
-        "every stage by this machine's measured rates), measured (minutes: a few steps of every "
-        "stage) or none; --noestimate is --estimate=none.",
+        "Estimate of the run's time, memory and disk before it starts: quick (takes seconds: "
+        "computed from this machine's measured speed), measured (takes minutes: runs a few steps "
+        "of every stage) or none. --noestimate is --estimate=none.",
         boolean=True,
     )
     return flags.DEFINE_flag(flag, flag_values=values)
 
 
 def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
-    """Defines `--class_order`, as a run's data settings do."""
+    """Defines `--class_order` alone, with the help of the data settings."""
     (field,) = (each for each in dataclasses.fields(DataSettings) if each.name == "class_order")
     return flags.DEFINE_string(
         field.name, DataSettings.class_order, field.metadata["description"], flag_values=values
@@ -214,7 +216,7 @@ def define_class_order(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHold
 
 
 def run_flags() -> frozenset[str]:
-    """Names of the flags of a whole run, but for its workdir."""
+    """Names of all flags of a run, except `workdir`."""
     names = (
         prefix + field.name
         for kind, prefix in RUN_STAGES.values()
@@ -232,10 +234,10 @@ def run_flags() -> frozenset[str]:
 def read_settings(
     settings: type[Settings], prefix: str = "", values: flags.FlagValues = flags.FLAGS
 ) -> Settings:
-    """The dataclass that the parsed flags describe.
+    """Returns the dataclass that the parsed flags describe.
 
     Raises:
-        ValueError: A value is out of its limits; the message names the flag.
+        ValueError: A value is outside its limits; the message names the flag.
     """
     names = [field.name for field in dataclasses.fields(settings)]
     result = settings(**{name: values[prefix + name].value for name in names})

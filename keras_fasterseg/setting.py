@@ -9,15 +9,15 @@ Size = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits of a value; of a sequence, such as a size, each of its items.
+    """Limits of a value. For a sequence, such as a size, they apply to each item.
 
     Attributes:
-        at_least: The least value.
-        at_most: The largest value.
-        above: What every value lies above.
-        below: What every value lies below.
-        multiple_of: What every value is a multiple of.
-        choices: The values that there are.
+        at_least: Smallest value allowed.
+        at_most: Largest value allowed.
+        above: Exclusive lower bound.
+        below: Exclusive upper bound.
+        multiple_of: Number that must divide the value.
+        choices: The only values allowed.
     """
 
     at_least: float | None = None
@@ -28,7 +28,7 @@ class Limits:
     choices: tuple[str, ...] | None = None
 
     def allow(self, value: Any) -> bool:
-        """True if `value` is within all of them; `None`, an unset value, is."""
+        """True if `value` is within all limits. `None`, an unset value, always is."""
         if value is None:
             return True
         if isinstance(value, tuple | list):
@@ -43,7 +43,7 @@ class Limits:
         )
 
     def __str__(self) -> str:
-        """As in `at least 0 and below 1`."""
+        """The limits in words, such as `at least 0 and below 1`."""
         parts = [
             f"{words} {limit}"
             for words, limit in (
@@ -51,7 +51,7 @@ class Limits:
                 ("at most", self.at_most),
                 ("above", self.above),
                 ("below", self.below),
-                ("among the multiples of", self.multiple_of),
+                ("a multiple of", self.multiple_of),
             )
             if limit is not None
         ]
@@ -64,7 +64,7 @@ AT_LEAST_ZERO = Limits(at_least=0)
 AT_LEAST_ONE = Limits(at_least=1)
 POSITIVE = Limits(above=0)
 SHARE = Limits(at_least=0, below=1)
-# At 1/32 a zoomed convolution halves the map once more: 32 pixels would leave nothing.
+# At scale 1/32 a zoomed convolution halves the map again: 32 pixels would leave nothing.
 LEAST_TRAINED_SIDE = 64
 TRAINED_SIZE = Limits(at_least=LEAST_TRAINED_SIDE, multiple_of=32)
 IMAGE_SIZE = Limits(at_least=32)
@@ -77,10 +77,15 @@ def setting(
     limits: Limits | None = None,
     path: bool = False,
 ) -> Any:
-    """A dataclass field with its default and the sentence that a flag's help shows.
+    """Returns a dataclass field with a default and a description, which is the flag's help.
 
-    A harmless one changes no result; it may differ when a run is resumed. So may a path: what it
-    leads to is compared by content. `check_settings` refuses what `limits` do not allow.
+    Args:
+        default: Value of the field if it is not set.
+        description: Help of the flag.
+        harmless: True if the field changes no result. It may then differ when a run is resumed.
+        limits: Values allowed; `check_settings` refuses all others.
+        path: True for the path of a file or folder that is read. It may differ when a run is
+            resumed, because its content is compared instead.
     """
     metadata = {
         "description": description,
@@ -97,7 +102,7 @@ def is_harmless(field: dataclasses.Field) -> bool:
 
 
 def is_path(field: dataclasses.Field) -> bool:
-    """True if a field's value is the path of something that is read."""
+    """True if a field's value is the path of a file or folder that is read."""
     return field.metadata.get("path", False)
 
 
@@ -108,7 +113,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def check_settings(settings: Any, prefix: str = "") -> None:
-    """Raises `ValueError` if a value of a settings dataclass is out of its limits.
+    """Raises `ValueError` if a value of a settings dataclass is outside its limits.
 
     Args:
         settings: The dataclass; its fields are made by `setting`.
@@ -126,7 +131,7 @@ def check_settings(settings: Any, prefix: str = "") -> None:
 
 
 def _shown(value: Any) -> Any:
-    """A size, or several of them, as a flag spells it; anything else as it is."""
+    """Formats a size, or several, as a flag does; returns anything else unchanged."""
     if isinstance(value, tuple) and value and all(isinstance(each, tuple) for each in value):
         return ",".join(map(_shown, value))
     is_size = isinstance(value, tuple) and len(value) == 2 and all(type(i) is int for i in value)

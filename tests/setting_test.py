@@ -25,7 +25,7 @@ def test_values(limits, allowed, refused):
 
 def test_words():
     assert str(SHARE) == "at least 0 and below 1"
-    assert str(TRAINED_SIZE) == "at least 64 and among the multiples of 32"
+    assert str(TRAINED_SIZE) == "at least 64 and a multiple of 32"
     assert str(Limits(choices=("a", "b"))) == "one of a, b"
 
 
@@ -35,12 +35,12 @@ def test_words():
         (stages.TrainSettings(epochs=0), "--x_epochs must be at least 1. Received: --x_epochs=0"),
         (
             stages.SearchSettings(crop_size=(100, 64)),
-            "Each side of --x_crop_size must be at least 64 and among the multiples of 32. "
+            "Each side of --x_crop_size must be at least 64 and a multiple of 32. "
             "Received: --x_crop_size=100x64",
         ),
         (
             FasterSegSettings(width_multipliers=(1.0, 0.5)),
-            "--x_width_multipliers must rise",
+            "--x_width_multipliers must be ascending",
         ),
         (FasterSegSettings(student_width=0.4), "--x_student_width must be one of"),
     ],

@@ -1,4 +1,4 @@
-"""Measures the frame rate of a network on this device, on one runtime or on several in turns."""
+"""Measures the frame rate of networks on this device, on one or several runtimes."""
 
 from tools import command  # isort: skip
 
@@ -17,30 +17,31 @@ ARTEFACT = flags.DEFINE_string(
     "artefact",
     None,
     "An export's folder or file (SavedModel, .onnx, .xml, .tflite), a network.keras, or a "
-    "genotype's name or JSON file, which gets fresh weights.",
+    "genotype (a preset's name or a JSON file), which gets random weights.",
 )
 RUNTIME = flags.DEFINE_list(
     "runtime",
     [],
-    "What runs it: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt or "
-    "tensorrt_rtx; several, comma separated, take turns. Unset: the artefact's own.",
+    "Runtime to measure: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt "
+    "or tensorrt_rtx; several, comma separated, are measured in turns. Default: the runtime of "
+    "the artefact's format.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
 SIDE_BY_SIDE = flags.DEFINE_list(
     "side_by_side",
     [],
-    "Another artefact, or several, comma separated, to be measured in turns with the first.",
+    "Other artefacts, comma separated, that are measured in turns with the first.",
 )
 SIDE_BY_SIDE_RUNTIME = flags.DEFINE_string(
-    "side_by_side_runtime", None, "What runs the other artefacts; unset: the same --runtime."
+    "side_by_side_runtime", None, "Runtime of the other artefacts. Default: the same --runtime."
 )
 COMPARE = flags.DEFINE_list(
-    "compare", None, "Two files that --output has written, A.json,B.json; nothing is measured."
+    "compare", None, "Compare two files written by --output, A.json,B.json, and measure nothing."
 )
 
 
 class _SizesParser(settings_flags.SizeParser):
-    """`512x1024,1024x2048` to a tuple of sizes."""
+    """Parses `512x1024,1024x2048` to a tuple of sizes."""
 
     def parse(self, argument: Any) -> Any:
         if isinstance(argument, tuple):
@@ -55,14 +56,15 @@ class _SizesSerializer(flags.ArgumentSerializer):
 
 settings_flags.define_settings(stages.BenchmarkSettings)
 settings_flags.define_settings(benchmark_options.BenchmarkOptions)
-# In place of the one size that a run measures at.
+# Replaces the single size of a run's benchmark.
 INPUT_SIZE = flags.DEFINE(
     _SizesParser(),
     "input_size",
     None,
-    "Height x width of the images; several, comma separated, are measured one after the other. "
-    "Unset: what the artefact was exported for, "
-    f"{_SizesSerializer().serialize((stages.BenchmarkSettings.input_size,))} if it takes any.",
+    "Height x width of the images; several, comma separated, are measured one after another. "
+    "Default: the size of the export, or "
+    f"{_SizesSerializer().serialize((stages.BenchmarkSettings.input_size,))} if it accepts "
+    "any size.",
     serializer=_SizesSerializer(),
     allow_override=True,
 )
@@ -76,7 +78,8 @@ def main() -> None:
     if COMPARE.value:
         if len(COMPARE.value) != 2:
             raise ValueError(
-                f"--compare takes two files, A.json,B.json. Received: {','.join(COMPARE.value)}"
+                "--compare needs exactly two files, A.json,B.json. Received: "
+                f"{','.join(COMPARE.value)}"
             )
         print(comparison.comparison_text(comparison.compare_files(*COMPARE.value)))
         return
@@ -91,7 +94,7 @@ def main() -> None:
         command.line(),
         progress=True,
     )
-    # First what the minutes went into, then what can fail.
+    # The measurement took minutes: it is printed before saving, which can fail.
     print(report.report_text(measured))
     if OUTPUT.value is not None:
         measured.save(OUTPUT.value)
@@ -100,7 +103,7 @@ def main() -> None:
 def _shape(
     contenders: "list[benchmark.Contender]", threads: int | None
 ) -> tuple[stages.BenchmarkSettings, tuple[stages.Size, ...]]:
-    """Settings and sizes as the flags say; what they leave open is as the exports need it."""
+    """Settings and sizes from the flags; where they are not set, those the exports need."""
     from keras_fasterseg.jobs import benchmark
 
     chosen = settings_flags.read_settings(stages.BenchmarkSettings)
@@ -117,16 +120,18 @@ def _contenders() -> "list[benchmark.Contender]":
     from keras_fasterseg.jobs import benchmark
 
     if ARTEFACT.value is None:
-        raise ValueError("Name what to measure with --artefact, or two results with --compare.")
+        raise ValueError("Nothing to measure; give --artefact, or two results with --compare.")
     runtimes = RUNTIME.value or [None]
     first = [benchmark.Contender(ARTEFACT.value, runtime) for runtime in runtimes]
     if not SIDE_BY_SIDE.value:
         if SIDE_BY_SIDE_RUNTIME.value is not None:
-            raise ValueError("--side_by_side_runtime needs --side_by_side, the other artefact.")
+            raise ValueError(
+                "--side_by_side_runtime is for the artefacts of --side_by_side, which is not set."
+            )
         return first
     if len(first) > 1:
         raise ValueError(
-            "--side_by_side compares artefacts; give one --runtime. "
+            "With --side_by_side, only one --runtime is allowed. "
             f"Received: --runtime={','.join(RUNTIME.value)}"
         )
     runtime = SIDE_BY_SIDE_RUNTIME.value or first[0].runtime

@@ -1,20 +1,22 @@
-"""How a tool starts and ends: logging to the terminal, one sentence and a status on failure."""
+"""Start and end of a tool: flags, logging, and one sentence and a status on failure."""
 
 import errno
 import importlib.util
 import os
 import re
+import select
 import shlex
 import sys
 from collections.abc import Callable, Iterator
 from logging import WARNING, getLogger
 from typing import Any
 
-# Of TensorFlow, warnings and errors alone.
+# Only warnings and errors of TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow's own pool for the CPU grows by doubling and never shrinks.
+# TensorFlow's own memory pool for the CPU grows by doubling and never shrinks.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
-# A GPU that TensorFlow takes whole leaves nothing to the runtimes beside it, or to be measured.
+# By default TensorFlow reserves all GPU memory: other runtimes would get none, and memory use
+# could not be measured.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 from absl import app, flags, logging
@@ -23,7 +25,7 @@ from tools.quiet_import import quiet_import
 
 
 def _import_on_demand(name: str) -> None:
-    """Imports the package without Keras, which `--help` and a typo do not need."""
+    """Imports the package without Keras, which `--help` and errors in flags do not need."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -37,12 +39,14 @@ if "keras_fasterseg" not in sys.modules:
     _import_on_demand("keras_fasterseg")
 quiet_import("tensorflow")
 
-_GOES_ON = "; the same command goes on where it was stopped"
+_GOES_ON = "; the same command resumes where it stopped"
 
-# Settings of a search space are a group of their own in the help.
+# Heading of the settings of each search space in the help.
 _GROUP = "search space "
 
 _HELP = ("-h", "--h")
+# As of a program that SIGPIPE ends.
+_SIGPIPE_STATUS = 141
 _FLAGFILE = re.compile("--?flagfile=")
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
@@ -51,25 +55,29 @@ FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
 def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None:
     """Parses the flags and calls `main`.
 
-    What a user can cause (a wrong value, a missing or faulty file, a full disk) ends in one
-    sentence on standard error and status 1, an interruption in status 130. `--debug` shows the
-    traceback. `--help`, a typo and a missing flag end before `main` has imported anything.
+    Errors that a user can cause (a wrong value, a missing or faulty file, a full disk) print one
+    sentence on standard error and exit with status 1. `--debug` shows their traceback. An
+    interruption exits with status 130, a closed standard output (`| head`) with status 141.
+    `--help`, a misspelt flag and a missing flag exit before `main` imports anything.
 
     Args:
-        main: Does the work; imports what the work needs.
-        left_out: Flags that a flagfile may hold although the tool has none of that name: those of
-            other stages, in a flagfile for a whole run.
+        main: Does the work, and imports the packages for it.
+        left_out: Flags that are ignored in a flagfile if the tool does not define them: those of
+            other stages, in a flagfile for a complete run.
     """
     parser = _FlagParser(left_out)
 
     def guarded(arguments: list[str]) -> int:
         if len(arguments) > 1:
-            _say(f"unexpected argument {arguments[1]!r}: every option is a flag, see --help")
+            _say(
+                f"unexpected argument {arguments[1]!r}; options are flags (--NAME=VALUE), see "
+                "--help"
+            )
             return 1
         logging.set_verbosity(logging.INFO)
         logging.use_absl_handler()
         logging.get_absl_handler().addFilter(_ours_or_serious)
-        # It has a handler of its own, which tells every file of a SavedModel.
+        # Its own handler logs every file of a SavedModel.
         getLogger("tensorflow").setLevel(WARNING)
         parser.log()
         _keep_to_quota()
@@ -85,23 +93,33 @@ def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None
             return 1
         return 0
 
-    app.run(guarded, flags_parser=parser.parse)
+    try:
+        try:
+            app.run(guarded, flags_parser=parser.parse)
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        if not _is_stdout_closed():
+            raise
+        # Python would report the rest of the buffer at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_SIGPIPE_STATUS)
 
 
 def line() -> str:
-    """The command of this process, as a user would write it."""
+    """Command line of this process, as a user would type it."""
     *folders, name = sys.argv[0].removesuffix(".py").split(os.sep)
-    # Those below the last folder of that name, such as `benchmarks`.
+    # Subfolders of the last folder named `tools`, such as `benchmarks`.
     below = folders[::-1].index("tools") if "tools" in folders else 0
     tool = ".".join(["tools", *folders[len(folders) - below :], name])
     return shlex.join(["python", "-m", tool, *sys.argv[1:]])
 
 
-flags.DEFINE_bool("debug", False, "Show the traceback of a failure.")
+flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 
 def _keep_to_quota() -> None:
-    """TensorFlow, which is not imported yet, knows the cores of this process but not its quota."""
+    """Limits TensorFlow's threads to the CPU quota, which it ignores. Call before its import."""
     from keras_fasterseg.available_cores import available_cores
 
     cores = available_cores()
@@ -111,16 +129,16 @@ def _keep_to_quota() -> None:
 
 
 def _ours_or_serious(record) -> bool:
-    # TensorFlow logs every function that it saves.
+    # TensorFlow logs every function that it saves, as information.
     ours = "keras_fasterseg" in record.pathname or record.pathname == __file__
     return ours or record.levelno >= WARNING
 
 
 class _FlagParser:
-    """Parses the flags of a tool, of which a flagfile may have more than it.
+    """Parses the flags of a tool; a flagfile may also hold flags of other tools.
 
     Args:
-        known: Flags of other tools that a flagfile may hold; they are left out.
+        known: Flags of other tools that are ignored in a flagfile.
     """
 
     def __init__(self, known: frozenset[str]) -> None:
@@ -128,16 +146,16 @@ class _FlagParser:
         self._left_out: list[str] = []
 
     def parse(self, arguments: list[str]) -> list[str]:
-        """The arguments that are no flags; ends the process where absl would.
+        """Returns the arguments that are not flags; exits where absl would.
 
-        Paths may begin with `~`, wherever they stand.
+        Paths may begin with `~`, in flagfiles too.
         """
         program, *rest = arguments
         rest = ["--help" if each in _HELP else each for each in rest]
         try:
             positional = flags.FLAGS([program, *self._expanded(rest)])
         except SystemExit:
-            # absl ends with a failure after it has shown its help, that of one module.
+            # After printing the help of one module, absl exits with a failure status.
             for module in flags.FLAGS.flags_by_module_dict():
                 if str(module).startswith(_GROUP):
                     print(flags.FLAGS.module_help(module))
@@ -149,10 +167,10 @@ class _FlagParser:
         return positional
 
     def log(self) -> None:
-        """Says what was left out."""
+        """Logs which flags were ignored."""
         if self._left_out:
             logging.info(
-                "%d flags of the flagfile are for other stages and left out, from %s to %s.",
+                "Ignored %d flags of the flagfile that belong to other stages, from %s to %s.",
                 len(self._left_out),
                 self._left_out[0],
                 self._left_out[-1],
@@ -178,7 +196,7 @@ class _FlagParser:
 
 
 def expand_paths(values: flags.FlagValues) -> None:
-    """Replaces `~` by the home folder in all flags that hold paths, or lists of them."""
+    """Replaces a leading `~` by the home folder in all flags that hold strings or lists."""
     for name in values:
         flag = values[name]
         if isinstance(flag.value, str) and flag.value.startswith("~"):
@@ -192,7 +210,7 @@ def expand_paths(values: flags.FlagValues) -> None:
 def _flag_sentence(error: flags.Error) -> str:
     sentence = str(error).partition("\n")[0].removeprefix("ERROR:: ")
     if isinstance(error, flags.UnrecognizedFlagError):
-        # absl suggests what is spelt alike, not `student_epochs` for `epochs`.
+        # absl suggests similar spellings, but not `student_epochs` for `epochs`.
         stages = (name.partition("_")[0] for name in flags.FLAGS)
         longer = sorted({f"{stage}_{error.flagname}" for stage in stages} & set(flags.FLAGS))
         if longer:
@@ -202,12 +220,21 @@ def _flag_sentence(error: flags.Error) -> str:
 
 
 def _is_failure(error: Exception) -> bool:
-    """Whether it is of a kind that a user can cause; others are faults of this package."""
+    """True for errors that a user can cause; others are faults of this package."""
+    if isinstance(error, BrokenPipeError) and _is_stdout_closed():
+        return False
     if isinstance(error, FAILURES):
         return True
-    # TensorFlow is not imported here: a tool that does without it starts at once.
+    # TensorFlow is not imported here, so that tools without it start at once.
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)
+
+
+def _is_stdout_closed() -> bool:
+    """True if standard output is a pipe that is no longer read, as after `| head`."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    return bool(poll.poll(0))
 
 
 def _sentence(error: Exception) -> str:
@@ -225,19 +252,19 @@ def _sentence(error: Exception) -> str:
 
 
 def _is_full_disk(error: Exception) -> bool:
-    # HDF5 and TensorFlow tell it by their text alone.
+    # HDF5 and TensorFlow report it only in the text of their errors.
     number = error.errno if isinstance(error, OSError) else None
     return number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _one_line(error: Exception) -> str:
-    # A KeyError's text is the repr of its message.
+    # str() of a KeyError is the repr of its message.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if not isinstance(error, FAILURES):
-        # TensorFlow wraps the sentence of our own reader into its graph and our traceback.
+        # TensorFlow wraps the sentence of our own reader in its graph and our traceback.
         ours = re.search(r"(?:DataError|ValueError): (.+)", text)
         text = ours[1] if ours else text
-    # What follows the first paragraph of TensorFlow's messages is its graph.
+    # After the first paragraph, TensorFlow's messages print the graph.
     return " ".join(text.partition("\n\n")[0].split()) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Converts a data set to shards of TFRecord, which --data_dir then takes in its place."""
+"""Converts a data set to TFRecord shards, which --data_dir then accepts in its place."""
 
 from tools import command  # isort: skip
 
@@ -10,11 +10,11 @@ from keras_fasterseg.settings import conversion as conversion_settings
 from keras_fasterseg.settings import stages
 from keras_fasterseg.wording import counted
 
-DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
+DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "Data set to convert.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
 VERIFY = flags.DEFINE_bool(
-    "verify", False, "Convert nothing, but compare the digests of the shards in --output."
+    "verify", False, "Convert nothing; check the digests of the shards in --output."
 )
 settings_flags.define_settings(stages.ReadingSettings)
 settings_flags.define_settings(conversion_settings.ConversionSettings)
@@ -27,11 +27,11 @@ def main() -> None:
 
     if VERIFY.value:
         count = ConvertedDataset(OUTPUT.value).verify()
-        print(f"The shards of {OUTPUT.value} are as they were written, all {count}.")
+        print(f"All {count} shards in {OUTPUT.value} match their digests.")
         return
     dataset, data_dir = DATASET.value, DATA_DIR.value
     if dataset is None or data_dir is None:
-        raise ValueError("Set --dataset and --data_dir to what is to be converted, or --verify.")
+        raise ValueError("Nothing to convert; set --dataset and --data_dir, or --verify.")
     reading = settings_flags.read_settings(stages.ReadingSettings)
     converted = convert_dataset.convert_dataset(
         registry.load_source(dataset, data_dir, max_megapixels=reading.max_megapixels),

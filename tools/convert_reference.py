@@ -1,4 +1,4 @@
-"""Converts what the released PyTorch code comes with into files of this package."""
+"""Converts files of FasterSeg's released PyTorch code into files of this package."""
 
 from tools import command  # isort: skip
 
@@ -17,34 +17,38 @@ KIND = flags.DEFINE_enum(
     "kind",
     "network",
     ["network", "supernet", "architecture", "latency_table"],
-    "What the file holds.",
+    "Content of the file.",
 )
 WEIGHTS = flags.DEFINE_string(
     "weights",
     None,
-    "The file: .npz by state-dict names, or .pt with PyTorch; .json of a latency table.",
+    "File to convert: .npz with state-dict names, .pt (needs PyTorch), or .json for a latency "
+    "table.",
     required=True,
 )
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "File to write: .keras of a network, .weights.h5 of a supernet, .json of an architecture or of "
+    "File to write: .keras for a network, .weights.h5 for a supernet, .json for an architecture or "
     "a latency table.",
     required=True,
 )
 GENOTYPE = flags.DEFINE_string(
-    "genotype", "fasterseg_student", "Of a network: a preset's name or a genotype's JSON file."
+    "genotype", "fasterseg_student", "For a network: a preset's name or a genotype's JSON file."
 )
 ROLE = flags.DEFINE_enum(
-    "role", "student", ["teacher", "student"], "Of an architecture: which of the two."
+    "role", "student", ["teacher", "student"], "For an architecture: its role."
 )
 BRANCH_SCALES = flags.DEFINE_list(
-    "branch_scales", ["32", "16"], "Of an architecture: scales at which the branches end."
+    "branch_scales",
+    ["32", "16"],
+    "For an architecture: scales at which the branches end, comma separated.",
 )
 REFERENCE_QUIRKS = flags.DEFINE_bool(
     "reference_quirks",
     False,
-    "Decode an architecture, or charge a latency table's operations, as the released code does.",
+    "For an architecture or a latency table: reproduce the faults of the released code when "
+    "decoding choices or assigning latencies to operations.",
 )
 ALLOW_PARTIAL = flags.DEFINE_bool(
     "allow_partial", False, "Write weights even if some are missing or unused."
@@ -58,7 +62,7 @@ def main() -> None:
 
     require(
         not ALLOW_PARTIAL.value or KIND.value in ("network", "supernet"),
-        f"--allow_partial is for weights. Received: --kind={KIND.value}",
+        f"--allow_partial needs --kind=network or --kind=supernet. Received: --kind={KIND.value}",
     )
     report = _convert()
     print(convert_reference.report_text(report))
@@ -66,7 +70,7 @@ def main() -> None:
     require(
         written,
         f"{len(report.missing)} weights are missing and {len(report.unused)} unused, so "
-        f"{OUTPUT.value} was not written; give the right file or set --allow_partial.",
+        f"{OUTPUT.value} was not written; give a matching file or set --allow_partial.",
     )
     print(f"Converted into {OUTPUT.value}")
 
@@ -104,7 +108,7 @@ def _branch_scales() -> list[int]:
     for text in BRANCH_SCALES.value:
         require(
             text in known,
-            f"--branch_scales must be of {', '.join(known)}. Received: {text!r}",
+            f"--branch_scales must be one or more of {', '.join(known)}. Received: {text!r}",
         )
     return [known[text] for text in BRANCH_SCALES.value]
 

@@ -1,4 +1,4 @@
-"""Says what a network is on paper: stages, parameters, operations, predicted latency."""
+"""Prints a network's stages, parameters, operations and predicted latency."""
 
 from tools import command  # isort: skip
 
@@ -14,12 +14,14 @@ GENOTYPE = flags.DEFINE_string(
 INPUT_SIZE = settings_flags.define_size(
     "input_size", (1024, 2048), "Height x width of the images, multiples of 32."
 )
-NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
 LATENCY_TABLE = flags.DEFINE_string(
-    "latency_table", None, "Latency table of a device, to predict the network's latency there."
+    "latency_table", None, "Latency table of a device, to predict the network's latency on it."
 )
 REFERENCE_QUIRKS = flags.DEFINE_bool(
-    "reference_quirks", False, "Charge operations by the table as the released code does."
+    "reference_quirks",
+    False,
+    "Assign latencies of the table to operations as the released code does.",
 )
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else.")
 flags.adopt_module_key_flags(settings_flags)

@@ -15,7 +15,7 @@ _HELP = ("-h", "--help", "--helpfull", "help")
 
 
 def tools() -> dict[str, str]:
-    """All tools by name, each with the sentence that says what it is for."""
+    """All tools by name, each with the first sentence of its docstring."""
     found = {}
     for path in [*sorted(_TOOLS.glob("*.py")), *sorted(_TOOLS.glob("serving/*.py"))]:
         text = path.read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def tools() -> dict[str, str]:
 
 
 def usage() -> str:
-    """What the command can do, for people to read."""
+    """Usage of the command: tools and presets."""
     found = tools()
     width = max(map(len, found))
     return "\n".join(
@@ -42,21 +42,21 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the tool that the first of `arguments` names; the rest is its own.
+    """Runs the tool named by the first argument, with the other arguments.
 
     Args:
-        arguments: Of the command line; `None` for those of this process.
+        arguments: Command line; `None` uses that of this process.
 
     Raises:
-        SystemExit: There is no such tool, or the tool ended with a status.
+        SystemExit: The tool is unknown, or ended with a status.
     """
     name, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
     if name in _HELP:
         print(usage())
         return
     if name not in tools():
-        sys.exit(f"keras_fasterseg: there is no tool {name!r}; choose one of {', '.join(tools())}")
-    # Tools import one another and the flags by the names that they have in the repository.
+        sys.exit(f"keras_fasterseg: unknown tool {name!r}; choose one of {', '.join(tools())}")
+    # Tools import one another, and the flags, by their names in the repository.
     sys.path.insert(0, str(_TOOLS.parent))
     sys.argv = [name, *rest]
     runpy.run_module(f"tools.{name}", run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""Draws a network as a picture: its cells over layers and scales, and what they cost."""
+"""Draws a network: its cells by layer and scale, and their cost."""
 
 from tools import command  # isort: skip
 
@@ -9,17 +9,21 @@ from flags import settings_flags
 GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
 )
-OUTPUT = flags.DEFINE_string("output", None, "The picture, a .svg or a .png file.", required=True)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "Picture to write, a .svg or .png file.", required=True
+)
 LATENCY_TABLE = flags.DEFINE_string(
-    "latency_table", None, "Latency table of a device, for shares and the predicted frame rate."
+    "latency_table",
+    None,
+    "Latency table of a device, to show latency shares and the predicted frame rate.",
 )
 INPUT_SIZE = settings_flags.define_size(
     "input_size",
     None,
-    "Height x width of the images, multiples of 32; unset: the table's, or 1024x2048.",
+    "Height x width of the images, multiples of 32. Default: the size of the table, or 1024x2048.",
 )
-NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
-NAME = flags.DEFINE_string("name", None, "What stands above; unset: the network as it was named.")
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
+NAME = flags.DEFINE_string("name", None, "Title of the picture. Default: the value of --genotype.")
 flags.adopt_module_key_flags(settings_flags)
 
 

@@ -1,4 +1,4 @@
-"""Draws what a run went through and found: its search, its trainings and its networks."""
+"""Draws the search, the trainings and the networks of a run."""
 
 from tools import command  # isort: skip
 
@@ -9,7 +9,10 @@ from keras_fasterseg.visualization import card
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Folder to write the pictures to.", required=True)
 FORMAT = flags.DEFINE_enum(
-    "format", "svg", [suffix.removeprefix(".") for suffix in card.SUFFIXES], "Kind of the pictures."
+    "format",
+    "svg",
+    [suffix.removeprefix(".") for suffix in card.SUFFIXES],
+    "Format of the pictures.",
 )
 
 

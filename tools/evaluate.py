@@ -1,7 +1,7 @@
 """Scores an export or a trained network on a split of a data set, or writes its label maps.
 
---official asks cityscapesscripts for the scores of Cityscapes' benchmark, --submission writes what
-its test server takes.
+--official computes the scores of the Cityscapes benchmark with cityscapesscripts; --submission
+writes label maps for its test server.
 """
 
 from tools import command  # isort: skip
@@ -19,16 +19,18 @@ from keras_fasterseg.settings import stages
 ARTEFACT = flags.DEFINE_string(
     "artefact", None, "An export's folder or file, or a network.keras.", required=True
 )
-SPLIT = flags.DEFINE_string("split", None, "Split to score; unset: --val_split.")
+SPLIT = flags.DEFINE_string("split", None, "Split to score. Default: --val_split.")
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the scores to.")
 OFFICIAL = flags.DEFINE_bool(
-    "official", False, "Scores by cityscapesscripts: IoU and iIoU of classes and categories."
+    "official",
+    False,
+    "Compute the scores with cityscapesscripts: IoU and iIoU of classes and categories.",
 )
 SUBMISSION = flags.DEFINE_string(
     "submission",
     None,
-    "Folder to write label maps to as Cityscapes' test server takes them; labels are not needed. "
-    "What a stopped call has left there is kept.",
+    "Folder for label maps in the format of Cityscapes' test server; labels are not needed. Label "
+    "maps that an interrupted call left there are kept.",
 )
 OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace the label maps in the folder of --submission."
@@ -46,7 +48,8 @@ def main() -> None:
     passes = settings_flags.read_settings(pass_settings.PassSettings)
     require(
         data.data_dir is not None,
-        "Set --data_dir to the data set's folder; a run's generated one is WORKDIR/data.",
+        "--data_dir is not set; give the folder of the data set (WORKDIR/data if a run generated "
+        "it).",
     )
     report = evaluate.report(
         pathlib.Path(ARTEFACT.value),

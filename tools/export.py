@@ -1,4 +1,4 @@
-"""Exports a trained network as an artefact that takes uint8 images, and proves that it is one."""
+"""Exports a trained network to run on uint8 images, and proves that the export matches it."""
 
 from tools import command  # isort: skip
 
@@ -11,19 +11,23 @@ from keras_fasterseg.settings import stages
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string(
-    "target", None, "Folder to write; TF Serving wants a number last: DIR/1.", required=True
+    "target",
+    None,
+    "Folder to write. TF Serving expects a number as its last part: DIR/1.",
+    required=True,
 )
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,
     sorted(registry.SOURCES),
-    "Names the classes and, with --data_dir, has images to prove and calibrate the export by.",
+    "Data set that names the classes and, with --data_dir, provides images for the proof and the "
+    "calibration.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
 CLASS_ORDER = settings_flags.define_class_order()
-TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split that int8 is calibrated on.")
-VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split that the export is proven on.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an export that is there already.")
+TRAIN_SPLIT = flags.DEFINE_string("train_split", "train", "Split for the calibration of int8.")
+VAL_SPLIT = flags.DEFINE_string("val_split", "val", "Split for the proof.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing export.")
 settings_flags.define_settings(export_settings.ExportSettings)
 settings_flags.define_settings(stages.ReadingSettings)
 flags.adopt_module_key_flags(settings_flags)
@@ -36,7 +40,7 @@ def main() -> None:
     source, class_names, palette = None, None, None
     if data_dir is not None:
         if dataset is None:
-            raise ValueError("--data_dir needs --dataset, which says what lies there.")
+            raise ValueError("--data_dir needs --dataset, the kind of data set in that folder.")
         reading = settings_flags.read_settings(stages.ReadingSettings)
         source = registry.load_source(dataset, data_dir, CLASS_ORDER.value, reading.max_megapixels)
     elif dataset is not None:

@@ -1,4 +1,4 @@
-"""Looks through a data set: sizes, classes, every faulty file, and a sheet of pictures."""
+"""Inspects a data set: sizes, classes, every faulty file, and a sheet of sample images."""
 
 from tools import command  # isort: skip
 
@@ -12,16 +12,20 @@ from keras_fasterseg.files import write_json
 from keras_fasterseg.settings import stages
 
 DATASET = flags.DEFINE_enum(
-    "dataset", None, sorted(registry.SOURCES), "Which data set lies there.", required=True
+    "dataset", None, sorted(registry.SOURCES), "Kind of data set.", required=True
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.", required=True)
 SPLITS = flags.DEFINE_list(
-    "splits", ["train", "val"], "Splits to look through, the one to train on first."
+    "splits", ["train", "val"], "Splits to inspect, the training split first."
 )
-JSON = flags.DEFINE_string("json", None, "JSON file to write all of it to, every file named.")
-SHEET = flags.DEFINE_string("sheet", None, "PNG file to write images and their labels to.")
+JSON = flags.DEFINE_string(
+    "json", None, "JSON file to write the complete findings to, with the names of all files."
+)
+SHEET = flags.DEFINE_string(
+    "sheet", None, "PNG file to write a sheet of images and their labels to."
+)
 SHEET_IMAGES = flags.DEFINE_integer(
-    "sheet_images", 12, "Images of each split on the sheet.", lower_bound=1
+    "sheet_images", 12, "Number of images per split on the sheet.", lower_bound=1
 )
 settings_flags.define_settings(stages.ReadingSettings)
 flags.adopt_module_key_flags(settings_flags)
@@ -40,7 +44,7 @@ def main() -> None:
         DATASET.value, DATA_DIR.value, max_megapixels=reading.max_megapixels
     )
     inspection = inspect_dataset(source, SPLITS.value)
-    # First of all: it has taken long, and the disk may be full.
+    # Printed before anything is written: it took long, and the disk may be full.
     print(inspection_report(inspection), flush=True)
     if JSON.value is not None:
         write_json(JSON.value, inspection.to_json())

@@ -1,4 +1,4 @@
-"""Measures what every operation of the search space costs on this device, into WORKDIR/latency."""
+"""Measures the latency of every operation of a search space, into WORKDIR/latency."""
 
 from tools import command  # isort: skip
 
@@ -12,18 +12,18 @@ from keras_fasterseg.setting import require
 from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes that the heads tell apart.")
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
 VERIFY = flags.DEFINE_integer(
     "verify",
     0,
-    "Random networks that are then measured whole and compared with what the table predicts, "
-    "at least 3; 0: none.",
+    "Number of random networks, at least 3, that are then measured end to end and compared with "
+    "the predictions of the table. 0: none.",
     lower_bound=0,
 )
 settings_flags.define_space()
 settings_flags.define_settings(stages.LatencySettings)
 flags.adopt_module_key_flags(settings_flags)
-# Here there is nothing else that these could mean.
+# Short names, which are unambiguous in this tool.
 flags.DEFINE_alias("input_size", "latency_size")
 flags.DEFINE_alias("runtime", "latency_runtime")
 flags.DEFINE_alias("threads", "latency_threads")
@@ -38,7 +38,8 @@ def main() -> None:
 
     require(
         VERIFY.value not in (1, 2),
-        f"A table is verified by three networks or more. Received: --verify={VERIFY.value}",
+        "Verification needs at least three networks, or --verify=0. Received: "
+        f"--verify={VERIFY.value}",
     )
     space = settings_flags.read_space()
     path = latency_stage(
@@ -51,24 +52,24 @@ def main() -> None:
     print(f"The latency table is {path}: {len(table)} operations.")
     if VERIFY.value:
         result = verify_latency(path.parent, table, space, NUM_CLASSES.value, VERIFY.value)
-        print(f"{VERIFY.value} random networks as measured, against what the table predicts:")
-        print(f"- by the sum of the rows: {_judged(result['sum'])}")
+        print(f"{VERIFY.value} random networks, measured end to end, compared with the table:")
+        print(f"- sum of the rows: {_judged(result['sum'])}")
         if "calibration" in result:
             calibration = Calibration(**result["calibration"])
             table.calibrated(calibration).save(path)
             print(
-                f"- by {calibration.factor:.3f} x sum + {calibration.offset_ms:.3f} ms, fitted to "
-                f"{calibration.networks} other networks beside them and kept in the table: "
-                f"{_judged(result['calibrated'])}"
+                f"- calibrated, {calibration.factor:.3f} x sum + {calibration.offset_ms:.3f} ms "
+                f"(fitted to {calibration.networks} other networks in the same session, saved in "
+                f"the table): {_judged(result['calibrated'])}"
             )
-        print(f"As a picture: {path.parent / VERIFICATION_PICTURE}")
+        print(f"Picture: {path.parent / VERIFICATION_PICTURE}")
 
 
 def _judged(agreement: dict[str, float]) -> str:
     return (
-        f"rank correlation (Spearman) {agreement['spearman']:.3f}, error "
-        f"{100 * agreement['median_relative_error']:.1f} % in the median, "
-        f"{100 * agreement['worst_relative_error']:.1f} % at most"
+        f"Spearman rank correlation {agreement['spearman']:.3f}, median error "
+        f"{100 * agreement['median_relative_error']:.1f} %, "
+        f"largest error {100 * agreement['worst_relative_error']:.1f} %"
     )
 
 

@@ -1,4 +1,4 @@
-"""Shows what a network sees in images, a video or before a camera: label maps, overlays, FPS."""
+"""Segments images, a video or a camera: writes label maps and overlays, and reports FPS."""
 
 from tools import command  # isort: skip
 
@@ -24,21 +24,23 @@ IMAGES = flags.DEFINE_string(
     required=True,
 )
 OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for the pictures; of a video also the FILE.mp4.", required=True
+    "output", None, "Folder for the pictures; for a video, a folder or FILE.mp4.", required=True
 )
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,
     sorted(registry.SOURCES),
-    "Whose names and colours the classes have; unset: what the artefact says.",
+    "Data set whose class names and colours are used. Default: those recorded in the artefact.",
 )
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of the data set, for folder and csv: a file there has the classes."
+    "data_dir",
+    None,
+    "Folder of the data set, needed for folder and csv: a file in it defines the classes.",
 )
 CLASS_ORDER = settings_flags.define_class_order()
-CLASS_NAMES = flags.DEFINE_list("class_names", [], "A name for every class, comma separated.")
+CLASS_NAMES = flags.DEFINE_list("class_names", [], "Names of all classes, comma separated.")
 CLASS_COLORS = flags.DEFINE_list(
-    "class_colors", [], "A colour for every class: RRGGBB in hexadecimal, comma separated."
+    "class_colors", [], "Colours of all classes, comma separated, each RRGGBB in hexadecimal."
 )
 settings_flags.define_settings(predict_settings.PredictSettings)
 flags.adopt_module_key_flags(settings_flags)

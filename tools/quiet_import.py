@@ -1,8 +1,8 @@
-"""Imports TensorFlow without its greetings; whatever else an import writes comes through.
+"""Imports TensorFlow without its informational log lines; all other output of the import remains.
 
-TensorFlow logs that oneDNN is on and which instructions it was compiled for, and no setting of its
-own silences that. A fork of this process reads its standard error while TensorFlow is imported, so
-that the last words of an import that crashes come through as well.
+TensorFlow logs that oneDNN is on and for which instructions it was compiled, and has no setting to
+silence that. A fork of this process filters standard error during the import, so that the last
+output of a crashing import is not lost.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
-# Lines of native code that only inform, with and without a date, and what belongs to them. Plugins
-# of CUDA complain of being linked twice, which harms nobody.
+# Informational lines of native code, with and without a date, and their continuations. CUDA plugins
+# complain that they are linked twice, which is harmless.
 _GREETING = re.compile(
     rb"I\d{4} |\d{4}-\d\d-\d\d [\d:.]+: I |WARNING: All log messages before absl::InitializeLog"
     rb"|To enable the following instructions:"
@@ -27,13 +27,13 @@ _CHUNK = 65536
 
 
 def quiet_import(name: str) -> None:
-    """From now on, the first import of the package `name` leaves its greetings out."""
+    """Makes the first import of the package `name` omit its informational log lines."""
     if name not in sys.modules and hasattr(os, "fork") and sys.stderr is not None:
         sys.meta_path.insert(0, _QuietFinder(name))
 
 
 class _QuietFinder(importlib.abc.MetaPathFinder):
-    """Finds one package, once, as the other finders do."""
+    """Finds one package, once, like the other finders, and makes its import quiet."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -58,7 +58,7 @@ class _QuietFinder(importlib.abc.MetaPathFinder):
 
 @contextlib.contextmanager
 def without_greetings() -> Iterator[None]:
-    """Within it, lines on standard error that only greet are left out."""
+    """Context in which informational lines on standard error are omitted."""
     sys.stderr.flush()
     stderr = os.dup(2)
     receiver, sender = os.pipe()
@@ -73,16 +73,16 @@ def without_greetings() -> Iterator[None]:
         yield
     finally:
         sys.stderr.flush()
-        # Closes the last end of the pipe that is written to.
+        # Closes the last writing end of the pipe.
         os.dup2(stderr, 2)
         os.close(stderr)
         os.waitpid(child, 0)
 
 
 def _pass_on(receiver: int, stderr: int) -> None:
-    """Copies lines until nobody writes any more, and ends the process."""
+    """Copies lines until all writers have closed the pipe, and ends the process."""
     try:
-        # Ctrl-C is for all processes of a terminal; the other one may have something to say yet.
+        # Ctrl-C reaches all processes of a terminal; the other process may still write.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         rest = b""
         while chunk := os.read(receiver, _CHUNK):

@@ -1,4 +1,4 @@
-"""A run end to end: pretrain, search, derive, train teacher and student, export, measure."""
+"""Runs all stages end to end: latency, pretrain, search, teacher, student, export, benchmark."""
 
 from tools import command  # isort: skip
 
@@ -19,15 +19,17 @@ SEED = settings_flags.define_seed()
 COMPARE = flags.DEFINE_bool(
     "compare",
     False,
-    "Also train the student without its teacher and the published student, and measure all "
-    "networks side by side; the estimate does not count this.",
+    "Also train the student without its teacher, and the published student, and measure all "
+    "networks side by side. Not included in the estimate.",
 )
 ESTIMATE = settings_flags.define_estimate()
-FORCE = flags.DEFINE_bool("force", False, "Run even if the estimate says that it cannot fit.")
+FORCE = flags.DEFINE_bool(
+    "force", False, "Run even if the estimate says that memory or disk will not suffice."
+)
 ESTIMATE_SECONDS = flags.DEFINE_float(
     "estimate_seconds",
     600.0,
-    "Longest time for the few steps of one stage, with --estimate=measured.",
+    "Time limit in seconds for the few steps of each stage, with --estimate=measured.",
     lower_bound=1.0,
 )
 for _settings, _prefix in settings_flags.RUN_STAGES.values():
@@ -45,12 +47,12 @@ def main() -> None:
         for name, stage in settings_flags.RUN_STAGES.items()
     }
     options = stages.RunSettings(**groups, space=settings_flags.read_space(), seed=SEED.value)
-    # Before the data are drawn or every file of them is opened.
+    # Before data are generated or any of their files is opened.
     run = Run(WORKDIR.value, options.data, options.seed)
     facts = run_all.check_stages(run, options)
     with run.workdir.locked():
         if ESTIMATE.value == stages.MEASURED_ESTIMATE:
-            # A faulty file shows before minutes of measuring.
+            # Opens the data: a faulty file is found before minutes of measuring.
             _ = run.source
         times = _estimate(run, options, facts) if ESTIMATE.value != stages.NO_ESTIMATE else None
         _run(run, options)
@@ -76,10 +78,10 @@ def _run(run: "Run", options: stages.RunSettings) -> None:
 
     summary = run_all.run_all(run, options, command.line())
     print(run_all.summary_tables(summary))
-    print(f"\nEverything is in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
+    print(f"\nAll results are in {WORKDIR.value}, the numbers in {WORKDIR.value}/{run_all.SUMMARY}")
     if COMPARE.value:
         compare.compare(run, options, summary, command.line())
-        print(f"The networks beside others are in {WORKDIR.value}/{compare.COMPARISON}")
+        print(f"The comparison with other networks is in {WORKDIR.value}/{compare.COMPARISON}")
 
 
 if __name__ == "__main__":

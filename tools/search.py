@@ -1,4 +1,4 @@
-"""Searches the teacher's and the student's architecture, into WORKDIR/search."""
+"""Searches for the architectures of teacher and student, into WORKDIR/search."""
 
 from tools import command  # isort: skip
 
@@ -9,17 +9,19 @@ from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 PRETRAINED = flags.DEFINE_string(
-    "pretrained", None, "Supernet weights to begin with; unset: those in WORKDIR/pretrain."
+    "pretrained", None, "Supernet weights to start from. Default: those in WORKDIR/pretrain."
 )
 LATENCY_TABLE = flags.DEFINE_string(
-    "latency_table", None, "Latencies of the student's operations; unset: those in WORKDIR/latency."
+    "latency_table",
+    None,
+    "Latency table of the target device. Default: the table in WORKDIR/latency.",
 )
 SEED = settings_flags.define_seed()
 settings_flags.define_settings(stages.DataSettings)
 settings_flags.define_space()
 settings_flags.define_settings(stages.SearchSettings, "search_")
 flags.adopt_module_key_flags(settings_flags)
-# Here there is nothing else that these could mean.
+# Short names, which are unambiguous in this tool.
 flags.DEFINE_alias("min_fps", "search_min_fps")
 flags.DEFINE_alias("max_fps", "search_max_fps")
 

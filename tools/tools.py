@@ -1,6 +1,7 @@
-"""Found in place of this folder by `python tools/NAME.py`, which looks beside the file first.
+"""Stand-in for the package `tools` when a tool is run by its path: `python tools/NAME.py`.
 
-Makes way for the package, so that a tool runs by its path as well, from wherever it is called.
+Python then searches the folder of that file first and finds this module instead of the package.
+It imports the package in its own place, so that a tool also runs by its path, from any folder.
 """
 
 import importlib

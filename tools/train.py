@@ -1,4 +1,4 @@
-"""Trains a derived network, a student with or without a teacher, into WORKDIR/ROLE."""
+"""Trains the network of a genotype, as teacher or student, into WORKDIR/ROLE."""
 
 from tools import command  # isort: skip
 
@@ -13,15 +13,21 @@ GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
 )
 ROLE = flags.DEFINE_enum(
-    "role", "student", ["teacher", "student"], "What the network is in this run: its folder's name."
+    "role",
+    "student",
+    ["teacher", "student"],
+    "Role of the network in this run, which is also its folder's name. It selects the settings: "
+    "--teacher_... or --student_...",
 )
 TEACHER = flags.DEFINE_string(
-    "teacher", None, "network.keras of a trained teacher to learn from; unset: from labels alone."
+    "teacher",
+    None,
+    "network.keras of a trained teacher to distil from. Default: train on labels only.",
 )
 SEED = settings_flags.define_seed()
 settings_flags.define_settings(stages.DataSettings)
 for _role in ("teacher", "student"):
-    # As a whole run names them, so that its presets serve here too.
+    # The same names as in a complete run, so that its presets also work here.
     settings_flags.define_settings(stages.TrainSettings, f"{_role}_")
 flags.adopt_module_key_flags(settings_flags)
 

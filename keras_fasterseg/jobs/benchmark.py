@@ -26,18 +26,18 @@ from keras_fasterseg.settings.benchmark_options import BenchmarkOptions
 from keras_fasterseg.settings.stages import BenchmarkSettings
 from keras_fasterseg.spaces.cost import network_work
 
-# A run measures its networks in passing: memory takes a process and seconds of its own, and days of
-# training do not end in an error for what else the machine does.
+# For the benchmark of a run: memory is not measured, which takes a process and seconds, and other
+# programs' load must not end days of training with an error.
 RUN_OPTIONS = BenchmarkOptions(memory=False, allow_load=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Artefacts that take part.
+    """An artefact to measure, and its runtime.
 
     Attributes:
-        artefact: What `open_artefact` opens: an export, a network's file or a genotype.
-        runtime: What runs it; `None` takes the artefact's own.
+        artefact: An export, a network's file or a genotype; see `open_artefact`.
+        runtime: Name of the runtime; `None` uses that of the artefact's format.
     """
 
     artefact: PathLike
@@ -47,11 +47,11 @@ class Contender:
 def benchmark(
     artefact: PathLike, settings: BenchmarkSettings, options: BenchmarkOptions = RUN_OPTIONS
 ) -> BenchmarkResult:
-    """Measures one artefact on its own runtime.
+    """Measures one artefact on the runtime of its format.
 
     Raises:
-        FileNotFoundError: There is no such artefact.
-        ValueError: It is none of ours, or a setting is out of its range.
+        FileNotFoundError: The artefact does not exist.
+        ValueError: It is not an artefact of this package, or a setting is out of range.
     """
     report = benchmark_in_turns([Contender(artefact)], settings, options=options)
     (result,) = report.tables[0].results.values()
@@ -66,23 +66,23 @@ def benchmark_in_turns(
     command: str | None = None,
     progress: bool = False,
 ) -> BenchmarkReport:
-    """Measures all contenders at all sizes; those of one size take turns, round by round.
+    """Measures all contenders at all sizes; at each size they take turns, round by round.
 
     Args:
-        contenders: The first is what the speedups refer to.
-        settings: Repetitions and batch size, and the input size if none is given besides.
+        contenders: Artefacts and runtimes. The first is the baseline of the speedups.
+        settings: Repetitions and batch size, and the input size if `input_sizes` is empty.
         input_sizes: Heights and widths of images.
-        options: What is timed and measured.
+        options: Scope of the timing, and additional measurements.
         command: The command line, for the record.
-        progress: Whether there are progress bars.
+        progress: Whether to show progress bars.
 
     Raises:
-        FileNotFoundError: There is no such artefact or image.
-        RuntimeNotInstalledError: A runtime is not there.
-        ValueError: An artefact is none of ours, there is no such runtime, no contender, a setting
-            is out of its range, or other programs keep the machine busy.
+        FileNotFoundError: An artefact or the image does not exist.
+        RuntimeNotInstalledError: A runtime is not installed.
+        ValueError: An artefact is not one of this package, a runtime is unknown, `contenders` is
+            empty, a setting is out of range, or other programs keep the machine busy.
     """
-    require(bool(contenders), "There is nothing to measure; name an artefact and a runtime.")
+    require(bool(contenders), "Nothing to measure; give at least one artefact.")
     sizes = tuple(input_sizes) or (settings.input_size,)
     check_settings(options)
     for size in sizes:
@@ -91,8 +91,7 @@ def benchmark_in_turns(
         if contender.runtime is not None:
             check_runtime(contender.runtime)
     check_load(options.allow_load)
-    # Whoever builds or converts a network lets TensorFlow start, and it keeps the threads that it
-    # has then.
+    # Building or converting a network starts TensorFlow, which then keeps its number of threads.
     prepare_threads(options.threads)
     tables = [
         _measure(
@@ -110,23 +109,23 @@ def benchmark_in_turns(
 def fixed_shape(
     contenders: Sequence[Contender], threads: int | None = None
 ) -> tuple[int | None, Size | None]:
-    """The batch size and the image size that exports among `contenders` are made for.
+    """Fixed batch size and image size of the exports among `contenders`.
 
     Args:
-        contenders: Artefacts that take part.
-        threads: CPU threads of every runtime, which some can be told but once.
+        contenders: Artefacts and runtimes.
+        threads: CPU threads of every runtime; some runtimes accept the number only once.
 
     Returns:
-        Images a call, and height and width; None where all of them take any.
+        Images per call, and height and width; each is None if all artefacts accept any.
 
     Raises:
-        FileNotFoundError: There is no such artefact.
-        ValueError: An artefact is none of ours, or two are made for different sizes.
+        FileNotFoundError: An artefact does not exist.
+        ValueError: An artefact is not one of this package, or two have different fixed sizes.
     """
     batches: dict[Any, Contender] = {}
     sizes: dict[Any, Contender] = {}
     for contender in contenders:
-        # A network is converted for the size that it is measured at.
+        # A network is converted for the size at which it is measured.
         if not is_network(contender.artefact):
             runner = open_artefact(contender.artefact, contender.runtime, threads=threads)
             batches.setdefault(runner.batch_size, contender)
@@ -136,15 +135,16 @@ def fixed_shape(
         if len(found) > 1:
             each = " and ".join(f"{one.artefact} for {_spelled(it)}" for it, one in found.items())
             raise ValueError(
-                f"Artefacts of different sizes take no turns: {each}; export them for one size."
+                f"Artefacts that are measured in turns must have the same size: {each}; export "
+                "them for one size."
             )
     return next(iter(batches), None), next(iter(sizes), None)
 
 
 def network_macs(metadata: Mapping[str, Any], input_size: Size) -> int | None:
-    """Multiply-accumulates of one image by the genotype in `metadata`; `None` if it has none.
+    """Multiply-accumulates per image of the genotype in `metadata`; `None` without a genotype.
 
-    Counted at the size padded to multiples of 32, which is what really runs.
+    They are counted at the size padded to multiples of 32, at which the network runs.
     """
     genotype, num_classes = metadata_genotype(metadata), metadata.get("num_classes")
     if genotype is None or not isinstance(num_classes, int):
@@ -159,7 +159,7 @@ def _measure(
     command: str | None,
     progress: str | None,
 ) -> InterleavedResult:
-    """Measures at one size."""
+    """Measures all contenders at one size."""
     opened = [_opener(contender, settings, options)() for contender in contenders]
     names = _names(contenders, opened)
     runners = dict(zip(names, opened, strict=True))
@@ -177,12 +177,12 @@ def _measure(
         settle_ms=options.settle_ms,
         progress=progress,
     )
-    # A machine that shares its cores with others is slower at times: its best counts.
+    # A machine that shares its cores with others is slower at times: the best value counts.
     after = _peaks(opened, options)
     results = {}
     for name, contender, runner in zip(names, contenders, opened, strict=True):
         result = measured.results[name]
-        # A network was converted on the way, which takes more memory than to run what came of it.
+        # Converting a network needs more memory than running the result, so the result is measured.
         alone = Contender(getattr(runner, "path", contender.artefact), contender.runtime)
         proof = read_proof(runner.metadata)
         kind = _kind(runner)
@@ -200,7 +200,7 @@ def _measure(
 
 
 def _opener(contender: Contender, settings: BenchmarkSettings, options: BenchmarkOptions) -> Any:
-    # A partial function, which another process can be sent.
+    # A partial function, because it is sent to another process.
     return functools.partial(
         open_artefact,
         contender.artefact,
@@ -218,7 +218,7 @@ def _spelled(size: int | Size) -> str:
 
 
 def _names(contenders: Sequence[Contender], runners: Sequence[Runner]) -> list[str]:
-    """A name for each: its runtime, with its artefact where there are several."""
+    """Names of the contenders: the runtime, plus the artefact if there are several."""
     several = len({str(contender.artefact) for contender in contenders}) > 1
     names: list[str] = []
     for contender, runner in zip(contenders, runners, strict=True):
@@ -249,8 +249,8 @@ def _memory(
     try:
         use = measure_memory(task)
     except RuntimeError as error:
-        # The times are worth having without it.
-        logging.warning("The memory of %s is unknown. %s", name, error)
+        # The times are useful without it.
+        logging.warning("The memory use of %s could not be measured. %s", name, error)
         return {}
     return {
         "memory_before_mib": use.before_mib,
@@ -263,11 +263,13 @@ def benchmark_stage(run: Run, settings: BenchmarkSettings, roles: Sequence[str])
     """Measures the SavedModels of `roles` into `benchmark/ROLE.json`; returns the folder.
 
     Raises:
-        OSError: Nothing is exported, or the folder cannot be written.
+        OSError: The stage export is not finished, or the folder cannot be written.
     """
     depends = run.workdir.recorded("export")
     if depends is None:
-        raise FileNotFoundError(f"{run.path} has no finished stage export.")
+        raise FileNotFoundError(
+            f"{run.path} has no finished stage export; finish it with tools.run_all."
+        )
     ids = {role: depends[f"{role}_genotype"] for role in roles}
 
     def measure_all(folder: pathlib.Path) -> None:

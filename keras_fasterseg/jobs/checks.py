@@ -1,4 +1,4 @@
-"""Checks of a run before any of its stages begins."""
+"""Checks of a run before its first stage begins."""
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
@@ -15,13 +15,13 @@ from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 
 def check_run(settings: RunSettings, finished: Collection[str] = ()) -> DataFacts:
-    """Checks the settings of all stages against one another and the data, and returns its facts.
+    """Checks the settings of all stages and the data; returns the facts of the data.
 
-    What is wrong with a late stage had better be said before the early ones have run for days.
+    Errors of a late stage are thus reported before the early stages run for days.
 
     Args:
-        settings: Of every stage.
-        finished: Stages that will not run again: files that they have read may be gone.
+        settings: Settings of every stage.
+        finished: Stages that will not run again; files that they read may be gone.
 
     Raises:
         ValueError: A setting of a stage is wrong; the message names the stage.
@@ -37,7 +37,7 @@ def check_run(settings: RunSettings, finished: Collection[str] = ()) -> DataFact
 
 
 def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], None]]:
-    """By stage, what raises if it could not begin."""
+    """Checks by stage; each raises if its stage could not begin."""
 
     def pretrain() -> None:
         check_settings(settings.pretrain, "--pretrain_")

@@ -1,4 +1,4 @@
-"""Job: what the search was worth: its networks beside others, trained and measured alike."""
+"""Job: compare the networks of a search with others, trained and measured alike."""
 
 import pathlib
 from collections.abc import Sequence
@@ -27,24 +27,24 @@ def compare(
 ) -> dict[str, Any]:
     """Compares the networks of a finished run with others of the same training and seed.
 
-    Besides the searched networks: the searched student without its teacher, if it has one, and the
-    student that FasterSeg's authors published, from scratch. Each is trained with the student's
-    settings (the teacher with its own), exported, and scored and measured as the SavedModel that it
-    is; frame rates in turns, so that all of them meet the same state of the machine. Stages that
-    are finished are not done again.
+    The others are the searched student without its teacher, if the space has one, and the published
+    student of FasterSeg, trained from scratch. All are trained with the student's settings
+    (the teacher with its own), exported as SavedModels, scored and measured. Frame rates are
+    measured in turns, so that the state of the machine affects all of them alike. Finished stages
+    are not repeated.
 
     Args:
         run: The run.
         settings: Settings of every stage.
-        summary: What `run_all` returned.
-        command: What the comparison calls the command that made it.
+        summary: Result of `run_all`.
+        command: Command line, for the record.
 
     Returns:
-        What it writes to `comparison.json`: a row a network, the constant predictor's mIoU, the
-        entropies of the search by epoch and the minutes of the stages.
+        The content of `comparison.json`: a row for each network, the constant predictor's mIoU,
+        the entropies of the search by epoch and the minutes of the stages.
 
     Raises:
-        ValueError: A stage had another setting.
+        ValueError: A finished stage has other settings.
         OSError: A folder is missing or cannot be written.
     """
     searched = load_genotype(run.path / "search" / f"{STUDENT}.json")
@@ -87,7 +87,7 @@ def _measure(
         target = folder / each.stage / "1"
         export_proven(run, run.network(each.stage), target)
         result = evaluate(target, run.source, run.data.val_split)
-        logging.info("%s: mIoU %.4f by the SavedModel", each.stage, result.miou)
+        logging.info("%s: mIoU %.4f with the SavedModel", each.stage, result.miou)
         write_json(folder / f"{each.stage}.json", result.to_json())
         runners[each.stage] = open_runner(target)
     check_load(allow=True)
@@ -126,7 +126,7 @@ def _row(
 
 
 def _device(result: dict[str, Any]) -> str:
-    """Device and method of the frame rates, of the JSON of one result."""
+    """Device and method of the frame rates, from the JSON of one result."""
     runner, environment, times = result["runner"], result["environment"], result["times"]
     device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
     return (

@@ -1,4 +1,4 @@
-"""Job: convert a data set to shards of TFRecord, which are read in its place."""
+"""Job: convert a data set to TFRecord shards, which are read in its place."""
 
 import dataclasses
 import itertools
@@ -36,37 +36,37 @@ def convert_dataset(
     settings: ConversionSettings,
     progress: bool = True,
 ) -> ConvertedDataset:
-    """Writes the splits of `source` into `target`, or what is missing of them there.
+    """Writes the splits of `source` as shards to `target`, or only the missing shards.
 
-    The same files and settings give the same shards, byte by byte. Each is written under a
-    temporary name and renamed, and the index is written last; until then a file beside it says
-    which shards are finished. A conversion that was stopped goes on after the last one that has
-    its digest, and one that is finished is verified and repaired in the same way.
+    The same files and settings give the same shards, byte by byte. Each shard is written under a
+    temporary name and renamed. The index is written last; until then another file in `target`
+    records the finished shards. An interrupted conversion resumes after the last shard that
+    matches its digest. A finished one is verified and repaired in the same way.
 
     Args:
-        source: The data set, of files.
-        dataset: What `load_source` calls it.
-        target: Folder to write to: new, empty, or begun with the same files and settings.
-        settings: What to convert, and how to store it.
+        source: The data set to convert, stored as image files.
+        dataset: Its name for `load_source`.
+        target: Folder to write to: new, empty, or with a conversion of the same files and settings.
+        settings: Splits and storage format.
         progress: Whether to show progress bars.
 
     Returns:
         The converted data set.
 
     Raises:
-        ValueError: `source` is converted already, or has no such split.
-        DataError: A file of it is faulty, or `target` holds something else.
+        ValueError: `source` is already converted, or lacks a split.
+        DataError: A file of `source` is faulty, or `target` has other contents.
         OSError: `target` cannot be written.
         tf.errors.OpError: The disk is full.
     """
     require(
         not isinstance(source, ConvertedDataset),
-        f"{source.root} is converted already; give the folder that it was made of.",
+        f"{source.root} is already a converted data set; give the folder of its original files.",
     )
     splits = [split.strip() for split in settings.splits.split(",")]
     require(
         len(set(splits)) == len(splits),
-        f"A split is converted once. Received: splits={settings.splits}",
+        f"Every split must be named once. Received: splits={settings.splits}",
     )
     samples = {split: source.samples(split) for split in splits}
     check_label_encodings(source, itertools.chain.from_iterable(samples.values()))
@@ -89,7 +89,7 @@ def convert_dataset(
     for split in splits:
         whole = tuple(itertools.takewhile(lambda shard: _is_whole(target, shard), kept[split]))
         if whole:
-            logging.info("Shards of %s that are there already: %d.", split, len(whole))
+            logging.info("Split %s: %d shards are already finished.", split, len(whole))
         finished[split] = whole
         written = write_shards(
             source,
@@ -113,7 +113,7 @@ def convert_dataset(
 def _plan(
     source: SegmentationSource, dataset: str, splits: Sequence[str], settings: ConversionSettings
 ) -> ShardIndex:
-    """The index before the first shard."""
+    """Index without shards."""
     return ShardIndex(
         dataset=dataset,
         name=source.name,
@@ -134,19 +134,20 @@ def _count(shards: Sequence[Shard]) -> int:
 
 
 def _begun(target: pathlib.Path, plan: ShardIndex) -> ShardIndex | None:
-    """Record of an earlier conversion in `target`; `None` if that is empty.
+    """Record of an earlier conversion in `target`; `None` if the folder is empty.
 
     Raises:
-        DataError: There is something else, or a conversion of another data set or other settings.
-        OSError: The folder cannot be made or written to.
+        DataError: The folder has other contents, or a conversion of another data set or with other
+            settings.
+        OSError: The folder cannot be created or written.
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"The folder {target} cannot be made: {error}.") from error
+        raise OSError(f"The folder {target} cannot be created: {error}.") from error
     if not os.access(target, os.W_OK | os.X_OK):
         raise OSError(
-            f"The folder {target} cannot be written to; choose another one or change its rights."
+            f"The folder {target} is not writable; choose another one or change its permissions."
         )
     for path in (target / INDEX, target / UNFINISHED):
         if path.is_file():
@@ -156,7 +157,7 @@ def _begun(target: pathlib.Path, plan: ShardIndex) -> ShardIndex | None:
             return found
     if not all(map(is_partial, target.iterdir())):
         raise DataError(
-            f"{target} is not empty and holds no converted data set; give a new or an empty folder."
+            f"{target} is not empty and holds no converted data set; give a new or empty folder."
         )
     return None
 
@@ -166,11 +167,11 @@ def _check_same(target: pathlib.Path, found: ShardIndex, plan: ShardIndex) -> No
         old, new = getattr(found, name), getattr(plan, name)
         if old != new:
             raise DataError(
-                f"{target} holds a data set converted with {name}={old} and not {new}; {_REMEDY}."
+                f"{target} holds a data set converted with {name}={old}, not {new}; {_REMEDY}."
             )
     if list(found.splits) != list(plan.splits):
         raise DataError(
-            f"{target} holds the splits {', '.join(found.splits)} and not "
+            f"{target} holds the splits {', '.join(found.splits)}, not "
             f"{', '.join(plan.splits)}; {_REMEDY}."
         )
     if dataclasses.replace(found, splits={}) != dataclasses.replace(plan, splits={}):
@@ -183,12 +184,12 @@ def _made_of(
     shards: Sequence[Shard],
     shard_size: float,
 ) -> tuple[Shard, ...]:
-    """Those of `shards` that `samples` would be written as, up to the first that is another."""
+    """The first shards that match `samples`, up to the first that differs."""
     end = 0
     found: list[Shard] = []
     for shard in shards:
         start, end = end, end + len(shard.records)
-        # Files may have come since: what was the last shard is then not full.
+        # If files were added since, the former last shard is not full.
         is_closed = shard.size >= shard_size or end == len(samples)
         if not is_closed or inputs_digest(source, samples[start:end]) != shard.inputs:
             break

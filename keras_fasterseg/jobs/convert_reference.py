@@ -1,4 +1,4 @@
-"""Job: what the released PyTorch code comes with as files of this package."""
+"""Job: convert files of the released PyTorch code to files of this package."""
 
 import pathlib
 import re
@@ -38,11 +38,11 @@ def convert_network(
 ) -> ConversionReport:
     """Writes a released derived network to `output`, a `.keras` file.
 
-    It has auxiliary heads if the released one has them. Nothing is written if a weight is missing
-    or unused, unless `allow_partial`.
+    The result has auxiliary heads if the released network has them. Nothing is written if a weight
+    is missing or unused, unless `allow_partial` is true.
 
     Raises:
-        FileNotFoundError: There are no such weights.
+        FileNotFoundError: The file of weights does not exist.
         ValueError: The weights cannot be read or are not of that genotype, or `output` has another
             suffix.
     """
@@ -68,11 +68,11 @@ def convert_supernet(
 ) -> ConversionReport:
     """Writes a released supernet's weights to `output`, a `.weights.h5` file.
 
-    Nothing is written if a weight is missing or unused, unless `allow_partial`. The logits that
-    the released file holds besides are no weights: see `convert_architecture`.
+    Nothing is written if a weight is missing or unused, unless `allow_partial` is true. Logits of
+    the architecture in the file are not weights and are ignored: see `convert_architecture`.
 
     Raises:
-        FileNotFoundError: There are no such weights.
+        FileNotFoundError: The file of weights does not exist.
         ValueError: The weights cannot be read or are of another supernet, or `output` has another
             suffix.
     """
@@ -96,18 +96,18 @@ def convert_architecture(
     branch_scales: Sequence[int] = (32, 16),
     reference_quirks: bool = False,
 ) -> ConversionReport:
-    """Writes the genotype that a released architecture stands for to `output`, a `.json` file.
+    """Writes the genotype of a released architecture to `output`, a `.json` file.
 
     Args:
         weights: The released logits `alpha_I_S`, `beta_I_S` and `ratio_I_S`.
-        role: Whose they are: "teacher" (I = 0) or "student" (I = 1).
+        role: Role of the architecture: "teacher" (I = 0) or "student" (I = 1).
         settings: The supernet that was searched.
         output: The file to write; not written if a logit is missing or unused.
         branch_scales: The scales at which the branches end.
-        reference_quirks: Decode them as the released code does.
+        reference_quirks: Whether to decode the logits with the faults of the released code.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         ValueError: The logits cannot be read or are of another supernet, `role` is unknown, or
             `output` has another suffix.
     """
@@ -140,11 +140,11 @@ def convert_latency_table(
     Args:
         source: The released table as JSON: an object whose `table` maps operations to milliseconds.
         output: The file to write.
-        reference_quirks: Charge operations as the released code does.
+        reference_quirks: Whether to assign latencies to operations as the released code does.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not that table, or `output` has another suffix.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not such a table, or `output` has another suffix.
     """
     _check_suffix(output, ".json")
     table = load_released_table(source)
@@ -155,12 +155,12 @@ def convert_latency_table(
 
 
 def is_complete(report: ConversionReport) -> bool:
-    """True if every weight found its place and every place its weight."""
+    """True if no weight is missing and none is unused."""
     return not report.missing and not report.unused
 
 
 def report_text(report: ConversionReport) -> str:
-    """Number of converted tensors and names of the others, for people to read."""
+    """The number of converted tensors and the names of the others, as text."""
     lines = [f"converted: {report.converted}"]
     for kind in ("missing", "unused", "dead"):
         names = getattr(report, kind)
@@ -177,14 +177,14 @@ def _check_suffix(output: PathLike, suffix: str) -> None:
 
 def _num_classes(state: Mapping[str, np.ndarray], name: str, weights: PathLike, kind: str) -> int:
     if name not in state:
-        raise ValueError(f"{weights} is no released {kind}: it has no tensor {name}.")
+        raise ValueError(f"{weights} is not a released {kind}: it has no tensor {name}.")
     return len(state[name])
 
 
 def _without_repetitions(
     state: Mapping[str, np.ndarray], plan: NetworkPlan
 ) -> dict[str, np.ndarray]:
-    """`state` without what it repeats: PyTorch saves a shared cell once for every branch."""
+    """`state` without duplicates: PyTorch saves a shared cell once for every branch."""
     state = dict(state)
     for cell in plan.cells:
         first, *others = (f"cells.{cell.position}-{branch}." for branch in cell.branches)

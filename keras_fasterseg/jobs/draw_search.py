@@ -1,4 +1,4 @@
-"""Job: the pictures of a run: its search, its trainings, its networks."""
+"""Job: draw pictures of a run: its search, trainings and networks."""
 
 import contextlib
 import csv
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class DrawnSearch:
-    """Pictures that were drawn, and those that were not.
+    """Pictures that were drawn, and pictures left out.
 
     Attributes:
-        written: The files.
-        left_out: A sentence for every picture that the run has nothing for.
+        written: The files of the pictures.
+        left_out: A sentence for every picture for which the run has no data.
     """
 
     written: tuple[pathlib.Path, ...]
@@ -38,20 +38,20 @@ class DrawnSearch:
 
 
 def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> DrawnSearch:
-    """Draws what a run, or what a folder such as `docs/results` keeps of one, has to show.
+    """Draws the pictures of a run, or of its copy in a folder such as `docs/results`.
 
     Writes to the folder `output`: `search` (frame rates in their band, λ, entropies), `candidates`
     (their accuracy against frame rate), `training` (losses, mIoU), `networks` (measured frame rate
     and mIoU at the end), `teacher` and `student` (the networks).
 
     Args:
-        workdir: Folder of the run, which may still be searching.
-        output: Where to write; what is there under these names is replaced.
+        workdir: Folder of the run, whose search may still be running.
+        output: Folder for the pictures; existing pictures are replaced.
         suffix: `.svg` or `.png`.
 
     Raises:
-        FileNotFoundError: There is nothing to draw.
-        ValueError: A file is not whole; the message names it.
+        FileNotFoundError: The run has nothing to draw.
+        ValueError: A file is incomplete; the message names it.
         OSError: A file cannot be written.
     """
     run = pathlib.Path(workdir)
@@ -71,7 +71,7 @@ def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> Dr
             left_out.append(f"{name} is left out: {error}")
     if not figures:
         raise FileNotFoundError(
-            f"{run} has nothing to draw; name the workdir of a search or of a training."
+            f"{run} has nothing to draw; give the workdir of a search or a training."
         )
     for path, figure in figures.items():
         save_figure(figure, path)
@@ -106,16 +106,16 @@ def _training(run: pathlib.Path) -> "Figure":
 
 
 def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
-    """Curves of a training's `log.csv`; `name` is that of its network.
+    """Curves from a training's `log.csv`, for the network `name`.
 
     Raises:
-        ValueError: The file is not whole; the message names it.
+        ValueError: The file is incomplete; the message names it.
     """
     losses, mious = [], []
     with _whole(log), open(log, newline="", encoding="utf-8") as file:
         for epoch, row in enumerate(csv.DictReader(file), start=1):
             losses.append(float(row["loss"]))
-            # Epochs without an evaluation have none; earlier versions repeated the last.
+            # Epochs without an evaluation have no value; earlier versions repeated the last.
             miou = float(row["val_miou"] or math.nan)
             if not math.isnan(miou) and (not mious or mious[-1][1] != miou):
                 mious.append((epoch, miou))
@@ -123,7 +123,7 @@ def read_curve(log: pathlib.Path, name: str) -> TrainingCurve:
 
 
 def _networks(run: pathlib.Path) -> "Figure":
-    # A comparison has the rows of the summary too.
+    # A comparison includes the rows of the summary.
     path = run / (COMPARISON if (run / COMPARISON).is_file() else SUMMARY)
     value = read_json(path)
     with _whole(path):
@@ -147,7 +147,7 @@ def _networks(run: pathlib.Path) -> "Figure":
 
 def _architecture(run: pathlib.Path, role: str) -> "Figure":
     folder = run / "search"
-    # A search that goes on has the networks of its epochs only.
+    # An unfinished search has only the networks of its epochs.
     paths = [folder / f"{role}.json", *sorted(folder.glob(f"epoch_*/{role}.json"), reverse=True)]
     path = next((path for path in paths if path.is_file()), paths[0])
     genotype = load_genotype(path)
@@ -160,7 +160,7 @@ def _architecture(run: pathlib.Path, role: str) -> "Figure":
         genotype,
         table.metadata.input_size,
         num_classes,
-        # The table is of the student's stem and heads.
+        # The table has the stem and heads of the student only.
         table=table if role == STUDENT else None,
         name=f"{run.name}: {role}",
     )
@@ -176,11 +176,11 @@ def _records(run: pathlib.Path) -> Iterator[list[dict[str, Any]]]:
 
 @contextlib.contextmanager
 def _whole(path: pathlib.Path) -> Iterator[None]:
-    """Says of which file it is that something in it is missing or of another kind."""
+    """Raises `ValueError` with the name of the file if its content is missing or wrong."""
     try:
         yield
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be drawn ({error!r}); restore it, or write it anew with the tool that "
-            "made it."
+            f"{path} cannot be drawn ({error!r}); restore it, or write it again with the tool that "
+            "created it."
         ) from error

@@ -51,16 +51,16 @@ from keras_fasterseg.spaces.roles import STUDENT
 
 ESTIMATE = "estimate.json"
 
-# Assumptions, on two CPU cores.
-EVALUATION_TRACING_SECONDS = 10.0  # Of the evaluations of a search.
-EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load one.
-LOG_BYTES = 20_000_000  # Logs, genotypes and scores of a stage.
-GRAPH_BYTES = 10_000_000  # A SavedModel, besides its weights.
-GENERATED_BYTES_A_PIXEL = 2.5  # PNG files of a generated image and its labels.
+# Assumptions, for two CPU cores.
+EVALUATION_TRACING_SECONDS = 10.0  # For the evaluations of a search.
+EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load it.
+LOG_BYTES = 20_000_000  # Logs, genotypes and scores per stage.
+GRAPH_BYTES = 10_000_000  # A SavedModel without its weights.
+GENERATED_BYTES_A_PIXEL = 2.5  # PNG files of an image and its labels.
 
-# Networks of which the one of median work is typical.
+# Number of random networks; the one of median work counts as typical.
 _DRAWS = 3
-# A computed memory may be too large by this factor; below it nothing is refused.
+# Computed memory may exceed the free memory by up to this factor without being refused.
 _COMPUTED_MARGIN = 1.5
 
 
@@ -71,43 +71,44 @@ def estimate_run(
     way: str = QUICK_ESTIMATE,
     limit_seconds: float = 600.0,
 ) -> Estimate:
-    """The time, memory and disk that each unfinished stage takes on this machine.
+    """Estimates time, memory and disk of each unfinished stage on this machine.
 
-    The quick way computes a step of each stage from its multiply-accumulates and values and the
-    rates of this machine, which half a second measures. The measured way runs a few steps of each
-    training in a process of its own, on random images of the true size, and computes the rest.
+    The quick way computes a step of each stage from its multiply-accumulates and values, and from
+    the rates of this machine, which are measured in half a second. The measured way runs a few
+    steps of each training in a separate process, on random images of the true size, and computes
+    the rest.
 
-    As long as the search is not finished, the networks are the most expensive ones that it could
-    find; the student of the quick way is a network of median work.
+    Until the search is finished, the networks are the most expensive ones that it could find; in
+    the quick way, the student is a network of median work.
 
     Args:
-        path: Folder of the run; `estimate.json` in it keeps the estimate, and the times of stages.
-        settings: Of every stage.
-        facts: The data set.
+        path: Folder of the run; its `estimate.json` stores the estimate and the times of stages.
+        settings: Settings of every stage.
+        facts: Facts of the data set.
         way: `QUICK_ESTIMATE` or `MEASURED_ESTIMATE`.
-        limit_seconds: Time that the few steps of one stage may take.
+        limit_seconds: Time limit for the few steps of each stage.
 
     Raises:
-        ValueError: A setting is out of its range.
+        ValueError: A setting is out of range.
         OSError: The folder cannot be written.
     """
     workdir = Workdir(path)
     unfinished, settings = _left(workdir, settings)
     genotypes, bases = _networks(workdir, settings, facts, way)
     arguments = (settings, len(facts.class_names), genotypes)
-    # What this process has now is not to be taken twice.
+    # Memory that this process already uses is not counted twice.
     free = available_memory() + psutil.Process().memory_info().rss
     costs: dict[str, StepCost] = {}
     shortages: dict[str, str] = {}
     steps = [name for name in unfinished if name not in ("export", "benchmark")]
     for name in steps if way == MEASURED_ESTIMATE else ():
         if name != "latency":
-            logging.info("measuring a few steps of %s", name)
+            logging.info("Measuring a few steps of %s", name)
             try:
                 costs[name] = measure_apart(name, *arguments, limit_seconds, free)
                 bases.setdefault(name, MEASURED)
             except (MemoryError, RuntimeError) as error:
-                logging.warning("%s is computed, not measured: %s.", name, error)
+                logging.warning("The estimate of %s is computed, not measured: %s.", name, error)
                 shortages |= {name: str(error)} if isinstance(error, MemoryError) else {}
     missing = [name for name in steps if name not in costs]
     if missing:
@@ -121,7 +122,7 @@ def estimate_run(
         stages.append(dataclasses.replace(stage, shortage=shortages.get(name)))
     stages += _results(unfinished, costs, settings, facts)
     if stages and is_generated(settings.data) and not (workdir.path / "data").is_dir():
-        # The first stage draws them.
+        # The first stage generates the data.
         pixels = math.prod(facts.size) * (facts.train_images + facts.val_images)
         disk_bytes = stages[0].disk_bytes + round(GENERATED_BYTES_A_PIXEL * pixels)
         stages[0] = dataclasses.replace(stages[0], disk_bytes=disk_bytes)
@@ -138,15 +139,15 @@ def estimate_run(
 
 
 def check_fits(estimate: Estimate, force: bool = False) -> None:
-    """Refuses a run that cannot fit this machine.
+    """Refuses a run that does not fit this machine.
 
-    Where the network is not known yet (`AT_MOST`, `TYPICAL`) nothing is refused, nor is a
-    `COMPUTED` memory that is too large by less than its margin. They are warnings, and so is
-    everything with `force`.
+    A stage whose network is not known yet (`AT_MOST`, `TYPICAL`) is not refused, nor one whose
+    `COMPUTED` memory is too large by less than its margin: these cases, and all others with
+    `force`, log a warning.
 
     Raises:
-        ValueError: A stage needs more memory than there is.
-        OSError: The stages need more disk than there is.
+        ValueError: A stage needs more memory than is free.
+        OSError: The stages need more disk space than is free.
     """
     free = estimate.free_memory_bytes
     refused = []
@@ -154,7 +155,7 @@ def check_fits(estimate: Estimate, force: bool = False) -> None:
         name, memory = stage.name, stage.memory_bytes or 0
         need = (
             f"The stage {name} needs {gigabytes(memory)} of memory ({stage.basis}), "
-            f"{gigabytes(free)} are free"
+            f"but only {gigabytes(free)} are free"
         )
         if stage.shortage:
             need = f"The stage {name} does not fit: {stage.shortage}"
@@ -163,37 +164,37 @@ def check_fits(estimate: Estimate, force: bool = False) -> None:
         flags = ("latency_size",)
         if name != "latency":
             flags = (f"{name}_batch_size", f"{name}_crop_size")
-        need += f"; make --{' or --'.join(flags)} smaller"
+        need += f"; reduce --{' or --'.join(flags)}"
         within = stage.basis == COMPUTED and memory <= _COMPUTED_MARGIN * free
         if force or stage.basis in (AT_MOST, TYPICAL) or (within and not stage.shortage):
             logging.warning("%s.", need)
         else:
             refused.append(need)
     if refused:
-        raise ValueError(f"{'. '.join(refused)}. --force runs it all the same.")
+        raise ValueError(f"{'. '.join(refused)}. Use --force to run anyway.")
     if estimate.disk_bytes > estimate.free_disk_bytes:
         need = (
-            f"The run needs {gigabytes(estimate.disk_bytes)} of disk, "
+            f"The run needs {gigabytes(estimate.disk_bytes)} of disk space, but only "
             f"{gigabytes(estimate.free_disk_bytes)} are free; choose a workdir on another disk or "
-            "make room"
+            "free some space"
         )
         if not force:
-            raise OSError(f"{need}. --force runs it all the same.")
+            raise OSError(f"{need}. Use --force to run anyway.")
         logging.warning("%s.", need)
 
 
 def _times_before(file: pathlib.Path) -> list[StageTime]:
-    """Times of ended stages that an earlier estimate has left; none where they cannot be read."""
+    """Times of finished stages from an earlier estimate; empty if they cannot be read."""
     try:
         times = read_times(read_json(file)) if file.exists() else []
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logging.warning("%s is of no use (%s); its times are left out.", file, error)
+        logging.warning("%s cannot be read (%s); its times are ignored.", file, error)
         return []
     return [each for each in times if each.taken_seconds is not None]
 
 
 def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettings]:
-    """The stages with something to do, and the settings with the epochs that they have left."""
+    """The unfinished stages, and the settings with their remaining epochs."""
     names = [name for name in stages_of(settings.space) if workdir.recorded(name) is None]
     if settings.latency.latency_table is not None and "latency" in names:
         names.remove("latency")
@@ -203,7 +204,7 @@ def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettin
         training = getattr(settings, role)
         done = (workdir.recorded(role) or {}).get(role, {}).get("epochs", training.epochs)
         if done < training.epochs:
-            # It is finished, and to be prolonged.
+            # It is finished, and will be prolonged.
             names.append(role)
             left = dataclasses.replace(training, epochs=training.epochs - done)
             settings = dataclasses.replace(settings, **{role: left})
@@ -213,7 +214,7 @@ def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettin
 def _networks(
     workdir: Workdir, settings: RunSettings, facts: DataFacts, way: str
 ) -> tuple[dict[str, Genotype], dict[str, str]]:
-    """The networks by role, and the bases of those that are yet to be searched."""
+    """The networks by role, and the bases of networks that are not searched yet."""
     space, folder = settings.space, workdir.path / "search"
     if workdir.recorded("search") is not None:
         return {role: load_genotype(folder / f"{role}.json") for role in space.roles}, {}
@@ -231,7 +232,7 @@ def _networks(
 def _stage(
     name: str, cost: StepCost, basis: str, settings: RunSettings, facts: DataFacts
 ) -> StageEstimate:
-    """All steps of a stage, its evaluations, and its files."""
+    """Estimate of a stage: all its steps, evaluations and files."""
     space, own = settings.space, getattr(settings, name)
     step, memory = cost.step_seconds, cost.memory_bytes
     if name == "latency":
@@ -239,13 +240,13 @@ def _stage(
         seconds, disk = step * steps, 0
         seconds += EXPORT_SECONDS * own.latency_calibration
     else:
-        # Each half of the images has batches of its own.
+        # The search draws separate batches from each half of the images.
         images = facts.train_images // (1 if name != "search" or space.single_level else 2)
         steps = own.epochs * (own.steps_per_epoch or images // own.batch_size)
         seconds = cost.first_seconds + step * max(0, steps - 1)
         seconds += _evaluation_seconds(name, cost, settings, facts)
         memory += 4 * facts.train_images * math.prod(facts.size) * settings.data.cache
-        # The two newest checkpoints and the next one; a better network beside the one before.
+        # The two newest checkpoints and the next one; the best network and its replacement.
         disk = 5 * cost.weight_bytes + 3 * cost.slot_bytes
     disk += LOG_BYTES
     return StageEstimate(name, basis, seconds, disk, steps, step, memory, cost.gpu_bytes)
@@ -254,12 +255,12 @@ def _stage(
 def _evaluation_seconds(
     name: str, cost: StepCost, settings: RunSettings, facts: DataFacts
 ) -> float:
-    """Time of all evaluations of a training: forward, a third of a step for the same pixels."""
+    """Time of all evaluations of a training; per pixel, a forward pass is a third of a step."""
     own = getattr(settings, name)
     if name == "pretrain":
         return 0.0
     if name == "search":
-        # All architectures after every epoch, and once more at the end.
+        # All architectures after every epoch, and again at the end.
         images = min(own.validation_images, facts.val_images)
         images *= len(settings.space.roles) * (own.epochs + 1)
         size = tuple(side // own.downsample for side in facts.size)
@@ -270,7 +271,7 @@ def _evaluation_seconds(
 
 
 def _image_seconds(cost: StepCost | None, settings: TrainSettings | SearchSettings, size: Size):
-    """Time of an image through a network that is trained; 0 if its training is finished."""
+    """Time of one image in the network under training; 0 if its training is finished."""
     step_seconds = 0.0 if cost is None else cost.step_seconds
     pixels = settings.batch_size * math.prod(settings.crop_size)
     return step_seconds * math.prod(size) / (FORWARDS_A_STEP * pixels)
@@ -282,7 +283,7 @@ def _results(
     settings: RunSettings,
     facts: DataFacts,
 ) -> list[StageEstimate]:
-    """Export and benchmark of all roles."""
+    """Estimates of export and benchmark, for all roles."""
     benchmark = settings.benchmark
     exporting, timing, disk = 0.0, 0.0, LOG_BYTES
     for role in settings.space.roles:

@@ -32,11 +32,12 @@ from keras_fasterseg.settings.passes import ONE_PASS, PassSettings, with_passes
 
 
 def open_runner(artefact: pathlib.Path, passes: PassSettings = ONE_PASS) -> Runner:
-    """A runner for an exported network or a `network.keras` file, in the artefact's own runtime.
+    """Opens an exported network or a `network.keras` file, in the runtime of its format.
 
     Raises:
-        FileNotFoundError: There is nothing of that name.
-        ValueError: It is something else, or has no logits that several passes could be made of.
+        FileNotFoundError: The artefact does not exist.
+        ValueError: It is not an artefact of this package, or several passes need logits that it
+            does not return.
     """
     return with_passes(open_artefact(artefact), passes)
 
@@ -44,11 +45,11 @@ def open_runner(artefact: pathlib.Path, passes: PassSettings = ONE_PASS) -> Runn
 def evaluate(
     artefact: pathlib.Path, source: SegmentationSource, split: str, progress: bool = True
 ) -> EvaluationResult:
-    """Scores `artefact` on whole images of `split`, one by one, at their own size.
+    """Scores `artefact` on the images of `split`, one by one, at their original size.
 
     Raises:
-        FileNotFoundError: There is no such artefact.
-        ValueError: It is none of ours, or knows other classes than the data set.
+        FileNotFoundError: The artefact does not exist.
+        ValueError: It is not an artefact of this package, or has other classes than the data set.
     """
     runner = open_runner(artefact)
     check_classes(runner, artefact, source)
@@ -71,19 +72,19 @@ def report(
     Args:
         artefact: An export or a `network.keras`.
         source: The data set.
-        split: Its split.
-        passes: How often an image is looked at.
-        official: Whether cityscapesscripts computes the scores, iIoU and categories included.
-        submission: Folder for the label maps that Cityscapes' test server takes. Without
+        split: The split to evaluate.
+        passes: Passes over each image: scales, mirrored images and windows.
+        official: Whether cityscapesscripts computes the scores, including iIoU and categories.
+        submission: Folder for label maps in the format of Cityscapes' test server. Without
             `official`, labels are neither needed nor read.
-        overwrite: Whether label maps of another origin in that folder are replaced.
-        progress: Whether there are progress bars.
+        overwrite: Whether to replace label maps in that folder, whatever their origin.
+        progress: Whether to show progress bars.
 
     Raises:
-        FileNotFoundError: There is no such artefact.
-        FileExistsError: `submission` holds something else.
-        ValueError: The artefact is none of ours or knows other classes than the data set, or the
-            data set has no official scores.
+        FileNotFoundError: The artefact does not exist.
+        FileExistsError: `submission` holds other files, or label maps of another origin.
+        ValueError: The artefact is not one of this package, has other classes than the data set, or
+            the data set has no official scores.
         DataError: A file of the data set is missing or faulty.
     """
     if not official and submission is None:
@@ -99,7 +100,7 @@ def report(
     _warn(source, split)
     samples = source.samples(split) if official else source.pairs(split)
     ground_truth = [label_ids_file(sample.label) for sample in samples] if official else []
-    # Before the label maps, which take long.
+    # Checked before the label maps, which take long.
     check_ground_truth(ground_truth)
     runner = open_runner(artefact, passes)
     check_classes(runner, artefact, source)
@@ -136,12 +137,12 @@ def report(
 
 
 def check_classes(runner: Runner, artefact: pathlib.Path, source: SegmentationSource) -> None:
-    """Raises `ValueError` if an artefact's classes are not those of the data set, in its order."""
+    """Raises `ValueError` if an artefact's classes, or their order, differ from the data set's."""
     metadata = runner.metadata
     names, count = recorded_names(metadata), metadata.get("num_classes")
     if names is None:
         logging.warning(
-            "%s does not record the names of its classes; they are taken to be %s.",
+            "%s does not record the names of its classes; assuming %s.",
             artefact,
             ", ".join(source.class_names),
         )
@@ -150,7 +151,7 @@ def check_classes(runner: Runner, artefact: pathlib.Path, source: SegmentationSo
 
 
 def warn_if_trained_on(runner: Runner, source: SegmentationSource, split: str) -> None:
-    """Logs a warning if a split has just the images that a network records as trained on."""
+    """Logs a warning if the network was trained on exactly the images of the split."""
     trained_on = runner.metadata.get("trained_on")
     recorded = trained_on.get("splits") if isinstance(trained_on, dict) else None
     if not isinstance(recorded, dict):
@@ -158,8 +159,8 @@ def warn_if_trained_on(runner: Runner, source: SegmentationSource, split: str) -
     for part in source.parts(split):
         if InputFiles().split(source, part).sha256 in recorded.values():
             logging.warning(
-                "The network was trained on the images of the split %s: the score says nothing "
-                "about images that it has not seen.",
+                "The network was trained on the images of the split %s: the score does not measure "
+                "unseen images.",
                 part,
             )
 

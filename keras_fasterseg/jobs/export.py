@@ -1,4 +1,4 @@
-"""Job: a trained network as an artefact that takes uint8 images, and the proof that it is one."""
+"""Job: export a trained network to run on uint8 images, and prove that the export matches it."""
 
 import dataclasses
 import pathlib
@@ -31,7 +31,7 @@ from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
 FEW_CALIBRATION_IMAGES = 16
-"""Below it int8 warns: three quarters of the images give the ranges of activations."""
+"""With fewer, int8 warns: three quarters of the images determine the ranges of activations."""
 
 
 def export(
@@ -48,34 +48,34 @@ def export(
     command: str | None = None,
     progress: bool = True,
 ) -> Proof | None:
-    """Exports `network.keras` to the folder `target` and proves that it answers alike.
+    """Exports `network.keras` to the folder `target`, and proves that the export matches it.
 
-    The proof, the genotype, sizes, digests, versions and the command are in the export's manifest.
+    The export's manifest holds the proof, the genotype, sizes, digests, versions and the command.
     An export that fails its proof is not written.
 
     Args:
         network: The trained network.
-        target: For a SavedModel it had best end in a number, as TF Serving wants.
-        settings: What to write and how to prove it.
-        source: The data set, which names the classes and has images to prove and calibrate by.
-        class_names: A name for every class where there is no data set. What the network records
-            comes first.
-        palette: The RGB colour of every class, likewise.
-        train_split: Its split for calibration.
-        val_split: Its split for the proof.
-        overwrite: Whether an export that is there already is replaced.
+        target: Folder to write. For a SavedModel it should end in a number, as TF Serving expects.
+        settings: Format and proof of the export.
+        source: The data set. It names the classes and provides images for proof and calibration.
+        class_names: Names of all classes, if there is no data set. Names that the network records
+            take precedence.
+        palette: RGB colours of all classes, likewise.
+        train_split: Split for the calibration.
+        val_split: Split for the proof.
+        overwrite: Whether to replace an existing export.
         command: The command line, for the record.
         progress: Whether to show progress bars.
 
     Returns:
-        The proof; None if no images were asked for.
+        The proof; None if `settings` ask for no proof images.
 
     Raises:
-        FileNotFoundError: There is no such network.
+        FileNotFoundError: The network does not exist.
         FileExistsError: The target exists.
         ValueError: The file is not a network of this package, the data set has other classes or
-            labels that do not go together, an option does not go with the format, or the export is
-            not good enough.
+            inconsistent labels, the format does not support an option, or the export fails its
+            proof.
     """
     settings = settings or ExportSettings()
     target = pathlib.Path(target)
@@ -90,7 +90,7 @@ def export(
         check_same_classes(known, trained.num_classes, whose, class_names, "that was named")
     if source is not None:
         class_names, palette = source.class_names, source.palette
-        # Without a proof the split need not be there.
+        # Without a proof, the split does not have to exist.
         is_read = settings.proof_images > 0 or val_split in source.split_names
         if settings.input_size is not None and is_read:
             _warn_of_stretch(source, val_split, settings.input_size, settings.proof_images or 1)
@@ -115,7 +115,7 @@ def export(
             check_proof(proof, settings.precision, settings.allow_accuracy_drop)
             extend_manifest(temporary, {"proof": proof.to_json()})
         else:
-            logging.warning("Nothing shows that the export answers as the network does.")
+            logging.warning("No proof: nothing shows that the export matches the network.")
         if command is not None:
             extend_manifest(temporary, {"command": command})
     return proof
@@ -132,8 +132,7 @@ def _calibration(
 ) -> CalibrationImages:
     if source is None:
         raise ValueError(
-            "int8 is calibrated on real images, and there are none; name the data set with "
-            "--dataset and --data_dir."
+            "int8 needs real images for its calibration; set --dataset and --data_dir."
         )
     images = [
         each.image
@@ -141,20 +140,20 @@ def _calibration(
     ]
     if len(images) < FEW_CALIBRATION_IMAGES:
         logging.warning(
-            "int8 is calibrated on %d images only, and the ranges of activations in others may be "
-            "larger; give %d or more with --calibration_images.",
+            "int8 is calibrated on only %d images, and other images may exceed their ranges of "
+            "activations; set --calibration_images to at least %d.",
             len(images),
             FEW_CALIBRATION_IMAGES,
         )
-    # TF-TRT makes batches itself.
+    # TF-TRT forms batches itself.
     batch_size = 1 if settings.format == TFTRT else settings.batch_size or 1
     require(
         settings.format == TFTRT or len(images) >= 2 * batch_size,
-        "int8 is calibrated on one batch of images at least and judged by another: with "
-        f"--batch_size={settings.batch_size} these are {2 * batch_size} images. Received: "
-        f"{len(images)}; give more --calibration_images.",
+        "int8 needs at least one batch of images for calibration and another to check it: with "
+        f"--batch_size={settings.batch_size}, at least {2 * batch_size} images. Received: "
+        f"{len(images)}; increase --calibration_images.",
     )
-    # Those that do not fill a last batch are left out.
+    # Images that do not fill the last batch are left out.
     starts = range(0, len(images) - batch_size + 1, batch_size)
     batches = [np.stack(images[start : start + batch_size]) for start in starts]
     return CalibrationImages(batches, settings.calibration_method, progress)
@@ -195,16 +194,18 @@ def _proof(
 def _runner(
     network: SegmentationNetwork, path: pathlib.Path, settings: ExportSettings, folder: pathlib.Path
 ) -> tuple[Runner, str, ExportSettings]:
-    """The runner of the export at `path`, its name, and the settings of the file it runs."""
+    """The runner for the proof of the export at `path`, its name and the settings of its file."""
     try:
         runner = _open(path)
         runner.load()
         return runner, str(runner.describe()["runtime"]), settings
     except (RuntimeNotInstalledError, OSError) as error:
-        # TensorRT-RTX builds engines for GPUs that are elsewhere.
+        # TensorRT-RTX can build engines for GPUs of other machines.
         if settings.format not in ENGINE_FORMATS or settings.precision == "int8":
             raise
-        logging.warning("The engine cannot run here, so the ONNX behind it is proven: %s", error)
+        logging.warning(
+            "The engine cannot run here, so the proof uses the ONNX model behind it: %s", error
+        )
     stand_in = dataclasses.replace(settings, format=ONNX)
     runner = _open(export_network(network, folder, settings=stand_in))
     return runner, "onnxruntime, of the ONNX that the engine was built of", stand_in
@@ -213,10 +214,10 @@ def _runner(
 def _logits_twin(
     network: SegmentationNetwork, settings: ExportSettings, path: pathlib.Path
 ) -> pathlib.Path | None:
-    """The same export with logits, where it has none itself.
+    """Writes the same export with logits, if it has none itself.
 
-    int8 is judged by labels alone. An engine takes minutes to build, so that one which runs itself
-    is judged by its own outputs.
+    int8 is judged by labels only. An engine takes minutes to build, so an engine that runs here is
+    judged by its own outputs.
     """
     has_logits = settings.format in (SAVED_MODEL, TFTRT) or settings.output in (LOGITS, "both")
     if has_logits or settings.precision == "int8" or settings.format in ENGINE_FORMATS:

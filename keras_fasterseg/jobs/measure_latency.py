@@ -1,4 +1,4 @@
-"""Job: measure what every operation of the space costs on this device."""
+"""Job: measure the latency of every operation of a search space on this device."""
 
 import pathlib
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ def measure_latency(
     num_classes: int,
     progress: bool = True,
 ) -> LatencyTable:
-    """Measures the student's operations on this device, or reads a given table.
+    """Measures the student's operations on this device, or reads an existing table.
 
-    Writes `latency_table.json` to `folder`, group by group while it measures; a table that an
-    earlier run left there is completed.
+    Writes `latency_table.json` to `folder` after every group of operations. An unfinished table of
+    an earlier run is completed.
 
     Raises:
-        ValueError: The given table is for another image size or lacks operations of the space; or
-            the runtime is unknown or not installed.
+        ValueError: The existing table is for another image size or lacks operations of the space,
+            or the runtime is unknown or not installed.
     """
     check_latency(settings, space, num_classes)
     path = folder / LATENCY_TABLE
@@ -64,7 +64,7 @@ def measure_latency(
     partial = LatencyTable.load(path) if path.exists() else None
     if partial is not None and partial.metadata != metadata:
         logging.warning(
-            "%s is measured anew: it holds for images of %s and %s, not for %s and %s.",
+            "%s is measured again: it is for images of %s and %s, not for %s and %s.",
             path,
             "x".join(map(str, partial.metadata.input_size)),
             partial.metadata.fingerprint,
@@ -77,7 +77,7 @@ def measure_latency(
     meter = operation_meter(settings)
     if missing:
         check_load(allow=True)
-        logging.info("%d operations are measured: %s", len(missing), fingerprint)
+        logging.info("Measuring %d operations: %s", len(missing), fingerprint)
     table = profile(
         keys,
         meter,
@@ -95,32 +95,32 @@ def measure_latency(
 
 
 def check_latency(settings: LatencySettings, space: SearchSpace, num_classes: int) -> None:
-    """Raises what `measure_latency` would, before anything is measured."""
+    """Raises the errors of `measure_latency` that can be found before measuring."""
     check_settings(settings, "--")
     if settings.latency_table is not None:
         _check_given_table(settings.latency_table, settings, space, num_classes)
         return
     require(
         settings.latency_calibration != 1,
-        "Calibration needs at least two networks; give --latency_calibration (--calibrate) of 0 or "
+        "Calibration needs at least two networks; set --latency_calibration (--calibrate) to 0 or "
         "at least 2. Received: 1",
     )
     runtime_version(settings.latency_runtime)
 
 
 def operation_meter(settings: LatencySettings) -> OperationMeter:
-    """Meter of operations with the schedule of `settings`.
+    """Returns a meter of operations with the schedule of `settings`.
 
     Raises:
-        ValueError: The runtime is not installed, or the threads cannot be had.
+        ValueError: The runtime is not installed, or cannot use that number of threads.
     """
     runner = RuntimeOperationRunner(settings.latency_runtime, _threads(settings.latency_threads))
     return OperationMeter(runner, meter_schedule(settings))
 
 
 def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:
-    """This device and a runtime on it, as a table of it says."""
-    # Of the runtimes that measure operations, TensorFlow alone takes the GPU.
+    """Fingerprint of this device and a runtime on it, as recorded in a latency table."""
+    # Among the runtimes for operations, only TensorFlow uses the GPU.
     device = tensorflow_device.device_name() if runtime == "saved_model" else "CPU"
     return Fingerprint(
         device=cpu_model() if device == "CPU" else device,
@@ -134,7 +134,7 @@ def device_fingerprint(runtime: str = "saved_model", threads: int | None = None)
 
 
 def calibration_networks(space: SearchSpace, count: int) -> list[Genotype]:
-    """The networks that a calibration by `count` of them is fitted to."""
+    """The `count` random networks to which a calibration is fitted."""
     return random_networks(space, count, CALIBRATION_SEED) if count else []
 
 
@@ -144,7 +144,7 @@ def calibrate(
     times: Sequence[TimeStatistics],
     num_classes: int,
 ) -> LatencyTable:
-    """`table` with the calibration that fits the measured `times` of `genotypes` best.
+    """Returns `table` with the calibration that best fits the measured `times` of `genotypes`.
 
     Raises:
         ValueError: See `fit_calibration`.
@@ -156,7 +156,7 @@ def calibrate(
 
 
 def _threads(threads: int | None) -> int:
-    """One choice for every runtime, so that their tables can be compared."""
+    """The number of threads, chosen alike for every runtime so that tables can be compared."""
     if threads is not None:
         return threads
     tensorflow_device.request_threads(None)
@@ -175,8 +175,8 @@ def _warn_of_cut_short(
     if cut:
         shown = ", ".join(f"{key} ({table[key].repetitions} times)" for key in cut[:_SHOWN])
         logging.warning(
-            "%d of %d operations were not measured often enough for the precision of %g, for want "
-            "of time: %s%s. A larger --latency_time_budget makes them surer.",
+            "%d of %d operations did not reach the precision of %g within the time budget: %s%s. "
+            "Increase --latency_time_budget for more reliable values.",
             len(cut),
             len(table),
             settings.latency_precision,
@@ -212,10 +212,13 @@ def latency_stage(
     """Measures the space's operations into `latency/` and returns the table's file.
 
     Raises:
-        ValueError: A setting is wrong, or the stage had another one.
+        ValueError: A setting is wrong, or differs from that of the finished stage.
         OSError: The folder cannot be written.
     """
-    require(num_classes >= 1, f"A table needs a class. Received: num_classes={num_classes}")
+    require(
+        num_classes >= 1,
+        f"A latency table needs at least one class. Received: num_classes={num_classes}",
+    )
     if run.workdir.recorded("latency") is None:
         check_latency(settings, space, num_classes)
     inputs = {}

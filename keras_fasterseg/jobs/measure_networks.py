@@ -1,4 +1,4 @@
-"""Random networks of a space, measured from bytes to class ids on the runtime of a table."""
+"""Measures random networks of a space end to end, on the runtime of a latency table."""
 
 import math
 import pathlib
@@ -16,8 +16,8 @@ from keras_fasterseg.run.artefacts import open_artefact
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 
-# Networks take turns, as many as these pixels of images allow: each holds its intermediate results
-# in memory, some 200 bytes a pixel.
+# Limits how many networks take turns: each holds its intermediate results in memory, about 200
+# bytes per pixel of its image.
 PIXELS_TOGETHER = 16_000_000
 
 DRAWS_A_NETWORK = 100
@@ -26,16 +26,16 @@ DRAWS_A_NETWORK = 100
 def random_networks(
     space: SearchSpace, count: int, seed: int, others: Iterable[Genotype] = ()
 ) -> list[Genotype]:
-    """Different networks of the student's space, drawn at random.
+    """Draws different random networks of the student's space.
 
     Args:
-        space: The space.
-        count: How many.
-        seed: Of the draw.
-        others: Networks that must not be among them.
+        space: The search space.
+        count: Number of networks.
+        seed: Seed of the draws.
+        others: Networks to exclude.
 
     Raises:
-        ValueError: The space hardly has so many networks.
+        ValueError: The space seems to have fewer networks.
     """
     generator = np.random.default_rng(seed)
     excluded = {genotype.id for genotype in others}
@@ -47,8 +47,8 @@ def random_networks(
         if len(drawn) == count:
             return list(drawn.values())
     raise ValueError(
-        f"{DRAWS_A_NETWORK * count} random networks of this space hold only {len(drawn)} different "
-        f"ones; ask for fewer than {count}, or take more layers or widths."
+        f"{DRAWS_A_NETWORK * count} random draws from this space gave only {len(drawn)} different "
+        f"networks; request fewer than {count}, or use more layers or widths."
     )
 
 
@@ -61,20 +61,20 @@ def measure_networks(
     seconds: float = 1.0,
     progress: bool = True,
 ) -> list[TimeStatistics]:
-    """Times networks of fresh weights at the table's image size, with its runtime and threads.
+    """Times networks with random weights at the table's image size, runtime and threads.
 
-    They take turns; where memory has no room for all, groups of them do.
+    They are measured in turns, in groups if memory does not suffice for all.
 
     Args:
         genotypes: The networks, all different.
-        table: Says where they are measured.
+        table: Its metadata set the image size, runtime and threads.
         num_classes: Number of classes.
-        repetitions: Calls of each network that count, at least.
-        seconds: Seconds to measure each network, at least.
+        repetitions: Minimum number of timed calls of each network.
+        seconds: Minimum measuring time of each network, in seconds.
         progress: Whether to show a progress bar.
 
     Returns:
-        The time of one image from uint8 to class ids, for each of `genotypes`.
+        For each of `genotypes`, the time from one uint8 image to class ids.
     """
     check_load(allow=True)
     fingerprint = table.metadata.fingerprint
@@ -110,9 +110,9 @@ def measure_networks(
 
 
 def _mixed_groups(genotypes: Sequence[Genotype], together: int) -> list[Sequence[Genotype]]:
-    """Groups of at most so many, each with members from everywhere in the list.
+    """Groups of at most `together` networks, each with members from the entire list.
 
-    Networks that a line is fitted to and those that judge it must not lie in groups of their own.
+    This mixes the networks of a calibration with the networks that verify it.
     """
     count = math.ceil(len(genotypes) / together)
     return [genotypes[first::count] for first in range(count)]

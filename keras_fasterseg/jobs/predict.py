@@ -1,4 +1,4 @@
-"""Job: pictures of what a network sees in images, in a video or before a camera."""
+"""Job: segment images, a video or a camera, and write label maps and overlays."""
 
 import contextlib
 import pathlib
@@ -51,28 +51,29 @@ def predict(
     class_colors: Sequence[str] = (),
     progress: bool = True,
 ) -> Prediction:
-    """Writes what `artefact` sees in `images` to `output`.
+    """Segments `images` with `artefact` and writes the pictures to `output`.
 
-    Of images: `NAME.png`, a palette image of class ids, `NAME_overlay.png` and
-    `NAME_side_by_side.png`. Of a video or a camera: an mp4 of overlays.
+    For each image: `NAME.png`, a palette image of class ids, `NAME_overlay.png` and
+    `NAME_side_by_side.png`. For a video or a camera: an mp4 of overlays.
 
     Args:
-        artefact: What `open_artefact` takes.
+        artefact: Artefact of the network; see `open_artefact`.
         images: An image, a folder, a pattern, a video file or its address, or `camera:N`.
-        output: The folder for the pictures; of a video also the mp4 itself.
-        settings: What runs the network, and which pictures are made.
-        dataset: See `class_styles`, as for the next four.
+        output: Folder for the pictures; for a video, a folder or the mp4 file.
+        settings: Runtime of the network, and the pictures to write.
+        dataset: Name of a data set whose classes are used. For this and the next four arguments,
+            see `class_styles`.
         data_dir: Folder of the data set.
         class_order: Order of its classes.
         class_names: Names of the classes.
         class_colors: Colours of the classes.
-        progress: Whether there is a progress bar.
+        progress: Whether to show a progress bar.
 
     Raises:
-        FileNotFoundError: There is no such artefact.
-        DataError: There is nothing to predict, which is seen before the networks are loaded.
+        FileNotFoundError: The artefact does not exist.
+        DataError: There is no image to segment. This is checked before the networks are loaded.
         RuntimeNotInstalledError: The runtime, or PyAV for a video, is not installed.
-        ValueError: An option or the artefact is not as it must be.
+        ValueError: An option or the artefact is invalid.
         OSError: The output cannot be written.
     """
     settings = settings or PredictSettings()
@@ -80,10 +81,10 @@ def predict(
     _check(settings, images, output, of_video)
     require(
         settings.side_by_side != artefact,
-        f"There is nothing to compare {artefact} with; give --side_by_side another artefact.",
+        f"{artefact} cannot be compared with itself; give --side_by_side another artefact.",
     )
     with contextlib.ExitStack() as stack:
-        # Before the networks, which take seconds to load.
+        # Opened before the networks, which take seconds to load.
         kinds = (OVERLAY,) if settings.overlay_only else (LABEL_MAP, OVERLAY, SIDE_BY_SIDE)
         found = (
             stack.enter_context(VideoReader(images))
@@ -94,8 +95,8 @@ def predict(
         if settings.ids == DATASET:
             require(
                 dataset is not None and not class_names,
-                "--ids=dataset writes the ids of a data set's label files; name it with --dataset, "
-                "and leave out --class_names.",
+                "--ids=dataset writes the ids of a data set's label files; set --dataset, and do "
+                "not set --class_names.",
             )
             values = _label_values(str(dataset), data_dir, class_order)
         names = [artefact] if settings.side_by_side is None else [artefact, settings.side_by_side]
@@ -159,8 +160,8 @@ def _of_video(
 ) -> SegmentedVideo:
     require(
         not pictures.legend or pictures.class_names is not None,
-        "The legend of a video has all classes, and how many there are is not known; name them "
-        "with --dataset or --class_names.",
+        "The legend of a video lists all classes, but their names are not known; give them with "
+        "--dataset or --class_names.",
     )
     label_maps = target.with_name(f"{target.stem}_label_maps") if settings.label_maps else None
     return segment_video(
@@ -183,16 +184,16 @@ def _check(settings: PredictSettings, images: str, output: str, of_video: bool) 
     require(
         settings.ids != DATASET or (settings.label_maps if of_video else not settings.overlay_only),
         "--ids=dataset is for label maps; "
-        + ("add --label_maps." if of_video else "leave out --overlay_only."),
+        + ("add --label_maps." if of_video else "remove --overlay_only."),
     )
     if not of_video:
         require(
             _suffix(output) not in VIDEO_SUFFIXES,
-            f"Pictures of images are written to a folder. Received: --output={output}",
+            f"For images, --output must be a folder. Received: --output={output}",
         )
         require(
             settings.side_by_side is None or not settings.overlay_only,
-            "--side_by_side compares overlays side by side, and --overlay_only leaves that out.",
+            "--side_by_side and --overlay_only exclude each other; remove one of them.",
         )
         require(
             settings.max_frames is None and not settings.label_maps,
@@ -203,11 +204,11 @@ def _check(settings: PredictSettings, images: str, output: str, of_video: bool) 
     target = _video_target(images, output)
     require(
         _suffix(output) in ("", ".mp4") or pathlib.Path(output).is_dir(),
-        f"The video is written as an .mp4 file, or to a folder. Received: --output={output}",
+        f"For a video, --output must be an .mp4 file or a folder. Received: --output={output}",
     )
     require(
         target.resolve() != pathlib.Path(images).resolve(),
-        f"{images} would be overwritten by what is made of it; choose another --output.",
+        f"{images} would be overwritten by its own result; choose another --output.",
     )
 
 
@@ -242,7 +243,7 @@ def _open(artefact: str, settings: PredictSettings) -> Predictor:
 
 
 def _first_of_like(networks: dict[str, Predictor]) -> Predictor:
-    """The first network, if all have the same classes as far as they say."""
+    """Returns the first network if all have the same classes, as far as they record them."""
     counts = {name: each.runner.metadata.get("num_classes") for name, each in networks.items()}
     known = {name: count for name, count in counts.items() if count is not None}
     require(

@@ -10,15 +10,15 @@ from keras_fasterseg.wording import counted
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """Files that were made, and the speed.
+    """Files that were written, and the speed.
 
     Attributes:
-        what: What was written, and where.
-        failures: A sentence for everything that was not.
-        count: How many images or frames were done.
+        what: Sentence on the files that were written.
+        failures: A sentence for every failure.
+        count: Number of segmented images or frames.
         unit: `image` or `frame`.
-        seconds: How long all of it took, loading the networks excepted.
-        networks: The networks by what they are called.
+        seconds: Total time in seconds, without loading the networks.
+        networks: The networks by artefact.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Prediction:
     networks: dict[str, Predictor]
 
     def text(self) -> str:
-        """For people to read."""
+        """The result as text."""
         lines = []
         for name, predictor in self.networks.items():
             proof = read_proof(predictor.runner.metadata)
@@ -40,7 +40,7 @@ class Prediction:
             done, fps = counted(self.count, self.unit), self.count / self.seconds
             lines.append(
                 f"End to end: {fps_text(fps)} FPS ({done} in {self.seconds:.1f} s, from reading to "
-                "writing, first calls included and loading not)"
+                "writing, including first calls but not loading)"
             )
         for name, predictor in self.networks.items():
             label = f"Network alone, {name}" if len(self.networks) > 1 else "Network alone"
@@ -50,13 +50,15 @@ class Prediction:
 
 def _speed(predictor: Predictor) -> str:
     if not predictor.seconds:
-        return "not measured, as no size came twice and the first call of each is not counted"
+        return (
+            "not measured: the first call of each size does not count, and no size occurred twice"
+        )
     times = TimeStatistics.from_seconds(predictor.seconds)
     facts = predictor.runner.describe()
     sizes = [f"{height}x{width}" for height, width in predictor.sizes]
     return (
         f"{fps_text(1000 / times.p50_ms)} FPS (p50 {times.p50_ms:.1f} ms of {times.repetitions} "
-        f"calls, the first of each size left out; uint8 images of "
+        f"calls, without the first of each size; uint8 images of "
         f"{sizes[0] if len(sizes) == 1 else f'{len(sizes)} sizes'} in host memory to class ids in "
         f"host memory, {facts['runtime']} on {facts['device']}, "
         f"{counted(int(str(facts['threads'])), 'thread')})"

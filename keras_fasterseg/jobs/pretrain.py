@@ -30,7 +30,7 @@ def pretrain(
 ) -> pathlib.Path:
     """Trains a supernet and returns the file of its weights in `folder`.
 
-    Resumes from the newest checkpoint in `folder`, if there is one. Besides: what `fit` writes.
+    Resumes from the newest checkpoint in `folder`, if it has one. Also writes the files of `fit`.
     """
     keras.utils.set_random_seed(seed)
     batches = training_batches(
@@ -51,7 +51,7 @@ def pretrain(
 def make_pretrainer(
     model: SearchModel, settings: PretrainSettings, steps_per_epoch: int, seed: int
 ) -> SupernetPretrainer:
-    """The compiled trainer of a supernet's weights, its optimizer built."""
+    """Returns the compiled trainer of a supernet's weights, with its optimizer built."""
     trainer = SupernetPretrainer(model, seed=seed)
     optimizer = decaying_sgd(
         settings.learning_rate,
@@ -70,12 +70,12 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
     """Trains the supernet's weights into `pretrain/` and returns their file.
 
     Raises:
-        ValueError: A setting is wrong, or the stage had another one.
+        ValueError: A setting is wrong, or differs from that of the finished stage.
         OSError: A folder is missing or cannot be written.
     """
     require(
         space.pretrains,
-        f"The search space {space.name} has no pretraining; begin with the search.",
+        f"The search space {space.name} has no pretraining; start with the search.",
     )
     check_settings(settings, "--pretrain_")
     if run.workdir.recorded("pretrain") is None:

@@ -40,16 +40,16 @@ def check_stages(run: Run, settings: RunSettings) -> DataFacts:
 def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict[str, Any]:
     """Runs every stage that is not finished yet and returns the summary.
 
-    The folder then has: `data/` (if generated), `latency/`, `pretrain/`, `search/`, `teacher/`,
+    Its folder then contains `data/` (if generated), `latency/`, `pretrain/`, `search/`, `teacher/`,
     `student/`, `export/{teacher,student}/1` (SavedModels), `benchmark/` and `summary.json`.
 
     Args:
-        run: Its settings have passed `check_stages`.
+        run: A run whose settings passed `check_stages`.
         settings: Settings of every stage.
-        command: What the summary calls the command that made it.
+        command: Command line, for the record.
 
     Raises:
-        ValueError: A stage had another setting.
+        ValueError: A finished stage has other settings.
         OSError: A folder is missing or cannot be written.
     """
     num_classes = run.source.num_classes
@@ -94,7 +94,7 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
 
 
 def summary_tables(summary: dict[str, Any]) -> str:
-    """The summary for people: the networks side by side, then IoU of every class."""
+    """The summary as text: IoU of every class, then the networks side by side."""
     constant = summary["constant_predictor_miou"]
     roles = [role for role in (TEACHER, STUDENT) if role in summary]
     height, width = summary[STUDENT]["input_size"]
@@ -120,7 +120,7 @@ def summary_tables(summary: dict[str, Any]) -> str:
 
 
 def _entropies(epochs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """By role and family of choices, the entropy after every epoch of the search."""
+    """Entropy after every epoch of the search, by role and family of choices."""
     return {
         role: {
             family: [epoch[role]["entropy"][family] for epoch in epochs]

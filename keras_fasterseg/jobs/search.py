@@ -1,4 +1,4 @@
-"""Job: search the teacher's and the student's architecture."""
+"""Job: search for the architectures of teacher and student."""
 
 import pathlib
 from typing import Any
@@ -53,14 +53,14 @@ def search(
 ) -> dict[str, Genotype]:
     """Searches from the weights in `pretrained` and returns the genotypes by role.
 
-    Resumes from the newest checkpoint in `folder`, if there is one, with the table that it began
-    with, a copy of which is kept there: `table` may since have been calibrated anew. Writes
-    `teacher.json` and `student.json` (genotypes), `search.json` (an epoch each), `gap.json`
-    (accuracy that is lost by taking the likeliest choices), an `epoch_NNN/` each, and what `fit`
-    writes.
+    Resumes from the newest checkpoint in `folder`, if it has one. It then uses the copy in `folder`
+    of the table with which the search began, since `table` may have been calibrated again. Writes
+    `teacher.json` and `student.json` (genotypes), `search.json` (a record per epoch), `gap.json`
+    (accuracy lost by using only the likeliest choices), an `epoch_NNN/` per epoch, and the files of
+    `fit`.
 
     Raises:
-        ValueError: A setting is out of its range.
+        ValueError: A setting is out of range.
         KeyError: The table lacks an operation of the space.
     """
     check_search(settings)
@@ -92,7 +92,7 @@ def search(
     with without_graph_rewriting(), returned_to_system():
         fit(trainer, batches, settings.epochs, folder, callbacks)
         gap = report.discretization_gap()
-    logging.info("mIoU of the supernet, and with its likeliest choices alone: %s", gap)
+    logging.info("mIoU of the supernet, with all choices and with only the likeliest: %s", gap)
     write_json(folder / "gap.json", without_nan(gap))
     warning = report.outside_band()
     if warning is not None:
@@ -104,7 +104,7 @@ def search(
 
 
 def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
-    """The table that the search in `folder` began with; `table` if it begins now."""
+    """The table with which the search in `folder` began, or `table` if it begins now."""
     path = folder / LATENCY_TABLE
     if Checkpoints(folder).exist() and path.is_file():
         return LatencyTable.load(path)
@@ -117,7 +117,7 @@ def check_search(settings: SearchSettings) -> None:
     check_settings(settings)
     require(
         settings.min_fps < settings.max_fps,
-        "The band of frame rates must not be empty. "
+        "The band of frame rates is empty: min_fps must be below max_fps. "
         f"Received: min_fps={settings.min_fps}, max_fps={settings.max_fps}",
     )
 
@@ -129,7 +129,7 @@ def make_search_trainer(
     table: LatencyTable,
     steps_per_epoch: int,
 ) -> SearchTrainer:
-    """The compiled trainer of weights and architectures, its optimizers built."""
+    """Returns the compiled trainer of weights and architectures, with its optimizers built."""
     target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
     trainer = SearchTrainer(
         model,
@@ -173,21 +173,22 @@ def search_stage(
     """Searches into `search/` and returns the genotypes by role.
 
     Args:
-        space: Where to search.
-        settings: How to search.
-        pretrained: Weights to begin with; `None` takes those of the stage `pretrain`.
-        latency_table: The table; `None` takes that of the stage `latency`.
+        run: The run.
+        space: The search space.
+        settings: Settings of the search.
+        pretrained: Weights to start from; `None` uses those of the stage `pretrain`.
+        latency_table: File of the table; `None` uses that of the stage `latency`.
 
     Raises:
-        ValueError: A setting is wrong, the stage had another one, or the weights or the table
-            are of another supernet.
+        ValueError: A setting is wrong or differs from that of the finished stage, or the weights or
+            the table are of another supernet.
         OSError: A folder or file is missing or cannot be written.
     """
     check_search(settings)
     if latency_table is not None:
         load_table(latency_table, space=space.name)
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
-        raise FileNotFoundError(f"There are no pretrained weights {pretrained}.")
+        raise FileNotFoundError(f"The file of pretrained weights {pretrained} does not exist.")
     if run.workdir.recorded("search") is None:
         check_images("search", settings, check_data(run.data), halves=not space.single_level)
     source = run.source
@@ -209,7 +210,7 @@ def search_stage(
         depends["pretrain"] = record["pretrain"]
         pretrained = run.path / "pretrain" / SUPERNET_WEIGHTS
     table = load_table(latency_table, threads=threads, space=space.name)
-    # A row that a late epoch's candidate needs is missed now, not then.
+    # Finds missing rows now, not in a late epoch whose candidate needs them.
     check_rows(table, latency_table, space, source.num_classes)
     inputs = {
         **run.splits(run.data.train_split, run.data.val_split),
@@ -219,7 +220,7 @@ def search_stage(
     if pretrained is not None:
         weights = pathlib.Path(pretrained)
         if not weights.is_file():
-            raise FileNotFoundError(f"There are no pretrained weights {weights}.")
+            raise FileNotFoundError(f"The file of pretrained weights {weights} does not exist.")
         _check_pretrained(weights, source)
         inputs["the pretrained weights"] = file_input(weights)
     folder = run.workdir.stage(
@@ -232,25 +233,25 @@ def search_stage(
 
 
 def _finished(run: Run, name: str, space: SearchSpace, tool: str, flag: str) -> dict[str, Any]:
-    """The record of a finished stage of the same space and settings."""
+    """Record of the finished stage `name`, if it has the same space and settings."""
     record = run.workdir.recorded(name)
     if record is None:
         raise FileNotFoundError(
             f"{run.path} has no finished stage {name}; run `python -m {tool}` with this "
-            f"workdir first, or name a file with --{flag}."
+            f"workdir first, or give a file with --{flag}."
         )
     expected = plain(space.record())
     before = {key: record.get(key) for key in expected}
     if before != expected:
         raise ValueError(
-            f"{run.path / name} was made for another supernet: {before}; give the same one or "
+            f"{run.path / name} was made for another supernet: {before}; use the same one or "
             f"another workdir. Received: {expected}"
         )
     return record
 
 
 def _check_pretrained(weights: pathlib.Path, source: SegmentationSource) -> None:
-    """Refuses weights that a stage has recorded for other classes; other files say nothing."""
+    """Refuses weights whose stage recorded other classes; other files cannot be checked."""
     record = weights.parent / RECORD
     settings = read_json(record).get("settings", {}) if record.is_file() else {}
     names = settings.get("classes")

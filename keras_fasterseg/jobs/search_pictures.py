@@ -20,17 +20,17 @@ from keras_fasterseg.visualization.search_curves import search_figure
 
 
 class SearchPictures(keras.callbacks.Callback):
-    """Draws what `SearchReport` found: both networks, the search so far, sample predictions.
+    """Draws the findings of `SearchReport`: all networks, the search so far, sample predictions.
 
-    It stands behind that callback and has no memory of its own. Nothing random is drawn: the
-    supernet predicts as it does for its score, with the likeliest widths.
+    It must follow that callback in the list, and has no state to resume. It uses no random numbers:
+    the supernet predicts with the likeliest widths, as for its score.
 
     Args:
-        folder: Folder of the search; pictures go to `tensorboard/pictures` there.
-        report: The callback that derives and scores.
-        images: A few images with labels, sides multiples of 32.
+        folder: Folder of the search; pictures are written to its `tensorboard/pictures`.
+        report: The callback that derives and scores the networks.
+        images: A few images with labels, whose sides are multiples of 32.
         palette: `(classes, 3)` uint8, the colours of the classes.
-        mean: Mean of each channel that the supernet's images are normalised by.
+        mean: Mean of each channel, to normalise the images for the supernet.
         std: Standard deviation of each channel, likewise.
     """
 
@@ -66,7 +66,7 @@ class SearchPictures(keras.callbacks.Callback):
             self.report.best[role].genotype,
             table.metadata.input_size,
             self.report.search_model.num_classes,
-            # The table is of the student's stem and heads.
+            # The table has the stem and heads of the student only.
             table=table if role == STUDENT else None,
             name=role,
         )

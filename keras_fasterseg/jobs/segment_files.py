@@ -1,4 +1,4 @@
-"""Job: label maps and overlays of image files, made by whoever gives class ids."""
+"""Job: write label maps and overlays of image files, from any source of class ids."""
 
 import dataclasses
 import glob
@@ -27,12 +27,12 @@ _NAMED_FILES = 3
 
 @dataclasses.dataclass(frozen=True)
 class ImageFiles:
-    """Images and where their pictures go.
+    """Images, and the folder of their pictures.
 
     Attributes:
         paths: The images.
         target: The folder for their pictures.
-        failures: A sentence for every image that has to be left out.
+        failures: A sentence for every image that is skipped.
     """
 
     paths: tuple[pathlib.Path, ...]
@@ -40,23 +40,23 @@ class ImageFiles:
     failures: tuple[str, ...]
 
     def written(self, image: pathlib.Path, kind: str) -> pathlib.Path:
-        """The file for one kind of picture of an image."""
+        """The file of one kind of picture of an image."""
         return _written(image, self.target, kind)
 
 
 def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -> ImageFiles:
-    """The images that `images` names, before anything that takes long.
+    """Finds the images that `images` names.
 
-    A folder's files that are no images by their names are counted in a warning. Of two images that
-    would have their pictures in one file, the second is left out.
+    A warning counts a folder's files whose names are not those of images. If two images would have
+    their pictures in the same file, the second is skipped.
 
     Args:
         images: An image file, a folder of them, or a pattern such as `photos/*.jpg`.
         target: The folder to write to.
-        kinds: Which pictures of every image there are.
+        kinds: Kinds of pictures to write for every image.
 
     Raises:
-        DataError: There is no such file or folder, or no image in it.
+        DataError: The file or folder does not exist, or the folder has no image.
         ValueError: An image would be overwritten by its own pictures.
     """
     target, paths, failures = pathlib.Path(target), [], []
@@ -66,7 +66,7 @@ def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -
         taken = next((file for file in files if file in owners), None)
         if taken is not None:
             failures.append(
-                f"{path} is left out: {taken} is written of {owners[taken]}; rename one of them."
+                f"{path} is skipped: {taken} is a picture of {owners[taken]}; rename one of them."
             )
             continue
         owners |= dict.fromkeys(files, path)
@@ -74,7 +74,7 @@ def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -
     lost = {path.resolve() for path in paths} & {path.resolve() for path in owners}
     if lost:
         raise ValueError(
-            f"{sorted(lost)[0]} would be overwritten by what is made of it; write to another "
+            f"{sorted(lost)[0]} would be overwritten by its own pictures; choose another output "
             "folder."
         )
     return ImageFiles(tuple(paths), target, tuple(failures))
@@ -82,12 +82,12 @@ def find_image_files(images: PathLike, target: PathLike, kinds: Sequence[str]) -
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedFiles:
-    """Images that were segmented, and those that were not.
+    """Images that were segmented, and images that failed.
 
     Attributes:
         done: The images whose pictures were written.
-        failures: A sentence for every image that has none.
-        left_out: Images that were not tried any more, because the server had gone.
+        failures: A sentence for every image without pictures.
+        left_out: Number of images that were not tried because the server failed.
     """
 
     done: tuple[pathlib.Path, ...]
@@ -108,11 +108,11 @@ def segment_files(
     An image that cannot be read, or that the server refuses, does not stop the others.
 
     Args:
-        segments: What gives the class ids: one, or two whose overlays are compared.
-        images: The images, and the folder to write to. What is there is overwritten.
-        pictures: Which pictures there are.
+        segments: One source of class ids, or two whose overlays are compared.
+        images: The images, and the folder to write to. Existing pictures are overwritten.
+        pictures: The pictures to write.
         max_megapixels: Larger images are refused before they are decoded.
-        progress: Whether there is a progress bar.
+        progress: Whether to show a progress bar.
 
     Raises:
         OSError: The folder cannot be written.
@@ -124,7 +124,7 @@ def segment_files(
             maps = [segment(pixels[np.newaxis])[0] for segment in segments]
         except TransientServingError as error:
             failures.append(f"{path}: {error}")
-            # All attempts were in vain, and they would be for the others.
+            # All attempts failed, and would fail for the other images.
             break
         except (ValueError, OSError) as error:
             sentence = str(error)
@@ -167,7 +167,7 @@ def _images_of_folder(folder: pathlib.Path) -> list[pathlib.Path]:
             + (f" It has {count} of other formats: {named}." if others else "")
         )
     if others:
-        logging.warning("%s has %s of other formats, not taken: %s.", folder, count, named)
+        logging.warning("%s has %s of other formats, which are ignored: %s.", folder, count, named)
     return paths
 
 
@@ -175,9 +175,11 @@ def _image_file(path: pathlib.Path) -> pathlib.Path:
     if path.is_file():
         return path
     if path.exists():
-        raise DataError(f"{path} is no file; give an image, a folder, a video, or camera:0.")
+        raise DataError(f"{path} is not a file; give an image, a folder, a video, or camera:0.")
     hint = (
-        f" The camera of that number is camera:{path}." if re.fullmatch("[0-9]+", str(path)) else ""
+        f" For the camera of that number, give camera:{path}."
+        if re.fullmatch("[0-9]+", str(path))
+        else ""
     )
     raise DataError(f"There is no file {path}.{hint}")
 

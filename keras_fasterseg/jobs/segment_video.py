@@ -1,4 +1,4 @@
-"""Job: a video of overlays, made of the frames of another one or of a camera."""
+"""Job: write a video of overlays from the frames of another video or a camera."""
 
 import contextlib
 import dataclasses
@@ -21,19 +21,19 @@ from keras_fasterseg.visualization.panels import stacked
 from keras_fasterseg.visualization.segmentation_pictures import SegmentationPictures
 
 _OTHER_SIZE = (
-    "Frame %d of %s has another size than the first; it is shown in the size of the first, between "
+    "Frame %d of %s differs in size from the first; it is resized to fit into the first, with "
     "black margins."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedVideo:
-    """Frames that were segmented, and their source.
+    """The video that was written, and its failures.
 
     Attributes:
         path: The video that was written.
-        frames: How many frames it has.
-        failures: A sentence for what could not be read.
+        frames: Its number of frames.
+        failures: A sentence for every fault of the source.
     """
 
     path: pathlib.Path
@@ -53,29 +53,29 @@ def segment_video(
 ) -> SegmentedVideo:
     """Writes the overlays of all frames to `target`, each shown when the source shows its own.
 
-    A frame of another size than the first, as joined streams have, is fitted into that size.
-    Interrupted, it leaves what a camera has given until then, and nothing of a file.
+    A frame whose size differs from the first, as in joined streams, is fitted into the first size.
+    After an interruption, the video of a camera ends there; that of a file is not written.
 
     Args:
-        segments: What gives the class ids: one, or two whose overlays stand side by side.
-        reader: Gives the frames.
-        target: The mp4 to write. What is there is overwritten.
-        pictures: How overlays look; a legend has all classes that have a name, so that it stays
-            where it is.
+        segments: One source of class ids, or two whose overlays are shown side by side.
+        reader: Source of the frames.
+        target: The mp4 to write. An existing file is overwritten.
+        pictures: Style of the overlays. A legend has all named classes, so that it does not
+            change between frames.
         label_maps: A new folder for the class ids of every frame, `000000.png` and so on, by the
             first segment.
-        max_frames: After how many frames it ends; None: with the source.
-        progress: Whether there is a progress bar.
+        max_frames: Maximum number of frames; None reads the source to its end.
+        progress: Whether to show a progress bar.
 
     Raises:
         DataError: The source has no frame that can be read.
         FileExistsError: `label_maps` exists.
-        ValueError: A frame is smaller than the network takes.
+        ValueError: A frame is too small for the network.
         OSError: A file cannot be written.
     """
     if label_maps is not None and label_maps.exists():
         raise FileExistsError(f"{label_maps} exists; remove it or choose another --output.")
-    # The same in all frames.
+    # The legend is the same in all frames.
     legend = functools.cache(
         lambda width: pictures.legend_of(range(len(pictures.class_names or ())), width)
     )
@@ -112,13 +112,13 @@ def segment_video(
                     pictures.label_map(maps[0]).save(folder / f"{count:06}.png")
                 count += 1
         except KeyboardInterrupt:
-            # A camera has no other end.
+            # An interruption is the normal end of a camera.
             if not reader.is_live or not count:
                 raise
         if not count:
             raise DataError(
                 f"{reader.name} has no frame that can be read; "
-                + ("see that the camera is on." if reader.is_live else "replace the file.")
+                + ("check that the camera is on." if reader.is_live else "replace the file.")
             )
     return SegmentedVideo(target, count, reader.faults)
 

@@ -1,8 +1,8 @@
-"""A step of every stage by arithmetic: its work at the machine's rates, and its memory.
+"""Computes time and memory of a step of every stage, from its work and the machine's rates.
 
 The constants were fitted in float32 on two cores of an AMD EPYC with AVX-512 (TensorFlow 2.21), to
 the stages of the demo and to steps of other supernets and crops. Other precisions and GPUs are
-assumed to be alike.
+assumed to behave alike.
 """
 
 import dataclasses
@@ -27,31 +27,31 @@ from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 VALUE_BYTES = 4  # Of a float32.
 
-# Time. A copy is that of as many float32 values as there are.
+# Time. The unit `copies` is the time to copy as many float32 values as are processed.
 FORWARDS_A_STEP = 3  # Backward takes twice as long as forward.
-FROZEN_SHARE = 0.6  # Of a pass without gradients of kernels: that for the architectures.
-CONVOLUTION_RATE = 1.4  # Of a CPU, in its rate of small matrix products: larger ones are quicker.
-OPERATION_SECONDS = 3e-4  # To start the kernels of an operation, forward alone.
-ELEMENT_COPIES = 2  # To normalize and rectify the output of a convolution, forward alone.
-SUPERNET_ELEMENT_COPIES = 15  # The supernet masks and sums too.
+FROZEN_SHARE = 0.6  # Cost of a pass without kernel gradients (for architectures), in full passes.
+CONVOLUTION_RATE = 1.4  # Of a CPU, relative to small matrix products; large ones are faster.
+OPERATION_SECONDS = 3e-4  # To start the kernels of an operation, forward only.
+ELEMENT_COPIES = 2  # To normalise and rectify a convolution's output, forward only.
+SUPERNET_ELEMENT_COPIES = 15  # The supernet also masks and sums.
 UPDATE_COPIES = 10  # To update weights.
-LOGIT_COPIES = 10  # To enlarge and compare the logits of a prediction, and both backwards.
-DISTILLED_PREDICTIONS = 2  # The distillation, in predictions.
-TRACING_SECONDS, OPERATION_TRACING_SECONDS = 4.0, 0.2  # Of a network, and of each operation in it.
+LOGIT_COPIES = 10  # To resize logits and compute their loss, forward and backward.
+DISTILLED_PREDICTIONS = 2  # The distillation costs as much as this many predictions.
+TRACING_SECONDS, OPERATION_TRACING_SECONDS = 4.0, 0.2  # Of a network, and per operation.
 SUPERNET_TRACING_SECONDS = 13.0
-ROW_SECONDS = 0.25  # To make the graphs of a row of the latency table.
-CALL_SECONDS = 5e-4  # To call a graph, no matter its size.
-ROW_OPERATION_SECONDS = 1e-4  # As `OPERATION_SECONDS`, exported.
-ROW_SPREAD, CALL_SPREAD_SECONDS = 0.02, 3e-5  # Standard deviation of a measurement: share and rest.
+ROW_SECONDS = 0.25  # To build the graphs of a row of the latency table.
+CALL_SECONDS = 5e-4  # To call a graph of any size.
+ROW_OPERATION_SECONDS = 1e-4  # Like `OPERATION_SECONDS`, in an exported graph.
+ROW_SPREAD, CALL_SPREAD_SECONDS = 0.02, 3e-5  # Standard deviation: relative and constant part.
 
 # Memory.
-PROCESS_BYTES = 900_000_000  # Of TensorFlow and a small graph.
-WEIGHT_COPIES_KEPT = 4.4  # Of weights, momenta, gradients and temporaries.
-ELEMENTS_KEPT = 1.4  # Of the outputs of convolutions.
+PROCESS_BYTES = 900_000_000  # TensorFlow and a small graph.
+WEIGHT_COPIES_KEPT = 4.4  # Weights, momenta, gradients and temporaries.
+ELEMENTS_KEPT = 1.4  # Copies of the outputs of convolutions.
 SUPERNET_ELEMENTS_KEPT = 2.3
-LOGITS_KEPT = 2.8  # Of full-size logits, with their probabilities and gradients.
+LOGITS_KEPT = 2.8  # Copies of full-size logits, including probabilities and gradients.
 
-# Rows of the latency table that stand for all.
+# Number of rows of the latency table from which the mean time is computed.
 _COUNTED_ROWS = 32
 _MATRICES, _SIDE, _GPU_SIDE, _COPIED_BYTES = 32, 64, 4096, 2**26
 
@@ -62,11 +62,11 @@ class StepCost:
 
     Attributes:
         first_seconds: Time of building, tracing and the first step.
-        step_seconds: Time of every other step; of a latency table's rows the mean.
-        memory_bytes: Greatest memory of the process.
-        gpu_bytes: Greatest memory of the first GPU; `None` without one.
+        step_seconds: Time of every other step; for a latency table, mean time of a row.
+        memory_bytes: Peak memory of the process.
+        gpu_bytes: Peak memory of the first GPU; `None` without a GPU.
         weight_bytes: Size of a file of the trained weights.
-        slot_bytes: Size of the optimizers' memory.
+        slot_bytes: Size of the optimizers' variables.
     """
 
     first_seconds: float
@@ -79,12 +79,12 @@ class StepCost:
 
 @dataclasses.dataclass(frozen=True)
 class MachineSpeed:
-    """Rates of the device that trains.
+    """Rates of the training device.
 
     Attributes:
         macs_per_second: Float32 multiply-accumulates of convolutions.
-        bytes_per_second: Bytes of a large array that is copied.
-        on_gpu: Whether it is a GPU.
+        bytes_per_second: Bytes copied per second, for a large array.
+        on_gpu: Whether the device is a GPU.
     """
 
     macs_per_second: float
@@ -96,25 +96,26 @@ class MachineSpeed:
         return VALUE_BYTES * values / self.bytes_per_second
 
     def forward(self, image: Work, images: int, copies: float = ELEMENT_COPIES) -> float:
-        """Seconds of a pass of `images` images forward."""
+        """Seconds of a forward pass of `images` images."""
         convolutions = image.macs * images / self.macs_per_second
         elements = self.copies(copies * image.elements * images)
         return convolutions + elements + OPERATION_SECONDS * image.operations
 
 
 def measure_speed(threads: int | None = None) -> MachineSpeed:
-    """The speed of the first GPU that TensorFlow sees, else that of the CPU.
+    """Measures the speed of the first GPU that TensorFlow sees, or else of the CPU.
 
-    The fastest of many repetitions counts. On a CPU numpy alone runs: TensorFlow, once it has run,
-    takes no other number of threads. Small matrices run on one core, so that no other program can
-    hold a thread up that all wait for; every physical core within the quota is taken to be as fast.
+    The fastest of many repetitions counts. On a CPU only numpy runs, because TensorFlow cannot
+    change its number of threads once it has run. Small matrices run on one core, so that other
+    programs cannot delay a thread for which the others wait; every physical core within the quota
+    is assumed to be as fast.
 
     Args:
-        threads: CPU threads that TensorFlow is asked for before a GPU starts it, as it takes no
-            other number afterwards: those of the latency table. None leaves them to it.
+        threads: CPU threads to request from TensorFlow before a GPU starts it, because it cannot
+            change them afterwards: those of the latency table. None lets TensorFlow choose.
 
     Raises:
-        ValueError: TensorFlow runs already with another number of threads than `threads`.
+        ValueError: TensorFlow already runs with another number of threads.
     """
 
     def seconds(function: Callable[[], object]) -> float:
@@ -144,7 +145,7 @@ def computed_step(
     genotypes: Mapping[str, Genotype],
     speed: MachineSpeed,
 ) -> StepCost:
-    """A step of a stage at the machine's speed; other arguments as of `measure_step`."""
+    """Computes a step of a stage at the machine's speed; for other arguments see `measure_step`."""
     space, own = settings.space, getattr(settings, stage)
     if stage == "latency":
         keys = space.measured_keys(own.latency_size, num_classes)
@@ -182,18 +183,18 @@ def computed_step(
 
 
 def passes_of(stage: str, space: SearchSpace) -> float:
-    """Passes of a step over its settings: the search may have one more, for the architectures."""
+    """Number of passes per step; a search may have an additional one, for the architectures."""
     return 1 + FROZEN_SHARE if stage == "search" and not space.single_level else 1.0
 
 
 def row_seconds(
     operation: Work, settings: LatencySettings, speed: MachineSpeed, budget: float = math.inf
 ) -> float:
-    """Time of an operation of the latency table, measured until its precision is reached.
+    """Time to measure an operation of the latency table until its precision is reached.
 
-    The 95 % interval of the median of n measurements of standard deviation s reaches
-    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side. With a budget, in seconds, it ends there, but
-    not before the least number of repetitions.
+    The 95 % interval of the median of n measurements with standard deviation s extends
+    1.96 * sqrt(pi / 2) * s / sqrt(n) to either side. Measuring ends when `budget`, in seconds, is
+    spent, but not before the minimum number of repetitions.
     """
     schedule = meter_schedule(settings)
     seconds = operation.macs / speed.macs_per_second + speed.copies(operation.elements)
@@ -220,7 +221,7 @@ def _pass_seconds(
 def _cost(
     tracing: float, seconds: float, kept: float, image: Work, slots: int, speed: MachineSpeed
 ) -> StepCost:
-    """The cost of a step that keeps `kept` values besides its weights; each has `slots` more."""
+    """Cost of a step that keeps `kept` values in addition to its weights, with `slots` each."""
     step = round(VALUE_BYTES * (kept + (WEIGHT_COPIES_KEPT + slots - 1) * image.trainable))
     weights = VALUE_BYTES * (image.trainable + image.statistics)
     return StepCost(

@@ -1,4 +1,4 @@
-"""A few steps of a training at its true shapes, on random images, in a process of their own."""
+"""Measures a few steps of a training on random images of the true size, in a separate process."""
 
 import contextlib
 import dataclasses
@@ -38,13 +38,13 @@ def measure_apart(
     limit_seconds: float,
     limit_bytes: int,
 ) -> StepCost:
-    """`measure_step` in a process of its own, killed beyond a limit of its time or memory.
+    """Runs `measure_step` in a separate process, which is killed beyond a time or memory limit.
 
     Raises:
-        MemoryError: It needs more memory, or the system has killed it for want of memory.
+        MemoryError: It needs more memory, or the system killed it because memory ran out.
         RuntimeError: It takes longer, or fails.
     """
-    # A fork would inherit all that TensorFlow has started here.
+    # A fork would inherit the state of TensorFlow in this process.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     arguments = (sender, stage, settings, num_classes, genotypes)
@@ -59,12 +59,14 @@ def measure_apart(
             with contextlib.suppress(psutil.Error):
                 if psutil.Process(process.pid).memory_info().rss > limit_bytes:
                     free = f"{limit_bytes / 1e9:.2f} GB"
-                    raise MemoryError(f"a few steps took more than the {free} there are")
+                    raise MemoryError(f"a few steps needed more than the free {free}")
         result = receiver.recv()
     except EOFError:
         process.join()
         if process.exitcode == -9:
-            result = MemoryError("the system killed it (signal 9), for want of memory")
+            result = MemoryError(
+                "the system killed the measuring process (signal 9), because memory ran out"
+            )
         else:
             result = RuntimeError(f"the measuring process ended with status {process.exitcode}")
     finally:
@@ -78,13 +80,13 @@ def measure_apart(
 def measure_step(
     stage: str, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
 ) -> StepCost:
-    """A few steps of a stage. Its memory is that of this process since it began.
+    """Measures a few steps of a stage. Its memory is the peak of this process since its start.
 
     Args:
         stage: "pretrain", "search" or a role.
-        settings: Of every stage.
+        settings: Settings of every stage.
         num_classes: Number of classes.
-        genotypes: Networks of the roles.
+        genotypes: Networks by role.
     """
     start = time.perf_counter()
     trainer, network, batch = _prepared(stage, settings, num_classes, genotypes)
@@ -95,7 +97,7 @@ def measure_step(
             stack.enter_context(without_graph_rewriting())
             stack.enter_context(returned_to_system())
         for _ in range(1 + STEPS):
-            # Reading a result is waiting for it.
+            # Reading a result waits for it.
             tf.nest.map_structure(np.asarray, step(batch))
             ends.append(time.perf_counter())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -118,7 +120,7 @@ def measure_step(
 def _prepared(
     stage: str, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
 ) -> tuple[keras.Model, keras.Model, Any]:
-    """The trainer of the job, the network whose weights it trains, and a batch for it."""
+    """The trainer of the stage, the network that it trains, and a batch."""
     space, own = settings.space, getattr(settings, stage)
     generator = np.random.default_rng(0)
     shape = (own.batch_size, *own.crop_size)
@@ -128,8 +130,8 @@ def _prepared(
         model = space.search_model(num_classes, seed=0)
         if stage == "pretrain":
             return make_pretrainer(model, own, STEPS, seed=0), model.supernet, batch
-        # Every operation takes 1 ms. That divides a penalty into no shares; which ones there are
-        # changes no step's time.
+        # Every operation takes 1 ms, from which shares cannot be computed; the paper's are used,
+        # because shares do not change the time of a step.
         keys = space.required_keys((64, 64), num_classes)
         fingerprint = Fingerprint("none", "none", "none", "float32", None, 0)
         metadata = TableMetadata(space.name, (64, 64), fingerprint)
@@ -146,7 +148,7 @@ def _prepared(
 def _send(sender, *arguments: Any) -> None:
     try:
         result: StepCost | Exception = measure_step(*arguments)
-    # No matter which, it is reported: the sentence is all that leaves this process.
+    # Any error is reported, because only its sentence leaves this process.
     except Exception as error:
         exhausted = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
         sentence = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

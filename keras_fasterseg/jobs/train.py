@@ -1,4 +1,4 @@
-"""Job: train a derived network, the student beside its frozen teacher."""
+"""Job: train the network of a genotype; a student can be distilled from its frozen teacher."""
 
 import pathlib
 from collections.abc import Sequence
@@ -59,25 +59,24 @@ def train(
 ) -> pathlib.Path:
     """Trains the network of `genotype` and returns the file of its best weights.
 
-    Resumes from the newest checkpoint in `folder`, if there is one. Writes `network.keras` (the
+    Resumes from the newest checkpoint in `folder`, if it has one. Writes `network.keras` (the
     network with auxiliary heads, in float32, at its best epoch), `evaluation.json` (its scores on
-    the validation split), `genotype.json` and what `fit` writes.
+    the validation split), `genotype.json` and the files of `fit`.
 
     Args:
-        folder: Where to write.
+        folder: Folder to write to.
         source: The data set.
-        data: Which splits of it.
-        genotype: The network.
-        settings: How to train.
+        data: Splits of the data set, and reading options.
+        genotype: Genotype of the network.
+        settings: Settings of the training.
         teacher: `network.keras` of a trained teacher; `None` trains without distillation.
         seed: Seed of weights, shuffling and augmentation.
-        trained_on: What the network records of its training images.
+        trained_on: Record of the training images, stored in the network.
 
     Raises:
-        FileNotFoundError: There is no teacher or no network to begin with.
-        ValueError: A setting is out of its range, the teacher knows other classes or takes images
-            that are normalised otherwise, or the network to begin with is of another genotype or
-            of other classes.
+        FileNotFoundError: The teacher or the initial network does not exist.
+        ValueError: A setting is out of range, the teacher has other classes or another
+            normalisation of images, or the initial network has another genotype or other classes.
     """
     check_training(settings, source.class_names, genotype)
     loaded_teacher = None if teacher is None else _load_teacher(teacher, source)
@@ -141,7 +140,7 @@ def make_trainer(
     steps_per_epoch: int,
     class_weights: Sequence[float] | None = None,
 ) -> DistillationTrainer:
-    """The compiled trainer of a derived network, its optimizer built."""
+    """Returns the compiled trainer of a network, with its optimizer built."""
     trainer = DistillationTrainer(
         network,
         teacher,
@@ -165,9 +164,9 @@ def check_training(
     """Raises `ValueError` or `FileNotFoundError` if a training with `settings` could not begin.
 
     Args:
-        settings: How to train.
-        class_names: Classes of the data, if they are known.
-        genotype: The network to train, if it is known.
+        settings: Settings of the training.
+        class_names: Classes of the data, if known.
+        genotype: Genotype of the network to train, if known.
     """
     check_optimizer(settings)
     if settings.class_weights not in (None, HISTOGRAM):
@@ -177,7 +176,9 @@ def check_training(
         return
     initial = pathlib.Path(settings.initial_weights)
     if not initial.is_file():
-        raise FileNotFoundError(f"There is no network {initial} to begin with (`initial_weights`).")
+        raise FileNotFoundError(
+            f"The initial network {initial} (`initial_weights`) does not exist."
+        )
     trained = load_network(initial)
     check_genotype(trained, trained.genotype if genotype is None else genotype, initial)
     if class_names is not None and not settings.new_heads:
@@ -189,9 +190,9 @@ def _load_teacher(path: pathlib.Path, source: SegmentationSource) -> keras.Model
     check_network_classes(teacher, f"The teacher {path}", source)
     require(
         (teacher.mean, teacher.std) == (tuple(source.mean), tuple(source.std)),
-        f"The teacher {path} takes images normalised by mean={teacher.mean} and std={teacher.std}, "
-        f"and those of {source.name} are by mean={tuple(source.mean)} and "
-        f"std={tuple(source.std)}; train the teacher on this data set, or give both the same.",
+        f"The teacher {path} expects images normalised with mean={teacher.mean} and "
+        f"std={teacher.std}, but {source.name} uses mean={tuple(source.mean)} and "
+        f"std={tuple(source.std)}; train the teacher on this data set, or use the same for both.",
     )
     return teacher.without_auxiliary_heads()
 
@@ -204,32 +205,33 @@ def training_stage(
     teacher: PathLike | None = None,
     name: str | None = None,
 ) -> pathlib.Path:
-    """Trains the network of `genotype` into a folder of its own and returns its file.
+    """Trains the network of `genotype` into the folder of its stage and returns its file.
 
-    A finished training is prolonged by more epochs if nothing else is changed, where its
-    schedule does not depend on them.
+    A finished training is prolonged if only the number of epochs is increased and the schedule does
+    not depend on it.
 
     Args:
-        genotype: The network.
-        settings: How to train.
+        run: The run.
+        genotype: Genotype of the network.
+        settings: Settings of the training.
         role: "teacher" or "student".
-        teacher: `network.keras` of a trained teacher for a student to learn from, if any.
-        name: Name of the stage and its folder; `None` names it as the role.
+        teacher: `network.keras` of a trained teacher from which a student is distilled, if any.
+        name: Name of the stage and its folder; `None` uses the role.
 
     Raises:
-        ValueError: A setting is wrong, the stage had another one, or a teacher is to have a
-            teacher.
+        ValueError: A setting is wrong or differs from that of the finished stage, or `teacher` is
+            given for the role teacher.
         OSError: A folder or file is missing or cannot be written.
     """
-    require(role in (TEACHER, STUDENT), f"The role is teacher or student. Received: {role!r}")
+    require(role in (TEACHER, STUDENT), f"The role must be teacher or student. Received: {role!r}")
     require(
         role == STUDENT or teacher is None,
-        f"A teacher learns from labels alone; leave out the teacher {teacher}, or train a student.",
+        f"A teacher learns from labels only; omit the teacher {teacher}, or train a student.",
     )
     name = name or role
     teacher = None if teacher is None else pathlib.Path(teacher)
     if teacher is not None and not teacher.is_file():
-        raise FileNotFoundError(f"There is no trained teacher {teacher}.")
+        raise FileNotFoundError(f"The trained teacher {teacher} does not exist.")
     recorded = run.workdir.recorded(name)
     grows = recorded is not None and recorded.get(role, {}).get("epochs", 0) < settings.epochs
     if recorded is None or grows:
@@ -264,7 +266,7 @@ def training_stage(
 
 
 def _space_of_search(run: Run, role: str, genotype: Genotype) -> dict[str, Any]:
-    """The space of the run's own search as it is recorded, if the genotype is that search's."""
+    """The recorded search space of the run, if the genotype is from its search."""
     record = run.workdir.recorded("search")
     path = run.path / "search" / f"{role}.json"
     if record is None or not path.is_file() or load_genotype(path).id != genotype.id:
@@ -273,7 +275,7 @@ def _space_of_search(run: Run, role: str, genotype: Genotype) -> dict[str, Any]:
 
 
 def _record_of_teacher(run: Run, teacher: pathlib.Path | None) -> dict[str, Any]:
-    """Record of the teacher, if it is the run's own."""
+    """Record of the teacher, if it was trained in this run."""
     record = run.workdir.recorded(TEACHER)
     if teacher is None or record is None:
         return {}

@@ -1,4 +1,4 @@
-"""Job: does a latency table predict whole networks?"""
+"""Job: compare a latency table's predictions with measured networks."""
 
 import dataclasses
 import pathlib
@@ -31,41 +31,41 @@ def verify_latency(
     networks: int,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Measures random networks and compares them with what `table` predicts.
+    """Measures random networks and compares them with the predictions of `table`.
 
-    If the table is calibrated, the networks of its calibration take turns with the others, and the
-    line is fitted to them anew: what is judged must not depend on how busy the device was when
-    the table was made. None of them is judged.
+    If the table is calibrated, the networks of its calibration are measured in turns with the
+    others, and the line is fitted to them again: the result must not depend on how busy the device
+    was when the table was made. These networks do not count in the comparison.
 
     Writes `verification.json` and `verification.png` to `folder`.
 
     Args:
-        folder: Where to write.
-        table: The table; its runtime, threads and image size are taken.
-        space: The space that the table is of.
+        folder: Folder to write to.
+        table: The latency table; its runtime, threads and image size are used.
+        space: Search space of the table.
         num_classes: Number of classes.
-        networks: How many networks.
+        networks: Number of random networks.
         progress: Whether to show a progress bar.
 
     Returns:
-        What is written: `sum` and, for a calibrated table, `calibrated`, each with `spearman`,
-        `median_relative_error` and `worst_relative_error`; the new `calibration`; `networks`, one
-        record each.
+        The content of `verification.json`: `sum` and, for a calibrated table, `calibrated`, each
+        with `spearman`, `median_relative_error` and `worst_relative_error`; the new `calibration`;
+        `networks`, a record for each network.
 
     Raises:
-        ValueError: There are fewer than three networks, or the table is of another device or
-            version than what would be measured here.
+        ValueError: `networks` is below three, or the table is of another device or version than
+            measurements here.
         KeyError: The table lacks a row.
     """
-    require(networks >= 3, f"A table is verified by three networks or more. Received: {networks}")
+    require(networks >= 3, f"Verification needs at least three networks. Received: {networks}")
     expected, here = (
         table.metadata.fingerprint,
         device_fingerprint(table.metadata.fingerprint.runtime, table.metadata.fingerprint.threads),
     )
     require(
         expected == here,
-        f"The table is of {expected}; it would be judged by networks that are measured on {here}: "
-        "measure a table here, into another workdir.",
+        f"The table was measured on {expected}, but networks would be measured on {here}; measure "
+        "a new table here, into another workdir.",
     )
     fitted = calibration_networks(space, table.calibration.networks if table.calibration else 0)
     genotypes = random_networks(space, networks, VERIFICATION_SEED, fitted)

@@ -1,4 +1,4 @@
-"""Options of a benchmark besides its repetitions."""
+"""Options of a benchmark, except its size and repetitions."""
 
 import dataclasses
 
@@ -9,44 +9,42 @@ from keras_fasterseg.setting import AT_LEAST_ONE, AT_LEAST_ZERO, Limits, setting
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkOptions:
-    """Scope of the timing, and measurements beside it."""
+    """Scope of the timing, and optional extra measurements."""
 
     scope: str = setting(
         DEFAULT_SCOPE,
-        "What is timed. "
+        "Scope of the timing. "
         + "; ".join(f"{scope.name}: {scope.description}" for scope in SCOPES.values())
         + ".",
         limits=Limits(choices=tuple(SCOPES)),
     )
     threads: int | None = setting(
-        None, "CPU threads of every runtime; unset: its own choice.", limits=AT_LEAST_ONE
+        None, "CPU threads of every runtime. Default: the runtime decides.", limits=AT_LEAST_ONE
     )
     pause_ms: float = setting(
         PAUSE_MS,
-        "Untimed milliseconds between calls of different runtimes, until the worker threads of the "
-        "last one have come to rest.",
+        "Pause in milliseconds between calls of different runtimes, so that the worker threads of "
+        "the previous one come to rest.",
         limits=AT_LEAST_ZERO,
     )
     settle_ms: float = setting(
         SETTLE_MS,
-        "Milliseconds of untimed calls of a runtime, at least one, after that pause and before the "
-        "call that is timed: caches and threads are then as in steady use. 0: none.",
+        "Milliseconds of untimed warm-up calls (at least one) after the pause and before each "
+        "timed call, so that caches and threads are warm. 0: none.",
         limits=AT_LEAST_ZERO,
     )
     image: str | None = setting(
-        None, "Image file to run on, resized to the input size; unset: random bytes."
+        None, "Image file to run on, resized to the input size. Default: random pixels."
     )
-    memory: bool = setting(
-        True, "Measure the peak of memory, each runtime in a process of its own."
-    )
+    memory: bool = setting(True, "Measure peak memory, each runtime in a separate process.")
     peak: bool = setting(
-        True, "Measure large matrix products, for the share of the machine's peak."
+        True, "Measure large matrix products, to report the share of the machine's peak."
     )
     allow_load: bool = setting(
         False,
-        "Measure also where other programs keep the cores busy more than half of the time; what "
-        "they do is in the record.",
+        "Measure even if other programs keep the cores busy more than half of the time. Their load "
+        "is recorded with the result.",
     )
     num_classes: int = setting(
-        19, "Classes of a genotype's network; exported ones have theirs.", limits=AT_LEAST_ONE
+        19, "Number of classes, for a genotype only; exports record their own.", limits=AT_LEAST_ONE
     )

@@ -1,4 +1,4 @@
-"""Settings of a conversion."""
+"""Settings of a data set's conversion to shards."""
 
 import dataclasses
 
@@ -8,17 +8,17 @@ from keras_fasterseg.setting import AT_LEAST_ONE, POSITIVE, Limits, setting
 
 @dataclasses.dataclass(frozen=True)
 class ConversionSettings:
-    """Splits to convert, and their storage."""
+    """Splits to convert, and the storage format."""
 
-    splits: str = setting("train,val", "Splits to convert, separated by commas.")
+    splits: str = setting("train,val", "Splits to convert, comma separated.")
     encoding: str = setting(
         PNG,
-        "How pixels are stored: png (small) or raw (4 bytes a pixel, nothing to decode).",
+        "Storage of pixels: png (small) or raw (4 bytes per pixel, nothing to decode).",
         limits=Limits(choices=ENCODINGS),
     )
     downsample: int = setting(
-        1, "Images and labels are stored smaller by this factor.", limits=AT_LEAST_ONE
+        1, "Factor by which images and labels are downsampled.", limits=AT_LEAST_ONE
     )
     shard_mb: float = setting(
-        128.0, "A shard that holds so many millions of bytes is closed.", limits=POSITIVE
+        128.0, "Size in MB (millions of bytes) at which a shard is closed.", limits=POSITIVE
     )

@@ -1,4 +1,4 @@
-"""Passes over an image before its pixels get their classes."""
+"""Settings of multi-scale, mirrored and sliding-window inference."""
 
 import dataclasses
 
@@ -11,32 +11,35 @@ class PassSettings:
     """Passes over an image whose class probabilities are averaged."""
 
     scales: tuple[float, ...] = setting(
-        (1.0,), "Factors of the image's size, one pass each.", limits=POSITIVE
+        (1.0,),
+        "Factors by which the image is scaled, one pass each, comma separated.",
+        limits=POSITIVE,
     )
-    flip: bool = setting(False, "A second pass at every scale, over the mirrored image.")
+    flip: bool = setting(False, "Add a pass over the mirrored image at every scale.")
     window: Size | None = setting(
         None,
-        "Height x width of the windows that a pass is cut into; unset: whole images.",
+        "Height x width of the windows that each pass slides over the image. Default: whole "
+        "images.",
         limits=IMAGE_SIZE,
     )
     window_overlap: float = setting(
-        1 / 3, "Share of a window that it has in common with the next, at least.", limits=SHARE
+        1 / 3, "Minimum overlap of neighbouring windows, as a share of the window.", limits=SHARE
     )
 
 
 ONE_PASS = PassSettings()
-"""Every image once and whole."""
+"""A single pass over the complete image."""
 
 
 def with_passes(runner: Runner, settings: PassSettings) -> Runner:
-    """`runner`, looking at every image as `settings` say; itself where that is once and whole.
+    """Wraps `runner` so that it makes these passes; returns it unchanged for a single pass.
 
     Raises:
         ValueError: See `MultiPassRunner`.
     """
     if settings.scales == (1.0,) and not settings.flip and settings.window is None:
         return runner
-    # Here, since flags need the settings above and no TensorFlow.
+    # Imported here: flags need the settings above, but not TensorFlow.
     from keras_fasterseg.inference.multi_pass_runner import MultiPassRunner
 
     return MultiPassRunner(

@@ -6,51 +6,54 @@ from keras_fasterseg.setting import AT_LEAST_ONE, IMAGE_SIZE, Limits, Size, sett
 from keras_fasterseg.settings.stages import ReadingSettings
 
 CLASSES, DATASET = "classes", "dataset"
-"""Whose ids label maps hold."""
+"""The ids in label maps: class numbers, or the ids of the data set's label files."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PredictSettings(ReadingSettings):
-    """Runtime of the network, and pictures that are made."""
+    """Runtime of the network, and the pictures to write."""
 
     runtime: str | None = setting(
-        None, "What runs the artefact, as for tools.benchmark; unset: the artefact's own."
+        None, "Runtime, as for tools.benchmark. Default: the runtime of the artefact's format."
     )
     threads: int | None = setting(
-        None, "CPU threads of the runtime; unset: its own choice.", limits=AT_LEAST_ONE
+        None, "CPU threads of the runtime. Default: the runtime decides.", limits=AT_LEAST_ONE
     )
     input_size: Size | None = setting(
         None,
-        "Height x width that a network.keras is converted for, in runtimes that must know it.",
+        "Height x width for which a network.keras is converted, for runtimes that need a fixed "
+        "size.",
         limits=IMAGE_SIZE,
     )
     stretch: bool = setting(
         False,
-        "Resize images to the one size of an export even if that changes their proportions by more "
-        "than 10 %, for a network trained on such images; unset: they are padded.",
+        "Resize images to the fixed size of an export even if that changes their aspect ratio by "
+        "more than 10 %; for networks trained on such images. Default: images are padded.",
     )
     opacity: float = setting(
         0.5,
-        "How much the colours hide of the image, above 0; 1 shows colours alone.",
+        "Opacity of the colours in overlays, above 0 and at most 1; 1 hides the image.",
         limits=Limits(above=0),
     )
     legend: bool = setting(
         False,
-        "Names of the classes below overlays: of an image those that occur, of a video all.",
+        "Add a legend below overlays: for images, only classes present; for videos, all classes.",
     )
     side_by_side: str | None = setting(
-        None, "Another artefact, whose overlays stand beside those of the first."
+        None, "Second artefact; its overlays are shown next to those of the first."
     )
     overlay_only: bool = setting(
-        False, "Of images, write overlays only, without label maps and side by side."
+        False, "For images, write only overlays: no label maps and no side-by-side pictures."
     )
     ids: str = setting(
         CLASSES,
-        "What the pixels of label maps hold: classes, numbered from 0 as the network has them, or "
-        "dataset, the ids or colours in label files of --dataset.",
+        "Pixel values of label maps: classes (class numbers of the network, from 0) or dataset "
+        "(the ids or colours that label files of --dataset use).",
         limits=Limits(choices=(CLASSES, DATASET)),
     )
-    label_maps: bool = setting(False, "Of a video, write the label map of every frame as well.")
+    label_maps: bool = setting(False, "For videos, also write the label map of every frame.")
     max_frames: int | None = setting(
-        None, "Frames of a video or camera after which it ends.", limits=AT_LEAST_ONE
+        None,
+        "Stop after this many frames of a video or camera. Default: at the end.",
+        limits=AT_LEAST_ONE,
     )

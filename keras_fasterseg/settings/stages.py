@@ -1,4 +1,4 @@
-"""The settings of the jobs: frozen dataclasses whose fields say what they mean, once, here."""
+"""Settings of the jobs. The description of each field is also the help of its flag."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReadingSettings:
-    """Which files are read."""
+    """Limits on the files to read."""
 
     max_megapixels: int = setting(
         MAX_MEGAPIXELS,
-        "Images and labels of more millions of pixels are refused before they are decoded.",
+        "Refuse images and labels larger than this many megapixels, before decoding them.",
         harmless=True,
         limits=AT_LEAST_ONE,
     )
@@ -39,37 +39,40 @@ class ReadingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings(ReadingSettings):
-    """Which images and labels."""
+    """The data set: its images, labels and splits."""
 
     dataset: str = setting(
         "synthetic",
-        "Data set: folder or csv (one's own, with a dataset.yaml), camvid, camvid32, cityscapes, "
-        "cityscapes_coarse, bdd100k or synthetic.",
+        "Data set: folder or csv (your own data, with a dataset.yaml), camvid, camvid32, "
+        "cityscapes, cityscapes_coarse, bdd100k or synthetic.",
     )
     data_dir: str | None = setting(
         None,
-        "Folder of the data set; synthetic is generated below the workdir if unset.",
+        "Folder of the data set. Default for synthetic: generated in the workdir.",
         path=True,
     )
     class_order: str | None = setting(
         None,
-        "The data set's classes in the order of a network's that was trained on another data set: "
-        "every class once, comma separated, NEW=NAME to call it NEW; unset: the data set's own.",
+        "Order of the classes, to match a network trained on another data set: every class of this "
+        "data set once, comma separated; NEW=NAME renames the class NAME to NEW. Default: the data "
+        "set's own order.",
     )
     train_split: str = setting(
-        "train", "Split to search and train on; + joins several, such as train+val."
+        "train", "Split to search and train on; join several with +, such as train+val."
     )
     val_split: str = setting("val", "Split to evaluate on.")
     synthetic_train_images: int = setting(
-        400, "Training images that synthetic generates.", limits=AT_LEAST_ONE
+        400, "Number of training images that synthetic generates.", limits=AT_LEAST_ONE
     )
     synthetic_val_images: int = setting(
-        60, "Validation images that synthetic generates.", limits=AT_LEAST_ONE
+        60, "Number of validation images that synthetic generates.", limits=AT_LEAST_ONE
     )
     synthetic_size: Size = setting(
         (128, 256), "Height x width of generated images.", limits=IMAGE_SIZE
     )
-    cache: bool = setting(False, "Keep decoded images in memory (4 bytes a pixel).", harmless=True)
+    cache: bool = setting(
+        False, "Keep decoded images in memory (4 bytes per pixel).", harmless=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,45 +80,47 @@ class LatencySettings:
     """Measurement of the latency table."""
 
     latency_size: Size = setting(
-        (1024, 2048), "Height x width that latencies are measured at.", limits=TRAINED_SIZE
+        (1024, 2048),
+        "Height x width of the images for which latencies are measured.",
+        limits=TRAINED_SIZE,
     )
     latency_runtime: str = setting(
         "saved_model",
-        "What runs the operations: saved_model, onnxruntime, openvino or litert.",
+        "Runtime of the measurement: saved_model, onnxruntime, openvino or litert.",
         limits=Limits(choices=("saved_model", "onnxruntime", "openvino", "litert")),
     )
     latency_threads: int | None = setting(
         None,
-        "CPU threads of that runtime; unset: as many as TensorFlow takes.",
+        "CPU threads of that runtime. Default: as many as TensorFlow uses.",
         limits=AT_LEAST_ONE,
     )
     latency_warmup: int = setting(
-        3, "Runs of an operation before the first that counts.", limits=AT_LEAST_ZERO
+        3, "Untimed runs of each operation before the timed ones.", limits=AT_LEAST_ZERO
     )
     latency_repetitions: int = setting(
-        10, "Measurements of an operation, at least.", limits=AT_LEAST_ONE
+        10, "Minimum number of measurements of each operation.", limits=AT_LEAST_ONE
     )
     latency_precision: float = setting(
         0.02,
-        "An operation is measured until the 95 % confidence interval of its median reaches no "
-        "further than this share of it to either side, 300 times at most.",
+        "Relative precision: each operation is measured until the 95 % confidence interval of its "
+        "median is within this share of the median on either side, at most 300 times.",
         limits=POSITIVE,
     )
     latency_time_budget: float | None = setting(
         None,
-        "Minutes for the table; the operations divide them, none is measured less often than "
-        "latency_repetitions says. Unset: as long as the precision takes.",
+        "Time budget in minutes, shared by all operations; each is still measured at least "
+        "latency_repetitions times. Default: no limit, latency_precision decides.",
         harmless=True,
         limits=POSITIVE,
     )
     latency_calibration: int = setting(
         0,
-        "Random networks that are measured whole, to fit a line from the sums of rows to their "
-        "latencies: 0 or at least 2.",
+        "Number of random networks that are measured end to end, to calibrate the sums of rows "
+        "against their latencies: at least 2. 0: no calibration.",
         limits=AT_LEAST_ZERO,
     )
     latency_table: str | None = setting(
-        None, "An existing table to use, in place of measuring this device.", path=True
+        None, "Existing latency table to use instead of measuring this device.", path=True
     )
 
 
@@ -123,79 +128,99 @@ class LatencySettings:
 class PretrainSettings:
     """Training of the supernet's weights before the search (the paper's constants)."""
 
-    epochs: int = setting(20, "Epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
+    epochs: int = setting(20, "Number of epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
     steps_per_epoch: int | None = setting(
-        None, "Steps an epoch; unset: all images once.", limits=AT_LEAST_ONE
+        None, "Steps per epoch. Default: one pass over all training images.", limits=AT_LEAST_ONE
     )
-    batch_size: int = setting(3, "Images a step.", limits=AT_LEAST_ONE)
+    batch_size: int = setting(3, "Images per step.", limits=AT_LEAST_ONE)
     crop_size: Size = setting(
         (256, 512), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        2, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+        2, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
     )
-    learning_rate: float = setting(0.02, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate: float = setting(
+        0.02, "Learning rate of SGD in the first epoch.", limits=POSITIVE
+    )
     learning_rate_decay: float = setting(
-        0.978, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+        0.978, "Factor applied to the learning rate after every epoch.", limits=POSITIVE
     )
-    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    momentum: float = setting(0.9, "Momentum of SGD.", limits=SHARE)
     weight_decay: float = setting(
-        5e-4, "Factor of the L2 term in the gradient.", limits=AT_LEAST_ZERO
+        5e-4,
+        "L2 weight decay: this factor times the weights is added to the gradient.",
+        limits=AT_LEAST_ZERO,
     )
-    clip_norm: float = setting(5.0, "Largest global norm of a step's gradient.", limits=POSITIVE)
+    clip_norm: float = setting(5.0, "Gradients are clipped to this global norm.", limits=POSITIVE)
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
     """Search of the architectures (the paper's constants)."""
 
-    epochs: int = setting(30, "Epochs.", limits=AT_LEAST_ONE)
+    epochs: int = setting(30, "Number of epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(
-        None, "Steps an epoch; unset: each half once.", limits=AT_LEAST_ONE
+        None,
+        "Steps per epoch. Default: one pass over each half of the training set.",
+        limits=AT_LEAST_ONE,
     )
     batch_size: int = setting(
-        2, "Images a step, from each half of the training set.", limits=AT_LEAST_ONE
+        2, "Images per step, from each half of the training set.", limits=AT_LEAST_ONE
     )
     crop_size: Size = setting(
         (224, 448), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        2, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+        2, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
     )
-    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate: float = setting(
+        0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE
+    )
     learning_rate_decay: float = setting(
-        0.978, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+        0.978, "Factor applied to the learning rate after every epoch.", limits=POSITIVE
     )
-    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    momentum: float = setting(0.9, "Momentum of SGD.", limits=SHARE)
     weight_decay: float = setting(
-        5e-4, "Factor of the L2 term in the weights' gradient.", limits=AT_LEAST_ZERO
+        5e-4,
+        "L2 weight decay: this factor times the weights is added to their gradient.",
+        limits=AT_LEAST_ZERO,
     )
     clip_norm: float = setting(
-        5.0, "Largest global norm of a step's weight gradient.", limits=POSITIVE
+        5.0, "Gradients of the weights are clipped to this global norm.", limits=POSITIVE
     )
     architecture_learning_rate: float = setting(
-        3e-4, "Adam's learning rate of the architectures.", limits=POSITIVE
+        3e-4, "Learning rate of Adam for the architecture parameters.", limits=POSITIVE
     )
     penalty_weight: float = setting(
-        0.06, "Initial weight of the latency penalty, lambda.", limits=AT_LEAST_ZERO
+        0.06, "Initial lambda, the weight of the latency penalty.", limits=AT_LEAST_ZERO
     )
     penalty_shares: str = setting(
         "paper",
-        "Shares of the families of choices in the penalty (fasterseg: operators, paths, widths): "
-        "paper, code, auto, or undivided for one term of all.",
+        "How the latency penalty weights the families of choices (operators, paths and widths in "
+        "fasterseg): paper, code (constants of the released code), auto (from the latency table), "
+        "or undivided (a single term).",
         limits=Limits(choices=("paper", "code", "auto", "undivided")),
     )
-    min_fps: float = setting(155.0, "Frame rate below which lambda grows.", limits=POSITIVE)
-    max_fps: float = setting(175.0, "Frame rate above which lambda shrinks.", limits=POSITIVE)
+    min_fps: float = setting(
+        155.0,
+        "Lower end of the band in FPS; a candidate at or below it doubles lambda.",
+        limits=POSITIVE,
+    )
+    max_fps: float = setting(
+        175.0,
+        "Upper end of the band in FPS; a candidate at or above it halves lambda.",
+        limits=POSITIVE,
+    )
     temperature: float = setting(
-        1.0, "Temperature of the sampling in the first epoch.", limits=POSITIVE
+        1.0, "Temperature of the Gumbel-softmax sampling in the first epoch.", limits=POSITIVE
     )
     temperature_decay: float = setting(
-        1.0, "Factor of the temperature from epoch to epoch.", limits=POSITIVE
+        1.0, "Factor applied to the temperature after every epoch.", limits=POSITIVE
     )
     validation_images: int = setting(
         50,
-        "Validation images that score an epoch's candidates, spread over the split.",
+        "Number of validation images, spread over the split, on which each epoch's candidates are "
+        "scored.",
         limits=AT_LEAST_ONE,
     )
 
@@ -204,24 +229,30 @@ class SearchSettings:
 class TrainSettings:
     """Training of a derived network (the paper's constants)."""
 
-    epochs: int = setting(600, "Epochs.", limits=AT_LEAST_ONE)
+    epochs: int = setting(600, "Number of epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(
-        1000, "Steps an epoch; unset: all images once.", limits=AT_LEAST_ONE
+        1000,
+        "Steps per epoch. In Python, None means one pass over all training images.",
+        limits=AT_LEAST_ONE,
     )
-    batch_size: int = setting(12, "Images a step.", limits=AT_LEAST_ONE)
+    batch_size: int = setting(12, "Images per step.", limits=AT_LEAST_ONE)
     crop_size: Size = setting(
         (512, 1024), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        1, "Images are first made smaller by this factor.", limits=AT_LEAST_ONE
+        1, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
     )
-    learning_rate: float = setting(0.01, "SGD's learning rate in the first epoch.", limits=POSITIVE)
+    learning_rate: float = setting(
+        0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE
+    )
     learning_rate_decay: float = setting(
-        0.992, "Factor of the learning rate from epoch to epoch.", limits=POSITIVE
+        0.992, "Factor applied to the learning rate after every epoch.", limits=POSITIVE
     )
-    momentum: float = setting(0.9, "SGD's momentum.", limits=SHARE)
+    momentum: float = setting(0.9, "Momentum of SGD.", limits=SHARE)
     weight_decay: float = setting(
-        5e-4, "Factor of the L2 term in the gradient.", limits=AT_LEAST_ZERO
+        5e-4,
+        "L2 weight decay: this factor times the weights is added to the gradient.",
+        limits=AT_LEAST_ZERO,
     )
     auxiliary_weight: float = setting(
         0.2, "Weight of the auxiliary heads' losses.", limits=AT_LEAST_ZERO
@@ -231,59 +262,62 @@ class TrainSettings:
     )
     distillation_reduction: str = setting(
         "element_mean",
-        "Mean of the distillation loss: element_mean or pixel_mean.",
+        "Averaging of the distillation loss: element_mean (over pixels and classes) or pixel_mean "
+        "(over pixels, summed over classes).",
         limits=Limits(choices=("element_mean", "pixel_mean")),
     )
     evaluate_every: int = setting(
-        10, "Evaluate after every so many epochs, and after the last.", limits=AT_LEAST_ONE
+        10, "Epochs between evaluations; the last epoch is always evaluated.", limits=AT_LEAST_ONE
     )
     schedule: str = setting(
         "exponential",
-        "How the learning rate falls: exponential (by learning_rate_decay an epoch) or polynomial "
-        "(to zero over all epochs).",
+        "Learning rate schedule: exponential (times learning_rate_decay after every epoch) or "
+        "polynomial (to zero over all epochs).",
         limits=Limits(choices=("exponential", "polynomial")),
     )
     polynomial_power: float = setting(0.9, "Exponent of the polynomial schedule.", limits=POSITIVE)
     warmup_epochs: float = setting(
         0.0,
-        "Epochs in which the learning rate grows linearly from zero to its schedule.",
+        "Number of epochs over which the learning rate grows linearly from zero to its schedule.",
         limits=AT_LEAST_ZERO,
     )
     class_weights: str | None = setting(
         None,
-        "Weights of the classes in the cross-entropy: numbers such as 1.0,0.5,2 or histogram "
-        "(ENet's, from the training labels); unset: all alike.",
+        "Class weights in the cross-entropy: numbers such as 1.0,0.5,2, or histogram (ENet's "
+        "weighting, from the training labels). Default: all equal.",
     )
     accumulation_steps: int = setting(
         1,
-        "Steps whose mean gradient makes one update, for batches that memory has no room for.",
+        "Number of steps whose gradients are averaged into one update, for batches too large for "
+        "memory.",
         limits=AT_LEAST_ONE,
     )
     precision: str = setting(
         "float32",
-        "Arithmetic of training: float32, mixed_bfloat16 or mixed_float16; the network that is "
-        "evaluated and saved is float32.",
+        "Arithmetic of training: float32, mixed_bfloat16 or mixed_float16. The network is "
+        "evaluated and saved in float32.",
         limits=Limits(choices=("float32", "mixed_bfloat16", "mixed_float16")),
     )
     ema_momentum: float | None = setting(
         None,
-        "Momentum of the moving average of the weights that is evaluated and saved, such as 0.999; "
-        "unset: the weights themselves.",
+        "Evaluate and save a moving average of the weights with this momentum, such as 0.999. "
+        "Default: no averaging.",
         limits=SHARE,
     )
     initial_weights: str | None = setting(
         None,
-        "network.keras of a trained network of the same genotype to begin with; unset: at random.",
+        "network.keras of a trained network of the same genotype to start from. Default: random "
+        "weights.",
         path=True,
     )
     new_heads: bool = setting(
         False,
-        "Begin the last convolutions of the heads at random although initial_weights has as many "
-        "classes: they are others.",
+        "Initialise the last convolutions of the heads at random even if initial_weights has the "
+        "same number of classes; needed if the classes differ.",
     )
     patience: int | None = setting(
         None,
-        "Evaluations without a better mIoU before training ends; unset: it never does.",
+        "Stop after this many evaluations in a row without a better mIoU. Default: never.",
         limits=AT_LEAST_ONE,
     )
 
@@ -293,17 +327,19 @@ class BenchmarkSettings:
     """Measurement of frame rates."""
 
     input_size: Size = setting(
-        (1024, 2048), "Height x width of the benchmark's images.", limits=IMAGE_SIZE
+        (1024, 2048), "Height x width of the images to benchmark with.", limits=IMAGE_SIZE
     )
-    batch_size: int = setting(1, "Images a call.", limits=AT_LEAST_ONE)
-    warmup: int = setting(10, "Calls before the first that counts.", limits=AT_LEAST_ZERO)
-    repetitions: int = setting(50, "Calls that count, at least.", limits=AT_LEAST_ONE)
-    seconds: float = setting(3.0, "Seconds to measure, at least.", limits=AT_LEAST_ZERO)
+    batch_size: int = setting(1, "Images per call.", limits=AT_LEAST_ONE)
+    warmup: int = setting(
+        10, "Number of untimed calls before the timed ones.", limits=AT_LEAST_ZERO
+    )
+    repetitions: int = setting(50, "Minimum number of timed calls.", limits=AT_LEAST_ONE)
+    seconds: float = setting(3.0, "Minimum measuring time in seconds.", limits=AT_LEAST_ZERO)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """The settings of every stage."""
+    """Settings of every stage of a run."""
 
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
     space: "SearchSpace" = dataclasses.field(default_factory=make_space)

@@ -106,7 +106,9 @@ def test_a_kind_without_a_flag_is_refused():
     class Unknown:
         table: dict[str, int] = setting(None, "No flag has this form.")
 
-    with pytest.raises(TypeError, match=r"No flag is known for Unknown.table: dict\[str, int\]"):
+    with pytest.raises(
+        TypeError, match=r"No kind of flag is known for Unknown.table: dict\[str, int\]"
+    ):
         parse(kind=Unknown)
 
 

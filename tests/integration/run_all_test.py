@@ -209,7 +209,7 @@ def test_a_changed_setting_is_refused_and_named(run, stage, field, value):
 @pytest.mark.parametrize(
     ("stage", "changes", "message"),
     [
-        ("student", {"crop_size": (48, 64)}, "multiples of 32.*48x64"),
+        ("student", {"crop_size": (48, 64)}, "a multiple of 32.*48x64"),
         ("teacher", {"epochs": 0}, "epochs=0"),
         ("search", {"min_fps": 180.0}, "min_fps=180.0, max_fps=175.0"),
         (

@@ -154,7 +154,7 @@ def test_without_memory_the_times_are_still_there(world, monkeypatch):
     result = benchmark("net", SETTINGS, BenchmarkOptions())
     assert result.memory_peak_mib is None
     assert result.fps == pytest.approx(2.0)
-    assert warnings == ["The memory of keras is unknown. It was killed."]
+    assert warnings == ["The memory use of keras could not be measured. It was killed."]
 
 
 class TestFixedShape:
@@ -187,7 +187,9 @@ class TestFixedShape:
         assert all(options == {"threads": 2} for *_, options in world.opened)
 
     def test_two_sizes_take_no_turns(self, exports):
-        with pytest.raises(ValueError, match="take no turns: a for 64x96 and d for 96x96; export"):
+        with pytest.raises(
+            ValueError, match="must have the same size: a for 64x96 and d for 96x96; export"
+        ):
             fixed_shape([Contender("a"), Contender("d")])
         with pytest.raises(ValueError, match="a for batches of 1 and c for batches of 4; export"):
             fixed_shape([Contender("a"), Contender("c")])
@@ -210,7 +212,7 @@ def test_names_tell_contenders_apart(world):
         ({"options": BenchmarkOptions(pause_ms=-1.0)}, "pause_ms must be at least 0"),
         ({"options": BenchmarkOptions(settle_ms=-1.0)}, "settle_ms must be at least 0"),
         ({"contenders": [Contender("net", "torch")]}, "no runtime 'torch'; choose one of keras, "),
-        ({"contenders": []}, "nothing to measure"),
+        ({"contenders": []}, "Nothing to measure"),
         ({"settings": BenchmarkSettings(repetitions=0)}, "repetitions must be at least 1"),
     ],
 )

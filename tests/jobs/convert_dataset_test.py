@@ -50,7 +50,7 @@ def times(folder):
 
 @pytest.fixture
 def expected(source, tmp_path):
-    """What an undisturbed conversion leaves."""
+    """Files of an uninterrupted conversion."""
     convert(source, tmp_path / "expected")
     return contents(tmp_path / "expected")
 
@@ -188,10 +188,10 @@ def test_files_that_come_before_it_is_finished(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"encoding": "raw"}, "converted with encoding=png and not raw; choose another folder"),
-        ({"downsample": 2}, "with downsample=1 and not 2"),
-        ({"shard_mb": 1.0}, "with shard_mb=0.004 and not 1.0"),
-        ({"splits": "val"}, "holds the splits train, val and not val"),
+        ({"encoding": "raw"}, "converted with encoding=png, not raw; choose another folder"),
+        ({"downsample": 2}, "with downsample=1, not 2"),
+        ({"shard_mb": 1.0}, "with shard_mb=0.004, not 1.0"),
+        ({"splits": "val"}, "holds the splits train, val, not val"),
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])
@@ -240,7 +240,7 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
     (tmp_path / "page" / "index.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match=r"page/index\.json is not the index of a converted"):
         convert(source, tmp_path / "page")
-    with pytest.raises(OSError, match=r"page/index\.json cannot be made"):
+    with pytest.raises(OSError, match=r"page/index\.json cannot be created"):
         convert(source, tmp_path / "page" / "index.json")
     assert read_all(source.root) == before
     assert read_all(tmp_path / "page") == {tmp_path / "page" / "index.json": b"{}"}
@@ -252,7 +252,7 @@ def read_all(folder):
 
 def test_what_cannot_be_converted(source, tmp_path):
     converted = convert(source, tmp_path / "shards")
-    with pytest.raises(ValueError, match="shards is converted already"):
+    with pytest.raises(ValueError, match="shards is already a converted data set"):
         convert(converted, tmp_path / "again")
     with pytest.raises(ValueError, match="no split 'test'; it has train, val"):
         convert(source, tmp_path / "again", splits="train,test")

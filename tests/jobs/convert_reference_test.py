@@ -117,9 +117,9 @@ def test_weights_of_another_genotype(tmp_path, student_state):
 def test_weights_of_another_kind(tmp_path, student_state, supernet_state):
     supernet = save(tmp_path / "supernet.npz", supernet_state)
     network = save(tmp_path / "network.npz", student_state)
-    with pytest.raises(ValueError, match="is no released network: it has no tensor heads8"):
+    with pytest.raises(ValueError, match="is not a released network: it has no tensor heads8"):
         convert_network(supernet, load_preset("fasterseg_student"), tmp_path / "network.keras")
-    with pytest.raises(ValueError, match="is no released supernet: it has no tensor head0"):
+    with pytest.raises(ValueError, match="is not a released supernet: it has no tensor head0"):
         convert_supernet(network, SMALL, tmp_path / "supernet.weights.h5")
 
 

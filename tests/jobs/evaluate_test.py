@@ -32,7 +32,7 @@ def streets(tmp_path):
 
 @pytest.fixture
 def runner(streets, monkeypatch):
-    """What every artefact is opened as."""
+    """The runner that every artefact is opened as."""
     runner = OracleRunner(streets, "val")
     runner._metadata = {"proof": PROOF.to_json()}
     monkeypatch.setattr(pipeline, "open_artefact", lambda artefact: runner)

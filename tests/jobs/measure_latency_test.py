@@ -128,10 +128,12 @@ def test_operations_that_time_did_not_suffice_for_are_named(tmp_path, meter, mon
     first, *_ = meter.cut_short = tuple(table)[:4]
     measure(tmp_path / "b")
     assert said[-1].startswith(
-        f"4 of {len(table)} operations were not measured often enough for the precision of 0.02, "
-        f"for want of time: {first} (1 times), "
+        f"4 of {len(table)} operations did not reach the precision of 0.02 within the time budget: "
+        f"{first} (1 times), "
     )
-    assert said[-1].endswith("(1 times), …. A larger --latency_time_budget makes them surer.")
+    assert said[-1].endswith(
+        "(1 times), …. Increase --latency_time_budget for more reliable values."
+    )
 
 
 def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch):
@@ -155,7 +157,7 @@ def test_a_calibration_is_fitted_to_whole_networks(tmp_path, meter, monkeypatch)
 
 
 def test_one_network_makes_no_line(tmp_path, meter):
-    message = r"--latency_calibration \(--calibrate\) of 0 or at least 2\. Received: 1"
+    message = r"--latency_calibration \(--calibrate\) to 0 or at least 2\. Received: 1"
     with pytest.raises(ValueError, match=message):
         measure(tmp_path, latency_calibration=1)
     assert meter.measured == []

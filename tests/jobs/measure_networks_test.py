@@ -27,7 +27,7 @@ def test_others_are_left_out():
 def test_a_space_that_is_used_up(monkeypatch):
     (only,) = job.random_networks(SPACE, 1, seed=0)
     monkeypatch.setattr(FasterSegSpace, "random_genotype", lambda space, generator: only)
-    with pytest.raises(ValueError, match="200 random networks of this space hold only 1 different"):
+    with pytest.raises(ValueError, match="200 random draws from this space gave only 1 different"):
         job.random_networks(SPACE, 2, seed=0)
 
 

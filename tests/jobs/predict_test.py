@@ -72,7 +72,7 @@ def test_images_of_all_sizes_through_a_saved_model(saved_model, tmp_path):
     assert "(3 images in " in end_to_end
     # Two sizes came once, and one of them again.
     assert network.startswith("Network alone: ")
-    assert "ms of 1 calls, the first of each size left out; uint8 images of 2 sizes" in network
+    assert "ms of 1 calls, without the first of each size; uint8 images of 2 sizes" in network
 
 
 def test_a_network_of_one_size_takes_all(tmp_path, caplog):
@@ -110,8 +110,8 @@ def test_two_artefacts_and_a_legend(saved_model, tmp_path):
     lines = prediction.text().splitlines()
     assert lines[0].startswith(f"{saved_model}: Proven at export")
     assert lines[-1] == (
-        f"Network alone, {other}: not measured, as no size came twice and the first call of each "
-        "is not counted"
+        f"Network alone, {other}: not measured: the first call of each size does not count, and no "
+        "size occurred twice"
     )
 
 
@@ -148,11 +148,11 @@ def test_what_is_said_of_a_trained_network(tmp_path):
     what, end_to_end, network = text.splitlines()
     assert what == "Wrote it"
     assert end_to_end == (
-        "End to end: 2.0 FPS (4 frames in 2.0 s, from reading to writing, first calls included and "
-        "loading not)"
+        "End to end: 2.0 FPS (4 frames in 2.0 s, from reading to writing, including first calls "
+        "but not loading)"
     )
     assert network.endswith(
-        "ms of 2 calls, the first of each size left out; uint8 images of 32x40 in host memory to "
+        "ms of 2 calls, without the first of each size; uint8 images of 32x40 in host memory to "
         "class ids in host memory, keras on CPU, 2 threads)"
     )
     slow = Prediction("", (), 1, "image", 21.0, {}).text()
@@ -166,15 +166,15 @@ def test_what_is_said_of_a_trained_network(tmp_path):
     [
         ("in", "out", {"opacity": 1.5}, "at most 1. Received: --opacity=1.5"),
         ("in", "out", {"opacity": 0.0}, "opacity must be above 0"),
-        ("in", "out.mp4", {}, "written to a folder. Received: --output=.*out.mp4"),
+        ("in", "out.mp4", {}, "--output must be a folder. Received: --output=.*out.mp4"),
         ("in", "out", {"max_frames": 3}, "for videos and cameras. Received: --images=.*in"),
         ("in", "out", {"label_maps": True}, "for videos and cameras"),
         ("a.mp4", "out", {"ids": "dataset"}, "--ids=dataset is for label maps; add --label_maps"),
-        ("in", "out", {"side_by_side": "x", "overlay_only": True}, "leaves that out"),
-        ("in", "out", {"side_by_side": "gone"}, "nothing to compare gone with"),
-        ("a.mp4", "out.avi", {}, "written as an .mp4 file, or to a folder"),
-        ("a.mp4", "a.mp4", {}, "a.mp4 would be overwritten by what is made of it"),
-        ("a.mp4", ".", {}, "a.mp4 would be overwritten by what is made of it"),
+        ("in", "out", {"side_by_side": "x", "overlay_only": True}, "exclude each other"),
+        ("in", "out", {"side_by_side": "gone"}, "gone cannot be compared with itself"),
+        ("a.mp4", "out.avi", {}, "must be an .mp4 file or a folder"),
+        ("a.mp4", "a.mp4", {}, "a.mp4 would be overwritten by its own result"),
+        ("a.mp4", ".", {}, "a.mp4 would be overwritten by its own result"),
         ("a.MP4", "out", {"max_frames": 0}, "max_frames must be at least 1"),
     ],
 )
@@ -192,14 +192,14 @@ def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
         metadata = types.MappingProxyType({})
 
     monkeypatch.setattr(predict_module, "_open", lambda *_: Predictor(Runner()))
-    with pytest.raises(ValueError, match="how many there are is not known"):
+    with pytest.raises(ValueError, match="their names are not known"):
         predict("x", f"{tmp_path}/a.mov", f"{tmp_path}/b.mp4", PredictSettings(legend=True))
 
 
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ("0", r"There is no file 0\. The camera of that number is camera:0\."),
+        ("0", r"There is no file 0\. For the camera of that number, give camera:0\."),
         ("gone.png", r"There is no file gone\.png\."),
         ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine is camera:0\."),
         ("/dev/video97", r"There is no camera 97: no device /dev/video97"),
@@ -279,11 +279,11 @@ def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, or
 @pytest.mark.parametrize(
     ("settings", "options", "message"),
     [
-        ({}, {}, "name it with --dataset"),
+        ({}, {}, "set --dataset, and do not set"),
         (
             {"overlay_only": True},
             {"dataset": "camvid"},
-            "is for label maps; leave out --ov",
+            "is for label maps; remove --overlay_only",
         ),
         ({}, {"dataset": "camvid"}, "'camvid' are described in its folder; set --data_dir"),
         (
@@ -292,7 +292,7 @@ def test_label_maps_with_the_ids_of_the_data_set(saved_model, tmp_path, kind, or
             r"has 5 classes \(a, b, c, d, e\), but the data set bdd100k",
         ),
         ({}, {"dataset": "folder"}, r"has 5 \(b, a, c, d, e\): the same names in another order"),
-        ({}, {"dataset": "folder", "class_names": "abcde"}, "and leave out --class_names"),
+        ({}, {"dataset": "folder", "class_names": "abcde"}, "and do not set --class_names"),
     ],
 )
 def test_ids_of_another_data_set_are_refused(saved_model, tmp_path, settings, options, message):

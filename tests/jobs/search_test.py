@@ -1,4 +1,4 @@
-"""What a search takes from its folder; searching itself is tested with its parts and as a whole."""
+"""Files that a search reads from its folder; the search itself is tested elsewhere."""
 
 import keras
 

@@ -147,9 +147,9 @@ def test_of_two_images_of_one_name_the_second_is_left_out(tmp_path):
     result = segment([bright], tmp_path / "in", tmp_path / "out", PICTURES)
     assert [path.name for path in result.done] == ["a.jpg", "b.png", "c.png"]
     assert result.failures == (
-        f"{tmp_path}/in/a.png is left out: {tmp_path}/out/a.png is written of {tmp_path}/in/a.jpg; "
-        "rename one of them.",
-        f"{tmp_path}/in/b_overlay.png is left out: {tmp_path}/out/b_overlay.png is written of "
+        f"{tmp_path}/in/a.png is skipped: {tmp_path}/out/a.png is a picture of "
+        f"{tmp_path}/in/a.jpg; rename one of them.",
+        f"{tmp_path}/in/b_overlay.png is skipped: {tmp_path}/out/b_overlay.png is a picture of "
         f"{tmp_path}/in/b.png; rename one of them.",
     )
     assert result.left_out == 0
@@ -159,7 +159,7 @@ def test_of_two_images_of_one_name_the_second_is_left_out(tmp_path):
 
 def test_files_that_would_be_lost(tmp_path):
     make_images(tmp_path / "one", "a.png")
-    with pytest.raises(ValueError, match=r"one/a\.png would be overwritten by what is made of it"):
+    with pytest.raises(ValueError, match=r"one/a\.png would be overwritten by its own pictures"):
         find_image_files(tmp_path / "one", tmp_path / "one", PICTURES.kinds)
 
 
@@ -173,7 +173,8 @@ def test_files_of_other_formats_are_named(tmp_path, caplog):
     assert [path.name for path in files.paths] == ["B.JPG", "a.png"]
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"{tmp_path}/in has 4 files of other formats, not taken: b.heic, c.mp4, d.pdf and 1 more."
+        f"{tmp_path}/in has 4 files of other formats, which are ignored: b.heic, c.mp4, d.pdf and "
+        "1 more."
     )
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "notes.txt").touch()
@@ -190,8 +191,8 @@ def test_nothing_to_segment(tmp_path, monkeypatch):
         "empty": r"^empty has no images\.$",
         "*.jpg": r"^No file matches \*\.jpg\.$",
         "missing.png": r"^There is no file missing\.png\.$",
-        "0": r"^There is no file 0\. The camera of that number is camera:0\.$",
-        "/dev/null": r"^/dev/null is no file; give an image, a folder, a video, or camera:0\.$",
+        "0": r"^There is no file 0\. For the camera of that number, give camera:0\.$",
+        "/dev/null": r"^/dev/null is not a file; give an image, a folder, a video, or camera:0\.$",
     }.items():
         with pytest.raises(DataError, match=message):
             find_image_files(images, tmp_path / "out", PICTURES.kinds)

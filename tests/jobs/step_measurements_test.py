@@ -26,7 +26,7 @@ def test_a_training_is_measured_on_this_machine():
     ("limits", "error", "message"),
     [
         ((0.0, PLENTY), RuntimeError, "a few steps took more than 0 s"),
-        ((300, 10**7), MemoryError, "a few steps took more than the 0.01 GB there are"),
+        ((300, 10**7), MemoryError, "a few steps needed more than the free 0.01 GB"),
     ],
 )
 def test_one_beyond_a_limit_is_ended(limits, error, message):
@@ -50,7 +50,11 @@ def _end(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "error", "message"),
     [
-        (-9, MemoryError, r"the system killed it \(signal 9\), for want of memory"),
+        (
+            -9,
+            MemoryError,
+            r"the system killed the measuring process \(signal 9\), because memory ran out",
+        ),
         (3, RuntimeError, "the measuring process ended with status 3"),
     ],
 )

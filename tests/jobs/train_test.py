@@ -167,7 +167,7 @@ def test_the_network_keeps_the_normalisation_it_was_trained_with(
     monkeypatch.setattr(source, "mean", mean)
     monkeypatch.setattr(source, "std", std)
     with pytest.raises(
-        ValueError, match=r"normalised by mean=\(0\.485.*by mean=\(0\.1, 0\.2, 0\.3"
+        ValueError, match=r"normalised with mean=\(0\.485.*uses mean=\(0\.1, 0\.2, 0\.3"
     ):
         run(tmp_path, source, teacher=trained)
     path = run(tmp_path, source, dataclasses.replace(SETTINGS, epochs=1))
@@ -252,11 +252,11 @@ def test_wrong_weights_are_said_before_training(tmp_path, source):
     ("options", "error", "message"),
     [
         ({"epochs": 0}, ValueError, "epochs=0"),
-        ({"crop_size": (60, 64)}, ValueError, "multiples of 32"),
+        ({"crop_size": (60, 64)}, ValueError, "a multiple of 32"),
         ({"schedule": "cosine"}, ValueError, "schedule=cosine"),
         ({"class_weights": "some"}, ValueError, "Received: 'some'"),
         ({"patience": 0}, ValueError, "patience=0"),
-        ({"initial_weights": "gone.keras"}, FileNotFoundError, "no network gone.keras"),
+        ({"initial_weights": "gone.keras"}, FileNotFoundError, "The initial network gone.keras"),
     ],
 )
 def test_says_which_setting_is_wrong(options, error, message):

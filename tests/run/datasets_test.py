@@ -200,7 +200,7 @@ def test_evenly_spaced(total, count, expected):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("crop_size", (32, 64), "at least 64 and among the multiples of 32. Received: .*=32x64"),
+        ("crop_size", (32, 64), "at least 64 and a multiple of 32. Received: .*=32x64"),
         ("batch_size", 0, "batch_size must be at least 1"),
         ("downsample", 0, "downsample must be at least 1"),
         ("steps_per_epoch", 0, "steps_per_epoch must be at least 1"),

@@ -1,4 +1,4 @@
-"""What a user can get wrong: one clear sentence, a status, and nothing half-written left behind."""
+"""Errors of users: each gives one clear sentence and a status, and leaves no partial files."""
 
 import json
 import os
@@ -143,7 +143,7 @@ CASES = {
     ),
     "crop": (
         trained_on("good", "--student_crop_size=100x64"),
-        "Each side of --student_crop_size must be at least 64 and among the multiples of 32. "
+        "Each side of --student_crop_size must be at least 64 and a multiple of 32. "
         "Received: --student_crop_size=100x64",
     ),
     "not a number": (
@@ -163,7 +163,10 @@ CASES = {
         (*ALL, "--student_width=5/12"),
         "--student_width must be one of --width_multipliers=0.5,1.0",
     ),
-    "widths": ((*ALL, "--width_multipliers=1,1/2"), "--width_multipliers must rise and end with 1"),
+    "widths": (
+        (*ALL, "--width_multipliers=1,1/2"),
+        "--width_multipliers must be ascending and end with 1",
+    ),
     "band of frame rates": (
         (*ALL, "--pretrain_batch_size=1", "--search_min_fps=50", "--search_max_fps=40"),
         "Received: min_fps=50.0, max_fps=40.0",
@@ -190,11 +193,11 @@ CASES = {
     "no time": ((*MEASURE, "--time_budget=0"), "--latency_time_budget must be above 0"),
     "two networks to verify": (
         (*MEASURE, "--verify=2"),
-        "A table is verified by three networks or more. Received: --verify=2",
+        "Verification needs at least three networks, or --verify=0. Received: --verify=2",
     ),
     "one network to calibrate": (
         (*MEASURE, "--calibrate=1"),
-        "give --latency_calibration (--calibrate) of 0 or at least 2. Received: 1",
+        "set --latency_calibration (--calibrate) to 0 or at least 2. Received: 1",
     ),
     "broken genotype": (("describe", "--genotype=IN/broken.json"), "IN/broken.json is not a JSON"),
     "genotype cut short": (("describe", "--genotype=IN/short.json"), "is not a valid genotype"),
@@ -223,7 +226,7 @@ CASES = {
             *("convert_reference", "--kind=architecture", "--weights=IN/gone.npz"),
             *("--output=RUN/n.json", "--branch_scales=a"),
         ),
-        "--branch_scales must be of 8, 16, 32. Received: 'a'",
+        "--branch_scales must be one or more of 8, 16, 32. Received: 'a'",
     ),
     "no run": (
         ("maintenance.results", "--runs=IN/empty", f"--document={ROOT}/docs/results.md"),

@@ -118,7 +118,7 @@ def test_files_from_end_to_end(saved_model, tmp_path):
 
 
 class TestComparison:
-    """What becomes of two files."""
+    """Result of comparing two files."""
 
     @pytest.fixture(scope="class")
     def files(self, saved_model, tmp_path_factory):
@@ -146,7 +146,7 @@ class TestComparison:
         finished = run_tool("benchmark", f"--compare={files}/a.json,{files}/other.json")
         assert "other.json contains no measurements" in sentence(finished)
         finished = run_tool("benchmark", f"--compare={files}/a.json")
-        assert "--compare takes two files" in sentence(finished)
+        assert "--compare needs exactly two files" in sentence(finished)
 
 
 def test_side_by_side(saved_model, genotype, tmp_path):
@@ -197,7 +197,7 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Name what to measure with --artefact"),
+        ((), "Nothing to measure; give --artefact"),
         (("--artefact=A", "--runtime=torch"), "no runtime 'torch'; choose one of keras, "),
         (("--artefact=A", "--repetitions=0"), "--repetitions must be at least 1"),
         (("--artefact=A", "--input_size=64x64,16x64"), "must be at least 32"),
@@ -206,8 +206,11 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
         (("--artefact=A", "--pause_ms=-1"), "--pause_ms must be at least 0"),
         (("--artefact=A", "--image=gone.png"), "image gone.png does not exist"),
         (("--artefact=gone",), "gone"),
-        (("--artefact=A", "--side_by_side_runtime=xla"), "needs --side_by_side"),
-        (("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"), "give one --runtime"),
+        (("--artefact=A", "--side_by_side_runtime=xla"), "of --side_by_side, which is not set"),
+        (
+            ("--artefact=A", "--side_by_side=A", "--runtime=xla,keras"),
+            "only one --runtime is allowed",
+        ),
         (("--compare=gone.json,gone.json",), "file gone.json does not exist"),
     ],
 )

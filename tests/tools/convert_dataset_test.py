@@ -1,4 +1,4 @@
-"""The tool that converts: what it prints, what reads it, and what can go wrong."""
+"""The conversion tool: its output, the use of the shards, and its errors."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def test_it_converts_says_so_and_verifies(streets, tmp_path):
         f"Use it with --dataset=synthetic --data_dir={tmp_path}",
     ]
     verified = run_tool("convert_dataset", f"--output={tmp_path}", "--verify")
-    assert verified.stdout == f"The shards of {tmp_path} are as they were written, all 3.\n"
+    assert verified.stdout == f"All 3 shards in {tmp_path} match their digests.\n"
     path = tmp_path / "val-00000.tfrecord"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     assert f"The shard {path} has changed" in sentence(
@@ -92,7 +92,7 @@ def test_one_sentence_and_no_index(streets, tmp_path, arguments, words):
 
 def test_what_is_to_be_converted_must_be_said(tmp_path):
     finished = run_tool("convert_dataset", f"--output={tmp_path}", "--dataset=camvid")
-    assert "Set --dataset and --data_dir to what is to be converted" in sentence(finished)
+    assert "Nothing to convert; set --dataset and --data_dir" in sentence(finished)
     finished = run_tool("convert_dataset", f"--output={tmp_path}/gone", "--verify")
     assert f"There is no folder {tmp_path}/gone" in sentence(finished)
 
@@ -100,9 +100,9 @@ def test_what_is_to_be_converted_must_be_said(tmp_path):
 def test_a_folder_that_cannot_be_written(streets, tmp_path):
     if os.geteuid() == 0:
         # Root may write everywhere but where the kernel makes up the files.
-        target, words = "/proc/shards", "The folder /proc/shards cannot be made"
+        target, words = "/proc/shards", "The folder /proc/shards cannot be created"
     else:
-        target, words = tmp_path, "cannot be written to; choose another one"
+        target, words = tmp_path, "is not writable; choose another one"
         tmp_path.chmod(0o555)
     message = sentence(convert(streets, target))
     tmp_path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The tool that converts released weights; what it converts is tested with its job."""
+"""The tool for released weights; the conversion itself is tested with its job."""
 
 import dataclasses
 
@@ -54,7 +54,7 @@ def test_what_is_not_an_architecture_is_not_written(tmp_path, logits):
         assert f"{output} was not written" in sentence(run_tool("convert_reference", *arguments))
         assert not output.exists()
     finished = run_tool("convert_reference", *arguments, "--allow_partial")
-    assert "--allow_partial is for weights" in sentence(finished)
+    assert "--allow_partial needs --kind=network or --kind=supernet" in sentence(finished)
 
 
 def test_latency_table(tmp_path):

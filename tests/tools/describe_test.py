@@ -1,4 +1,4 @@
-"""The tool that says what a network is on paper."""
+"""The tool that describes a network."""
 
 import json
 import subprocess

@@ -22,5 +22,5 @@ def test_usage_lists_tools_and_presets(arguments, capsys):
 
 
 def test_unknown_tools_are_answered_by_those_there_are():
-    with pytest.raises(SystemExit, match=r"no tool 'trian'; choose one of .*train"):
+    with pytest.raises(SystemExit, match=r"unknown tool 'trian'; choose one of .*train"):
         dispatch.main(["trian"])

@@ -1,4 +1,4 @@
-"""The tools that draw, and how they refuse."""
+"""The drawing tools, and their errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The tool that scores: official scores, label maps for the test server, several passes."""
+"""The scoring tool: official scores, label maps for the test server, several passes."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The tool that exports: what it prints, what it leaves, and what can go wrong."""
+"""The export tool: its output, its files, and its errors."""
 
 import subprocess
 
@@ -57,11 +57,11 @@ def test_an_export_says_what_it_is_worth(network, camvid, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--format=onnx", "--precision=int8", "--input_size=64x96"), "int8 is calibrated on real"),
+        (("--format=onnx", "--precision=int8", "--input_size=64x96"), "int8 needs real images"),
         (("--format=litert",), "LiteRT needs to know the size of the images"),
         (
             ("--format=litert", "--precision=int8", "--input_size=64x96", "--dataset=camvid"),
-            "int8 is calibrated on real",
+            "int8 needs real images",
         ),
         (("--precision=fp16",), "A SavedModel computes in fp32"),
         (("--format=coreml",), "--format must be one of saved_model, tftrt"),

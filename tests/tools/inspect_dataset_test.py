@@ -1,4 +1,4 @@
-"""The tool that looks through a data set: report, JSON, sheet and status."""
+"""The inspection tool: report, JSON, sheet and status."""
 
 import shutil
 

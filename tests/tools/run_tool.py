@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 300
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """How a run ended and what it wrote."""
+    """Status and output of a finished run."""
 
     status: int
     stdout: str

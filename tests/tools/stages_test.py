@@ -86,7 +86,7 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     message = sentence(run_tool("search", workdir, data, *space, table))
     assert "no finished stage pretrain; run `python -m tools.pretrain_supernet`" in message
     message = sentence(run_tool("search", workdir, data, *space, table, "--pretrained=gone.h5"))
-    assert "no pretrained weights gone.h5" in message
+    assert "The file of pretrained weights gone.h5 does not exist" in message
     pretrained = f"--pretrained={run}/pretrain/supernet.weights.h5"
     wider = ("--base_filters=8", table, pretrained)
     assert "operations of this search space" in sentence(
@@ -100,15 +100,18 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
     ("arguments", "message"),
     [
         (("--genotype=gone.json",), "'gone.json' is neither a preset"),
-        (("--genotype=fasterseg_student", "--teacher=gone.keras"), "no trained teacher gone.keras"),
+        (
+            ("--genotype=fasterseg_student", "--teacher=gone.keras"),
+            "The trained teacher gone.keras does not exist",
+        ),
         (
             ("--genotype=fasterseg_teacher", "--role=teacher", "--teacher=gone.keras"),
-            "A teacher learns from labels alone",
+            "A teacher learns from labels only",
         ),
         (("--genotype=fasterseg_student", "--role=pupil"), "--role"),
         (("--genotype=fasterseg_student", "--dataset=camvid"), "set --data_dir"),
         (("--genotype=fasterseg_student", "--data_dir=gone"), "no folder gone"),
-        (("--genotype=fasterseg_student", "--student_crop_size=100x100"), "multiples of 32"),
+        (("--genotype=fasterseg_student", "--student_crop_size=100x100"), "a multiple of 32"),
     ],
 )
 def test_wrong_training(tmp_path, arguments, message):
@@ -123,7 +126,7 @@ def test_workdir_that_cannot_be_made(tmp_path):
 
 
 class TestTrainedNetwork:
-    """What the tools do with `network.keras`: export, evaluation and benchmark."""
+    """Tools that use `network.keras`: export, evaluation and benchmark."""
 
     @pytest.fixture(scope="class")
     def saved_model(self, run):
@@ -178,7 +181,7 @@ class TestTrainedNetwork:
         message = sentence(run_tool("evaluate", "--artefact=gone", f"--data_dir={run}/data"))
         assert "gone" in message
         message = sentence(run_tool("evaluate", "--artefact=gone"))
-        assert "Set --data_dir" in message
+        assert "--data_dir is not set" in message
 
     def test_benchmark(self, saved_model, tmp_path):
         output = tmp_path / "speed.json"

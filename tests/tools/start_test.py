@@ -1,6 +1,7 @@
 """Flags are parsed before anything is imported that takes seconds."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -85,7 +86,7 @@ def test_a_flagfile_may_hold_flags_of_other_stages_but_no_others(tmp_path):
     given = ("--workdir", str(tmp_path / "run"), "--genotype=/gone.json")
     finished, _ = start("train", *given, "--flagfile", str(preset))
     *_, log, sentence, _ = filter(None, finished.stderr.splitlines())
-    expected = "21 flags of the flagfile are for other stages and left out, from --num_layers to "
+    expected = "Ignored 21 flags of the flagfile that belong to other stages, from --num_layers to "
     assert f"{expected}--benchmark_input_size." in log
     assert "'/gone.json' is neither a preset" in sentence
     own = tmp_path / "own.flags"
@@ -95,6 +96,24 @@ def test_a_flagfile_may_hold_flags_of_other_stages_but_no_others(tmp_path):
     # On the command line itself it is a mistake.
     finished, _ = start("train", *given, "--search_epochs=1")
     assert "Unknown command line flag 'search_epochs'" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        ("-m", "tools.search", "--help"),
+        ("-c", "from tools import command; command.run(lambda: print('x' * 10**6))"),
+        ("-c", "from tools import command; command.run(lambda: print('x'))"),
+    ],
+)
+def test_a_closed_pipe_ends_a_tool_quietly(program):
+    reader, writer = os.pipe()
+    os.close(reader)
+    finished = subprocess.run(
+        [sys.executable, *program], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (finished.returncode, finished.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("tool", ["train", "serving/client", "benchmarks/exports"])

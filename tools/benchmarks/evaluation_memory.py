@@ -1,7 +1,7 @@
 """Memory of an evaluation, image by image: does it hold more than one batch of logits?
 
-Random images and labels go through `evaluate` and the published student with random weights, as
-after every epoch of a training. Every line is what the process holds after so many images.
+Evaluates the published student, with random weights, on random images and labels, as a training
+does after an epoch. Each line is the resident memory of the process after that many images.
 """
 
 from tools import command  # isort: skip
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 MEBIBYTE = 2**20
 COUNTS = (1, 10, 50, 100)
 
-IMAGES = flags.DEFINE_integer("images", 100, "Images to evaluate.", lower_bound=1)
+IMAGES = flags.DEFINE_integer("images", 100, "Number of images to evaluate.", lower_bound=1)
 IMAGE_SIZE = settings_flags.define_size("image_size", (1024, 2048), "Height x width of the images.")
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=2)
 RUNNER = flags.DEFINE_enum(
-    "runner", "keras", ["keras", "saved_model"], "What evaluates: the model, or its SavedModel."
+    "runner", "keras", ["keras", "saved_model"], "Evaluate the Keras model or its SavedModel."
 )
 JSON = flags.DEFINE_bool("json", False, "Print one JSON object and nothing else.")
 flags.adopt_module_key_flags(settings_flags)
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) -> dict[str, Any]:
-    """Resident memory in MiB before, after some of the `count` images, and at its peak."""
-    # Imported here, so that a wrong flag needs no TensorFlow.
+    """Resident memory in MiB: before the evaluation, after some of the images, and its peak."""
+    # Imported here, so that errors in flags do not need TensorFlow.
     import keras
     import numpy as np
 
@@ -68,7 +68,7 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
         for number in range(1, count + 1):
             images = generator.integers(0, 256, (1, *size, 3), np.uint8)
             yield images, generator.integers(0, num_classes, (1, *size), np.uint8)
-            # Reached when the next image is asked for: this one has been counted.
+            # Reached when the next image is requested: this one has been evaluated.
             if number in reported:
                 resident[number] = process.memory_info().rss / MEBIBYTE
 
@@ -76,8 +76,8 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
         model = _runner(runner, network, num_classes, folder)
         before = process.memory_info().rss / MEBIBYTE
         evaluate(model, samples(), num_classes, progress=not JSON.value)
-    # Kilobytes on Linux. It lags behind by the pages that threads have not told yet, see proc(5):
-    # what was seen above it counts.
+    # Kilobytes on Linux. It lags behind by pages that threads have not reported yet, see proc(5):
+    # larger values seen above take precedence.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "images": count,

@@ -1,11 +1,12 @@
-"""One network in every format and precision that this machine has, proven.
+"""Exports one network in every format and precision available here, with proofs.
 
     python -m tools.benchmarks.exports --network=runs/camvid_small/student/network.keras \\
         --dataset=camvid --data_dir=CAMVID --input_size=352x480 --target=runs/exports_camvid
 
-Leaves an export a format and precision in the target and prints the command that times all of them
-in turns, in a process that has run nothing yet; `python -m tools.maintenance.results --exports=...
---benchmarks=...` makes a table. What fails its proof, or is not installed, is named and left out.
+Writes one export per format and precision to the target, and prints the command that times all of
+them in turns in a fresh process. `python -m tools.maintenance.results --exports=...
+--benchmarks=...` makes a table of the results. Exports that fail their proof, or whose packages are
+not installed, are skipped with a warning.
 """
 
 from tools import command  # isort: skip
@@ -20,11 +21,15 @@ from keras_fasterseg.settings import export as export_settings
 
 NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", required=True)
 TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
-DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "The data set.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder; unset: drawn scenes, and no int8.")
+DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "Kind of data set.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of the data set. Default: drawn scenes for the proof, and no int8."
+)
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
-PROOF_IMAGES = flags.DEFINE_integer("proof_images", 8, "Images of the proof.", lower_bound=1)
-ALLOW = flags.DEFINE_bool("allow_accuracy_drop", False, "As in tools.export.")
+PROOF_IMAGES = flags.DEFINE_integer(
+    "proof_images", 8, "Number of images for the proof.", lower_bound=1
+)
+ALLOW = flags.DEFINE_bool("allow_accuracy_drop", False, "See tools.export.")
 flags.adopt_module_key_flags(settings_flags)
 
 KINDS = (
@@ -64,7 +69,7 @@ def _export(format: str, precision: str, source) -> pathlib.Path | None:
             NETWORK.value, target, options, source, overwrite=True, command=command.line()
         )
     except ValueError as error:
-        logging.warning("%s in %s is left out. %s", format, precision, error)
+        logging.warning("Skipped %s in %s. %s", format, precision, error)
         return None
     if proof is not None:
         print(f"{target.name}: {proof.sentence()}")

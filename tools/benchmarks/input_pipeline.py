@@ -1,13 +1,13 @@
-"""Images a second of the training pipeline: from files, and from the same images converted.
+"""Images per second of the training pipeline: from files, and from converted shards.
 
     python -m tools.benchmarks.input_pipeline --sizes=1024x2048,360x480
 
-The pipeline is that of a training: decoding, scale, crop, flip, normalising, batch. Files and
-shards (`tools.convert_dataset`, png and raw) take turns, so that a load which comes and goes meets
-all of them. "CPU ms" is the processor time of an image in the pipeline, "read ms" the part of it
-that reads and decodes, measured alone in one thread. Other programs change processor time less than
-images a second: hence two columns of "times files", each the median over the rounds of the quotient
-of one round, with its 95 % interval.
+The pipeline is that of a training: decode, scale, crop, flip, normalise, batch. Files and shards
+(`tools.convert_dataset`, png and raw) take turns, so that varying load affects all of them alike.
+"CPU ms" is the processor time per image in the pipeline. "read ms" is the part that reads and
+decodes, measured separately in one thread. Other programs affect processor time less than images
+per second, so both have a column "times files": the median, over the rounds, of the ratio to files,
+with its 95 % interval.
 """
 
 from tools import command  # isort: skip
@@ -30,18 +30,25 @@ from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
 
 SIZES = flags.DEFINE_list(
-    "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, separated by commas."
+    "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, comma separated."
 )
-IMAGES = flags.DEFINE_integer("images", 24, "Images of a size.", lower_bound=1)
+IMAGES = flags.DEFINE_integer("images", 24, "Number of drawn images per size.", lower_bound=1)
 DATASET = flags.DEFINE_enum(
-    "dataset", None, sorted(registry.SOURCES), "Measure its train split instead."
+    "dataset",
+    None,
+    sorted(registry.SOURCES),
+    "Data set whose train split is measured instead of drawn scenes.",
 )
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Its folder.")
-DOWNSAMPLE = flags.DEFINE_list("downsample", ["1", "2"], "Factors that images are made smaller by.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Images a batch.", lower_bound=1)
-BATCHES = flags.DEFINE_integer("batches", 6, "Batches that are timed in a turn.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each.", lower_bound=6)
-COLD = flags.DEFINE_bool("cold", False, "Drop files and shards from the page cache every turn.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
+DOWNSAMPLE = flags.DEFINE_list(
+    "downsample", ["1", "2"], "Downsampling factors of the images, comma separated."
+)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Images per batch.", lower_bound=1)
+BATCHES = flags.DEFINE_integer("batches", 6, "Number of timed batches per turn.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 7, "Number of turns of each storage format.", lower_bound=6)
+COLD = flags.DEFINE_bool(
+    "cold", False, "Drop files and shards from the page cache before every turn."
+)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
 flags.adopt_module_key_flags(settings_flags)
 
@@ -75,12 +82,12 @@ def main() -> None:
 
 
 def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
-    """The data sets of files, with a name for the table."""
+    """Yields the data sets of files, each with its name in the table."""
     from keras_fasterseg.data.synthetic_streets import generate
 
     if DATASET.value is not None:
         if DATA_DIR.value is None:
-            raise ValueError("--dataset needs --data_dir, its folder.")
+            raise ValueError("--dataset needs --data_dir, the folder of the data set.")
         source = registry.load_source(DATASET.value, DATA_DIR.value)
         height, width = source.read_size(source.samples("train")[0])
         yield f"{DATASET.value} {height}x{width}", source
@@ -106,7 +113,7 @@ def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[d
         factors[encoding] = 1
     samples = {kind: each.samples("train")[: IMAGES.value] for kind, each in sources.items()}
     height, width = (side // downsample for side in source.read_size(samples[FILES][0]))
-    # Half of each side, as the paper's trainings take it of Cityscapes.
+    # Half of each side, as in the paper's trainings on Cityscapes.
     crop = (max(height // 64, 2) * 32, max(width // 64, 2) * 32)
     datasets = {
         kind: training_dataset(
@@ -117,7 +124,7 @@ def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[d
         for kind, each in sources.items()
     }
     turns: dict[str, list[dict[str, float]]] = {kind: [] for kind in sources}
-    # The first round is not counted: it traces, and fills the page cache.
+    # The first round does not count: it traces, and fills the page cache.
     for number in range(ROUNDS.value + 1):
         for kind, each in sources.items():
             _drop(_files(each, samples[kind]))
@@ -164,13 +171,13 @@ def _drop(files: list[pathlib.Path]) -> None:
         return
     for path in files:
         with open(path, "rb") as file:
-            # What is not on the disk yet cannot be dropped.
+            # Pages that are not on disk yet cannot be dropped.
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _turn(dataset) -> dict[str, float]:
-    """Speed of a new iterator."""
+    """Speed of the pipeline with a new iterator."""
     batches = iter(dataset)
     # Its threads and buffers start empty.
     for _ in range(2):

@@ -1,15 +1,15 @@
-"""The network of a genotype as one writes it in PyTorch, exported to ONNX by PyTorch's exporter.
+"""Rebuilds the network of a genotype in PyTorch and exports it with PyTorch's ONNX exporter.
 
     KERAS_BACKEND=torch python -m tools.benchmarks.pytorch_export --genotype=fasterseg_student \\
         --input_size=512x1024 --target=runs/pytorch
 
-Writes `network.keras`, for `tools.export`, and `model.onnx`, of the same weights and with the same
-input and output as our own exports, so that both run in `tools.benchmark --side_by_side`.
-`make bench-pytorch` does all of it. Random weights: they do not change the speed.
+Writes `network.keras`, for `tools.export`, and `model.onnx`, which has the same weights and the
+same input and output as our own exports: `tools.benchmark --side_by_side` runs both.
+`make bench-pytorch` runs all steps. The weights are random, which does not change the speed.
 """
 
 # pyright: reportMissingImports=false
-# PyTorch is in an environment of its own.
+# PyTorch is installed in a separate environment.
 from tools import command  # isort: skip
 
 import pathlib
@@ -34,11 +34,12 @@ from keras_fasterseg.spaces.registry import resolve_genotype, space_of
 
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "A preset's name or a JSON file.")
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
-NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Classes of the network.")
+NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
 TARGET = flags.DEFINE_string("target", None, "Folder to write.", required=True)
 flags.adopt_module_key_flags(settings_flags)
 
-# Of the logits, relative to the largest: float32 products added up in another order.
+# Largest difference of the logits, relative to the largest logit: float32 products are summed in
+# another order.
 TOLERANCE = 1e-4
 
 
@@ -54,7 +55,7 @@ def conv(kernel, strides: int = 1, bias=None) -> nn.Conv2d:
 
 
 def batch_norm(layer) -> nn.BatchNorm2d:
-    """Keras's batch normalisation, as it is when the network is deployed."""
+    """Keras's batch normalisation in inference mode."""
     gamma, beta, mean, variance = (torch.tensor(each) for each in layer.get_weights())
     norm = nn.BatchNorm2d(len(gamma), eps=layer.epsilon)
     norm.weight, norm.bias = nn.Parameter(gamma), nn.Parameter(beta)
@@ -67,7 +68,7 @@ def resize(maps, size):
 
 
 class Block(nn.Sequential):
-    """conv-bn-relu."""
+    """Convolution, batch normalisation, ReLU."""
 
     def __init__(self, layer: ConvBatchNorm):
         kernel = layer.convolution.get_weights()[0]
@@ -91,7 +92,7 @@ class Primitive(nn.Module):
 
 
 class Reduce(nn.Module):
-    """The skip of stride 2."""
+    """Skip connection of stride 2."""
 
     def __init__(self, layer: FactorizedReduce):
         super().__init__()
@@ -105,7 +106,7 @@ class Reduce(nn.Module):
 
 
 class Fusion(nn.Module):
-    """A step of the decoder."""
+    """Fusion step of the decoder."""
 
     def __init__(self, layer: UpsampleFusion):
         super().__init__()
@@ -117,7 +118,7 @@ class Fusion(nn.Module):
 
 
 def module_of(layer) -> nn.Module:
-    """A layer of the Keras network in PyTorch, with its weights."""
+    """The PyTorch module of a Keras layer, with its weights."""
     if isinstance(layer, Stem):
         return nn.Sequential(*map(module_of, layer.stages))
     if isinstance(layer, Head):
@@ -135,7 +136,7 @@ def module_of(layer) -> nn.Module:
 
 
 class Network(nn.Module):
-    """From uint8 images `(batch, height, width, 3)` to uint8 class ids, or to logits."""
+    """Maps uint8 images `(batch, height, width, 3)` to uint8 class ids, or to logits."""
 
     def __init__(self, network: SegmentationNetwork):
         super().__init__()
@@ -176,8 +177,10 @@ def main() -> None:
         received = module.logits(images).permute(0, 2, 3, 1)
     difference = float((received - expected).abs().max() / expected.abs().max())
     if difference > TOLERANCE:
-        raise ValueError(f"PyTorch's network is another: logits differ by {difference:.1e}.")
-    print(f"Logits differ from Keras's by {difference:.1e} of the largest.")
+        raise ValueError(
+            f"PyTorch's network differs from the Keras network: logits differ by {difference:.1e}."
+        )
+    print(f"Logits differ from those of Keras by {difference:.1e} of the largest.")
     with atomic_path(target / "model.onnx") as path:
         torch.onnx.export(
             module,

@@ -1,7 +1,7 @@
 """Seconds and memory of a training step of the full supernet, on random images.
 
-Each job runs in a process of its own, so that its peak memory is its own. "First step" has tracing
-in it; "step" is the median of the steps after it.
+Each job runs in a separate process, so that its peak memory can be measured. "First step" includes
+tracing; "step" is the median of the following steps.
 """
 
 from tools import command  # isort: skip
@@ -25,11 +25,13 @@ from keras_fasterseg.files import write_json
 JOBS = ("pretrain", "search")
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 2, "Images a step (a half of the data).")
+BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 2, "Images per step, from each half of the training set."
+)
 IMAGE_SIZE = flags.DEFINE(
     settings_flags.SizeParser(), "image_size", (128, 256), "Height x width of the images."
 )
-STEPS = flags.DEFINE_integer("steps", 5, "Steps after the first.", lower_bound=1)
+STEPS = flags.DEFINE_integer("steps", 5, "Number of timed steps after the first.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
 settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
@@ -57,7 +59,10 @@ def main() -> None:
         try:
             results[job] = receiver.recv()
         except EOFError:
-            raise OSError(f"The {job} process died; was it out of memory?") from None
+            raise OSError(
+                f"The {job} process died; probably it ran out of memory. Use a smaller "
+                "--batch_size or --image_size."
+            ) from None
         process.join()
     rows = [
         (
@@ -84,7 +89,7 @@ def main() -> None:
 
 
 def _measure(sender, job: str, name: str, settings, num_classes: int, images, steps: int):
-    # Imported here: the process that only waits needs no TensorFlow.
+    # Imported here: the waiting process does not need TensorFlow.
     import keras
     import numpy as np
 

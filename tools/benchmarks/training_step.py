@@ -1,12 +1,12 @@
-"""Milliseconds of a training step of a derived network and of its parts, on random images.
+"""Milliseconds of a network's training step and of its parts, on random images.
 
     python -m tools.benchmarks.training_step --image_size=256x320 --num_classes=11
 
-The network is the largest that a search of the space can end with, alone and beside the largest
-teacher. Parts take turns, so that a load which comes and goes meets all of them; each number is a
-median. "Forward + backward" is the gradient of a sum of logits: "heads" before they are resized,
-"full size" after. "Products" is what the multiply-accumulates of a step (three times those of the
-served network) would take at the rate of this machine's matrix products.
+The network is the largest one that a search of the space can find, alone and distilled from the
+largest teacher. Parts take turns, so that varying load affects all of them alike; each number is a
+median. "Forward + backward" is the gradient of the summed logits, before ("heads") or after
+("full size") they are resized. "products_ms" is the time of the multiply-accumulates of a step
+(three times those of the deployed network) at the rate of this machine's matrix products.
 """
 
 from tools import command  # isort: skip
@@ -27,11 +27,11 @@ from keras_fasterseg.files import write_json
 from keras_fasterseg.settings.stages import TrainSettings
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images a step.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images per step.", lower_bound=1)
 IMAGE_SIZE = flags.DEFINE(
     settings_flags.SizeParser(), "image_size", (128, 128), "Height x width of the images."
 )
-STEPS = flags.DEFINE_integer("steps", 20, "Steps that are timed.", lower_bound=1)
+STEPS = flags.DEFINE_integer("steps", 20, "Number of timed steps.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
 settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
@@ -75,7 +75,7 @@ def _products_ms(space) -> float | None:
 
 
 def _parts(space, distilled: bool) -> dict[str, Callable[[], object]]:
-    """By name, in the order of the table: computes one part and waits for it."""
+    """Functions that compute one part and wait for it, by name, in the order of the table."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -134,7 +134,7 @@ def _parts(space, distilled: bool) -> dict[str, Callable[[], object]]:
 
 def _medians_ms(parts: dict[str, Callable[[], object]]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in parts}
-    # The first two rounds are not counted: they trace, and find their memory.
+    # The first two rounds do not count: they trace, and allocate memory.
     for number in range(STEPS.value + 2):
         for name, part in parts.items():
             start = time.perf_counter()

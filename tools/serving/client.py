@@ -1,4 +1,4 @@
-"""Sends an image or a folder of images to a model server and writes label maps and overlays."""
+"""Sends images to a model server, and writes label maps and overlays."""
 
 from tools import command  # isort: skip
 
@@ -18,22 +18,34 @@ from keras_fasterseg.visualization.segmentation_pictures import (
 )
 
 IMAGES = flags.DEFINE_string(
-    "images", None, "An image file, a folder of them or a pattern such as 'a/*.jpg'.", required=True
+    "images",
+    None,
+    "An image file, a folder of images or a pattern such as 'a/*.jpg'.",
+    required=True,
 )
 OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for the label maps, NAME.png and NAME_overlay.png.", required=True
+    "output",
+    None,
+    "Folder for the label maps (NAME.png) and overlays (NAME_overlay.png).",
+    required=True,
 )
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,
     sorted(registry.SOURCES),
-    "Whose colours the classes have; unset: those of PASCAL VOC.",
+    "Data set whose class colours are used. Default: the colours of PASCAL VOC.",
 )
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of the data set, for folder and csv: a file there has the colours."
+    "data_dir",
+    None,
+    "Folder of the data set, needed for folder and csv: a file in it defines the colours.",
 )
 OPACITY = flags.DEFINE_float(
-    "opacity", 0.5, "Of the colours in an overlay; 0: no overlays.", lower_bound=0, upper_bound=1
+    "opacity",
+    0.5,
+    "Opacity of the colours in overlays. 0: no overlays.",
+    lower_bound=0,
+    upper_bound=1,
 )
 serving_flags.define_client()
 settings_flags.define_settings(stages.ReadingSettings)
@@ -46,7 +58,7 @@ def main() -> None:
 
     require(
         DATA_DIR.value is None or DATASET.value is not None,
-        "--data_dir needs --dataset, which says what lies there.",
+        "--data_dir needs --dataset, the kind of data set in that folder.",
     )
     palette = default_palette()
     if DATASET.value is not None:
@@ -63,7 +75,7 @@ def main() -> None:
     for failure in result.failures:
         print(f"client.py: {failure}", file=sys.stderr)
     if result.left_out:
-        print(f"client.py: {result.left_out} images were not sent any more.", file=sys.stderr)
+        print(f"client.py: The remaining {result.left_out} images were not sent.", file=sys.stderr)
     if result.failures:
         sys.exit(1)
 

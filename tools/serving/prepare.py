@@ -1,4 +1,4 @@
-"""Copies a SavedModel to TensorFlow Serving's folder of models, or an ONNX export to Triton's."""
+"""Copies a SavedModel to a model repository of TensorFlow Serving, or ONNX to one of Triton."""
 
 from tools import command  # isort: skip
 
@@ -13,46 +13,50 @@ from keras_fasterseg.serving.tensorflow_serving_repository import (
     BatchingParameters,
 )
 
-ARTEFACT = flags.DEFINE_string("artefact", None, "The export's folder.", required=True)
-REPOSITORY = flags.DEFINE_string("repository", None, "The server's folder.", required=True)
-NAME = flags.DEFINE_string("name", None, "By which clients ask for the model.", required=True)
+ARTEFACT = flags.DEFINE_string("artefact", None, "Folder of the export.", required=True)
+REPOSITORY = flags.DEFINE_string(
+    "repository", None, "Folder of the model repository; created if needed.", required=True
+)
+NAME = flags.DEFINE_string("name", None, "Name by which clients request the model.", required=True)
 VERSION = flags.DEFINE_integer(
-    "version", None, "Its version; unset: the one after those that are there.", lower_bound=1
+    "version", None, "Version of the model. Default: the newest version plus 1.", lower_bound=1
 )
 OTHER_CLASSES = flags.DEFINE_bool(
-    "other_classes", False, "The version may have other classes than the one before."
+    "other_classes", False, "Allow classes that differ from those of the newest other version."
 )
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a version that is there already.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing version.")
 WARMUP_SIZE = flags.DEFINE_multi(
     settings_flags.SizeParser(),
     flags.ArgumentSerializer(),
     "warmup_size",
     [],
-    "Size of an image that TensorFlow Serving tries before it lets clients in; may be repeated.",
+    "Height x width of a warm-up image, which TensorFlow Serving runs before it accepts clients.",
 )
 MOUNT_FLAG = flags.DEFINE_string(
-    "mount", None, f"Where TensorFlow Serving finds the repository; unset: {MOUNT}."
+    "mount", None, f"Path of the repository as TensorFlow Serving sees it. Default: {MOUNT}."
 )
 MAX_BATCH_SIZE = flags.DEFINE_integer(
     "max_batch_size",
     None,
-    "Images that share a run of the network, which must take every number of them; unset: "
+    "Maximum number of images that the server runs as one batch; the network must accept any "
+    "number of images. Default: "
     f"{DEFAULTS['max_batch_size']}.",
 )
 BATCH_TIMEOUT_MS = flags.DEFINE_float(
     "batch_timeout_ms",
     None,
-    f"How long an image waits for others, in ms; unset: {DEFAULTS['timeout_ms']:g}.",
+    f"Time that an image waits for others, in ms. Default: {DEFAULTS['timeout_ms']:g}.",
 )
 BATCH_THREADS = flags.DEFINE_integer(
     "batch_threads",
     None,
-    f"Batches computed at once by TensorFlow Serving; unset: {DEFAULTS['threads']}.",
+    f"Number of batches that TensorFlow Serving computes at once. Default: {DEFAULTS['threads']}.",
 )
 MAX_ENQUEUED_BATCHES = flags.DEFINE_integer(
     "max_enqueued_batches",
     None,
-    "Batches that may wait in TensorFlow Serving, which turns further requests away; unset: "
+    "Number of batches that may wait in TensorFlow Serving, which rejects further requests. "
+    "Default: "
     f"{DEFAULTS['max_enqueued_batches']}.",
 )
 

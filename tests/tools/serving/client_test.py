@@ -110,7 +110,7 @@ def test_nobody_there(images, protocol):
     *_, failure, left_out = finished.stderr.splitlines()
     assert failure.startswith(f"client.py: {images}/a.png: ")
     assert address in failure
-    assert left_out == "client.py: 2 images were not sent any more."
+    assert left_out == "client.py: The remaining 2 images were not sent."
     assert not (images.parent / "out").exists()
 
 

@@ -25,5 +25,5 @@ def test_tells_how_long_answers_took():
 def test_a_failure_is_not_hidden():
     with model_server(GOOD, Answer(503, b"full")) as server:
         finished = load(server.address)
-    assert "requests failed, the first: http://127.0.0.1:" in sentence(finished)
+    assert "requests failed. The first failure: http://127.0.0.1:" in sentence(finished)
     assert finished.stderr.strip().endswith("answered 503 Service Unavailable: full")
