@@ -68,7 +68,9 @@ def assert_same(runner, network):
 
 def test_a_part_of_an_export_leads_to_its_folder(folder):
     part = folder / "saved_model" / "saved_model.pb"
-    with pytest.raises(ValueError, match=r"saved_model\.pb is a part of .*: give the folder\."):
+    with pytest.raises(
+        ValueError, match=r"saved_model\.pb is part of .*: pass the folder instead\."
+    ):
         open_artefact(part)
 
 
