@@ -1,4 +1,4 @@
-"""What needs no TF-TRT; conversions run in tests/environments/tftrt."""
+"""Tests without TF-TRT; conversions run in tests/environments/tftrt."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ SIZE = exports.SIZE
 
 
 class Converted:
-    """What `converted` gives, with TensorFlow's own graph for the function."""
+    """Stand-in for the result of `converted`, with TensorFlow's own graph for the function."""
 
     def __init__(self, source, signature, options, batches):
         self.graph = graph(["Cast", "TRTEngineOp:a"], {"a": ["Relu"] * (1 + len(signature))})

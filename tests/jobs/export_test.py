@@ -192,7 +192,7 @@ def test_int8_of_real_images(network, camvid, tmp_path, caplog):
     ]
     assert proof.equal_labels == np.mean([a == b for a, b in pairs])
     assert np.mean([a != b for a, b in pairs]) > 0, "int8 that changes nothing is float32"
-    with pytest.raises(ValueError, match="calibrated on real images, but none were given"):
+    with pytest.raises(ValueError, match="calibrated on real images, and there are none"):
         export(network, tmp_path / "2", settings)
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
 

@@ -173,7 +173,7 @@ def test_outputs_of_a_conversion_can_be_chosen(folder):
         ("saved_model", "onnxruntime", "runs onnx, and .* is saved_model, which is not converted"),
         ("onnx", "litert", "runs litert, and .* is onnx, which is not converted"),
         ("litert", "keras", "runs keras, and .* is litert, which is not converted"),
-        ("onnx", "tvm", "no runtime 'tvm'; choose one of"),
+        ("onnx", "tvm", "Unknown runtime 'tvm'; choose one of"),
     ],
 )
 def test_what_a_runtime_does_not_run_is_refused(folder, artefact, runtime, message):

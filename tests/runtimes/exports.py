@@ -78,7 +78,7 @@ def assert_equals_keras(runner: Runner, shape: tuple[int, int, int]) -> None:
 
 
 def assert_results_are_their_own(runner: Runner, shape: tuple[int, int, int]) -> None:
-    """What was fetched stays as it is when the runner goes on."""
+    """A fetched result does not change when the runner runs again."""
     first = runner.logits(random_images(*shape))
     copy = first.copy()
     runner.logits(random_images(*shape, seed=1))

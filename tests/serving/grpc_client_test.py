@@ -27,7 +27,7 @@ def response(**outputs):
 
 @dataclasses.dataclass
 class _Bytes:
-    """What a server may send in place of a tensor."""
+    """Bytes that a server may send instead of a tensor."""
 
     content: bytes
 

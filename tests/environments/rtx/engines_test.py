@@ -139,7 +139,7 @@ def test_int8_engines_are_built_of_symmetric_networks(symmetric, tmp_path):
         exports.export("onnx") / "model.onnx", file, images, symmetric=symmetric, progress=False
     )
     if not symmetric:
-        _assert_refused(file, engine, "int8 around zero only", precision="int8")
+        _assert_refused(file, engine, "supports only int8 around zero", precision="int8")
         return
     facts = build_engine(file, engine, flavour="tensorrt_rtx", precision="int8")
     LOG.info(json.dumps(facts))

@@ -1,4 +1,4 @@
-"""What this package writes, read by the official messages of both servers."""
+"""Reads files of this package with the official messages of both servers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What TF-TRT makes of our networks, up to the engines."""
+"""Conversion of our networks by TF-TRT, up to the engines."""
 
 import sys
 
@@ -28,7 +28,7 @@ def graph_of(path, signature):
 
 
 def run(path, signature, images):
-    """What the converted signature computes, TensorFlow in TensorRT's place.
+    """The result of the converted signature, with TensorFlow in place of TensorRT.
 
     Its engines become calls of the functions that they replace.
     """
