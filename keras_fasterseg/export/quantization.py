@@ -226,7 +226,7 @@ class _OneImage:
 def _by_sensitivity(
     model: _Quantizer, agreement: Callable[[PathLike], float], progress: bool
 ) -> list[str]:
-    """The convolutions, sorted by how many labels change if only one is quantised, most first."""
+    """The convolutions; first the one that changes the most labels if only it is quantised."""
     bar = progress_bar(model.convolutions, "sensitivity", unit="layer", show=progress)
     equal = {name: agreement(model.alone(name)) for name in bar}
     return sorted(equal, key=lambda name: equal[name])

@@ -138,7 +138,7 @@ def _check_size(images: tf.Tensor) -> None:
     if any(size < MINIMUM_SIZE for size in known):
         raise ValueError(f"{message}. Received: images of shape {tuple(images.shape)}")
     if len(known) < 2:
-        # Inside a tf.function the assertion becomes a control dependency of what follows.
+        # Inside a tf.function, later operations depend on the assertion.
         tf.debugging.assert_greater_equal(
             tf.shape(images)[1:3], MINIMUM_SIZE, message=f"{message}; received height and width:"
         )

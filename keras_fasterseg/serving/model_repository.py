@@ -67,7 +67,7 @@ def add_to_repository(
         export: The folder of a SavedModel or of an ONNX export.
         repository: The server's folder.
         name: Name of the model, which clients use.
-        version: Version of the model; None uses the next free number, starting at 1.
+        version: Version of the model; None uses the number after the highest, or 1.
         overwrite: Whether to replace an existing version. A running server may not notice.
         options: Options for the model on the server.
 

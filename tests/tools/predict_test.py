@@ -90,7 +90,7 @@ def test_a_video(artefact, tmp_path):
         ("gone", "out", (), "There is no file IN/gone."),
         ("gone/*.png", "out", (), "No file matches IN/gone/*.png."),
         ("", "out", (), "IN has no images."),
-        ("gone.mp4", "out", (), "There is no file IN/gone.mp4."),
+        ("gone.mp4", "out", (), "The file IN/gone.mp4 does not exist."),
         ("rtsp://127.0.0.1:9/x", "out", (), "For a camera of this machine, use camera:0."),
         ("/dev/video99", "out", (), "No camera 99: the device /dev/video99 does not exist"),
         ("text.mp4", "out", (), "IN/text.mp4 is not a readable video"),

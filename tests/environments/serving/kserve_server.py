@@ -24,7 +24,7 @@ class LoopbackConfig(uvicorn.Config):
 
 
 class SavedModel(kserve.Model):
-    """The answer of a SavedModel's default signature to the rows of a request."""
+    """What a SavedModel's default signature says to the rows of a request."""
 
     def __init__(self, folder: str, name: str, maximum_pixels: int) -> None:
         super().__init__(name)

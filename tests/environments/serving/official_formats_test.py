@@ -1,4 +1,4 @@
-"""Reads files of this package with the official messages of both servers."""
+"""What this package writes, read by the official messages of both servers."""
 
 import numpy as np
 import pytest

@@ -54,7 +54,7 @@ def _wait(process: subprocess.Popen, is_ready: Callable[[], bool], log: pathlib.
 
 
 def answers(url: str) -> bool:
-    """True if a GET of `url` succeeds."""
+    """Whether a GET of `url` succeeds."""
     import requests
 
     try:
@@ -64,6 +64,6 @@ def answers(url: str) -> bool:
 
 
 def listens(port: int) -> bool:
-    """True if a server accepts connections at this port of 127.0.0.1."""
+    """Whether somebody accepts connections at this port of 127.0.0.1."""
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""Conversion of our networks by TF-TRT, up to the engines."""
+"""What TF-TRT makes of our networks, up to the engines."""
 
 import sys
 
@@ -28,7 +28,7 @@ def graph_of(path, signature):
 
 
 def run(path, signature, images):
-    """The result of the converted signature, with TensorFlow in place of TensorRT.
+    """What the converted signature computes, TensorFlow in TensorRT's place.
 
     Its engines become calls of the functions that they replace.
     """
