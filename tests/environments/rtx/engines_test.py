@@ -162,7 +162,8 @@ def test_a_corrupt_network_is_one_sentence_and_leaves_no_file(onnx_file, tmp_pat
 
 def test_a_build_that_fails_is_one_sentence_and_leaves_no_file(onnx_file, tmp_path):
     engine = tmp_path / "engines" / "model.rtx"
-    _assert_refused(onnx_file, engine, "cannot build an engine .*OutOfMemory", workspace_bytes=1)
+    message = "cannot build an engine from .*OutOfMemory"
+    _assert_refused(onnx_file, engine, message, workspace_bytes=1)
 
 
 def _assert_refused(onnx_file, engine, message, **options):

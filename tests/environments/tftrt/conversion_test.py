@@ -168,7 +168,8 @@ def test_what_is_converted_is_not_converted_again(artefact, tmp_path):
 
 @pytest.mark.usefixtures("without_gpu")
 def test_a_network_without_a_segment_is_refused(artefact, tmp_path):
-    with pytest.raises(ValueError, match=r"at least 1000 operators .*lower minimum_segment_size"):
+    message = r"found no segment of at least 1000 operators .*lower minimum_segment_size"
+    with pytest.raises(ValueError, match=message):
         convert_saved_model(artefact, tmp_path / "1", input_size=SIZE, minimum_segment_size=1000)
     assert list(tmp_path.iterdir()) == []
 

@@ -44,7 +44,8 @@ def test_batches_of_triton(tmp_path):
 
 def test_what_goes_wrong_is_one_sentence(tmp_path):
     export = exports.export("onnx")
-    assert "does not exist" in sentence(prepare(tmp_path / "gone", tmp_path))
+    gone = tmp_path / "gone"
+    assert f"The exported network {gone} does not exist" in sentence(prepare(gone, tmp_path))
     assert "which is litert" in sentence(prepare(exports.export("litert"), tmp_path))
     assert "`name` of a model" in sentence(prepare(export, tmp_path, "--name=a/b"))
     assert "HEIGHTxWIDTH" in sentence(prepare(export, tmp_path, "--warmup_size=64"))
