@@ -1,4 +1,4 @@
-"""Writes a network as an engine of TensorRT or TensorRT-RTX."""
+"""Writes a network as a TensorRT or TensorRT-RTX engine."""
 
 import dataclasses
 import pathlib
@@ -31,41 +31,40 @@ def export_engine(
     overwrite: bool = False,
     **options: Any,
 ) -> pathlib.Path:
-    """Exports `model` to ONNX and builds an engine of it, see `build_engine`.
+    """Exports `model` to ONNX and builds an engine from it, see `build_engine`.
 
-    The manifest is that of the ONNX export, with the engine's `format`, `precision` and, under
-    `engine`, what `build_engine` tells.
+    The manifest is that of the ONNX export, with the engine's `format` and `precision`. Its
+    `engine` holds the facts that `build_engine` returns.
 
     Args:
         model: See `export_graph_file`.
         path: The folder to write.
         format: `tensorrt` (`model.plan`) or `tensorrt_rtx` (`model.rtx`).
         precision: `fp32`, `fp16` or `int8`.
-        calibration: For `int8`.
-        overwrite: Whether an exported network that is already at `path` is replaced.
-        **options: Of `export_graph_file`; `input_size` must be known.
+        calibration: Calibration images, required for `int8`.
+        overwrite: Whether to replace an exported network already at `path`.
+        **options: Options of `export_graph_file`; `input_size` is required.
 
     Returns:
-        `path`, where either the whole export is or what had been there before.
+        `path`. The write is atomic: if it fails, the previous contents stay.
 
     Raises:
         FileExistsError: See `export_graph_file`.
-        RuntimeNotInstalledError: This flavour of TensorRT, or what makes ONNX, is not installed.
-        ValueError: See `export_graph_file` and `build_engine`; or the size of the images is open.
+        RuntimeNotInstalledError: This flavour of TensorRT, or the ONNX converter, is not installed.
+        ValueError: See `export_graph_file` and `build_engine`; or `input_size` is missing.
     """
     path = pathlib.Path(path)
-    # Before the network is converted, which takes longer than to find out.
+    # Checked first: converting the network takes much longer.
     tensorrt_module(format, "Building an engine")
     if options.get("input_size") is None:
         raise ValueError(
-            "An engine is built for one size of images: give --input_size=HEIGHTxWIDTH "
-            "(`input_size`)."
+            "An engine is built for one image size: set --input_size=HEIGHTxWIDTH (`input_size`)."
         )
     check_target(path, overwrite)
     if calibration is not None:
         calibration = dataclasses.replace(calibration, symmetric=True)
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
-        # What becomes of float32 for fp16 depends on the version of TensorRT.
+        # For fp16, the ONNX file stays in float32: the TensorRT version decides how to convert it.
         graph = export_graph_file(
             model,
             pathlib.Path(folder) / "onnx",

@@ -1,4 +1,4 @@
-"""Writes a network as a file with its graph, for ONNX Runtime, OpenVINO or LiteRT."""
+"""Writes a network as a graph file for ONNX Runtime, OpenVINO or LiteRT."""
 
 import dataclasses
 import pathlib
@@ -35,13 +35,13 @@ _PACKAGES = {
 
 @dataclasses.dataclass(frozen=True)
 class CalibrationImages:
-    """What an int8 graph is made with.
+    """Images and options for calibrating an int8 graph.
 
     Attributes:
-        images: Real images, uint8 `(batch, height, width, 3)`, of the graph's own sizes.
-        method: How ranges are found, one of `quantization.METHODS`.
+        images: Real images, uint8 `(batch, height, width, 3)`, in the graph's input shape.
+        method: Method that finds activation ranges, one of `quantization.METHODS`.
         progress: Whether to show progress bars.
-        symmetric: Whether activations are int8 around zero, as TensorRT wants, and not uint8.
+        symmetric: Whether activations are int8 around zero, as TensorRT requires, or uint8.
     """
 
     images: Sequence[np.ndarray]
@@ -72,39 +72,40 @@ def export_graph_file(
 
     The graph has the input `images`, uint8 RGB `(batch, height, width, 3)`, and the outputs
     `class_ids`, uint8 `(batch, height, width)`, and `logits`, float32
-    `(batch, height, width, num_classes)`, whatever it computes in. At multiples of 32 it neither
-    pads nor crops. `manifest.json` beside it says what `assets.extra/metadata.json` of a SavedModel
-    says; an ONNX file also says it itself, see `described`.
+    `(batch, height, width, num_classes)`, at every precision. It neither pads nor crops sizes that
+    are multiples of 32. `manifest.json` next to it holds the same metadata as
+    `assets.extra/metadata.json` in a SavedModel. An ONNX file also embeds it, see `described`.
 
     Args:
         model: Maps normalised images to logits, see `ServingGraph`.
         path: The folder to write.
         format: `onnx` (`model.onnx`), `openvino` (`model.xml`, `model.bin`) or `litert`
             (`model.tflite`).
-        input_size: Height and width of the images, each at least 32; None leaves both free, which
-            LiteRT does not know and int8 cannot be calibrated for.
-        batch_size: Images a call; None takes every number, which LiteRT does not know.
-        outputs: `class_ids`, `logits` or `both`, which share one run of the network.
-        precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. OpenVINO and LiteRT keep weights in
-            float16 and compute in what the device has; int8 of LiteRT has integers alone.
-        calibration: For `int8`, which must have the output `class_ids`.
+        input_size: Height and width of the images, each at least 32. None leaves both free; LiteRT
+            and int8 need fixed sizes.
+        batch_size: Images per call. None allows any number; LiteRT needs a fixed one.
+        outputs: `class_ids`, `logits` or `both`; `both` computes them in one pass of the network.
+        precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. For `fp16`, OpenVINO and LiteRT
+            store weights in float16 and compute in the device's precision. For `int8`, LiteRT
+            computes in integers only.
+        calibration: Required for `int8`, which must have the output `class_ids`.
         num_classes: Number of classes of the logits, at most 255.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
         class_names: A name for every class, in the order of the logits.
-        palette: The RGB colour of every class, for who shows the classes.
-        metadata: Further facts for the manifest, such as `genotype`; fit for JSON.
-        overwrite: Whether an exported network that is already at `path` is replaced.
+        palette: RGB colour of every class, for displaying results.
+        metadata: Further JSON-serialisable facts for the manifest, such as `genotype`.
+        overwrite: Whether to replace an exported network already at `path`.
 
     Returns:
-        `path`, where either the whole export is or what had been there before.
+        `path`. The write is atomic: if it fails, the previous contents stay.
 
     Raises:
-        FileExistsError: `path` exists and `overwrite` is off, or it is something else than an
-            exported network, which is never replaced.
-        RuntimeNotInstalledError: What converts to this format is not installed.
+        FileExistsError: `path` exists and `overwrite` is off, or `path` holds something other than
+            an exported network, which is never replaced.
+        RuntimeNotInstalledError: A converter to this format is not installed.
         ValueError: See `export_saved_model`; or a size, the format, the precision or the outputs
-            are out of their range, or do not go with one another.
+            are out of range or incompatible with each other.
     """
     path = pathlib.Path(path)
     _check_format(format, precision)
@@ -129,7 +130,7 @@ def export_graph_file(
     )
     function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
     sizes = input_size or (None, None)
-    # LiteRT's calibration knows ranges of floats alone; what it writes takes bytes all the same.
+    # LiteRT's calibration needs a float input; the model it writes still accepts bytes.
     dtype = tf.float32 if (format, precision) == (LITERT, "int8") else tf.uint8
     specification = tf.TensorSpec((batch_size, *sizes, 3), dtype, name=INPUT_NAME)
     traced = function.get_concrete_function(specification)
@@ -155,7 +156,7 @@ def _write(
     precision: str,
     calibration: CalibrationImages | None,
 ) -> dict[str, Any]:
-    """Writes the graph and returns what the manifest has to say of its precision."""
+    """Writes the graph and returns the manifest fields for its precision."""
     format = facts["format"]
     if format == LITERT:
         return _write_litert(function, file, precision, calibration)
@@ -165,7 +166,7 @@ def _write(
 
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         onnx_file = pathlib.Path(folder) / GRAPH_FILES[ONNX]
-        # Weights become float16 as they are written.
+        # OpenVINO converts the weights to float16 on saving.
         source = "fp32" if precision == "fp16" else precision
         of_precision = _write_onnx(function, onnx_file, facts, source, calibration)
         model = openvino.Core().read_model(onnx_file)
@@ -183,7 +184,7 @@ def _write_litert(
         return _facts(precision)
     images = progress_bar(calibration.images, "calibrate", unit="batch", show=calibration.progress)
     file.write_bytes(integer_litert_model(function, images))
-    # LiteRT's own way: ranges are the extremes, and no layer may stay in floats.
+    # LiteRT's method: ranges are the minimum and maximum, and no layer may stay in floats.
     facts = {"method": "minmax", "images": sum(map(len, calibration.images)), "excluded": []}
     return {**_facts(precision), "quantization": facts}
 
@@ -228,7 +229,7 @@ def _write_onnx(
 
 
 def _facts(precision: str) -> dict[str, Any]:
-    """The manifest's field of a precision that is not the model's own."""
+    """The manifest field for a precision other than the model's own."""
     return {"precision": PRECISION_NAMES[precision]} if precision in PRECISION_NAMES else {}
 
 
@@ -239,7 +240,7 @@ def _check_format(format: str, precision: str) -> None:
         )
     if precision not in PRECISIONS[format]:
         raise ValueError(
-            f"The format {format} can be had in {', '.join(PRECISIONS[format])}. "
+            f"The format {format} supports {', '.join(PRECISIONS[format])}. "
             f"Received: precision={precision!r}"
         )
 
@@ -249,12 +250,11 @@ def _check_interface(
 ) -> None:
     if input_size is None and format == LITERT:
         raise ValueError(
-            "LiteRT needs to know the size of the images: give --input_size=HEIGHTxWIDTH "
-            "(`input_size`)."
+            "LiteRT needs a fixed image size: set --input_size=HEIGHTxWIDTH (`input_size`)."
         )
     if batch_size is None and format == LITERT:
         raise ValueError(
-            "LiteRT needs to know how many images a call has: give --batch_size of at least 1 "
+            "LiteRT needs a fixed number of images per call: set --batch_size to at least 1 "
             "(`batch_size`)."
         )
     check_input_shape(input_size or (MINIMUM_SIZE, MINIMUM_SIZE), batch_size)
@@ -275,16 +275,16 @@ def _check_calibration(
         return
     if calibration is None or not calibration.images:
         raise ValueError(
-            "int8 is calibrated on real images, and there are none; name the data set with "
+            "int8 is calibrated on real images, but none were given; name the data set with "
             "--dataset and --data_dir."
         )
     if input_size is None or outputs == LOGITS:
         raise ValueError(
-            "int8 is calibrated for one size of images and judged by class ids; give --input_size "
+            "int8 is calibrated for one image size and judged by class ids; set --input_size "
             f"and --output=class_ids or both. Received: input_size={input_size}, output={outputs}"
         )
     if format == LITERT and outputs != CLASS_IDS:
         raise ValueError(
-            "int8 of LiteRT has integers alone, and logits are floats; leave --output unset. "
+            "LiteRT's int8 uses integers only, but logits are floats; leave --output unset. "
             f"Received: output={outputs}"
         )

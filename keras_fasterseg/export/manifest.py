@@ -1,4 +1,4 @@
-"""What an exported network says of itself, whatever its format, and where it may be written."""
+"""Manifest of an exported network, for all formats, and the check of its target folder."""
 
 import importlib.metadata
 import json
@@ -33,7 +33,7 @@ INPUT = {
     "layout": "NHWC",
     "range": [0, 255],
 }
-"""The input of every export: bytes of images as files hold them, red first, not normalised."""
+"""The input of every export: image bytes in RGB order, not normalised."""
 
 
 def manifest(
@@ -46,22 +46,23 @@ def manifest(
     metadata: Mapping[str, Any] | None,
     packages: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Classes, normalisation, precision and versions of an exported network, fit for JSON.
+    """Classes, normalisation, precision and versions of an exported network, as JSON values.
 
-    The digests of its files, under `files`, and their `bytes` are added when they are written.
+    The digests of its files (`files`) and their total size (`bytes`) are added once the files are
+    written.
 
     Args:
         graph: The network with its preprocessing.
         num_classes: Number of classes of the logits.
         class_names: A name for every class, in the order of the logits.
-        palette: The RGB colour of every class; `colors` in the manifest.
-        of_format: What only this format has to say.
-        metadata: What the caller adds, such as `genotype`.
-        packages: Further distributions whose versions matter.
+        palette: RGB colour of every class; `colors` in the manifest.
+        of_format: Fields specific to this format.
+        metadata: Fields added by the caller, such as `genotype`.
+        packages: Further distributions whose versions are recorded.
 
     Raises:
-        ValueError: Number of classes and the names or colours disagree; `metadata` is not fit for
-            JSON or uses a name of ours.
+        ValueError: The names or colours do not match the number of classes; `metadata` is not
+            JSON-serialisable or uses a reserved name.
     """
     if class_names is not None and len(class_names) != num_classes:
         raise ValueError(
@@ -84,7 +85,7 @@ def manifest(
 
 
 def described_files(folder: pathlib.Path, digests: Mapping[str, str]) -> dict[str, Any]:
-    """What a manifest says of the files in `folder`: their `digests`, and their `bytes` in all."""
+    """Manifest fields for the files in `folder`: their `digests` and their total `bytes`."""
     return {
         "files": dict(digests),
         "bytes": sum((folder / name).stat().st_size for name in digests),
@@ -95,7 +96,7 @@ def extend_manifest(path: PathLike, facts: Mapping[str, Any]) -> None:
     """Adds `facts` to the manifest of the exported network in the folder `path`.
 
     Raises:
-        ValueError: `facts` are not fit for JSON or use a name that is there already.
+        ValueError: `facts` are not JSON-serialisable or use a name that the manifest already has.
     """
     path = pathlib.Path(path)
     file = path / (METADATA_FILE if is_saved_model(path) else MANIFEST)
@@ -103,10 +104,10 @@ def extend_manifest(path: PathLike, facts: Mapping[str, Any]) -> None:
 
 
 def check_target(path: pathlib.Path, overwrite: bool) -> None:
-    """Sees to it that `path` is free or holds an export of ours that may be replaced.
+    """Checks that `path` is free or holds an export that may be replaced.
 
     Raises:
-        FileExistsError: It is neither.
+        FileExistsError: `path` exists and `overwrite` is off, or `path` is not an export.
     """
     if not path.exists():
         return
@@ -116,7 +117,8 @@ def check_target(path: pathlib.Path, overwrite: bool) -> None:
         )
     if not is_artefact_folder(path):
         raise FileExistsError(
-            f"{path} exists and is not a SavedModel or another export, so it is not overwritten."
+            f"{path} exists but is neither a SavedModel nor another export, so it is not "
+            "overwritten; choose another folder."
         )
 
 
@@ -124,7 +126,7 @@ def _colors(palette: Palette, num_classes: int) -> list[list[int]]:
     colors = np.asarray(palette)
     if colors.shape != (num_classes, 3) or colors.min() < 0 or colors.max() > 255:
         raise ValueError(
-            "`palette` must have three numbers from 0 to 255 for every class. Received: shape "
+            "`palette` must have three numbers from 0 to 255 per class. Received: shape "
             f"{colors.shape} for num_classes={num_classes}"
         )
     return [[int(value) for value in color] for color in colors]
@@ -134,12 +136,12 @@ def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
     clashes = sorted(set(metadata) & {*facts, "files", "bytes"})
     if clashes:
         raise ValueError(
-            f"`metadata` must not hold names that the export sets itself. Received: {clashes}"
+            f"`metadata` must not use names reserved for the export. Received: {clashes}"
         )
     try:
         json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`metadata` must be fit for JSON: {error}.") from error
+        raise ValueError(f"`metadata` must be JSON-serialisable: {error}.") from error
     return {**facts, **metadata}
 
 

@@ -1,4 +1,4 @@
-"""Metadata of an ONNX file: names of its sizes, and its manifest."""
+"""Metadata of an ONNX file: the names of its free sizes, and its manifest."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     import onnx
 
 SIZES = ("batch", "height", "width")
-"""Names of the sizes that are free, in the order of the axes of images and outputs."""
+"""Names of free sizes, in the axis order of images and outputs."""
 
 
 def described(model: "onnx.ModelProto", facts: Mapping[str, Any]) -> "onnx.ModelProto":
     """The model with its manifest inside and one name for each free size.
 
-    Converters give every free size of every output a name of its own, and so to a server that
-    compares shapes the batch of an output is free where that of the input is not. Here the outputs
-    have the batch, height and width of the images, as numbers or by the names in `SIZES`.
+    Converters name every free size of every output separately. A server that compares shapes then
+    treats the batch of an output as unrelated to that of the input. Here the outputs share the
+    batch, height and width of the images, as numbers or by the names in `SIZES`.
 
     Args:
         model: A model with one input, images `(batch, height, width, 3)`, and outputs

@@ -1,4 +1,4 @@
-"""Options of an export, known without a runtime or TensorFlow."""
+"""Options of an export, importable without a runtime or TensorFlow."""
 
 from keras_fasterseg.runtimes.artefact_format import (
     LITERT,
@@ -11,20 +11,20 @@ from keras_fasterseg.runtimes.artefact_format import (
 from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS
 
 OUTPUTS = {CLASS_IDS: (CLASS_IDS,), LOGITS: (LOGITS,), "both": (CLASS_IDS, LOGITS)}
-"""Names of outputs to ask for, and the outputs that the graph has then."""
+"""Choices of `outputs`, and the outputs that each gives the graph."""
 
 PRECISIONS = {
     ONNX: ("fp32", "fp16", "int8"),
     OPENVINO: ("fp32", "fp16", "int8"),
     LITERT: ("fp32", "fp16", "int8"),
 }
-"""By format, in what a graph can compute."""
+"""Precisions that each format supports."""
 
 PRECISION_NAMES = {"fp16": "float16", "int8": "int8"}
-"""Names in a manifest of the precisions that are not the model's own."""
+"""Manifest names of the precisions other than the model's own."""
 
 FREE_BATCH = (SAVED_MODEL, ONNX, OPENVINO)
-"""Formats that can take every number of images a call."""
+"""Formats that can leave the number of images per call free."""
 
 ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 

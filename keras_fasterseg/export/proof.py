@@ -1,4 +1,4 @@
-"""The proof in an export's manifest: what it says, and what it must say."""
+"""The proof in an export's manifest: its fields, and the limits that it must meet."""
 
 import dataclasses
 import types
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 MINIMUM_EQUAL_LABELS = {"fp32": 0.9999, "fp16": 0.995}
-"""Share of equal labels that an export must reach; int8 is judged by its mIoU."""
+"""Minimum share of labels equal to the Keras model's; int8 is judged by its mIoU instead."""
 
 MAXIMUM_LOGITS_DIFFERENCE = {"fp32": 3 * 1.6e-3 / 5.5, "fp16": 16 * 2.0**-11}
-"""By how much a logit may differ, in units of the largest.
+"""Maximum difference of a logit, relative to the largest logit.
 
 fp32: three times the noise floor of float32 in the published teacher, whose largest logit is 5.5.
-fp16: 16 roundings of float16, three times the largest difference seen (2.3e-3, of a student trained
-on CamVid with its weights in float16).
+fp16: 16 roundings of float16, three times the largest difference seen (2.3e-3, for a student
+trained on CamVid with its weights in float16).
 """
 
 MAXIMUM_MIOU_DROP = 0.01
-"""By how much an int8 export's mIoU may be lower than that of the Keras model."""
+"""Maximum drop in mIoU of an int8 export compared with the Keras model."""
 
 
 _HIGHEST = 1e300
@@ -26,29 +26,27 @@ _HIGHEST = 1e300
 
 @dataclasses.dataclass(frozen=True)
 class Proof:
-    """An exported network beside the Keras model, on the same images.
+    """Comparison of an exported network with the Keras model on the same images.
 
     Attributes:
-        images: How many different ones.
-        of: Where they are from.
-        by: What ran the export: a runtime, or that of a stand-in where it cannot run here.
-        equal_labels: Share of the pixels that get the same class, in [0, 1].
-        logits_difference: Largest absolute difference of two logits; None where none were compared:
-            of int8, and of an engine that runs itself and gives class ids alone.
+        images: Number of different images.
+        of: Source of the images.
+        by: Runtime that ran the export, or its stand-in where the export cannot run here.
+        equal_labels: Share of pixels with the same class, in [0, 1].
+        logits_difference: Largest absolute difference between two logits. None if logits were not
+            compared: for int8, and for an engine that runs here and outputs class ids only.
         logits_size: Largest absolute logit of the Keras model.
         miou_keras: Mean IoU of the Keras model on these images, in [0, 1]; None without labels.
-        miou: That of the export.
+        miou: Mean IoU of the export on these images, in [0, 1]; None without labels.
         worst_image: Name of the image with the smallest share of equal labels.
-        worst_equal_labels: That share.
-        worst_miou_difference: By how much the mean IoU of a single image falls at most, as
-            `miou_difference`; None without labels.
-        miou_native: Mean IoU of the Keras model on the images of their own size, in [0, 1]; None
-            where they were not resized, have no labels or are too large.
-        batch_sizes: Numbers of different images that a call had, each once; empty in proofs of
-            earlier versions.
-        mirrored_image: Name of the image that shared a call with its mirror image, which counts
-            for labels and logits alone; None where images shared calls with one another, or none
-            may.
+        worst_equal_labels: Share of equal labels of the worst image, in [0, 1].
+        worst_miou_difference: Lowest `miou_difference` of a single image; None without labels.
+        miou_native: Mean IoU of the Keras model on the images at their original size, in [0, 1].
+            None if the images were not resized, have no labels or are too large.
+        batch_sizes: Distinct numbers of different images per call; empty in proofs of earlier
+            versions.
+        mirrored_image: Name of the image that shared a call with its mirror image; the pair counts
+            for labels and logits only. None if other images shared calls, or if no images may.
     """
 
     images: int
@@ -67,7 +65,7 @@ class Proof:
     mirrored_image: str | None = None
 
     def __post_init__(self):
-        # JSON knows lists alone.
+        # JSON has only lists.
         object.__setattr__(self, "batch_sizes", tuple(self.batch_sizes))
 
     @property
@@ -78,39 +76,39 @@ class Proof:
         return self.miou - self.miou_keras
 
     def sentence(self) -> str:
-        """What was found, for people to read."""
-        parts = [f"{100 * self.equal_labels:.4f} % of the labels are those of the Keras model"]
+        """The findings as a sentence."""
+        parts = [f"{100 * self.equal_labels:.4f} % of the labels match the Keras model"]
         if self.worst_equal_labels is not None:
             parts[0] += f" (worst image, {self.worst_image}: {100 * self.worst_equal_labels:.4f} %)"
         if self.logits_difference is not None:
             parts.append(
-                f"logits differ by {self.logits_difference:.1e} at most (largest: "
+                f"logits differ by at most {self.logits_difference:.1e} (largest logit: "
                 f"{self.logits_size:.1f})"
             )
         else:
             parts.append("logits were not compared")
         if self.miou is not None and self.miou_keras is not None:
-            parts.append(f"mIoU {100 * self.miou:.2f} % against {100 * self.miou_keras:.2f} %")
+            parts.append(f"mIoU {100 * self.miou:.2f} %, Keras model {100 * self.miou_keras:.2f} %")
             if self.worst_miou_difference is not None:
                 parts[-1] += f" (worst image: {100 * self.worst_miou_difference:+.2f} points)"
         if self.miou_native is not None:
-            parts.append(f"{100 * self.miou_native:.2f} % by Keras at the images' own size")
+            parts.append(f"Keras model at the original image size {100 * self.miou_native:.2f} %")
         calls = ""
         if max(self.batch_sizes, default=1) > 1:
-            calls = f", {' or '.join(map(str, self.batch_sizes))} a call"
+            calls = f", {' or '.join(map(str, self.batch_sizes))} per call"
         if self.mirrored_image is not None:
-            calls += f" ({self.mirrored_image} beside its mirror image)"
+            calls += f" ({self.mirrored_image} with its mirror image)"
         return f"Proof on {self.images} images ({self.of}{calls}) by {self.by}: {', '.join(parts)}."
 
     def line(self) -> str:
-        """What a user of the export is told of it, in one line."""
+        """One-line summary for users of the export."""
         parts = [f"{100 * self.equal_labels:.3f} % equal labels"]
         if self.miou_difference is not None:
             parts.append(f"mIoU {100 * self.miou_difference:+.2f} points")
         return f"Proven at export: {', '.join(parts)} on {self.images} images of {self.of}"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields and what follows from them, fit for JSON."""
+        """The fields and `miou_difference`, as JSON values."""
         return {
             **dataclasses.asdict(self),
             "batch_sizes": list(self.batch_sizes),
@@ -119,7 +117,7 @@ class Proof:
 
 
 def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
-    """The proof in the manifest of an export; None if it has none that this version reads."""
+    """The proof in the manifest of an export; None if this version finds none it can read."""
     value = metadata.get("proof")
     if not isinstance(value, Mapping):
         return None
@@ -128,13 +126,13 @@ def read_proof(metadata: Mapping[str, Any]) -> Proof | None:
     try:
         proof = Proof(**fields)
     except TypeError:
-        # Fields are missing: it is of another version, which alone knows what it says.
+        # Fields are missing: another version wrote it, and this one cannot interpret it.
         return None
     return proof if all(_fits(item, kinds[name]) for name, item in fields.items()) else None
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """True if a value of a JSON file may be that of a field of the type `kind`."""
+    """True if a JSON value fits a field of the type `kind`."""
     if isinstance(kind, types.UnionType):
         return any(_fits(value, each) for each in typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
@@ -143,7 +141,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if isinstance(value, bool):
         return False
     if kind is float:
-        # Neither NaN nor infinity, which Python's JSON has, nor an integer that no float holds.
+        # Excludes NaN and infinity, which Python's JSON allows, and integers too large for a float.
         return isinstance(value, int | float) and abs(value) < _HIGHEST
     return isinstance(value, kind)
 
@@ -152,9 +150,10 @@ def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False)
     """Raises `ValueError` if `proof` is not good enough for an export of `precision`.
 
     Args:
-        proof: What was found.
+        proof: The findings.
         precision: `fp32`, `fp16` or `int8`.
-        allow_accuracy_drop: Whether an int8 export may be worse, or unproven for want of labels.
+        allow_accuracy_drop: Whether an int8 export may exceed `MAXIMUM_MIOU_DROP`, or have no mIoU
+            because the images have no labels.
     """
     if precision == "int8":
         _check_accuracy(proof, allow_accuracy_drop)
@@ -162,9 +161,9 @@ def check_proof(proof: Proof, precision: str, allow_accuracy_drop: bool = False)
     _check_logits(proof, precision)
     if proof.equal_labels < MINIMUM_EQUAL_LABELS[precision]:
         raise ValueError(
-            f"The export is not the network: {100 * proof.equal_labels:.4f} % of the labels on "
-            f"{proof.images} images ({proof.of}) are those of the Keras model, at least "
-            f"{100 * MINIMUM_EQUAL_LABELS[precision]:g} % must be at {precision}; nothing was "
+            f"The export differs from the Keras model: {100 * proof.equal_labels:.4f} % of the "
+            f"labels on {proof.images} images ({proof.of}) are equal, but at least "
+            f"{100 * MINIMUM_EQUAL_LABELS[precision]:g} % must be for {precision}; nothing was "
             "written. Choose another precision or format, or train the network first."
         )
 
@@ -173,13 +172,13 @@ def _check_logits(proof: Proof, precision: str) -> None:
     if proof.logits_difference is None:
         return
     most = MAXIMUM_LOGITS_DIFFERENCE[precision]
-    # NaN is no number below another.
+    # Negated, so that NaN fails as well.
     if not proof.logits_difference <= most * proof.logits_size:
         raise ValueError(
-            f"The export is not the network: on {proof.images} images ({proof.of}) a logit differs "
-            f"from that of the Keras model by {proof.logits_difference:.2g}; at {precision} it may "
-            f"differ by {most * proof.logits_size:.2g}, {100 * most:.2g} % of the largest logit. "
-            "Nothing was written. Choose another precision or format."
+            f"The export differs from the Keras model: on {proof.images} images ({proof.of}) a "
+            f"logit differs by {proof.logits_difference:.2g}; {precision} allows at most "
+            f"{most * proof.logits_size:.2g}, {100 * most:.2g} % of the largest logit. Nothing was "
+            "written. Choose another precision or format."
         )
 
 
@@ -189,13 +188,13 @@ def _check_accuracy(proof: Proof, allow: bool) -> None:
     before, after = proof.miou_keras, proof.miou
     if before is None or after is None:
         raise ValueError(
-            "An int8 export is judged by its mIoU, for which there are no labels here; name the "
-            "data set with --dataset and --data_dir, or set --allow_accuracy_drop."
+            "An int8 export is judged by its mIoU, but the images have no labels; name the data "
+            "set with --dataset and --data_dir, or set --allow_accuracy_drop."
         )
     if after - before < -MAXIMUM_MIOU_DROP:
         raise ValueError(
-            f"In int8 the mIoU falls from {100 * before:.2f} to {100 * after:.2f} % "
+            f"int8 lowers the mIoU from {100 * before:.2f} to {100 * after:.2f} % "
             f"on {proof.images} images ({proof.of}), by more than "
-            f"{100 * MAXIMUM_MIOU_DROP:g} points; nothing was written. Give more calibration "
-            "images, another --calibration_method, or set --allow_accuracy_drop."
+            f"{100 * MAXIMUM_MIOU_DROP:g} points; nothing was written. Use more calibration "
+            "images or another --calibration_method, or set --allow_accuracy_drop."
         )

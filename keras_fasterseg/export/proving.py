@@ -1,4 +1,4 @@
-"""Runs an exported network beside the Keras model."""
+"""Compares an exported network with the Keras model."""
 
 import collections
 import dataclasses
@@ -15,20 +15,20 @@ from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.base import Runner, class_ids_of
 from keras_fasterseg.runtimes.signature import LOGITS
 
-# What an export whose batch is free is shown, again and again.
+# Batch sizes that an export with a free batch is given, in rotation.
 _FREE_BATCHES = (2, 3, 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class ProofImage:
-    """An image that an export is proven on.
+    """One image of a proof.
 
     Attributes:
-        name: For people.
-        image: uint8 `(height, width, 3)`, of a size that the export takes.
-        labels: uint8 `(height, width)`, 255: ignored; None where there are none.
-        native: Image and labels of their own size; None where they are that already, or where
-            they are too large.
+        name: Name for messages.
+        image: uint8 `(height, width, 3)`, of a size that the export accepts.
+        labels: uint8 `(height, width)`, 255: ignored; None without labels.
+        native: Image and labels at their original size; None if they already have it, or if they
+            are too large.
         is_resized: Whether `image` was resized.
     """
 
@@ -51,26 +51,26 @@ def prove(
     total: int | None = None,
     progress: bool = True,
 ) -> Proof:
-    """Runs `samples` through both, in batches of different images.
+    """Runs `samples` through both networks, in batches of different images.
 
-    An export with a fixed batch gets such batches; what is missing in the last one is filled with
-    its last image, whose copies do not count. One with a free batch gets batches of several sizes.
-    Where images have too many sizes, or are too few, for a batch of two that could be one, the
-    smallest image makes one with its mirror image, which counts for labels and logits alone.
+    An export with a fixed batch size gets batches of that size. The last batch is filled up with
+    copies of its last image, which do not count. An export with a free batch gets batches of
+    several sizes. If no two images share a call although they may, the smallest image shares one
+    with its mirror image, and the pair counts for labels and logits only.
 
     Args:
         runner: The exported network.
         keras_runner: The Keras model.
         samples: The images.
-        of: Where they are from, for the record.
-        by: What `runner` is, for the record.
+        of: Source of the images, for the record.
+        by: Name of the runtime behind `runner`, for the record.
         num_classes: Number of classes.
-        logits_runner: What logits are compared of; None takes `runner`, if it has any.
-        total: How many samples there are, for the progress bar.
+        logits_runner: Runner whose logits are compared. None uses `runner` if it outputs logits.
+        total: Number of samples, for the progress bar.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: There is no sample, or the export does not take these images.
+        ValueError: `samples` is empty, or the export does not accept these images.
     """
     if logits_runner is None and LOGITS in runner.outputs:
         logits_runner = runner
@@ -99,9 +99,9 @@ def prove(
         known = batch if smallest is None else [smallest, *batch]
         smallest = min(known, key=lambda each: each.image.size)
     if smallest is None:
-        raise ValueError("There is nothing to prove an export by: `samples` is empty.")
+        raise ValueError("A proof needs at least one image: `samples` is empty.")
     if runner.batch_size != 1 and sizes == {1}:
-        # That images of one call do not mix shows only where they differ.
+        # Only different images in one call show that images of a batch do not mix.
         mirrored = compared(_beside_its_mirror_image(smallest))
         sizes.add(len(mirrored))
     return dataclasses.replace(
@@ -113,7 +113,7 @@ def prove(
 
 @dataclasses.dataclass(frozen=True)
 class _Finding:
-    """One image: shares, sizes and confusion matrices; a matrix is None without labels."""
+    """Findings for one image; a confusion matrix is None without labels."""
 
     name: str
     pixels: int
@@ -188,7 +188,7 @@ def _summary(findings: list[_Finding], mirrored: list[_Finding], of: str, by: st
 
 
 def _miou(confusions: list[np.ndarray | None]) -> float | None:
-    """Of all together; None if one is missing or no pixel is labelled."""
+    """Mean IoU over the sum of all matrices; None if one is missing or no pixel is labelled."""
     known = [each for each in confusions if each is not None]
     if len(known) < len(confusions):
         return None
@@ -197,7 +197,7 @@ def _miou(confusions: list[np.ndarray | None]) -> float | None:
 
 
 def _batches(samples: Iterable[ProofImage], batch_size: int | None) -> Iterator[list[ProofImage]]:
-    """Images of one size together, at most `batch_size`; None: as in `_FREE_BATCHES`."""
+    """Batches of images of equal size, at most `batch_size` each; None uses `_FREE_BATCHES`."""
     waiting: dict[tuple[int, ...], list[ProofImage]] = collections.defaultdict(list)
     sizes = collections.defaultdict(
         lambda: itertools.cycle(_FREE_BATCHES if batch_size is None else (batch_size,))
@@ -215,7 +215,7 @@ def _batches(samples: Iterable[ProofImage], batch_size: int | None) -> Iterator[
 
 
 def _beside_its_mirror_image(sample: ProofImage) -> list[ProofImage]:
-    """Two different images of one size, without labels."""
+    """An image and its mirror image, without labels."""
     both = {sample.name: sample.image, f"{sample.name}, mirrored": sample.image[:, ::-1]}
     return [ProofImage(name, image) for name, image in both.items()]
 

@@ -1,4 +1,4 @@
-"""From an ONNX model in float32 to one that computes in int8."""
+"""Converts an ONNX model from float32 to int8."""
 
 import concurrent.futures
 import contextlib
@@ -21,23 +21,23 @@ from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
 _EXTRA, _PURPOSE = "onnx", "Quantising to int8"
-# What a zoomed convolution or a fusion consists of; the rest is little and stays in float32.
+# The operators of a zoomed convolution and of a fusion; the few others stay in float32.
 _OPERATIONS = ("Conv", "Relu", "Resize", "Concat")
 _EXCLUDED_COUNTS = (1, 2, 4, 8, 16)
 
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
-    """How a model was quantised, fit for a manifest by `dataclasses.asdict`.
+    """Record of a quantisation; `dataclasses.asdict` turns it into a manifest entry.
 
     Attributes:
         method: One of `METHODS`.
-        images: Images that the ranges are from.
-        symmetric: Whether activations are int8 around zero, as TensorRT wants, and not uint8.
-        excluded: Convolutions that stay in float32, the most sensitive first; the classifier,
-            which always does, is not among them.
-        equal_labels: By the number of excluded convolutions, the share of labels that are as in
-            float32 on the images kept back.
+        images: Number of images used to find the ranges.
+        symmetric: Whether activations are int8 around zero, as TensorRT requires, or uint8.
+        excluded: Convolutions that stay in float32, the most sensitive first. The classifier
+            always stays in float32 and is not listed.
+        equal_labels: Share of labels equal to float32 on the held-back images, by the number of
+            excluded convolutions.
     """
 
     method: str
@@ -59,33 +59,34 @@ def quantize_onnx(
 ) -> Quantization:
     """Quantises `source` statically, with per-channel weights, and writes `target`.
 
-    Three quarters of the images give the ranges of activations. On the rest, labels are compared
-    with those of float32. Where fewer than `wanted` are equal, every convolution is quantised alone
-    to see what it changes, and the most sensitive ones stay in float32: as few as are needed.
+    Three quarters of the images determine the activation ranges. On the rest, labels are compared
+    with those of float32. If fewer than `wanted` are equal, each convolution is quantised alone to
+    measure its effect. The most sensitive ones then stay in float32: 1, 2, 4, 8 or 16 of them, the
+    first count that reaches `wanted`, or else the best one.
 
-    The graph holds `QuantizeLinear` and `DequantizeLinear` around what runs in int8, which ONNX
-    Runtime, OpenVINO and TensorRT read.
+    The graph has `QuantizeLinear` and `DequantizeLinear` around its int8 operators. ONNX Runtime,
+    OpenVINO and TensorRT can read it.
 
     Args:
         source: An exported ONNX file in float32 with the output `class_ids`.
         target: The file to write.
-        images: Real images, uint8 `(batch, height, width, 3)` as the graph takes them, at least 2
-            such batches.
+        images: At least 2 batches of real images, uint8 `(batch, height, width, 3)` in the graph's
+            input shape.
         method: One of `METHODS`.
-        symmetric: Whether activations are int8 around zero, as TensorRT wants; slower elsewhere.
-        wanted: Share of equal labels, in [0, 1], that is enough.
+        symmetric: Whether activations are int8 around zero, as TensorRT requires; slower elsewhere.
+        wanted: Share of equal labels, in [0, 1], at which no more convolutions are excluded.
         progress: Whether to show progress bars.
 
     Raises:
         RuntimeNotInstalledError: ONNX Runtime is not installed.
-        ValueError: There are too few images, or there is no such method.
+        ValueError: Fewer than 2 batches, or an unknown method.
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
     if len(images) < 2:
         raise ValueError(
-            "Quantisation needs real images: at least one to calibrate and one to judge by. "
-            f"Received: {len(images)}; name a data set and give more calibration images."
+            "Quantisation needs real images: at least one to calibrate and one to compare. "
+            f"Received: {len(images)}; name a data set and use more calibration images."
         )
     held_back = max(1, len(images) // 4)
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder, quiet_logger():
@@ -111,14 +112,14 @@ def quantize_onnx(
             equal[count] = agreement(target)
         best = max(equal, key=lambda count: equal[count])
         if best != max(equal):
-            # The one that was tried last lies there.
+            # The last attempt is in the file.
             model.write(target, exclude=order[:best])
     calibrated = sum(map(len, images[held_back:]))
     return Quantization(method, calibrated, symmetric, tuple(order[:best]), equal)
 
 
 class _Quantizer:
-    """One float32 model and the ranges of its activations."""
+    """A float32 model and the ranges of its activations."""
 
     def __init__(self, source: pathlib.Path, folder: pathlib.Path, method: str, symmetric: bool):
         self._quantization = optional_import("onnxruntime.quantization", _EXTRA, _PURPOSE)
@@ -131,15 +132,15 @@ class _Quantizer:
         self._ranges = folder / "ranges.json"
         nodes = optional_import("onnx", _EXTRA, _PURPOSE).load(source).graph.node
         convolutions = [node.name for node in nodes if node.op_type == "Conv"]
-        # Classes are told apart by logits; rounded to 256 values they would often be equal.
+        # Logits separate the classes; rounded to 256 values, they would often be equal.
         self.convolutions = convolutions[:-1]
         self._always_excluded = [convolutions[-1], _last_resize(nodes)]
 
     def calibrate(self, images: Sequence[np.ndarray], progress: bool) -> None:
-        """Finds the ranges, in a process of its own.
+        """Finds the ranges, in a separate process.
 
-        The calibrator makes a session as it likes, which ONNX Runtime refuses where its runners
-        share one pool of threads.
+        The calibrator creates its session with its own thread options, which ONNX Runtime refuses
+        in a process whose runners share one thread pool.
         """
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
@@ -149,7 +150,7 @@ class _Quantizer:
     def write(
         self, target: PathLike, only: Sequence[str] = (), exclude: Sequence[str] = ()
     ) -> None:
-        """Quantises all convolutions, or `only` some, but for those to `exclude`."""
+        """Quantises all operators, or `only` some convolutions, except the ones in `exclude`."""
         kinds = self._quantization.QuantType
         self._quantization.quantize_static(
             str(self._source),
@@ -167,14 +168,14 @@ class _Quantizer:
         )
 
     def class_ids(self, path: PathLike, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The class ids by the model at `path`."""
+        """The class ids that the model at `path` computes."""
         from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner
 
         runner = OnnxRuntimeRunner(path)
         return [runner(image) for image in images]
 
     def alone(self, name: str) -> pathlib.Path:
-        """A model in which one convolution alone is quantised."""
+        """A model in which only the convolution `name` is quantised."""
         path = self._folder / "alone.onnx"
         self.write(path, only=[name])
         return path
@@ -188,11 +189,11 @@ def _find_ranges(
     images: Sequence[np.ndarray],
     progress: bool,
 ) -> None:
-    """Image by image, so that each one's activations are forgotten again."""
+    """Finds the ranges image by image, so that only one image's activations are in memory."""
     import onnxruntime
     from onnxruntime.quantization import calibrate
 
-    # The calibrator tells on standard output what it does.
+    # The calibrator reports its progress on standard output.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         calibrator: Any = calibrate.create_calibrator(
             source,
@@ -201,7 +202,7 @@ def _find_ranges(
             calibrate_method=method,
             extra_options={"symmetric": symmetric},
         )
-        # It cannot be asked for a number of threads, and takes all cores of the machine.
+        # The calibrator has no option for threads and uses all cores of the machine.
         options = calibrator.infer_session.get_session_options()
         options.intra_op_num_threads = available_cores().physical_threads
         calibrator.infer_session = onnxruntime.InferenceSession(
@@ -213,7 +214,7 @@ def _find_ranges(
 
 
 class _OneImage:
-    """What ONNX Runtime asks for data: one image, then nothing."""
+    """Data reader for ONNX Runtime that returns one image, then None."""
 
     def __init__(self, image: np.ndarray):
         self._left: list[dict[str, Any]] = [{INPUT_NAME: image}]
@@ -225,7 +226,7 @@ class _OneImage:
 def _by_sensitivity(
     model: _Quantizer, agreement: Callable[[PathLike], float], progress: bool
 ) -> list[str]:
-    """The convolutions, first the one that changes most labels if it alone is quantised."""
+    """The convolutions; first the one that changes the most labels if only it is quantised."""
     bar = progress_bar(model.convolutions, "sensitivity", unit="layer", show=progress)
     equal = {name: agreement(model.alone(name)) for name in bar}
     return sorted(equal, key=lambda name: equal[name])

@@ -1,4 +1,4 @@
-"""Writes a SavedModel that takes bytes of images and needs nothing of this package."""
+"""Writes a SavedModel that accepts image bytes and runs without this package."""
 
 import pathlib
 from collections.abc import Sequence
@@ -37,36 +37,36 @@ def export_saved_model(
 ) -> pathlib.Path:
     """Exports `model` with its preprocessing, padding and argmax.
 
-    Signatures, the batch free, height and width free or fixed and at least 32:
+    Signatures, with a free batch, and height and width free or fixed, at least 32:
 
     - `serving_default`: `images` uint8 RGB `(batch, height, width, 3)`, from 0 to 255 and not
       normalised -> `class_ids` uint8 `(batch, height, width)`
     - `logits`: `images` as above -> `logits` float32 `(batch, height, width, num_classes)`
 
-    `assets.extra/metadata.json` says what the artefact is: classes, normalisation, precision,
-    signatures, versions, SHA-256 of its files, and what `metadata` adds.
+    `assets.extra/metadata.json` holds classes, normalisation, precision, signatures, versions,
+    SHA-256 of the files, and the fields in `metadata`.
 
     Args:
         model: Maps normalised images to logits, see `ServingGraph`.
-        path: The folder to write. TensorFlow Serving wants a number for a name: `student/1`.
+        path: The folder to write. TensorFlow Serving requires a number as its name: `student/1`.
         num_classes: Number of classes of the logits, at most 255.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
         input_size: Height and width of the images; None leaves both free.
         class_names: A name for every class, in the order of the logits.
-        palette: The RGB colour of every class, for who shows the classes.
-        metadata: Further facts for the metadata file, such as `genotype`; fit for JSON.
-        overwrite: Whether an exported network that is already at `path` is replaced.
+        palette: RGB colour of every class, for displaying results.
+        metadata: Further JSON-serialisable facts for the metadata file, such as `genotype`.
+        overwrite: Whether to replace an exported network already at `path`.
 
     Returns:
-        `path`, where either the whole SavedModel is or what had been there before.
+        `path`. The write is atomic: if it fails, the previous contents stay.
 
     Raises:
-        FileExistsError: `path` exists and `overwrite` is off, or it is something else than an
-            exported network, which is never replaced.
-        ValueError: Number of classes and the names, colours or logits disagree; `mean` or `std` are
-            not three numbers in [0, 1]; a size is below 32; `metadata` is not fit for JSON or uses
-            a name of ours.
+        FileExistsError: `path` exists and `overwrite` is off, or `path` holds something other than
+            an exported network, which is never replaced.
+        ValueError: The names, colours or logits do not match the number of classes; `mean` or `std`
+            are not three numbers in [0, 1]; a size is below 32; `metadata` is not JSON-serialisable
+            or uses a reserved name.
     """
     path = pathlib.Path(path)
     if input_size is not None:

@@ -1,4 +1,4 @@
-"""Signatures of a SavedModel for one size of images, without the arithmetic on shapes."""
+"""Signatures of a SavedModel for one image size, without the arithmetic on shapes."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tensorflow.python.framework.smart_cond import smart_constant_value
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 from keras_fasterseg.runtimes.signature import check_input_shape
 
-# What sizes and conditions are computed in.
+# Types of sizes and conditions.
 _SHAPE_DTYPES = (tf.int32, tf.int64, tf.bool)
 _AS_THEY_ARE = ("Const", "Placeholder", "Identity")
 
@@ -19,23 +19,23 @@ _AS_THEY_ARE = ("Const", "Placeholder", "Identity")
 def static_signatures(
     loaded: Any, input_size: tuple[int, int], batch_size: int = 1
 ) -> dict[str, Any]:
-    """The signatures of `loaded` for one shape of images, ready for `tf.saved_model.save`.
+    """The signatures of `loaded` for one image shape, ready for `tf.saved_model.save`.
 
-    A SavedModel for all sizes computes paddings, sizes of resizes and crops while it runs. With
-    the shape of the images they are constants, and here they become such: converters that want
-    static shapes then see convolutions and resizes only. Weights become constants too.
+    A SavedModel for all sizes computes paddings, resize targets and crops at run time. For a known
+    image shape they are constants, and this function makes them so: converters that require static
+    shapes then see only convolutions and resizes. Weights become constants too.
 
     Args:
-        loaded: What `tf.saved_model.load` has returned for a SavedModel of this package.
+        loaded: A SavedModel of this package, as returned by `tf.saved_model.load`.
         input_size: Height and width of the images, each at least 32.
-        batch_size: Images a call.
+        batch_size: Images per call.
 
     Returns:
-        By the names of the signatures, functions from `images`, uint8 `(batch_size, *input_size,
-        3)`, to the outputs by name. They hold no variables.
+        Functions by signature name. Each maps `images`, uint8 `(batch_size, *input_size, 3)`, to
+        the outputs by name. They hold no variables.
 
     Raises:
-        ValueError: A size is out of its range.
+        ValueError: A size is out of range.
     """
     check_input_shape(input_size, batch_size)
     specification = tf.TensorSpec((batch_size, *input_size, 3), tf.uint8, name=INPUT_NAME)
@@ -49,7 +49,7 @@ def _static(signature: Any, specification: tf.TensorSpec) -> Any:
         return signature(**{INPUT_NAME: images})
 
     traced = tf.function(call, autograph=False).get_concrete_function(specification)
-    # It writes out the calls of functions as well, so that all nodes are in one graph.
+    # This also inlines function calls, so that all nodes are in one graph.
     frozen = convert_variables_to_constants_v2(traced)
     graph = _with_known_values(frozen)
     names = list(traced.structured_outputs)
@@ -65,7 +65,7 @@ def _static(signature: Any, specification: tf.TensorSpec) -> Any:
 
 
 def _with_known_values(function: Any) -> Any:
-    """The function's graph with constants for all sizes and conditions that its shapes settle."""
+    """The function's graph with constants for all sizes and conditions that its shapes fix."""
     graph = function.graph.as_graph_def()
     for node in graph.node:
         outputs = function.graph.get_operation_by_name(node.name).outputs

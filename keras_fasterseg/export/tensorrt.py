@@ -1,4 +1,4 @@
-"""From an ONNX file to an engine of TensorRT or TensorRT-RTX."""
+"""Builds a TensorRT or TensorRT-RTX engine from an ONNX file."""
 
 import pathlib
 import time
@@ -12,7 +12,7 @@ from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.runtimes.artefact_format import TENSORRT, TENSORRT_RTX
 from keras_fasterseg.runtimes.tensorrt_module import reason, recording_logger, tensorrt_module
 
-# How TensorRT up to 10 is told which precisions it may choose.
+# Builder flags of TensorRT up to 10 for the precisions that it may choose.
 _FLAGS = {FP32: (), FP16: ("FP16",), INT8: ("INT8",)}
 
 
@@ -27,43 +27,42 @@ def build_engine(
     timing_cache: PathLike | None = None,
     allow_tf32: bool = False,
 ) -> dict[str, Any]:
-    """Builds an engine of the network in `onnx_file` and writes it to `engine_file`.
+    """Builds an engine from the network in `onnx_file` and writes it to `engine_file`.
 
-    TensorRT up to 10 chooses the precision of every layer itself, among those that its builder
-    allows: there `fp16` and `int8` are flags. TensorRT from 11 and TensorRT-RTX take the precision
-    from the network, which is therefore converted by `half_precision` for `fp16`. For `int8` the
-    network must have been quantised before (QuantizeLinear and DequantizeLinear), whatever the
-    version.
+    TensorRT up to 10 chooses the precision of every layer itself, among the ones that its builder
+    allows: there `fp16` and `int8` are flags. TensorRT from 11 and TensorRT-RTX use the precision
+    of the network, so `half_precision` converts it for `fp16`. For `int8`, every version needs a
+    network that is already quantised (QuantizeLinear and DequantizeLinear).
 
-    TensorRT needs the GPU that the engine is for and takes minutes; TensorRT-RTX needs none and
-    takes seconds, because kernels are compiled when the engine is loaded.
+    TensorRT needs the target GPU and takes minutes. TensorRT-RTX needs no GPU and takes seconds,
+    because it compiles kernels when the engine is loaded.
 
     Args:
-        onnx_file: A network for one size of images, in float32 or quantised; with `fp16` it may be
-            in float16 already.
-        engine_file: The file to write, such as `model.plan` or `model.rtx`. A file that is there is
-            replaced when the engine is built, and only then.
+        onnx_file: A network for one image size, in float32 or quantised. With `fp16` it may already
+            be in float16.
+        engine_file: The file to write, such as `model.plan` or `model.rtx`. An existing file is
+            replaced only after the engine is built.
         flavour: `tensorrt` or `tensorrt_rtx`.
         precision: `fp32`, `fp16` or `int8`.
-        compute_capabilities: For TensorRT-RTX the kinds of GPUs that the engine is for, such as
-            `("8.6", "8.9")`; none means all from 8.0 on. TensorRT builds for the GPU that is there.
-        workspace_bytes: The most memory of the GPU that a layer may use; None sets no limit.
-        timing_cache: For TensorRT a file with the times of kernels, which makes the next build on
-            the same GPU faster; made or completed by the build.
-        allow_tf32: Whether products of float32 may be rounded to the ten digits of TF32 on GPUs
-            that have it, which is TensorRT's own default.
+        compute_capabilities: Target GPU generations for TensorRT-RTX, such as `("8.6", "8.9")`;
+            empty means all from 8.0 on. TensorRT builds for the GPU of this machine.
+        workspace_bytes: Maximum GPU memory of a layer, in bytes; None sets no limit.
+        timing_cache: File of kernel times for TensorRT, which speeds up the next build on the same
+            GPU. The build creates or extends it.
+        allow_tf32: Whether float32 products may be rounded to TF32's ten-bit mantissa on GPUs that
+            support it. TensorRT itself allows it by default.
 
     Returns:
-        Facts for a manifest, fit for JSON: `flavour`, `version`, `precision`, `strongly_typed`,
+        Facts for a manifest, as JSON values: `flavour`, `version`, `precision`, `strongly_typed`,
         `tf32`, `compute_capabilities` (empty: see there), `workspace_bytes`, `inputs` and `outputs`
-        by name with `shape` and `dtype`, `layers` of the network before layers are fused,
-        `engine_bytes`, and `seconds` that the build took.
+        by name with `shape` and `dtype`, `layers` (number of layers before fusion), `engine_bytes`
+        and `seconds` (build time).
 
     Raises:
-        FileNotFoundError: There is no `onnx_file`.
+        FileNotFoundError: `onnx_file` does not exist.
         RuntimeNotInstalledError: This flavour of TensorRT, or onnx, is not installed.
-        ValueError: An option is out of its range or does not go with the flavour or the network;
-            or TensorRT cannot read the network or build the engine, for want of a GPU for example.
+        ValueError: An option is out of range or incompatible with the flavour or the network; or
+            TensorRT cannot read the network or build the engine, for example without a GPU.
         OSError: A file cannot be written.
     """
     trt = tensorrt_module(flavour, "Building an engine")
@@ -93,7 +92,7 @@ def build_engine(
 
 
 class _Build:
-    """A network that TensorRT has read, and the builder that it belongs to.
+    """A network read by TensorRT, and its builder.
 
     Args:
         trt: The module.
@@ -105,7 +104,7 @@ class _Build:
         self._trt = trt
         self._path = path
         self._precision = precision
-        # From version 11 on and in TensorRT-RTX there are no such flags.
+        # TensorRT from 11 and TensorRT-RTX have no such flags.
         self._strongly_typed = not hasattr(trt.BuilderFlag, "FP16")
         source = tensorrt_source(path, precision, strongly_typed=self._strongly_typed)
         self._logger = recording_logger(trt)
@@ -131,18 +130,18 @@ class _Build:
         return config
 
     def start_from(self, config: Any, timing_cache: pathlib.Path) -> None:
-        """Gives `config` the times of kernels in the file, or none if they are another GPU's."""
+        """Loads the kernel times in the file into `config`, or none if they are another GPU's."""
         known = timing_cache.read_bytes() if timing_cache.is_file() else b""
         if not config.set_timing_cache(config.create_timing_cache(known), False):
             config.set_timing_cache(config.create_timing_cache(b""), False)
 
     def engine(self, config: Any) -> bytes:
-        # What went wrong before, in the timing cache for example, did not end the build.
+        # Earlier errors, for example in the timing cache, did not stop the build.
         self._logger.errors.clear()
         serialized = self._builder.build_serialized_network(self._network, config)
         if serialized is None:
-            why = reason(self._logger.errors, "it does not say why")
-            raise ValueError(f"{self._name} cannot build an engine of {self._path}: {why}.")
+            why = reason(self._logger.errors, "no reason given")
+            raise ValueError(f"{self._name} cannot build an engine from {self._path}: {why}.")
         return bytes(serialized)
 
     def facts(self) -> dict[str, Any]:
@@ -162,22 +161,24 @@ class _Build:
         try:
             return self._trt.Builder(self._logger)
         except TypeError as error:
-            # What the bindings make of a builder that could not be made.
-            why = reason(self._logger.errors, "is there a GPU with its driver?")
-            raise ValueError(f"{self._name} has no builder on this machine: {why}.") from error
+            # The bindings raise TypeError if the builder cannot be created.
+            why = reason(self._logger.errors, "check that the GPU and its driver work")
+            raise ValueError(
+                f"{self._name} cannot create a builder on this machine: {why}."
+            ) from error
 
     def _parsed(self, source: bytes) -> Any:
         network = self._builder.create_network(self._network_flags())
         parser = self._trt.OnnxParser(network, self._logger)
         if not parser.parse(source):
             errors = [_parser_error(parser.get_error(i)) for i in range(parser.num_errors)]
-            why = reason(errors or self._logger.errors, "it does not say why")
+            why = reason(errors or self._logger.errors, "no reason given")
             raise ValueError(f"{self._name} cannot read {self._path}: {why}.")
         return network
 
     def _network_flags(self) -> int:
         kinds = self._trt.NetworkDefinitionCreationFlag
-        # Up to 9 the batch must be asked for, where it is always a dimension later.
+        # TensorRT up to 9 needs a flag for an explicit batch dimension; later it is always one.
         wanted = ["EXPLICIT_BATCH", *(["STRONGLY_TYPED"] if self._strongly_typed else [])]
         flags = 0
         for name in wanted:
@@ -209,7 +210,7 @@ def _check(
         )
     if timing_cache is not None and flavour == TENSORRT_RTX:
         raise ValueError(
-            "TensorRT-RTX times nothing when it builds, so it has no timing cache; leave "
+            "TensorRT-RTX does not time kernels when it builds, so it has no timing cache; leave "
             f"`timing_cache` unset. Received: timing_cache={timing_cache}"
         )
 
@@ -218,7 +219,7 @@ def _compute_capability(trt: Any, flavour: str, spelled: str) -> Any:
     """The member of `trt.ComputeCapability` for a version such as `8.6`."""
     if flavour != TENSORRT_RTX:
         raise ValueError(
-            "TensorRT builds for the GPU of this machine; only tensorrt_rtx takes "
+            "TensorRT builds for the GPU of this machine; only tensorrt_rtx accepts "
             f"`compute_capabilities`. Received: {spelled}"
         )
     members = trt.ComputeCapability.__members__
@@ -231,7 +232,7 @@ def _compute_capability(trt: Any, flavour: str, spelled: str) -> Any:
 
 
 def _parser_error(error: Any) -> str:
-    """What an error says and, where the parser knows, of which operator."""
+    """The text of a parser error, with its operator if the parser names one."""
     operator = getattr(error, "node_operator", str)()
     return f"{error.desc()} ({operator} {error.node_name()})" if operator else error.desc()
 

@@ -1,4 +1,4 @@
-"""The ONNX model that an engine of TensorRT is built of."""
+"""Prepares the ONNX model from which a TensorRT engine is built."""
 
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -20,25 +20,25 @@ _QUANTIZED = {"QuantizeLinear", "DequantizeLinear"}
 def tensorrt_source(
     path: pathlib.Path, precision: str, *, strongly_typed: bool
 ) -> "onnx.ModelProto":
-    """The model in the file `path`, in `precision` and fit for TensorRT.
+    """The model in the file `path`, in `precision` and ready for TensorRT.
 
     Args:
-        path: An ONNX file for one size of images.
+        path: An ONNX file for one image size.
         precision: One of `PRECISIONS`.
-        strongly_typed: Whether the model's own types decide in what it is computed: then a float32
-            model is converted for `fp16`.
+        strongly_typed: Whether TensorRT computes in the model's own types. If so, a float32 model
+            is converted for `fp16`.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        RuntimeNotInstalledError: onnx, or what converts to float16, is not installed.
-        ValueError: The file is no ONNX model, takes images of several sizes, or does not go with
-            the precision.
+        FileNotFoundError: The file does not exist.
+        RuntimeNotInstalledError: onnx, or the float16 converter, is not installed.
+        ValueError: The file is not an ONNX model, accepts images of several sizes, or does not
+            match the precision.
     """
     model = _read(path)
     free = [each.name for each in model.graph.input if None in _shape(each)]
     if free:
         raise ValueError(
-            f"{path} leaves sizes of {', '.join(free)} open, and an engine is built for one size; "
+            f"{path} has free sizes in {', '.join(free)}, but an engine is built for one size; "
             "export the network with --input_size."
         )
     in_half = computes_in_half(model)
@@ -46,17 +46,17 @@ def tensorrt_source(
     if precision == INT8 and not quantized:
         raise ValueError(
             f"{path} is not quantised (it has no QuantizeLinear), so no int8 engine can be built "
-            "of it; quantise it first, around zero."
+            "from it; quantise it first, with `symmetric=True`."
         )
     if precision != INT8 and quantized:
-        raise ValueError(f"{path} is quantised; build an engine of precision int8 of it.")
+        raise ValueError(f"{path} is quantised; build an engine with precision int8.")
     if quantized and not _is_symmetric(model):
         raise ValueError(
-            f"{path} has uint8 or zero points other than 0, and TensorRT runs int8 around zero "
-            "only; quantise it with `symmetric=True`."
+            f"{path} has uint8 or nonzero zero points, but TensorRT supports only int8 around "
+            "zero; quantise it with `symmetric=True`."
         )
     if precision == FP32 and in_half:
-        raise ValueError(f"{path} is in float16; build an engine of precision fp16 of it.")
+        raise ValueError(f"{path} is in float16; build an engine with precision fp16.")
     if precision == FP16 and strongly_typed and not in_half:
         model = half_precision(model)
     return floats_inside(model)
@@ -66,21 +66,21 @@ def _read(path: pathlib.Path) -> Any:
     onnx = optional_import("onnx", "onnx", "Building an engine")
     protobuf = optional_import("google.protobuf.message", "onnx", "Building an engine")
     if not path.is_file():
-        raise FileNotFoundError(f"There is no ONNX file {path}.")
+        raise FileNotFoundError(f"The ONNX file {path} does not exist.")
     check_self_contained(path)
     damaged = f"{path} is not an ONNX model or is damaged; export the network again."
     try:
         model = onnx.load_model_from_string(path.read_bytes())
     except protobuf.DecodeError as error:
         raise ValueError(damaged) from error
-    # An empty file, and much that is none, reads as a model without anything in it.
+    # An empty file, and many files in other formats, parse as an empty model.
     if not model.graph.node or not model.graph.input or not model.graph.output:
         raise ValueError(damaged)
     return model
 
 
 def _is_symmetric(model: Any) -> bool:
-    """Whether all that is quantised is signed and centred on zero."""
+    """True if all quantised values are signed and centred on zero."""
     onnx = optional_import("onnx", "onnx", "Building an engine")
     names = {n.input[2] for n in model.graph.node if n.op_type in _QUANTIZED and len(n.input) > 2}
     # Without a zero point a node quantises to uint8.

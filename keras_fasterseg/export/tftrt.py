@@ -1,4 +1,4 @@
-"""Converts an exported SavedModel by TF-TRT: TensorFlow whose operators TensorRT runs."""
+"""Converts an exported SavedModel with TF-TRT, so that TensorRT runs TensorFlow's operators."""
 
 import dataclasses
 import pathlib
@@ -34,7 +34,7 @@ from keras_fasterseg.runtimes.signature import check_input_shape
 from keras_fasterseg.runtimes.tftrt_graph import PRECISIONS, check_tftrt, linked_tensorrt
 from keras_fasterseg.version import __version__
 
-# More than the network needs at 1024x2048; TensorRT takes what its fastest kernels ask for.
+# More than the network needs at 1024x2048; TensorRT allocates what its fastest kernels need.
 WORKSPACE_BYTES = 4 << 30
 
 
@@ -52,40 +52,40 @@ def convert_saved_model(
 ) -> TfTrtReport:
     """Converts the SavedModel at `source` and builds its TensorRT engines for this GPU.
 
-    The result has the signatures of the source, for images of one size: TF-TRT makes one engine of
-    a network whose shapes are known, and of one for all sizes nineteen that hold less than half of
-    the operators. Its engines are built before it is saved, so that no request waits for them. They
-    run on the kind of GPU and the version of TensorRT that they were built with; elsewhere
-    TensorFlow builds them again at the first call.
+    The result has the signatures of the source, for one image size. With known shapes, TF-TRT
+    makes one engine of the network; with free sizes, it makes nineteen that hold less than half of
+    the operators. The engines are built before the SavedModel is saved, so no request waits for
+    them. They run on the GPU model and the TensorRT version that they were built with; elsewhere
+    TensorFlow rebuilds them at the first call.
 
-    `assets.extra/metadata.json` is the source's, with `precision` (`float32`, `float16` or `int8`),
-    `input_size`, `batch_size`, the digests of the new files and, under `tftrt`, what was asked for,
-    the report of every signature, versions, the GPU and the digest of the source.
+    `assets.extra/metadata.json` is copied from the source, with `precision` (`float32`, `float16`
+    or `int8`), `input_size`, `batch_size` and the digests of the new files. Its `tftrt` holds the
+    options, the report of every signature, versions, the GPU and the digest of the source.
 
     Args:
         source: A SavedModel of this package, such as `export/student/1`.
         target: The folder to write.
         precision: The least precise type that TensorRT may compute in: `fp32`, `fp16` or `int8`.
-        input_size: Height and width of the images. None takes the size that `source` is made for,
-            or that of the calibration images.
-        batch_size: Images a call.
-        calibration_images: For `int8`, and only for it: real images, uint8 `(height, width, 3)`,
-            all of `input_size`, of which TensorRT learns the ranges of all activations. A hundred
-            do; those that do not fill a last batch are left out.
-        minimum_segment_size: The fewest operators for which an engine is made.
-        workspace_bytes: The most memory of the GPU that a kernel of an engine may use.
-        overwrite: Whether an export that is already at `target` is replaced.
+        input_size: Height and width of the images. None uses the fixed size of `source`, or else
+            the size of the calibration images.
+        batch_size: Images per call.
+        calibration_images: Only for `int8`, and required for it: real images, uint8 `(height,
+            width, 3)`, all of `input_size`. TensorRT finds the activation ranges on them. A hundred
+            are enough; an incomplete last batch is left out.
+        minimum_segment_size: Minimum number of operators in an engine.
+        workspace_bytes: Maximum GPU memory of an engine's kernel, in bytes.
+        overwrite: Whether to replace an export already at `target`.
 
     Returns:
-        What became of the operators of `serving_default`.
+        Report on the operators of `serving_default`.
 
     Raises:
-        FileExistsError: `target` exists and `overwrite` is off, or it is something else than an
-            export, which is never replaced.
+        FileExistsError: `target` exists and `overwrite` is off, or `target` holds something other
+            than an export, which is never replaced.
         RuntimeNotInstalledError: TF-TRT cannot be used here.
-        ValueError: `source` is no SavedModel of this package or is converted already, an option is
-            out of its range, calibration images are missing, too few or of another size, or
-            TensorRT makes no engine of the network.
+        ValueError: `source` is not a SavedModel of this package or is already converted, an option
+            is out of range, calibration images are missing, too few or of another size, or TensorRT
+            builds no engine for the network.
     """
     source, target = pathlib.Path(source), pathlib.Path(target)
     options = TfTrtOptions(precision, minimum_segment_size, workspace_bytes)
@@ -94,7 +94,9 @@ def convert_saved_model(
     check_target(target, overwrite)
     metadata = read_metadata(source)
     if "tftrt" in metadata:
-        raise ValueError(f"{source} was converted by TF-TRT already; give the SavedModel before.")
+        raise ValueError(
+            f"{source} was already converted by TF-TRT; use the SavedModel that it was made from."
+        )
     check_tftrt()
     loaded = load_saved_model(source)
     size = _size(source, input_shape(loaded), input_size, batch_size, calibration_images)
@@ -139,8 +141,8 @@ def _check_segments(
 ) -> None:
     if not all(report.segments for report in reports.values()):
         raise ValueError(
-            f"TF-TRT finds no {options.minimum_segment_size} operators in a row in {source} that "
-            "TensorRT can run; lower minimum_segment_size."
+            f"TF-TRT found no segment of at least {options.minimum_segment_size} operators in "
+            f"{source} that TensorRT can run; lower minimum_segment_size."
         )
 
 
@@ -150,15 +152,15 @@ def _check_calibration(
     if precision != INT8:
         if images is not None:
             raise ValueError(
-                f"Only precision={INT8!r} is calibrated. Received: calibration_images with "
-                f"precision={precision!r}"
+                f"Only precision={INT8!r} uses calibration_images. Received: calibration_images "
+                f"with precision={precision!r}"
             )
         return
     count = len(images) if images is not None else 0
     if count < max(batch_size, 1):
         raise ValueError(
-            f"precision={INT8!r} is calibrated on real images, at least one batch of them; give "
-            f"some hundred of the training set as calibration_images. Received: {count} for "
+            f"precision={INT8!r} is calibrated on at least one batch of real images; pass about a "
+            f"hundred training images as calibration_images. Received: {count} for "
             f"batch_size={batch_size}"
         )
 
@@ -170,7 +172,7 @@ def _size(
     batch_size: int,
     calibration_images: Sequence[np.ndarray] | None,
 ) -> tuple[int, int]:
-    """The height and width of the images that the converted SavedModel is for."""
+    """Height and width of the images for the converted SavedModel."""
     own_batch, own_height, own_width, _ = own
     if input_size is None and own_height is not None and own_width is not None:
         input_size = (own_height, own_width)
@@ -179,14 +181,14 @@ def _size(
         input_size = (height, width)
     if input_size is None:
         raise ValueError(
-            f"{source} takes images of every size, and engines are built for one: give "
+            f"{source} accepts images of any size, but engines are built for one: set "
             "input_size=(height, width)."
         )
     check_input_shape(input_size, batch_size)
     received = (batch_size, *input_size)
     if any(mine not in (None, given) for mine, given in zip(own[:3], received, strict=True)):
         raise ValueError(
-            f"{source} takes {own_batch} images of {own_height}x{own_width} a call. Received: "
+            f"{source} takes {own_batch} images of {own_height}x{own_width} per call. Received: "
             f"batch_size={batch_size}, input_size={input_size}"
         )
     return (input_size[0], input_size[1])
@@ -195,7 +197,7 @@ def _size(
 def _batches(
     images: Sequence[np.ndarray] | None, size: tuple[int, int], batch_size: int
 ) -> InputFunction:
-    """What the converter is run on: the calibration images, or anything where it only builds."""
+    """Inputs for the converter: the calibration images, or zeros if it only builds engines."""
     shape = (*size, 3)
     if images is None:
         return lambda: iter([{INPUT_NAME: np.zeros((batch_size, *shape), np.uint8)}])

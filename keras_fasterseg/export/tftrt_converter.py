@@ -1,6 +1,6 @@
-"""TF-TRT's own converter: one signature at a time, and several of them in one SavedModel.
+"""Wrapper of TF-TRT's converter that saves several converted signatures in one SavedModel.
 
-TensorFlow 2.17 is the last that has it, so that what is private in it changes no more.
+TensorFlow 2.17 is the last version with TF-TRT, so its private interface no longer changes.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from keras_fasterseg.runtimes.tftrt_graph import ENGINE, PRECISIONS
 INT8 = "int8"
 PRECISION_CHOICES = tuple(mode.lower() for mode in PRECISIONS)
 
-# Of one shape: a converted SavedModel is for one image size and one number of images.
+# One shape: a converted SavedModel is for one image size and one batch size.
 _CACHED_ENGINES = 1
 
 InputFunction = Callable[[], Iterator[dict[str, np.ndarray]]]
@@ -27,12 +27,12 @@ InputFunction = Callable[[], Iterator[dict[str, np.ndarray]]]
 
 @dataclasses.dataclass(frozen=True)
 class TfTrtOptions:
-    """What TF-TRT is told.
+    """Options of TF-TRT.
 
     Attributes:
         precision: One of `PRECISION_CHOICES`.
-        minimum_segment_size: The fewest operators for which an engine is made.
-        workspace_bytes: The most memory of the GPU that a kernel of an engine may use.
+        minimum_segment_size: Minimum number of operators in an engine.
+        workspace_bytes: Maximum GPU memory of an engine's kernel, in bytes.
     """
 
     precision: str
@@ -40,7 +40,7 @@ class TfTrtOptions:
     workspace_bytes: int
 
     def check(self) -> None:
-        """Raises ValueError if an option is out of its range."""
+        """Raises ValueError if an option is out of range."""
         if self.precision not in PRECISION_CHOICES:
             raise ValueError(
                 f"`precision` must be one of {', '.join(PRECISION_CHOICES)}. "
@@ -53,11 +53,11 @@ class TfTrtOptions:
 
 
 class ConvertedSignature:
-    """A signature whose graph TF-TRT has cut into segments, calibrated for int8.
+    """A signature that TF-TRT has split into segments, and calibrated for int8.
 
     Args:
-        converter: The `TrtGraphConverterV2` that has done it.
-        batches: Makes an iterator of what the signature takes.
+        converter: The `TrtGraphConverterV2` that converted it.
+        batches: Makes an iterator over inputs of the signature.
     """
 
     def __init__(self, converter: Any, batches: InputFunction) -> None:
@@ -75,19 +75,19 @@ class ConvertedSignature:
         return self._converter._converted_func
 
     def build(self) -> None:
-        """Builds the engines, by one call of the function.
+        """Builds the engines with one call of the function.
 
         Raises:
-            ValueError: TensorRT or the GPU fail.
+            ValueError: TensorRT or the GPU fails.
         """
         with _one_sentence():
             self._converter.build(lambda: itertools.islice(self._batches(), 1))
 
     def engines(self, folder: pathlib.Path) -> dict[str, Any]:
-        """The engines by name, written below `folder` and fit to be saved; they leave the GPU.
+        """The engines by name, written to `folder`, ready to be saved and removed from the GPU.
 
         Raises:
-            ValueError: Of a segment no engine was built.
+            ValueError: No engine was built for a segment.
         """
         names = [node.name for node in self.graph.node if node.op == ENGINE]
         return {name: _resource(name, folder) for name in names}
@@ -96,19 +96,19 @@ class ConvertedSignature:
 def converted(
     source: pathlib.Path, signature: str, options: TfTrtOptions, batches: InputFunction
 ) -> ConvertedSignature:
-    """Converts one signature of a SavedModel of static shapes.
+    """Converts one signature of a SavedModel with static shapes.
 
     Args:
         source: The SavedModel.
-        signature: Its name.
+        signature: Name of the signature.
         options: Precision, segments and memory.
-        batches: Makes an iterator of inputs by name, one dictionary a call: the calibration's, and
-            of the first the engines are built.
+        batches: Makes an iterator over inputs, one dictionary by name per call. All are used for
+            calibration; the engines are built with the first.
 
     Raises:
-        ValueError: TF-TRT or the GPU fail.
+        ValueError: TF-TRT or the GPU fails.
     """
-    # Another TensorFlow need not have it.
+    # Imported here: other TensorFlow versions may lack it.
     from tensorflow.python.compiler.tensorrt.trt_convert import TrtGraphConverterV2
 
     calibrate = options.precision == INT8
@@ -127,10 +127,12 @@ def converted(
 
 
 def save_converted(signatures: Mapping[str, ConvertedSignature], path: pathlib.Path) -> None:
-    """Writes all signatures with their engines as one SavedModel; TF-TRT's `save` writes one.
+    """Writes all signatures with their engines as one SavedModel.
+
+    TF-TRT's own `save` writes only one signature.
 
     Raises:
-        ValueError: Of a segment no engine was built.
+        ValueError: No engine was built for a segment.
     """
     module = tf.Module()
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
@@ -144,11 +146,11 @@ def save_converted(signatures: Mapping[str, ConvertedSignature], path: pathlib.P
 
 
 def _resource(name: str, folder: pathlib.Path) -> Any:
-    """The engine of that name as TF-TRT saves it."""
+    """The engine of that name, in the form in which TF-TRT saves it."""
     from tensorflow.python.compiler.tensorrt import trt_convert
 
     file = folder / f"trt-serialized-engine.{name}"
-    # No entry in TF-TRT's cache is no file here; an entry that could not be built is an empty one.
+    # Without an entry in TF-TRT's cache no file is written; a failed build writes an empty file.
     with contextlib.suppress(tf.errors.NotFoundError):
         trt_convert.gen_trt_ops.serialize_trt_resource(
             resource_name=name,
@@ -158,7 +160,7 @@ def _resource(name: str, folder: pathlib.Path) -> Any:
         )
     if not file.is_file() or not file.stat().st_size:
         raise ValueError(
-            f"TensorRT has built no engine for {name}; TensorFlow's messages above say why."
+            f"TensorRT built no engine for {name}; see TensorFlow's messages above for the reason."
         )
     return trt_convert._TRTEngineResource(name, str(file), _CACHED_ENGINES)
 

@@ -1,4 +1,4 @@
-"""How much of a graph TF-TRT has handed to TensorRT."""
+"""Share of a graph's operators that TF-TRT converted to TensorRT engines."""
 
 import collections
 import dataclasses
@@ -7,20 +7,20 @@ from typing import Any
 
 from keras_fasterseg.runtimes.tftrt_graph import ENGINE, all_nodes
 
-# They hold or pass on values and cost nothing: counted, they would only embellish the share.
+# These hold or pass on values and cost nothing: counting them would only inflate the share.
 _NO_OPERATORS = {"Const", "Placeholder", "Identity", "NoOp"}
 
 
 @dataclasses.dataclass(frozen=True)
 class TfTrtReport:
-    """What became of the operators of a graph.
+    """Operator counts of a converted graph.
 
-    An operator is a node that computes; constants, inputs, identities and mere order are none.
+    An operator is a node that computes; constants, inputs, identities and `NoOp` do not count.
 
     Attributes:
-        operators: Operators in all, inside engines and outside.
-        converted: Operators inside engines.
-        segments: Subgraphs that became an engine (nodes `TRTEngineOp`).
+        operators: Number of operators, inside and outside engines.
+        converted: Number of operators inside engines.
+        segments: Number of subgraphs that became an engine (nodes `TRTEngineOp`).
         left_out: Number of operators that TensorFlow still runs, by type, the most frequent first.
     """
 
@@ -31,11 +31,11 @@ class TfTrtReport:
 
     @property
     def share(self) -> float:
-        """The part of the operators that is inside engines, from 0 to 1."""
+        """Share of the operators inside engines, in [0, 1]."""
         return self.converted / self.operators if self.operators else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """All numbers, fit for JSON."""
+        """All numbers, as JSON values."""
         facts = dataclasses.asdict(self)
         return {**facts, "left_out": dict(self.left_out), "share": self.share}
 
@@ -50,11 +50,11 @@ class TfTrtReport:
 
 
 def tftrt_report(graph: Any) -> TfTrtReport:
-    """Counts the operators of a graph that TF-TRT has converted.
+    """Counts the operators of a graph that TF-TRT converted.
 
     Args:
-        graph: A `GraphDef` with nodes `TRTEngineOp`, whose library still has the functions that
-            these have replaced (`TRTEngineOp_..._native_segment`).
+        graph: A `GraphDef` with nodes `TRTEngineOp`. Its library must still have the functions that
+            the engines replace (`TRTEngineOp_..._native_segment`).
 
     Raises:
         ValueError: An engine's function is not in the library.
@@ -65,8 +65,8 @@ def tftrt_report(graph: Any) -> TfTrtReport:
     missing = sorted(set(segments) - set(functions))
     if missing:
         raise ValueError(
-            f"The graph has lost the functions that its engines replace, so that their operators "
-            f"cannot be counted. Missing: {', '.join(map(repr, missing))}"
+            f"The graph lacks the functions that its engines replace, so their operators cannot "
+            f"be counted; convert the SavedModel again. Missing: {', '.join(map(repr, missing))}"
         )
     converted = sum((_operators(functions[name].node_def) for name in segments), start=_NONE)
     outside = [

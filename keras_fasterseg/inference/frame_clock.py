@@ -1,4 +1,4 @@
-"""Times of a video's frames that only advance, whatever its time stamps do."""
+"""Monotonic frame times of a video, even if its time stamps jump."""
 
 import fractions
 
@@ -7,30 +7,30 @@ _MOST_REPEATS = 10
 
 
 class FrameClock:
-    """Turns the time stamps of frames into times that start at 0 and only advance.
+    """Converts the time stamps of frames to times that start at 0 and only advance.
 
-    Streams that were joined without being written anew, or cameras that were started again, have
-    time stamps that jump. There the clock advances by one frame and follows the time stamps from
-    that frame on, so that every frame is shown as long as it should be.
+    Time stamps jump in streams that were joined without re-encoding, and in cameras that were
+    restarted. At a jump, the clock advances by one frame and follows the time stamps from there, so
+    that every frame keeps its duration.
 
-    A time stamp that repeats, or goes back by less than a frame, is no jump: its frame is shown one
-    unit after the last, and the time stamps after it count as they did. Only where more than 10
-    such follow one another do the time stamps not advance, and the clock does.
+    A time stamp that repeats, or goes back by less than a frame, is not a jump: its frame is shown
+    one unit after the last, and later time stamps keep their offset. More than 10 such time stamps
+    in a row count as a jump.
 
     Args:
-        frame_rate: Frames a second, on average.
-        time_base: Seconds of a unit of time stamps and times.
-        may_jump: Whether the format lets time stamps jump ahead as well: a gap of more than 10
-            seconds is no pause then.
+        frame_rate: Average frames per second.
+        time_base: Seconds per unit of time stamps and times.
+        may_jump: Whether the format lets time stamps jump ahead as well. A gap of more than 10
+            seconds then counts as a jump, not as a pause.
 
     Attributes:
-        jumps: How often the time stamps jumped.
+        jumps: Number of jumps so far.
     """
 
     def __init__(
         self, frame_rate: fractions.Fraction, time_base: fractions.Fraction, may_jump: bool = False
     ) -> None:
-        # Encoders take no two frames of one time.
+        # Encoders reject two frames with the same time.
         self.step = max(fractions.Fraction(1), 1 / (frame_rate * time_base))
         self.jumps = 0
         self._longest = _SECONDS_OF_A_JUMP / time_base if may_jump else None
@@ -40,14 +40,14 @@ class FrameClock:
 
     @property
     def end(self) -> fractions.Fraction:
-        """When the frame that was last ends, in units of `time_base`."""
+        """End of the last frame, in units of `time_base`."""
         return self._last + self.step
 
     def time(self, stamp: int | None) -> int:
-        """When the next frame is shown, in units of `time_base`.
+        """Time at which the next frame is shown, in units of `time_base`.
 
         Args:
-            stamp: Its time stamp; None if it has none, which is one frame later than the last.
+            stamp: Time stamp of the frame. None, if it has none, means one frame after the last.
         """
         shown = self.end
         if stamp is not None:

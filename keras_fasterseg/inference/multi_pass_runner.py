@@ -1,4 +1,4 @@
-"""A runner that looks at every image several times: scaled, mirrored, window by window."""
+"""A runner that averages several passes per image: scaled, mirrored, window by window."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ Size = tuple[int, int]
 
 
 class MultiPassRunner(Runner):
-    """Averages the class probabilities that a runner finds in several passes over an image.
+    """Averages the class probabilities of several passes over an image.
 
-    A pass scales the image, mirrors it or not, and asks for logits: of the whole image, or of
-    windows that cover it, where windows overlap their mean. The logits are brought back to the
-    image's size; the mean of their softmax over all passes is what counts. `logits` returns its
-    logarithm, whose softmax are the probabilities again.
+    A pass scales the image, optionally mirrors it, and computes logits, either of the entire image
+    or of windows that cover it; overlapping windows are averaged. The logits are resized to the
+    image's size, and their softmax is averaged over all passes. `logits` returns the logarithm of
+    this average; its softmax gives the probabilities again.
 
     Args:
-        runner: Gives logits, of images of any size unless windows have the one size it takes.
+        runner: Computes logits for images of any size, or for windows of its fixed size.
         scales: Factors of height and width, one pass each.
-        flip: Whether there is a second pass for every scale, over the mirrored image.
-        window: Height and width of the windows; None asks for whole images. Where a scaled image
-            is smaller, the window is as well.
-        window_overlap: Share of a window that it has in common with the next one, at least.
+        flip: Whether to add a pass over the mirrored image for every scale.
+        window: Height and width of the windows; None uses entire images. If a scaled image is
+            smaller, the window shrinks to it.
+        window_overlap: Minimum share of a window that overlaps the next one, in [0, 1).
 
     Raises:
-        ValueError: The runner has no logits, or an argument is out of its range.
+        ValueError: The runner has no logits, or an argument is out of range.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class MultiPassRunner(Runner):
             )
         if LOGITS not in runner.outputs:
             raise ValueError(
-                "Scales, mirrored images and windows are averaged from logits, which the artefact "
-                "does not give; export it again with --output=both."
+                "Scales, mirrored images and windows need logits, but the artefact does not output "
+                "them; export it again with --output=both."
             )
         self._runner = runner
         self._scales = tuple(float(scale) for scale in scales)
@@ -77,7 +77,7 @@ class MultiPassRunner(Runner):
         self._runner.synchronize()
 
     def describe(self) -> dict[str, object]:
-        """What the runner inside says, and under `passes` how it is asked."""
+        """Metadata of the inner runner, plus the settings of the passes as `passes`."""
         passes: dict[str, object] = {"scales": list(self._scales), "flip": self._flip}
         if self._window is not None:
             passes |= {"window": list(self._window), "window_overlap": self._window_overlap}
@@ -87,7 +87,7 @@ class MultiPassRunner(Runner):
         probabilities = self._probabilities(images)
         if output == CLASS_IDS:
             return probabilities.argmax(axis=-1).astype(np.uint8)
-        # No class is impossible: the logarithm of 0 would be no number to go on with.
+        # Clamped above 0, because the logarithm of 0 is infinite.
         return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
     def _fetch(self, handle: Any) -> np.ndarray:
@@ -106,7 +106,7 @@ class MultiPassRunner(Runner):
         return total
 
     def _logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits of a scaled image, whole or of windows, of the scaled image's size."""
+        """Logits of scaled images, at their size: of the entire images or of averaged windows."""
         height, width = images.shape[1:3]
         window = self._window or (height, width)
         window = (min(window[0], height), min(window[1], width))
@@ -133,14 +133,14 @@ class MultiPassRunner(Runner):
         if expected is not None and expected != window:
             taken, asked = (f"{height}x{width}" for height, width in (expected, window))
             raise ValueError(
-                f"The artefact takes images of {taken}, and a pass would give it {asked}; set "
+                f"The artefact needs images of {taken}, but a pass has {asked}; set "
                 f"--window={taken} with scales at which no image is smaller, or export it without "
                 "--input_size."
             )
 
 
 def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
-    """The images at `scale`, as training scales them, uint8."""
+    """The images at `scale`, uint8, scaled as in training."""
     size = tuple(max(1, round(side * scale)) for side in images.shape[1:3])
     if size == images.shape[1:3]:
         return images
@@ -149,7 +149,7 @@ def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _resized(logits: np.ndarray, size: Sequence[int]) -> Any:
-    """The logits at `size`, the way back from `_scaled`: pixels are centred as there."""
+    """The logits at `size`, the inverse of `_scaled`, with the same pixel centres."""
     if logits.shape[1:3] == tuple(size):
         return logits
     return tf.image.resize(logits, size, method="bilinear")

@@ -1,4 +1,4 @@
-"""Class ids of images of any size, whatever size the network was exported for."""
+"""Predicts class ids for images of any size, even if the network has a fixed input size."""
 
 import time
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ from PIL import Image
 from keras_fasterseg.image_normalization import IMAGENET_MEAN
 from keras_fasterseg.runtimes.base import Runner, class_ids_of
 
-# Of the proportions, below which an image is resized without padding.
+# Maximum change of proportions at which an image is resized without padding.
 _LEAST_CHANGE = 1.1
 
 
 class Predictor:
-    """Calls a runner for one image after the other, and keeps the time that it takes.
+    """Runs a network on one image after another, and records the times.
 
-    A network that was exported for one size gets the image resized to it, bilinearly, and its class
-    ids are resized back by the nearest. Where that would change the proportions by more than 10 %,
-    the image is resized as far as they allow, and padded below or to the right with the mean
-    colour, as the exported graph itself pads: a network knows the edge of an image from training,
-    and stretched cars it does not. A network for batches gets the same image so many times.
+    For a network exported for one size, the image is resized bilinearly to that size, and the class
+    ids are resized back by nearest neighbour. If that would change the proportions by more than
+    10 %, the image keeps its proportions and is padded below or to the right with the mean colour,
+    as in the exported graph: networks know image edges from training, but not stretched objects. A
+    network for fixed batches gets the same image repeated.
 
     Args:
         runner: The network.
-        stretch: Whether images are resized to the whole size at any proportions, for a network
-            that was trained on such images.
+        stretch: Whether to resize images to the full input size at any proportions, for a network
+            trained on such images.
     """
 
     def __init__(self, runner: Runner, *, stretch: bool = False) -> None:
@@ -38,30 +38,30 @@ class Predictor:
 
     @property
     def seconds(self) -> Sequence[float]:
-        """How long each call took, from uint8 images to class ids, both in host memory.
+        """Seconds per call, from uint8 images to class ids, both in host memory.
 
-        The first call of each size is left out: many runtimes compile or allocate in it.
+        Excludes the first call of each size, in which many runtimes compile or allocate.
         """
         return tuple(self._seconds)
 
     @property
     def sizes(self) -> tuple[tuple[int, ...], ...]:
-        """Height and width of the images that the network was given, sorted."""
+        """Heights and widths of the images passed to the network, sorted."""
         return tuple(sorted(shape[1:3] for shape in self._shapes))
 
     def load(self) -> None:
-        """Loads the network, and says what happens to images of another size than it takes."""
+        """Loads the network, and logs what happens to images of other sizes."""
         self.runner.load()
         size, batch_size = self.runner.input_size, self.runner.batch_size
         if size is not None:
             logging.info(
-                "The network was exported for images of %dx%d: others are resized, and their class "
-                "ids back.",
+                "The network was exported for images of %dx%d: other images are resized, and their "
+                "class ids are resized back.",
                 *size,
             )
         if batch_size not in (None, 1):
             logging.info(
-                "The network was exported for batches of %d: it computes every image so often.",
+                "The network was exported for batches of %d: every batch repeats a single image.",
                 batch_size,
             )
 
@@ -75,7 +75,7 @@ class Predictor:
             uint8 class ids of shape `(1, height, width)`.
 
         Raises:
-            ValueError: The image has another dtype or shape, or is smaller than the network takes.
+            ValueError: The image has another dtype or shape, or is smaller than the network allows.
         """
         if np.ndim(images) != 4 or len(images) != 1:
             raise ValueError(f"Predict one image at a time. Received: shape {np.shape(images)}")
@@ -98,7 +98,7 @@ class Predictor:
         return class_ids[:1]
 
     def _fitted(self, original: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
-        """The size that an image is resized to, inside the `size` that the network takes."""
+        """The size to which an image is resized, at most the network's input `size`."""
         factors = [side / own for side, own in zip(size, original, strict=True)]
         change = max(factors) / min(factors)
         if change <= _LEAST_CHANGE:
@@ -109,12 +109,12 @@ class Predictor:
         if original not in self._told:
             self._told.add(original)
             logging.warning(
-                "Images of %dx%d have other proportions than the %dx%d that the network was "
-                "exported for, by %.0f %%: they are %s.",
+                "The proportions of %dx%d images differ from the %dx%d that the network was "
+                "exported for, by %.0f %%: the images are %s.",
                 *original,
                 *size,
                 100 * (change - 1),
-                "stretched, as --stretch asks"
+                "stretched because of --stretch"
                 if self._stretch
                 else f"resized to {inner[0]}x{inner[1]} and padded; export for their proportions",
             )

@@ -1,4 +1,4 @@
-"""Frames of a video, a stream or a camera, upright and with the time at which each is shown."""
+"""Reads frames of a video, a stream or a camera, upright and with their times."""
 
 import dataclasses
 import fractions
@@ -24,25 +24,25 @@ _DEVICES = pathlib.Path("/dev")
 _PROTOCOLS = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
 _TIMEOUT_SECONDS = 10
 _FALLBACK_RATE = fractions.Fraction(25)
-# Shares of frames and seconds below which the end of a file is missing.
+# Shares of the stated frames and seconds below which the end of a file counts as missing.
 _WHOLE = 0.9
 
 
 def is_video(source: str) -> bool:
-    """True if `VideoReader` takes `source`: a camera, an address, or a video by its suffix.
+    """True if `VideoReader` accepts `source`: a camera, an address, or a video by its suffix.
 
     Raises:
-        ValueError: What follows `camera:` is no number, or an address has another protocol.
+        ValueError: `camera:` is not followed by a number, or the protocol is not supported.
     """
     suffix = pathlib.Path(source).suffix.lower()
     return camera_number(source) is not None or is_address(source) or suffix in VIDEO_SUFFIXES
 
 
 def camera_number(source: str) -> int | None:
-    """The number in `camera:0` or `/dev/video0`; None if `source` names no camera.
+    """The number in `camera:0` or `/dev/video0`; None if `source` is not a camera.
 
     Raises:
-        ValueError: What follows `camera:` is no number.
+        ValueError: `camera:` is not followed by a number.
     """
     device = re.fullmatch(r"/dev/video([0-9]+)", source)
     if device:
@@ -52,39 +52,40 @@ def camera_number(source: str) -> int | None:
     number = source.removeprefix("camera:")
     if not re.fullmatch(r"[0-9]+", number):
         raise ValueError(
-            f"A camera is named by its number, such as camera:0 for /dev/video0. Received: {source}"
+            f"A camera needs a number, such as camera:0 for /dev/video0. Received: {source}"
         )
     return int(number)
 
 
 def is_address(source: str) -> bool:
-    """True if `source` is an address in a network, such as `rtsp://host/stream`.
+    """True if `source` is a network address, such as `rtsp://host/stream`.
 
     Raises:
-        ValueError: It has a protocol that is not read.
+        ValueError: The protocol is not supported.
     """
     protocol, separator, _ = source.partition("://")
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", protocol):
         return False
     if protocol.lower() not in _PROTOCOLS:
         raise ValueError(
-            f"Addresses of videos begin with {', '.join(f'{each}://' for each in _PROTOCOLS)}; "
-            f"files are named by their path. Received: {shown_address(source)}"
+            "The address of a video must begin with "
+            f"{', '.join(f'{each}://' for each in _PROTOCOLS)}; for a file, pass its path. "
+            f"Received: {shown_address(source)}"
         )
     return True
 
 
 def shown_address(source: str) -> str:
-    """An address by its protocol, host, port and path alone, fit for logs and names.
+    """Protocol, host, port and path of an address, safe for logs and names.
 
-    What else it has may be the name of a user, a password or a token.
+    The other parts may contain a user name, a password or a token.
     """
     protocol, _, _ = source.partition("://")
     try:
         parts = urllib.parse.urlsplit(source)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        # A host or a port that is none may be part of a password.
+        # An invalid host or port may be part of a password.
         return f"{protocol}://..."
     host = f"[{host}]" if ":" in host else host
     return f"{protocol}://{host}{'' if port is None else f':{port}'}{parts.path}"
@@ -96,7 +97,8 @@ class Frame:
 
     Attributes:
         pixels: uint8 RGB of shape `(height, width, 3)`.
-        timestamp: When it is shown, in units of the reader's `time_base` after the first frame.
+        timestamp: Time at which it is shown, after the first frame, in units of the reader's
+            `time_base`.
     """
 
     pixels: np.ndarray
@@ -104,27 +106,27 @@ class Frame:
 
 
 class VideoReader:
-    """Decodes one frame after the other; only those that are being decoded are held.
+    """Decodes frame by frame, and holds only the frames being decoded.
 
-    Frames are turned and mirrored as the file says that players shall do. Packets that are damaged
-    are passed over and counted in `faults`. Where time stamps jump, see `FrameClock`, there is a
-    warning.
+    Frames are rotated and mirrored as the file's display matrix specifies. Damaged packets are
+    skipped and counted in `faults`. The reader warns if time stamps jump, see `FrameClock`.
 
     Args:
-        source: A video file, an address such as `rtsp://host/stream`, or `camera:N` for Linux's
-            N-th camera, `/dev/videoN`.
+        source: A video file, an address such as `rtsp://host/stream`, or `camera:N` for the Linux
+            camera `/dev/videoN`.
 
     Attributes:
-        name: `source`, an address as `shown_address` shows it.
-        is_live: Whether frames come as they are taken, without end.
-        frame_rate: Frames a second, on average.
-        time_base: Seconds of a unit of the timestamps.
-        frame_count: How many frames the file says or lets suppose it has; None if it does not.
+        name: `source`; an address in the form of `shown_address`.
+        is_live: Whether frames arrive as they are recorded, without end.
+        frame_rate: Average frames per second.
+        time_base: Seconds per unit of the timestamps.
+        frame_count: Number of frames as stated by the file or estimated from its duration; None if
+            unknown.
 
     Raises:
-        DataError: There is no such file, address or camera, or none that can be read.
+        DataError: The file, address or camera does not exist or cannot be read.
         RuntimeNotInstalledError: PyAV is not installed.
-        ValueError: What follows `camera:` is no number, or an address has another protocol.
+        ValueError: `camera:` is not followed by a number, or the protocol is not supported.
     """
 
     def __init__(self, source: str) -> None:
@@ -139,7 +141,7 @@ class VideoReader:
             self._container = self._open_file()
         if not self._container.streams.video:
             self._container.close()
-            raise DataError(f"{self.name} holds no video; give one that does.")
+            raise DataError(f"{self.name} has no video stream; use a source that has one.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.frame_rate = _rate(self._stream)
@@ -152,12 +154,12 @@ class VideoReader:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """A sentence for what could not be read, after the last frame."""
+        """One sentence for each reading problem; complete after the last frame."""
         faults = []
         if self._damaged:
-            faults.append(f"{self._damaged} damaged packets of {self.name} were passed over.")
+            faults.append(f"{self._damaged} damaged packets of {self.name} were skipped.")
         if self._broken_off:
-            faults.append(f"{self.name} could not be read any further ({self._broken_off}).")
+            faults.append(f"Reading {self.name} stopped early ({self._broken_off}).")
         if self._missing:
             faults.append(self._missing)
         return tuple(faults)
@@ -171,8 +173,8 @@ class VideoReader:
             if clock.jumps and not is_told:
                 is_told = True
                 logging.warning(
-                    "The time stamps of %s jump at frame %d, as those of joined streams do; its "
-                    "frames are shown one after the other.",
+                    "The time stamps of %s jump at frame %d, as in joined streams; the video "
+                    "continues without a gap.",
                     self.name,
                     count,
                 )
@@ -207,23 +209,23 @@ class VideoReader:
 
     def _open_file(self) -> Any:
         if not pathlib.Path(self.name).is_file():
-            raise DataError(f"There is no file {self.name}.")
+            raise DataError(f"The file {self.name} does not exist.")
         try:
             return self._av.open(self.name)
         except self._av.error.FFmpegError as error:
             raise DataError(
-                f"{self.name} is not a video that can be read ({error.strerror}); replace the file."
+                f"{self.name} is not a readable video ({error.strerror}); replace the file."
             ) from error
 
     def _open_address(self, source: str) -> Any:
         try:
             return self._av.open(source, timeout=_TIMEOUT_SECONDS)
         except (self._av.error.FFmpegError, ValueError) as error:
-            # The whole of an error has the address.
+            # The complete error contains the address.
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise DataError(
-                f"{self.name} cannot be read ({reason}); see that its host is reached and that "
-                "another player shows it. A camera of this machine is camera:0."
+                f"{self.name} cannot be read ({reason}); check that its host is reachable and that "
+                "another player shows it. For a camera of this machine, use camera:0."
             ) from error
 
     def _open_camera(self, number: int) -> Any:
@@ -232,25 +234,25 @@ class VideoReader:
             found = sorted(path.name for path in _DEVICES.glob("video[0-9]*"))
             there = ", ".join(name.replace("video", "camera:") for name in found)
             raise DataError(
-                f"There is no camera {number}: no device {device}; "
-                + (f"there are {there}." if there else "this machine has no camera for Linux.")
+                f"No camera {number}: the device {device} does not exist; "
+                + (f"available: {there}." if there else "Linux finds no camera on this machine.")
             )
         try:
             return self._av.open(str(device), format="v4l2")
         except (self._av.error.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DataError(
-                f"The camera {device} cannot be read ({reason}); see that no other program has it "
-                "and that you may read the device."
+                f"The camera {device} cannot be read ({reason}); check that no other program uses "
+                "it and that you have permission to read the device."
             ) from error
 
     def _check_length(self, count: int, seconds: fractions.Fraction) -> None:
-        # An edit leaves out frames that are in the file, and sound may be longer than the pictures:
-        # only both together are a file whose end is missing.
+        # An edit list may skip frames in the file, and sound may be longer than the pictures. The
+        # end of the file is missing only if both frames and seconds fall short.
         said, length = self._stream.frames, self._container.duration or 0
         few = count < _WHOLE * said
         if few and seconds < _WHOLE * length / self._av.time_base:
-            self._missing = f"{self.name} says that it has {said} frames, and {count} are in it."
+            self._missing = f"{self.name} should have {said} frames, but only {count} were read."
 
     def _expected_frames(self) -> int | None:
         if self._stream.frames:
@@ -268,7 +270,7 @@ def _rate(stream: Any) -> fractions.Fraction:
 
 def _upright(frame: Any) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24")
-    # The angle is that to which the upper edge is turned, in degrees and counterclockwise.
+    # The angle is the rotation of the upper edge, in degrees, counterclockwise.
     quarters, is_mirrored = round(frame.rotation / 90) % 4, _is_mirrored(frame)
     if not quarters and not is_mirrored:
         return pixels
@@ -279,10 +281,10 @@ def _is_mirrored(frame: Any) -> bool:
     try:
         facts = {fact.type.name: fact for fact in frame.side_data}
     except ValueError:
-        # FFmpeg knows more kinds of facts than PyAV.
+        # FFmpeg has more kinds of side data than PyAV.
         return False
     if "DISPLAYMATRIX" not in facts:
         return False
-    # In fixed point numbers, whose product needs 64 bits.
+    # Fixed-point numbers, whose product needs 64 bits.
     a, b, _, c, d = np.frombuffer(bytes(facts["DISPLAYMATRIX"]), np.int32)[:5].tolist()
     return a * d < b * c

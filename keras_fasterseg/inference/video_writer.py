@@ -1,4 +1,4 @@
-"""Writes frames as H.264 into an mp4 that every player and browser takes."""
+"""Writes frames as H.264 into an mp4 file that every player and browser supports."""
 
 import fractions
 from types import TracebackType
@@ -13,21 +13,21 @@ _CODEC = "libx264"
 # Constant quality, at which the edges of classes stay sharp.
 _OPTIONS = {"crf": "20", "preset": "veryfast"}
 _PIXELS = "yuv420p"
-# BT.709 in the limited range, and marked so: players guess at what is not marked.
+# BT.709 in the limited range, with tags: players guess if tags are missing.
 _COLOR_SPACE = "ITU709"
 _COLOR_TAGS = {"color_primaries": 1, "color_trc": 1, "colorspace": 1, "color_range": 1}
 
 
 class VideoWriter:
-    """A context: the file is whole after it has been left without an error.
+    """A context manager that writes a video; the file is complete once it exits without an error.
 
-    H.264 as players take it (yuv420p) has even sizes only: an odd height or width grows by a copy
-    of its last row or column.
+    The H.264 format that players support (yuv420p) has only even sizes. An odd height or width
+    grows by a copy of its last row or column.
 
     Args:
         path: The file to write, with the suffix `.mp4`.
-        frame_rate: Frames a second, on average.
-        time_base: Seconds of a unit of the timestamps.
+        frame_rate: Average frames per second.
+        time_base: Seconds per unit of the timestamps.
 
     Raises:
         RuntimeNotInstalledError: PyAV is not installed.
@@ -41,7 +41,7 @@ class VideoWriter:
         self._av: Any = optional_import("av", "video", "Writing a video")
         if _CODEC not in self._av.codecs_available:
             raise ValueError(
-                f"The installed PyAV has no encoder {_CODEC}; install the one of PyPI: "
+                f"The installed PyAV has no encoder {_CODEC}; install PyAV from PyPI: "
                 "pip install --force-reinstall --only-binary=av av."
             )
         self._frame_rate, self._time_base = frame_rate, time_base
@@ -53,7 +53,7 @@ class VideoWriter:
 
         Args:
             pixels: uint8 RGB of shape `(height, width, 3)`, all frames of one shape.
-            timestamp: When it is shown, in units of `time_base`, later than the one before.
+            timestamp: Time at which the frame is shown, in units of `time_base`; must increase.
 
         Raises:
             OSError: The disk is full.
@@ -79,7 +79,7 @@ class VideoWriter:
     ) -> None:
         try:
             if kind is None and self._stream is not None:
-                # What the encoder has held back.
+                # Flushes the encoder.
                 self._container.mux(self._stream.encode(None))
         finally:
             self._container.close()

@@ -1,15 +1,15 @@
-"""Where the windows lie that cover an image."""
+"""Positions of the windows that cover an image."""
 
 import math
 
 
 def window_starts(length: int, window: int, overlap: float) -> list[int]:
-    """Where windows begin that together cover `length` pixels, evenly spread.
+    """Start positions of evenly spread windows that together cover `length` pixels.
 
     Args:
         length: Pixels to cover.
-        window: Pixels of a window; a longer one than `length` is taken as one of `length`.
-        overlap: Share of a window that it has in common with the next one, at least, in [0, 1).
+        window: Pixels of a window; more than `length` counts as `length`.
+        overlap: Minimum share of a window that overlaps the next one, in [0, 1).
 
     Returns:
         The first pixel of every window; the first is 0 and the last ends with the image.
@@ -25,7 +25,7 @@ def window_starts(length: int, window: int, overlap: float) -> list[int]:
     free = length - window
     if free <= 0:
         return [0]
-    # A whole number of pixels: the even spread then keeps within it, however it rounds.
+    # With an integer stride, rounding in the even spread never exceeds it.
     stride = max(1, math.floor(window * (1 - overlap)))
     steps = math.ceil(free / stride)
     return [free * step // steps for step in range(steps + 1)]

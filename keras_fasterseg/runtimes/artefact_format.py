@@ -1,4 +1,4 @@
-"""The files that an exported network consists of, by format, and the manifest beside them."""
+"""Files of an exported network, by format, and the manifest next to them."""
 
 import dataclasses
 import pathlib
@@ -28,12 +28,12 @@ GRAPH_FILES = {
     TENSORRT: "model.plan",
     TENSORRT_RTX: "model.rtx",
 }
-"""The file with the graph in an export's folder; a SavedModel is a folder of its own kind."""
+"""The graph file in an export's folder, by format; a SavedModel is a folder instead."""
 
-# OpenVINO keeps the weights in a file of their own.
+# OpenVINO keeps the weights in a separate file.
 _WEIGHTS_SUFFIX = {".xml": ".bin"}
 
-# What lies beside a graph, or is the graph of a SavedModel, and is not opened by itself.
+# Files next to a graph, and the graph of a SavedModel; none is opened by itself.
 _PARTS = (MANIFEST, "model.bin", "saved_model.pb", "saved_model.pbtxt", "fingerprint.pb")
 _FOLDERS_OF_PARTS = ("variables", "assets.extra")
 
@@ -44,8 +44,8 @@ class Artefact:
 
     Attributes:
         format: `saved_model` or one of `GRAPH_FILES`.
-        path: The file with the graph; of a SavedModel the folder.
-        metadata: What its manifest says; empty if it has none.
+        path: The graph file; for a SavedModel, the folder.
+        metadata: The contents of its manifest; empty without a manifest.
     """
 
     format: str
@@ -53,38 +53,38 @@ class Artefact:
     metadata: dict[str, Any]
 
     def digest(self) -> str:
-        """One SHA-256 for names and contents of the files; the manifest is not among them."""
+        """One SHA-256 over names and contents of the files, without the manifest."""
         if self.format == SAVED_MODEL:
             return artefact_digest(self.path)
         return joined_digest(graph_digests(self.path))
 
 
 def find_artefact(path: PathLike) -> Artefact:
-    """The exported network at `path`: a SavedModel, the folder of an export or a graph's file.
+    """The exported network at `path`: a SavedModel, the folder of an export or a graph file.
 
     Raises:
-        FileNotFoundError: There is nothing of that name.
-        ValueError: It is something else, or its manifest is not JSON.
+        FileNotFoundError: `path` does not exist.
+        ValueError: `path` is not an exported network, or its manifest is not JSON or is wrong.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         return _in_folder(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no exported network {path}.")
+        raise FileNotFoundError(f"The exported network {path} does not exist.")
     for name, graph_file in GRAPH_FILES.items():
         if path.suffix == pathlib.PurePath(graph_file).suffix:
             return Artefact(name, path, _manifest(path, name))
     folder = folder_of_part(path)
     if folder is not None:
-        raise ValueError(f"{path} is a part of the export {folder}: give the folder.")
+        raise ValueError(f"{path} is part of the export {folder}: pass the folder instead.")
     raise ValueError(
-        f"{path} is not an exported network: give the folder of an export or a file that ends in "
+        f"{path} is not an exported network: pass the folder of an export or a file that ends in "
         f"{', '.join(suffixes())}."
     )
 
 
 def suffixes() -> tuple[str, ...]:
-    """How the names of files with graphs end, such as `.onnx`."""
+    """File name suffixes of graph files, such as `.onnx`."""
     return tuple(pathlib.PurePath(name).suffix for name in GRAPH_FILES.values())
 
 
@@ -97,14 +97,14 @@ def folder_of_part(path: PathLike) -> pathlib.Path | None:
 
 
 def is_artefact_folder(path: PathLike) -> bool:
-    """Whether `path` is the folder of an export, manifest included, or a SavedModel."""
+    """True if `path` is a SavedModel or an export's folder with its manifest."""
     path = pathlib.Path(path)
     graphs = any((path / name).is_file() for name in GRAPH_FILES.values())
     return is_saved_model(path) or (graphs and (path / MANIFEST).is_file())
 
 
 def graph_digests(path: PathLike) -> dict[str, str]:
-    """SHA-256 of the file with the graph and of that with its weights, by name, sorted."""
+    """SHA-256 of the graph file and of its weights file, if separate, by name, sorted."""
     path = pathlib.Path(path)
     weights = path.with_suffix(_WEIGHTS_SUFFIX.get(path.suffix, path.suffix))
     files = sorted({path, weights})
@@ -118,13 +118,13 @@ def _in_folder(folder: pathlib.Path) -> Artefact:
         if (folder / graph_file).is_file():
             return Artefact(name, folder / graph_file, _manifest(folder / graph_file, name))
     raise ValueError(
-        f"There is no SavedModel at {folder}: pass the folder that holds saved_model.pb or one of "
+        f"No exported network at {folder}: pass the folder that holds saved_model.pb or one of "
         f"{', '.join(GRAPH_FILES.values())}."
     )
 
 
 def _manifest(graph: pathlib.Path, name: str) -> dict[str, Any]:
-    """The manifest beside a graph, if it speaks of this one."""
+    """The manifest next to a graph; empty if it describes another format."""
     file = graph.parent / MANIFEST
     if graph.name != GRAPH_FILES[name] or not file.is_file():
         return {}

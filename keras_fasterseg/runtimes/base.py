@@ -1,4 +1,4 @@
-"""What every runtime offers: bytes of images in, class ids out, the same for all of them."""
+"""Interface of all runtimes: image bytes in, class ids out."""
 
 import abc
 import types
@@ -13,42 +13,42 @@ from keras_fasterseg.spaces.registry import genotype_from_json
 
 
 class Runner(abc.ABC):
-    """A network in one runtime, ready to be evaluated, timed or asked.
+    """A network in one runtime, ready to be evaluated, timed or called.
 
-    A call is two steps, so that what a runtime computes can be timed without the copy back:
+    A call has two steps, so that the computation can be timed without the copy back:
     `fetch(infer(images))`. A subclass implements `load`, `synchronize`, `describe`, `_infer` and
-    `_fetch`; `load` must be harmless when it is called again.
+    `_fetch`. Calling `load` again must have no effect.
     """
 
     _metadata: Mapping[str, Any] = types.MappingProxyType({})
 
-    # === What the network is ===
+    # === The network ===
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the artefact's manifest says, such as `genotype`; empty where there is none."""
+        """The contents of the artefact's manifest, such as `genotype`; empty without one."""
         return dict(self._metadata)
 
     @property
     def input_size(self) -> tuple[int, int] | None:
-        """The height and width of all images; None where they are free. May load the artefact."""
+        """The height and width of all images; None if they are free. May load the artefact."""
         return None
 
     @property
     def batch_size(self) -> int | None:
-        """The number of images a call; None where it is free. May load the artefact."""
+        """The number of images per call; None if it is free. May load the artefact."""
         return None
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Which of `class_ids` and `logits` can be had. May load the artefact."""
+        """The available outputs among `class_ids` and `logits`. May load the artefact."""
         return (CLASS_IDS, LOGITS)
 
     # === Calls ===
 
     @abc.abstractmethod
     def load(self) -> None:
-        """Reads, compiles or traces what the first call would otherwise have to wait for."""
+        """Reads, compiles or traces the network, so that the first call need not wait for it."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The class of every pixel.
@@ -79,19 +79,19 @@ class Runner(abc.ABC):
         return self.fetch(self.infer(images, LOGITS))
 
     def infer(self, images: np.ndarray, output: str = CLASS_IDS) -> Any:
-        """Starts a call and leaves its result where the runtime has it.
+        """Starts a call and leaves its result in the runtime's memory.
 
         Args:
             images: As for `__call__`.
             output: `class_ids` or `logits`.
 
         Returns:
-            A handle for `fetch`, good until the next `infer`. What it stands for may still be
-            computed until `synchronize` returns.
+            A handle for `fetch`, valid until the next `infer`. The result may be incomplete until
+            `synchronize` returns.
 
         Raises:
-            ValueError: The images have another dtype or shape than the network takes, are too
-                small, or the artefact has no such output.
+            ValueError: The dtype or shape of the images does not match the network, the images are
+                too small, or the artefact lacks this output.
         """
         check_images(images)
         self.load()
@@ -100,29 +100,29 @@ class Runner(abc.ABC):
         return self._infer(images, output)
 
     def fetch(self, handle: Any) -> np.ndarray:
-        """The result behind a handle of `infer`, finished and in memory of its own."""
+        """The complete result for a handle of `infer`, in separate host memory."""
         return self._fetch(handle)
 
     @abc.abstractmethod
     def synchronize(self) -> None:
-        """Returns when the device has finished all work handed to it."""
+        """Waits until the device has finished all its work."""
 
     @abc.abstractmethod
     def describe(self) -> dict[str, object]:
-        """What a number measured here depends on, fit for JSON.
+        """Runner metadata that measurements depend on, as JSON values.
 
         Returns:
-            At least `runtime`, `version`, `precision`, `threads` and `device`; `artefact_sha256`
-            of what lies in files and `genotype`, its id, where it is known.
+            At least `runtime`, `version`, `precision`, `threads` and `device`; also
+            `artefact_sha256` for networks in files, and `genotype` (its id) if it is known.
         """
 
     @abc.abstractmethod
     def _infer(self, images: np.ndarray, output: str) -> Any:
-        """`infer` after everything was checked and the network was loaded; copies nothing back."""
+        """Runs `infer` after the checks, with the network loaded; copies nothing back."""
 
     @abc.abstractmethod
     def _fetch(self, handle: Any) -> np.ndarray:
-        """What `_infer` has computed."""
+        """The result of `_infer`."""
 
     # === Checks ===
 
@@ -143,14 +143,14 @@ class Runner(abc.ABC):
         if any(e not in (None, r) for e, r in zip(expected, received, strict=True)):
             spelled = "x".join("any" if size is None else str(size) for size in expected)
             raise ValueError(
-                f"The artefact takes images of batch x height x width = {spelled}. Received: "
+                f"The artefact needs images of batch x height x width = {spelled}. Received: "
                 f"{'x'.join(map(str, received))}. Export it for this size with --input_size and "
                 "--batch_size, or resize the images."
             )
 
 
 def class_ids_of(runner: Runner, images: np.ndarray) -> np.ndarray:
-    """uint8 class ids of `images`, also of an artefact that has logits alone; see `Runner`."""
+    """uint8 class ids of `images`, also for an artefact with logits only; see `Runner`."""
     if CLASS_IDS in runner.outputs:
         return runner(images)
     return runner.logits(images).argmax(axis=-1).astype(np.uint8)
@@ -172,18 +172,18 @@ def check_images(images: np.ndarray) -> None:
 
 
 def metadata_genotype(metadata: Mapping[str, Any]) -> Genotype | None:
-    """The genotype in `metadata`; None if it has none that this version reads."""
+    """The genotype in `metadata`; None if this version finds none it can read."""
     value = metadata.get("genotype")
     if not isinstance(value, dict):
         return None
     try:
         return genotype_from_json(value)
     except (ValueError, KeyError, TypeError):
-        # Someone else's artefact, or one of a later version: it can be run all the same.
+        # Another program or a later version wrote the artefact; it can still be run.
         return None
 
 
 def genotype_fact(metadata: Mapping[str, Any]) -> dict[str, object]:
-    """`{"genotype": id}` if `metadata` holds a genotype's JSON, else nothing."""
+    """`{"genotype": id}` if `metadata` holds a genotype's JSON, else an empty dictionary."""
     genotype = metadata_genotype(metadata)
     return {} if genotype is None else {"genotype": genotype.id}

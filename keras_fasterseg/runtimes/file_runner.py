@@ -1,4 +1,4 @@
-"""What runners of graphs in a file have in common: static sizes, a manifest, a digest."""
+"""Base class of runners for graph files: input shape, manifest, digest."""
 
 import abc
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ Shape = Sequence[int | None]
 
 
 class FileRunner(Runner):
-    """A runner of a graph in a file, whose input and outputs tell what it can do.
+    """A runner for a graph file, which reads sizes and outputs from the graph.
 
-    A subclass names its `runtime` and `formats`, and `load` calls `_set_interface`, once.
+    A subclass sets `runtime` and `formats`. Its `load` calls `_set_interface` once.
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads that a call uses; None leaves the choice to the runtime.
+        threads: Threads per call; None leaves the choice to the runtime.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: `path` does not exist.
         ValueError: The file has another format, or `threads` is below 1. `load` raises it for a
             file that is damaged or was not exported by this package.
     """
@@ -36,7 +36,7 @@ class FileRunner(Runner):
         if artefact.format not in self.formats:
             raise ValueError(
                 f"The runtime {self.runtime} runs {' and '.join(self.formats)}. Received: "
-                f"{artefact.path}, which is {artefact.format}; export the network again."
+                f"{artefact.path}, which is {artefact.format}; export the network for this runtime."
             )
         check_threads(threads)
         self.path = artefact.path
@@ -80,34 +80,36 @@ class FileRunner(Runner):
 
     @abc.abstractmethod
     def _used_threads(self) -> int:
-        """How many threads a call really uses."""
+        """Number of threads that a call actually uses."""
 
     @abc.abstractmethod
     def _device(self) -> str:
-        """What the network runs on."""
+        """Name of the device that runs the network."""
 
     def _set_interface(
         self, inputs: Mapping[str, tuple[Shape, bool]], outputs: Sequence[str]
     ) -> None:
-        """Notes the shape of the input and the outputs, if they are those of this package.
+        """Checks that input and outputs match this package's exports, and stores them.
 
         Args:
-            inputs: By name the shape `(batch, height, width, 3)`, None where a size is free, and
-                whether the input is of uint8.
+            inputs: By name, the shape `(batch, height, width, 3)`, None for free sizes, and whether
+                the input is uint8.
             outputs: Names of the outputs.
+
+        Raises:
+            ValueError: They do not match.
         """
         known = tuple(name for name in (CLASS_IDS, LOGITS) if name in outputs)
         shape, is_bytes = inputs.get(INPUT_NAME, ((), False))
         if len(inputs) != 1 or len(shape) != 4 or not is_bytes or not known:
             raise ValueError(
-                f"{self.path} was not exported by keras_fasterseg: it must have the input "
-                f"{INPUT_NAME} of uint8, batch x height x width x 3, and an output {CLASS_IDS} or "
-                f"{LOGITS}; it has the inputs {', '.join(inputs)} and the outputs "
-                f"{', '.join(outputs)}."
+                f"{self.path} was not exported by keras_fasterseg: it must have the uint8 input "
+                f"{INPUT_NAME}, batch x height x width x 3, and an output {CLASS_IDS} or "
+                f"{LOGITS}. Received: inputs {', '.join(inputs)}; outputs {', '.join(outputs)}"
             )
         self._input_shape, self._outputs = tuple(shape), known
 
     def _damaged(self, error: Exception) -> ValueError:
-        """The error for a file that the runtime cannot read, to be raised from `error`."""
+        """The error to raise from `error` for a file that the runtime cannot read."""
         reason = str(error).strip().partition("\n")[0]
         return ValueError(f"{self.path} cannot be loaded; export it again. ({reason})")

@@ -1,4 +1,4 @@
-"""Versions of installed runtimes, without importing any."""
+"""Versions of installed runtimes, found without importing them."""
 
 import contextlib
 import importlib.metadata
@@ -6,10 +6,10 @@ import importlib.util
 import sys
 
 UNKNOWN = "unknown"
-"""The version of a runtime that does not say it; it equals no other."""
+"""Stands in for an unknown version; it equals no other version."""
 
-# By module, the distributions that mostly hold it; the first names it for LiteRT, whose interpreter
-# is in TensorFlow too.
+# Usual distributions of each module. For LiteRT, whose interpreter is also in TensorFlow, the first
+# one is part of the version.
 _DISTRIBUTIONS = {
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
@@ -25,8 +25,8 @@ def installed_version(runtime: str) -> str | None:
         runtime: Name of the runtime.
 
     Returns:
-        The version, for LiteRT after the name of the package; None if it is not installed or is
-        none of those runtimes, or if no distribution holds it and it was not imported yet.
+        The version; for LiteRT, the package name precedes it. None if the runtime is not installed
+        or does not measure operations, or if it has no distribution and is not imported yet.
     """
     module = runtime_module(runtime)
     version = None if module is None else _version(module)
@@ -36,7 +36,7 @@ def installed_version(runtime: str) -> str | None:
 
 
 def runtime_module(runtime: str) -> str | None:
-    """The module to import of a runtime that measures operations; None for others."""
+    """The module to import for a runtime that measures operations; None for others."""
     if runtime == "saved_model":
         return "tensorflow"
     if runtime == "litert":
@@ -45,7 +45,7 @@ def runtime_module(runtime: str) -> str | None:
 
 
 def _version(module: str) -> str | None:
-    # Looking for all distributions that hold the module takes a fraction of a second.
+    # A search through all distributions takes a fraction of a second, so it comes second.
     for names in (
         lambda: _DISTRIBUTIONS[module],
         lambda: importlib.metadata.packages_distributions().get(module, ()),

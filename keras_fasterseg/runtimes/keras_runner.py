@@ -1,4 +1,4 @@
-"""Runs a Keras model that is in memory."""
+"""Runs a Keras model in memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,20 +13,20 @@ from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, ServingGra
 
 
 class KerasRunner(Runner):
-    """Traces the serving graph around `model`, the very graph that an export would write.
+    """Traces the serving graph around `model`: the same graph that an export writes.
 
-    Weights are read at every call: a runner made before training sees what training changed.
+    Weights are read at every call, so a runner made before training uses the trained weights.
 
     Args:
         model: Maps normalised images to logits, see `ServingGraph`.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
-        threads: Threads inside an operation. None takes what TensorFlow has; since the model has
-            already started TensorFlow, another number than that raises.
-        metadata: What is known of the network, such as `genotype` with its JSON object.
+        threads: Threads inside an operation. None uses TensorFlow's current number. The model has
+            already started TensorFlow, so any other number raises.
+        metadata: Facts about the network, such as `genotype` with its JSON object.
 
     Raises:
-        ValueError: See `ServingGraph`; or `threads` cannot be had any more.
+        ValueError: See `ServingGraph`; or TensorFlow can no longer change to `threads`.
     """
 
     def __init__(

@@ -17,18 +17,18 @@ from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
 _PACKAGE = "ai_edge_litert"
 
-# What LiteRT takes when it is not told: its delegate XNNPACK starts no further threads then.
+# LiteRT's default: its delegate XNNPACK then starts no further threads.
 _DEFAULT_THREADS = 1
 
 
 class LiteRtRunner(FileRunner):
-    """Takes the interpreter of ai-edge-litert, or the older one inside TensorFlow without it.
+    """Uses the interpreter of ai-edge-litert, or else the older one inside TensorFlow.
 
-    Convolutions run in XNNPACK, which both choose by themselves.
+    Both run convolutions in XNNPACK by default.
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads inside an operation; None leaves it to LiteRT, which takes one.
+        threads: Threads inside an operation; None uses LiteRT's default, one.
 
     Raises:
         ValueError: See `FileRunner`.
@@ -66,7 +66,7 @@ class LiteRtRunner(FileRunner):
         self._interpreter = interpreter
 
     def synchronize(self) -> None:
-        """Nothing to wait for: a run returns when its outputs are computed."""
+        """Does nothing: a call returns when its outputs are computed."""
 
     def _infer(self, images: np.ndarray, output: str) -> Any:
         self._interpreter.set_tensor(self._indices[INPUT_NAME], images)
@@ -87,7 +87,7 @@ class LiteRtRunner(FileRunner):
 
 
 def interpreter_class() -> Any:
-    """The interpreter of ai-edge-litert, or the one inside TensorFlow without it."""
+    """The interpreter of ai-edge-litert, or else the one inside TensorFlow."""
     if runtime_module("litert") == _PACKAGE:
         return importlib.import_module(f"{_PACKAGE}.interpreter").Interpreter
     import tensorflow as tf
@@ -96,7 +96,7 @@ def interpreter_class() -> Any:
 
 
 def _indices(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
-    """The tensors of inputs and outputs by the names in the signature; without one, none."""
+    """Tensor indices of inputs and outputs by signature name; empty without a signature."""
     for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list()):
         details = runner.get_input_details(), runner.get_output_details()
         inputs, outputs = ({name: each["index"] for name, each in d.items()} for d in details)

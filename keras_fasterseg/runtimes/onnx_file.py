@@ -1,4 +1,4 @@
-"""What can be told of an ONNX file before any runtime opens it."""
+"""Checks an ONNX file before any runtime opens it."""
 
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -8,13 +8,13 @@ from keras_fasterseg.runtimes.optional_import import optional_import
 
 
 def check_self_contained(path: pathlib.Path) -> None:
-    """Sees to it that the ONNX file `path` holds its weights itself.
+    """Checks that the ONNX file `path` contains all its weights.
 
-    Runtimes follow a model to the files that its tensors name. Those are no part of the digest
-    that tells one network from another, and a file from elsewhere may name any.
+    Runtimes open any file that a tensor names. Such files are not part of the digest that
+    identifies a network, and an untrusted model may name any file.
 
     Raises:
-        ValueError: A tensor lies in another file.
+        ValueError: A tensor is in another file.
         RuntimeNotInstalledError: onnx is not installed.
     """
     onnx = optional_import("onnx", "onnx", "Opening an ONNX file")
@@ -23,14 +23,14 @@ def check_self_contained(path: pathlib.Path) -> None:
     try:
         model.ParseFromString(path.read_bytes())
     except protobuf.DecodeError:
-        # The runtime says so itself.
+        # The runtime reports this itself.
         return
     nodes = [node for function in model.functions for node in function.node]
     for tensor in (*_tensors(model.graph), *_constants(nodes)):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             location = {entry.key: entry.value for entry in tensor.external_data}.get("location")
             raise ValueError(
-                f"{path} keeps the tensor {tensor.name} in another file, {location}, which is not "
+                f"{path} stores the tensor {tensor.name} in another file, {location}, which is not "
                 "read; save the model with its weights inside, or export the network again."
             )
 

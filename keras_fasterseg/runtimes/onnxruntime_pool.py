@@ -1,4 +1,4 @@
-"""The threads of ONNX Runtime: one pool a process."""
+"""The thread pool of ONNX Runtime: one per process."""
 
 import functools
 from typing import Any
@@ -7,17 +7,17 @@ from keras_fasterseg.available_cores import available_cores
 
 
 def session_options(threads: int | None) -> tuple[Any, int]:
-    """Options of a session that runs in the process's one pool, and the threads of that pool.
+    """Options of a session that uses the process's shared pool, and the pool's thread count.
 
-    Threads of ONNX Runtime go on spinning for a while when a run is over. Were there a pool for
-    every session, several networks or operations that take turns would slow one another down.
+    Threads of ONNX Runtime keep spinning for a while after a call. With one pool per session,
+    networks or operations that take turns would slow each other down.
 
     Args:
-        threads: Threads inside an operation; None takes one for every physical core that this
-            process may use. ONNX Runtime itself would take all cores of the machine.
+        threads: Threads inside an operation; None uses one per physical core that this process may
+            use. ONNX Runtime itself would use all cores of the machine.
 
     Raises:
-        ValueError: The pool exists already with another number of threads.
+        ValueError: The pool already exists with another number of threads.
     """
     import onnxruntime
 
@@ -33,13 +33,13 @@ def session_options(threads: int | None) -> tuple[Any, int]:
 def _make_pool(threads: int) -> None:
     import onnxruntime
 
-    # Its exceptions have no common type but this.
+    # ONNX Runtime's exceptions have no public common type.
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
     try:
         onnxruntime.set_global_thread_pool_sizes(threads, 1)
     except Fail as error:
         raise ValueError(
-            "ONNX Runtime runs already with another number of threads and cannot change to "
-            f"threads={threads}; give the same number everywhere, or start another process."
+            "ONNX Runtime already runs with another number of threads and cannot change to "
+            f"threads={threads}; use the same number everywhere, or start another process."
         ) from error

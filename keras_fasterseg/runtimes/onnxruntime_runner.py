@@ -20,16 +20,16 @@ PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 
-# What runs the operations that the provider itself lacks, before the CPU does.
+# Fallback providers for operations that a provider lacks; the CPU comes last.
 _OTHERWISE = {"tensorrt": ["CUDAExecutionProvider"]}
 
 
 def check_provider(provider: str) -> None:
-    """Sees to it that the installed ONNX Runtime has `provider`, one of `PROVIDERS`.
+    """Checks that the installed ONNX Runtime has `provider`, one of `PROVIDERS`.
 
     Raises:
-        ValueError: There is no such provider.
-        RuntimeNotInstalledError: ONNX Runtime is not installed or has been built without it.
+        ValueError: Unknown provider.
+        RuntimeNotInstalledError: ONNX Runtime is not installed, or was built without `provider`.
     """
     if provider not in PROVIDERS:
         raise ValueError(
@@ -39,19 +39,20 @@ def check_provider(provider: str) -> None:
     available = onnxruntime.get_available_providers()
     if PROVIDERS[provider] not in available:
         raise RuntimeNotInstalledError(
-            f"The installed ONNX Runtime has no {PROVIDERS[provider]}, only {', '.join(available)}:"
-            " replace it by `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
+            f"The installed ONNX Runtime has no {PROVIDERS[provider]}, only {', '.join(available)}."
+            " On a machine with an NVIDIA GPU, replace it: pip uninstall onnxruntime, then "
+            "pip install onnxruntime-gpu."
         )
 
 
 class OnnxRuntimeRunner(FileRunner):
-    """Leaves results in ONNX Runtime's own memory, on a GPU in the GPU's.
+    """Keeps results in ONNX Runtime's memory: the GPU's memory, if it runs on a GPU.
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads inside an operation, the same for all of a process; None takes one
-            for every physical core that this process may use.
-        provider: `cpu`, or `cuda` or `tensorrt` where ONNX Runtime has them.
+        threads: Threads inside an operation, the same for all runners of a process; None uses one
+            per physical core that this process may use.
+        provider: `cpu`; or `cuda` or `tensorrt` if ONNX Runtime has them.
 
     Raises:
         ValueError: See `FileRunner` and `check_provider`.
@@ -73,7 +74,7 @@ class OnnxRuntimeRunner(FileRunner):
             return
         import onnxruntime
 
-        # Its exceptions have no common type but this. The module is compiled and has no types.
+        # ONNX Runtime's exceptions have no public common type. The module is compiled and untyped.
         errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 
         check_self_contained(self.path)
@@ -105,23 +106,23 @@ class OnnxRuntimeRunner(FileRunner):
         self._session = session
 
     def _check_loaded(self, providers: Sequence[str]) -> None:
-        # A provider whose libraries are missing is left out with no more than a line in the log.
+        # ONNX Runtime drops a provider whose libraries are missing, and only logs a line.
         wanted = PROVIDERS[self._provider]
         if providers[0] != wanted:
             raise RuntimeNotInstalledError(
-                f"ONNX Runtime has a {wanted}, but could not load it (it took {providers[0]}): "
+                f"ONNX Runtime could not load its {wanted} (it uses {providers[0]} instead): "
                 "install the versions of CUDA, cuDNN and TensorRT that it was built for."
             )
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The shapes of inputs and outputs by name, None where a size is free. Loads the file."""
+        """The shapes of inputs and outputs by name, None for free sizes. Loads the file."""
         self.load()
         tensors = (*self._session.get_inputs(), *self._session.get_outputs())
         return {each.name: [_size(side) for side in each.shape] for each in tensors}
 
     def synchronize(self) -> None:
-        """Nothing to wait for: a run returns when its outputs are computed."""
+        """Does nothing: a call returns when its outputs are computed."""
 
     def _infer(self, images: np.ndarray, output: str) -> Any:
         binding = self._session.io_binding()
@@ -142,10 +143,10 @@ class OnnxRuntimeRunner(FileRunner):
         return self._pool_threads
 
     def _device(self) -> str:
-        # The first provider; operations that it lacks run on the CPU.
+        # The first provider; others run the operations that it lacks.
         return f"{self._provider.upper()} ({self._session.get_providers()[0]})"
 
 
 def _size(side: int | str | None) -> int | None:
-    """A size that is free has a name or none."""
+    """The size as a number; None for a free size, which has a name or None."""
     return side if isinstance(side, int) else None

@@ -17,12 +17,12 @@ _DEVICE = "CPU"
 
 
 class OpenVinoRunner(FileRunner):
-    """Compiled for the shortest time of one call, in float32.
+    """Compiles the network for the lowest latency of a single call, in float32.
 
     Args:
         path: The file or the folder of the export.
-        threads: Threads that a call uses; None leaves the choice to OpenVINO, within the cores
-            that this process may use.
+        threads: Threads per call; None leaves the choice to OpenVINO, within the cores that this
+            process may use.
 
     Raises:
         ValueError: See `FileRunner`.
@@ -49,7 +49,7 @@ class OpenVinoRunner(FileRunner):
         try:
             model = core.read_model(self.path)
         except RuntimeError as error:
-            # Its last line is the one that says what was wrong.
+            # The reason is in the last line.
             reason = str(error).strip().rpartition("\n")[2]
             raise self._damaged(RuntimeError(reason)) from error
         inputs = {
@@ -64,10 +64,10 @@ class OpenVinoRunner(FileRunner):
         self._request = self._compiled.create_infer_request()
 
     def synchronize(self) -> None:
-        """Nothing to wait for: a run returns when its outputs are computed."""
+        """Does nothing: a call returns when its outputs are computed."""
 
     def _infer(self, images: np.ndarray, output: str) -> Any:
-        # Shared outputs are views of the request's own memory instead of copies.
+        # Shared outputs are views of the request's memory instead of copies.
         self._request.infer({INPUT_NAME: images}, share_inputs=True, share_outputs=True)
         return self._request.get_tensor(output)
 
@@ -90,13 +90,13 @@ class OpenVinoRunner(FileRunner):
 
 
 def openvino_options(threads: int | None) -> dict[str, Any]:
-    """Options for the shortest time of one call, in float32.
+    """Options for the lowest latency of a single call, in float32.
 
     Args:
-        threads: Threads that a call uses; None leaves the choice to OpenVINO, unless this process
-            may not use all cores of the machine, which OpenVINO does not always notice.
+        threads: Threads per call. None leaves the choice to OpenVINO, unless this process may not
+            use all cores of the machine: OpenVINO does not always notice that.
     """
-    # By default it takes bfloat16 where the processor has it.
+    # By default, OpenVINO uses bfloat16 if the processor supports it.
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     available = available_cores().physical_threads
     if threads is None and available < (psutil.cpu_count(logical=False) or 1):

@@ -1,4 +1,4 @@
-"""Graphs of single operations, made to be timed."""
+"""Graphs of single operations for timing."""
 
 import dataclasses
 from typing import Any
@@ -13,15 +13,14 @@ from keras_fasterseg.latency.operations import build_operation
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
 
-# A convolution of stride 8 reads a sixteenth of what it is given, in whatever layout the runtime
-# keeps it: nothing has to be brought back into the layout of the outputs. Its kernel is 2x2, since
-# OpenVINO moves the stride of a 1x1 convolution up into the operation before, which would then
-# compute next to nothing.
+# A convolution of stride 8 reads a sixteenth of its input, in the runtime's own layout, so nothing
+# is converted back to the layout of the outputs. Its kernel is 2x2: OpenVINO moves the stride of a
+# 1x1 convolution into the preceding operation, which would then compute next to nothing.
 _TAIL_KERNEL = 2
 _TAIL_STRIDE = 8
 _TAIL_FILTERS = 16
 
-# Random numbers repeat after so many: to draw millions takes longer than to measure with them.
+# Random numbers repeat after this many: drawing millions would take longer than the measurement.
 _BLOCK = 2**16
 
 
@@ -31,9 +30,9 @@ class OperationGraph:
 
     Attributes:
         function: A concrete function of static shapes.
-        models: The owners of its weights, which a concrete function does not keep alive.
-        copies: How many copies of `function` run one after another; only runtimes that read ONNX
-            can make them, see `onnx_copies`.
+        models: Owners of the weights, which a concrete function does not keep alive.
+        copies: Number of copies of `function` to run one after another; only runtimes that read
+            ONNX can make them, see `onnx_copies`.
     """
 
     function: Any
@@ -59,12 +58,12 @@ class OperationGraph:
 def copies_graph(key: OpKey, copies: int) -> OperationGraph:
     """A graph that runs an operation several times, one after another.
 
-    Every copy has weights and an input of its own, so that no optimizer can merge any two. Of each
-    result a sixteenth is read; the one output is the small sum of that.
+    Every copy has its own weights and input, so that no optimizer can merge two of them. A
+    sixteenth of each result is read; the single output is the small sum of these parts.
 
     Args:
         key: The operation.
-        copies: How many.
+        copies: Number of copies.
 
     Returns:
         A graph of `copies` float32 inputs `(1, height, width, in_filters)`.
@@ -73,15 +72,15 @@ def copies_graph(key: OpKey, copies: int) -> OperationGraph:
 
 
 def empty_graph(key: OpKey, copies: int) -> OperationGraph:
-    """As `copies_graph`, but the inputs themselves are read in place of results."""
+    """Same as `copies_graph`, but reads the inputs directly, without the operation."""
     return _graph(key, [tf.identity] * copies, key.in_filters)
 
 
 def serving_graph(key: OpKey) -> OperationGraph:
-    """A graph from uint8 images to class ids with next to no network within.
+    """A graph from uint8 images to class ids with a minimal network.
 
-    In place of the network there is a 1×1 convolution of stride 8 and the enlargement by 8 that
-    every network of the space ends with.
+    In place of the network, it has a 1×1 convolution of stride 8 and the upsampling by 8 that ends
+    every network of the space.
     """
     images = keras.Input((key.height, key.width, 3), batch_size=1)
     logits = keras.layers.Conv2D(key.out_filters, 1, strides=8)(images)
@@ -104,7 +103,7 @@ def _graph(key: OpKey, operations: list[Any], filters: int) -> OperationGraph:
     def run(*inputs):
         tails = []
         for each, operation, kernel in zip(inputs, operations, kernels, strict=True):
-            # TensorFlow would otherwise run independent operations at the same time.
+            # Without this, TensorFlow would run independent operations in parallel.
             with tf.control_dependencies(tails[-1:]):
                 result = operation(tf.identity(each))
                 tails.append(tf.nn.conv2d(result, tf.constant(kernel), _TAIL_STRIDE, "VALID"))
@@ -119,7 +118,7 @@ def _graph(key: OpKey, operations: list[Any], filters: int) -> OperationGraph:
 
 
 class _Enlarged(keras.layers.Layer):
-    """Bilinear to a fixed size."""
+    """Resizes bilinearly to a fixed size."""
 
     def __init__(self, size: tuple[int, int]):
         super().__init__()

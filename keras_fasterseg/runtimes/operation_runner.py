@@ -31,10 +31,10 @@ from keras_fasterseg.runtimes.operation_graphs import (
 )
 from keras_fasterseg.runtimes.registry import check_runtime
 
-# These make copies of a graph of one operation by themselves.
+# These runtimes copy the graph of a single operation.
 _READ_ONNX = ("onnxruntime", "openvino")
 
-# Graphs without operations serve several operations; more than these are made anew.
+# Empty graphs are shared by several operations; at most this many are kept.
 _KEPT_EMPTY_GRAPHS = 16
 
 
@@ -43,28 +43,28 @@ class RuntimeOperationRunner(OperationRunner):
 
     Args:
         runtime: One of `OPERATION_RUNTIMES`.
-        threads: CPU threads inside an operation; None is the runtime's own choice.
+        threads: CPU threads inside an operation; None leaves the choice to the runtime.
 
     Raises:
-        ValueError: Operations cannot be timed on that runtime, or the threads cannot be had.
+        ValueError: The runtime cannot time operations, or cannot use `threads`.
     """
 
     def __init__(self, runtime: str = "saved_model", threads: int | None = None):
         if runtime not in OPERATION_RUNTIMES:
             raise ValueError(
-                "A latency table can be measured on "
+                "A latency table can be measured only on "
                 f"{', '.join(OPERATION_RUNTIMES)}. Received: {runtime!r}"
             )
         check_threads(threads)
         if runtime == "saved_model":
-            # Making the first graph would start it with threads of its own choice.
+            # Making the first graph would start TensorFlow with its default threads.
             tensorflow_device.request_threads(threads)
         self._reads_onnx = runtime in _READ_ONNX
         self._compile = functools.partial(OPERATION_RUNTIMES[runtime], threads=threads)
         self._empty = functools.lru_cache(_KEPT_EMPTY_GRAPHS)(self._make_empty)
 
     def copies(self, key: OpKey, copies: int) -> Call:
-        # Of `serving` there is one graph.
+        # `serving` always has a single copy.
         if key.operation == "serving":
             return self._compile(serving_graph(key))
         return self._compile(self._copied(copies_graph, key, copies))
@@ -73,7 +73,7 @@ class RuntimeOperationRunner(OperationRunner):
         return self._empty(key.height, key.width, key.in_filters, copies)
 
     def _make_empty(self, height: int, width: int, in_filters: int, copies: int) -> Call:
-        # Which operation is left out makes no difference.
+        # Any operation will do: it is left out.
         key = OpKey("conv", height, width, in_filters, in_filters, 1)
         return self._compile(self._copied(empty_graph, key, copies))
 
@@ -89,20 +89,20 @@ def runtime_version(runtime: str) -> str:
     """The installed version of one of `OPERATION_RUNTIMES`, see `installed_version`.
 
     Raises:
-        ValueError: It is not installed; the message says what to install.
+        ValueError: The runtime is not installed; the message says what to install.
     """
     check_runtime(runtime)
     version = installed_version(runtime)
     if version is None:
-        # A build without a distribution says it itself.
+        # A build without a distribution has its version in the module.
         importlib.import_module(runtime_module(runtime) or runtime)
         version = installed_version(runtime)
     return version or UNKNOWN
 
 
 def _tensorflow(graph: OperationGraph, threads: int | None) -> Call:
-    # The threads were asked for before any graph was made. Inputs are on the device already, so
-    # that no repetition times a copy.
+    # Threads are set in the constructor, before any graph is made. Inputs are already on the
+    # device, so no repetition times a copy.
     tensors = [tf.constant(values) for values in graph.random_inputs().values()]
 
     def call():
@@ -158,4 +158,4 @@ OPERATION_RUNTIMES: dict[str, Callable[..., Call]] = {
     "openvino": _openvino,
     "litert": _litert,
 }
-"""By runtime: how a graph and its inputs become a call that returns when finished."""
+"""By runtime, a function that makes a graph callable; the call returns when finished."""

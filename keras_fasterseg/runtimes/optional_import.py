@@ -1,4 +1,4 @@
-"""Packages that only some runtimes need: imported late, and missed in one sentence."""
+"""Late imports of packages that only some runtimes need, with a helpful error if missing."""
 
 import importlib
 import importlib.util
@@ -6,16 +6,16 @@ from typing import Any
 
 
 class RuntimeNotInstalledError(ValueError):
-    """A runtime or a converter needs what this machine does not have; the message says what."""
+    """This machine lacks something that a runtime or a converter needs; the message names it."""
 
 
 def optional_import(module: str, extra: str, purpose: str) -> Any:
-    """The module of that name.
+    """Imports a module that may not be installed.
 
     Args:
         module: Name to import, such as `onnxruntime`.
         extra: The extra of this package that installs it, such as `onnx`.
-        purpose: What wants it, as a sentence begins: `"The runtime onnxruntime"`.
+        purpose: Subject of the error's sentence, such as `"The runtime onnxruntime"`.
 
     Raises:
         RuntimeNotInstalledError: The module is missing or cannot be loaded.
@@ -23,7 +23,7 @@ def optional_import(module: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        # What is installed and does not load (a missing system library) needs another cure.
+        # An installed module that fails to load (a missing system library) needs another fix.
         reason = "" if importlib.util.find_spec(module.partition(".")[0]) is None else f" ({error})"
         raise RuntimeNotInstalledError(
             f"{purpose} needs {module.partition('.')[0]}{reason}: "

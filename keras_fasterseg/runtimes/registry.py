@@ -1,4 +1,4 @@
-"""All runtimes by name: what they run, what they need, and how to get a runner."""
+"""All runtimes by name, with their formats, requirements and runners."""
 
 import dataclasses
 import importlib.util
@@ -17,13 +17,13 @@ from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 
 KERAS = "keras"
-"""The runtime, and the format, of networks in memory."""
+"""Name of the runtime and of the format of networks in memory."""
 
 Loader = Callable[[PathLike, int | None], Runner]
 
 
 def _nothing() -> None:
-    """The check of a runtime that needs no more than its distributions."""
+    """Check of a runtime that needs only its distributions."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +31,14 @@ class Runtime:
     """A way to run a network.
 
     Attributes:
-        name: What users and reports call it.
-        formats: The formats that it runs; a network is converted to the first.
-        load: Makes a runner of a path and a number of threads (None: the runtime's choice). The
-            runtime's package is imported here, not before. None for networks in memory.
-        distributions: What must be installed: the names of modules, by those of distributions.
+        name: Name for users and reports.
+        formats: Formats that it runs; a network is converted to the first.
+        load: Makes a runner from a path and a number of threads (None: the runtime's choice). It
+            imports the runtime's package, so nothing is imported earlier. None for networks in
+            memory.
+        distributions: Required distributions, each with the name of its module.
         extra: The extra of this package that installs them.
-        check: Raises RuntimeNotInstalledError where more is missing than a distribution.
+        check: Raises RuntimeNotInstalledError if anything other than a distribution is missing.
     """
 
     name: str
@@ -49,19 +50,19 @@ class Runtime:
 
     @property
     def uses_tensorflow(self) -> bool:
-        """Whether threads must be asked for before TensorFlow starts."""
+        """True if the number of threads must be set before TensorFlow starts."""
         return self.formats[0] in (KERAS, SAVED_MODEL)
 
 
 def check_runtime(name: str) -> Runtime:
-    """The runtime of that name, which can be used here.
+    """The runtime of that name, after a check that it can be used here.
 
     Raises:
-        ValueError: There is no such runtime.
-        RuntimeNotInstalledError: Something that it needs is not installed.
+        ValueError: Unknown runtime.
+        RuntimeNotInstalledError: A requirement of the runtime is not installed.
     """
     if name not in RUNTIMES:
-        raise ValueError(f"There is no runtime {name!r}; choose one of {', '.join(RUNTIMES)}.")
+        raise ValueError(f"Unknown runtime {name!r}; choose one of {', '.join(RUNTIMES)}.")
     runtime = RUNTIMES[name]
     missing = [
         distribution
@@ -78,7 +79,7 @@ def check_runtime(name: str) -> Runtime:
 
 
 def own_runtime(format: str) -> Runtime:
-    """The runtime that artefacts of `format`, an export's, are meant for."""
+    """The runtime for which artefacts of an export `format` are made."""
     return next(each for each in RUNTIMES.values() if each.formats[0] == format)
 
 

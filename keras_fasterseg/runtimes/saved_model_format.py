@@ -1,4 +1,4 @@
-"""What a SavedModel of this package holds besides the graph: its names and its metadata."""
+"""Names and metadata of a SavedModel of this package."""
 
 import hashlib
 import pathlib
@@ -11,20 +11,20 @@ from keras_fasterseg.runtimes.signature import CLASS_IDS, LARGEST_SIDE, LOGITS, 
 CLASS_IDS_SIGNATURE = "serving_default"
 LOGITS_SIGNATURE = "logits"
 INPUT_NAME = "images"
-# Signature -> the name of its one output. Clients address these names: they never change.
+# Signature -> name of its only output. Clients use these names, so they never change.
 OUTPUT_NAMES = {CLASS_IDS_SIGNATURE: CLASS_IDS, LOGITS_SIGNATURE: LOGITS}
 SIGNATURES = {output: signature for signature, output in OUTPUT_NAMES.items()}
 
-# TensorFlow leaves this folder of a SavedModel to its users.
+# TensorFlow reserves this folder of a SavedModel for users.
 METADATA_FILE = pathlib.PurePosixPath("assets.extra/metadata.json")
-# Requests that TensorFlow Serving runs first. They are added for a server, and the network stays
-# the one that was exported.
+# Requests that TensorFlow Serving runs first. They are added for a server and do not change the
+# exported network.
 WARMUP_FILE = pathlib.PurePosixPath("assets.extra/tf_serving_warmup_requests")
 _ADDED = (str(METADATA_FILE), str(WARMUP_FILE))
 
 
 def is_saved_model(path: PathLike) -> bool:
-    """Whether `path` is a folder with the graph of a SavedModel."""
+    """True if `path` is a folder with the graph of a SavedModel."""
     path = pathlib.Path(path)
     return any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt"))
 
@@ -41,7 +41,7 @@ def file_digests(path: PathLike) -> dict[str, str]:
 
 
 def artefact_digest(path: PathLike) -> str:
-    """One SHA-256 for the SavedModel at `path`, of the names and digests of its files."""
+    """One SHA-256 for the SavedModel at `path`, over the names and digests of its files."""
     return joined_digest(file_digests(path))
 
 
@@ -52,10 +52,10 @@ def joined_digest(digests: Mapping[str, str]) -> str:
 
 
 def read_metadata(path: PathLike) -> dict[str, Any]:
-    """The metadata written beside the graph; empty if the SavedModel at `path` has none.
+    """The metadata of the SavedModel at `path`; empty if it has none.
 
     Raises:
-        ValueError: The metadata file is not JSON, or no object.
+        ValueError: The metadata file is not a JSON object, or a field of it is wrong.
     """
     file = pathlib.Path(path) / METADATA_FILE
     metadata = read_json(file) if file.is_file() else {}
@@ -66,10 +66,10 @@ def read_metadata(path: PathLike) -> dict[str, Any]:
 
 
 def check_manifest(file: pathlib.Path, manifest: Mapping[str, Any]) -> None:
-    """Checks what others count on in a manifest, which may come from anywhere.
+    """Checks the manifest fields that other code relies on, since a manifest may be untrusted.
 
     Raises:
-        ValueError: A field holds what no export of this package has.
+        ValueError: A field has a value that no export of this package has.
     """
     count = manifest.get("num_classes")
     names = manifest.get("class_names")

@@ -21,16 +21,16 @@ from keras_fasterseg.runtimes.saved_model_format import (
 
 
 class SavedModelRunner(Runner):
-    """The artefact itself, as TensorFlow Serving would load it.
+    """Runs the SavedModel itself, as TensorFlow Serving loads it.
 
     Args:
         path: The SavedModel's folder, such as `export/student/1`.
-        threads: Threads inside an operation. None takes what TensorFlow has; another number than
-            that can be had only before TensorFlow's first operation.
+        threads: Threads inside an operation. None uses TensorFlow's current number; another number
+            must be set before TensorFlow's first operation.
 
     Raises:
-        ValueError: There is no SavedModel at `path`; or `threads` cannot be had any more. `load`
-            raises it for a SavedModel that is damaged or was not exported by this package.
+        ValueError: `path` is not a SavedModel; or TensorFlow can no longer change to `threads`.
+            `load` raises it for a SavedModel that is damaged or was not exported by this package.
     """
 
     runtime = "saved_model"
@@ -41,7 +41,7 @@ class SavedModelRunner(Runner):
             raise ValueError(_nothing_at(self.path))
         self._metadata = read_metadata(self.path)
         tensorflow_device.request_threads(threads)
-        # The signatures do not keep alive the variables that they read.
+        # Kept, because the signatures do not keep their variables alive.
         self._loaded: Any = None
         self._input_shape: tuple[int | None, ...] = (None, None, None, 3)
 
@@ -65,7 +65,7 @@ class SavedModelRunner(Runner):
         tensorflow_device.synchronize()
 
     def describe(self) -> dict[str, object]:
-        # The digest proves that an accuracy and a frame rate belong to one and the same artefact.
+        # The digest proves that an accuracy and a frame rate belong to the same artefact.
         return {
             "runtime": self.runtime,
             "version": f"tensorflow {tf.__version__}",
@@ -88,7 +88,7 @@ def load_saved_model(path: PathLike) -> Any:
     """The SavedModel of this package at `path`, as `tf.saved_model.load` returns it.
 
     Raises:
-        ValueError: There is none, it is damaged, or it was not exported by this package.
+        ValueError: `path` is not a SavedModel, is damaged, or was not exported by this package.
     """
     path = pathlib.Path(path)
     loaded = _load(path)
@@ -97,7 +97,7 @@ def load_saved_model(path: PathLike) -> Any:
 
 
 def input_shape(loaded: Any) -> tuple[int | None, ...]:
-    """Batch, height, width and channels of the images of a loaded SavedModel; None where free."""
+    """Input shape of a loaded SavedModel: batch, height, width and channels; None if free."""
     (images,) = loaded.signatures[CLASS_IDS_SIGNATURE].structured_input_signature[1].values()
     return tuple(images.shape)
 
@@ -115,7 +115,7 @@ def _load(path: pathlib.Path) -> Any:
 
 def _nothing_at(path: pathlib.Path) -> str:
     return (
-        f"There is no SavedModel at {path}: pass the folder that holds saved_model.pb, such as "
+        f"No SavedModel at {path}: pass the folder that holds saved_model.pb, such as "
         "export/student/1."
     )
 
@@ -127,12 +127,12 @@ def _check_signatures(path: pathlib.Path, signatures: Any) -> None:
     if any(received.get(name) != form for name, form in expected.items()):
         raise ValueError(
             f"The SavedModel at {path} was not exported by keras_fasterseg: its signatures must "
-            f"include {_spell(expected)}; it has {_spell(received) or 'none'}."
+            f"include {_spell(expected)}. Received: {_spell(received) or 'none'}"
         )
 
 
 def _form(function: Any) -> tuple[list[tuple[str, str]], list[str]]:
-    """The names and dtypes of the inputs of a signature, and the names of its outputs."""
+    """Names and dtypes of a signature's inputs, and names of its outputs."""
     inputs = function.structured_input_signature[1]
     return [(name, spec.dtype.name) for name, spec in inputs.items()], [
         *function.structured_outputs

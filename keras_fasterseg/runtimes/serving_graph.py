@@ -1,4 +1,4 @@
-"""From an image's bytes to class ids: the one graph that is evaluated, exported and timed."""
+"""The graph from image bytes to class ids, used for evaluation, export and timing alike."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,21 +12,21 @@ from keras_fasterseg.runtimes.signature import CLASS_IDS, LOGITS, MAXIMUM_CLASSE
 
 
 class ServingGraph:
-    """A network with everything around it that a user of the deployed artefact should not rebuild.
+    """A network with its pre- and postprocessing, so that deployment need not rebuild them.
 
-    Images are scaled to [0, 1], normalised by `mean` and `std`, padded below and to the right with
-    the mean colour to multiples of 32, run through the network, and the result is cropped back.
+    Images are scaled to [0, 1], normalised by `mean` and `std`, and padded below and to the right
+    with the mean colour to multiples of 32. The network's result is cropped to the original size.
 
     Args:
         model: Maps normalised float32 images `(batch, height, width, 3)`, height and width
             multiples of 32, to logits `(batch, height, width, num_classes)`.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
-        num_classes: How many classes the logits must have; None takes what the model gives.
+        num_classes: Required number of classes of the logits; None accepts any number.
 
     Raises:
-        ValueError: `mean` or `std` are not three numbers in [0, 1], or a `std` is zero; when the
-            graph is traced, the model returns something else than these logits.
+        ValueError: `mean` or `std` are not three numbers in [0, 1], or a `std` is zero. While
+            tracing: the model does not return such logits.
     """
 
     input_signature = (tf.TensorSpec((None, None, None, 3), tf.uint8, name="images"),)
@@ -47,7 +47,7 @@ class ServingGraph:
 
     @property
     def precision(self) -> str:
-        """The dtypes in which layers with weights compute, such as `float32`, joined by `+`."""
+        """Compute dtypes of the layers with weights, such as `float32`, joined by `+`."""
         return "+".join(sorted(_compute_dtypes(self.model)))
 
     def class_ids(self, images: tf.Tensor) -> tf.Tensor:
@@ -60,9 +60,9 @@ class ServingGraph:
             uint8 tensor of shape `(batch, height, width)`.
 
         Raises:
-            ValueError: A size that is known while tracing is below 32, or the model's classes are
-                not as announced or do not fit uint8.
-            tf.errors.InvalidArgumentError: The same sizes, where they are known only at run time.
+            ValueError: A size that is known while tracing is below 32, or the model's number of
+                classes differs from `num_classes` or does not fit uint8.
+            tf.errors.InvalidArgumentError: A size that is known only at run time is below 32.
         """
         return self.outputs(images, (CLASS_IDS,))[CLASS_IDS]
 
@@ -73,11 +73,11 @@ class ServingGraph:
     def outputs(
         self, images: tf.Tensor, names: Sequence[str] = (CLASS_IDS, LOGITS)
     ) -> dict[str, tf.Tensor]:
-        """Several outputs of one run of the network, by name; see `class_ids` and `logits`."""
+        """Several outputs of one pass of the network, by name; see `class_ids` and `logits`."""
         logits = self._padded_logits(images)
         outputs = {}
         if CLASS_IDS in names:
-            # Cropping ids instead of logits moves num_classes * 4 times fewer bytes, same result.
+            # Cropping ids instead of logits gives the same result and moves far fewer bytes.
             ids = tf.argmax(logits, axis=-1, output_type=tf.int32)
             outputs[CLASS_IDS] = tf.cast(_crop_like(ids, images), tf.uint8)
         if LOGITS in names:
@@ -90,8 +90,8 @@ class ServingGraph:
         logits = self.model(pad_to_multiple(normalised, SIZE_MULTIPLE), training=False)
         if not tf.is_tensor(logits):
             raise ValueError(
-                f"The model must return one tensor of logits; it returns a {type(logits).__name__}."
-                " Pass the network without its auxiliary heads."
+                f"The model must return one tensor of logits. Received: {type(logits).__name__}; "
+                "pass the network without its auxiliary heads."
             )
         self._check_classes(logits.shape[-1])
         return tf.cast(logits, tf.float32)
@@ -99,13 +99,13 @@ class ServingGraph:
     def _check_classes(self, received: Any) -> None:
         if self.num_classes is not None and received != self.num_classes:
             raise ValueError(
-                f"The model's logits must have num_classes={self.num_classes} channels; they have "
-                f"{received}. Pass the classes that the model was built for."
+                f"The model's logits must have num_classes={self.num_classes} channels. Received: "
+                f"{received}; pass the number of classes that the model was built for."
             )
         if received > MAXIMUM_CLASSES:
             raise ValueError(
-                f"Class ids are stored in uint8 and 255 means void, which leaves room for "
-                f"{MAXIMUM_CLASSES} classes; the model has {received}."
+                f"Class ids are stored in uint8 and 255 means void, so a model may have at most "
+                f"{MAXIMUM_CLASSES} classes. Received: {received}"
             )
 
 
@@ -120,14 +120,14 @@ def _compute_dtypes(model: keras.Model) -> set[str]:
 
 
 def _crop_like(maps: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Crops `maps` to the size of `images`; nothing is left in the graph where they fit already."""
+    """Crops `maps` to the size of `images`; adds no operation if the sizes already match."""
     if images.shape[1:3].is_fully_defined() and maps.shape[1:3] == images.shape[1:3]:
         return maps
     return crop_to_size(maps, *_size(images))
 
 
 def _size(images: tf.Tensor) -> tuple[Any, Any]:
-    """Height and width, as ints where the trace knows them and as scalar tensors elsewhere."""
+    """Height and width, as ints if known while tracing, otherwise as scalar tensors."""
     dynamic = tf.shape(images)
     return images.shape[1] or dynamic[1], images.shape[2] or dynamic[2]
 
@@ -138,7 +138,7 @@ def _check_size(images: tf.Tensor) -> None:
     if any(size < MINIMUM_SIZE for size in known):
         raise ValueError(f"{message}. Received: images of shape {tuple(images.shape)}")
     if len(known) < 2:
-        # Inside a tf.function the assertion becomes a control dependency of what follows.
+        # Inside a tf.function, later operations depend on the assertion.
         tf.debugging.assert_greater_equal(
             tf.shape(images)[1:3], MINIMUM_SIZE, message=f"{message}; received height and width:"
         )

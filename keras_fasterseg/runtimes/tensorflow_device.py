@@ -1,4 +1,4 @@
-"""What TensorFlow runs on, for the runners that use it."""
+"""TensorFlow's device and threads, for runners that use TensorFlow."""
 
 import os
 
@@ -8,14 +8,14 @@ from keras_fasterseg.available_cores import available_cores, check_threads
 
 
 def request_threads(threads: int | None) -> None:
-    """Asks for `threads` threads inside an operation.
+    """Requests `threads` threads inside an operation.
 
-    None leaves the choice to TensorFlow, which knows the cores that this process may use. Their
-    quota it does not know: where that is less, so many threads are asked for.
+    None leaves the choice to TensorFlow, which respects the cores that this process may use but not
+    its CPU quota. If the quota is lower, this requests as many threads as the quota allows.
 
     Raises:
-        ValueError: `threads` is below 1, or TensorFlow runs already with another number, which it
-            cannot change any more.
+        ValueError: `threads` is below 1, or TensorFlow already runs with another number and can no
+            longer change it.
     """
     check_threads(threads)
     if threads is None:
@@ -27,13 +27,13 @@ def request_threads(threads: int | None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:
         raise ValueError(
-            f"TensorFlow runs already with {intra_op_threads()} threads and cannot change to "
+            f"TensorFlow already runs with {intra_op_threads()} threads and cannot change to "
             f"threads={threads}; set TF_NUM_INTRAOP_THREADS={threads} before the program starts."
         ) from error
 
 
 def intra_op_threads() -> int:
-    """How many threads TensorFlow uses inside one operation on the CPU."""
+    """Number of threads that TensorFlow uses inside an operation on the CPU."""
     configured = tf.config.threading.get_intra_op_parallelism_threads()
     from_environment = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     if configured:
@@ -44,7 +44,7 @@ def intra_op_threads() -> int:
 
 
 def device_name() -> str:
-    """The name of the first GPU that TensorFlow sees, else `CPU`."""
+    """Name of the first GPU that TensorFlow sees, or `CPU` without one."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return "CPU"
@@ -53,7 +53,7 @@ def device_name() -> str:
 
 
 def synchronize() -> None:
-    """Returns when every device of TensorFlow is idle."""
+    """Waits until every TensorFlow device is idle."""
     tf.test.experimental.sync_devices()
 
 
@@ -65,5 +65,5 @@ def _request_quota() -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:
-        # It runs already. The warning says that these are too many.
+        # TensorFlow already runs. This warns that it uses too many threads.
         check_threads(intra_op_threads())

@@ -1,4 +1,4 @@
-"""The two flavours of TensorRT: which module each is, and what their loggers say."""
+"""The two flavours of TensorRT: their modules and their error messages."""
 
 import importlib
 from typing import Any
@@ -11,7 +11,7 @@ from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 _MODULES = {TENSORRT: "tensorrt", TENSORRT_RTX: "tensorrt_rtx"}
 _ADVICE = {
     TENSORRT: "NVIDIA's tensorrt: pip install tensorrt --extra-index-url https://pypi.nvidia.com "
-    "(the wheel on PyPI alone is a stub), or take NVIDIA's container.",
+    "(the wheel on PyPI alone is a stub), or use NVIDIA's container.",
     TENSORRT_RTX: 'TensorRT-RTX: pip install "keras_fasterseg[rtx]".',
 }
 
@@ -23,11 +23,12 @@ def tensorrt_module(flavour: str, purpose: str) -> Any:
 
     Args:
         flavour: One of `FLAVOURS`.
-        purpose: What wants it, as a sentence begins: `"The runtime tensorrt"`.
+        purpose: Subject of the error's sentence, such as `"The runtime tensorrt"`.
 
     Raises:
-        RuntimeNotInstalledError: It is missing, a stub without its libraries, or does not load.
-        ValueError: There is no such flavour.
+        RuntimeNotInstalledError: The module is missing, is a stub without its libraries, or does
+            not load.
+        ValueError: Unknown flavour.
     """
     if flavour not in _MODULES:
         raise ValueError(
@@ -42,9 +43,9 @@ def tensorrt_module(flavour: str, purpose: str) -> Any:
 
 
 def recording_logger(module: Any) -> Any:
-    """A logger of `module` that keeps what goes wrong in its list `errors`.
+    """A logger for `module` that collects error messages in its list `errors`.
 
-    TensorRT itself answers with None or False, and says why nowhere else.
+    TensorRT itself only returns None or False; the reason is only in its log.
     """
     severe = (module.ILogger.INTERNAL_ERROR, module.ILogger.ERROR)
 
@@ -63,6 +64,6 @@ def recording_logger(module: Any) -> Any:
 
 
 def reason(errors: list[str], otherwise: str) -> str:
-    """The first of the logger's `errors` on one line, without a full stop at its end."""
+    """The first of the logger's `errors`, or `otherwise`, on one line without a full stop."""
     text = errors[0] if errors else otherwise
     return " ".join(text.split()).rstrip(".")

@@ -1,15 +1,15 @@
-"""Runs an engine of TensorRT-RTX, whose kernels are compiled for this GPU when it is loaded."""
+"""Runs a TensorRT-RTX engine, which compiles its kernels for this GPU when it is loaded."""
 
 from keras_fasterseg.runtimes.artefact_format import TENSORRT_RTX
 from keras_fasterseg.runtimes.tensorrt_runner import TensorRtRunner
 
 
 class TensorRtRtxRunner(TensorRtRunner):
-    """What `TensorRtRunner` does, by the module `tensorrt_rtx`.
+    """Same as `TensorRtRunner`, with the module `tensorrt_rtx`.
 
     Args:
         path: The engine's file (`.rtx`) or the folder of the export.
-        threads: Must be None: an engine uses none on the CPU.
+        threads: Must be None: an engine uses no CPU threads.
 
     Raises:
         ValueError: See `TensorRtRunner`.
@@ -20,6 +20,6 @@ class TensorRtRtxRunner(TensorRtRunner):
     runtime = TENSORRT_RTX
     formats = (TENSORRT_RTX,)
     _rebuild = (
-        "it needs a GPU of one of the compute capabilities that it was built for, with its "
-        "driver, and the version of TensorRT-RTX that built it."
+        "it needs a GPU, with its driver, of a compute capability that it was built for, and the "
+        "TensorRT-RTX version that built it."
     )

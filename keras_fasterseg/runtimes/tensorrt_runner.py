@@ -17,29 +17,29 @@ from keras_fasterseg.runtimes.tensorrt_module import reason, recording_logger, t
 
 
 def check_tensorrt(flavour: str = TENSORRT) -> tuple[Any, Any]:
-    """The module of a flavour of TensorRT, see `tensorrt_module`, and CUDA's `runtime`.
+    """The module of a TensorRT flavour, see `tensorrt_module`, and CUDA's `runtime`.
 
     Raises:
-        RuntimeNotInstalledError: One of them is missing or is a stub without its libraries.
+        RuntimeNotInstalledError: Either module is missing or is a stub without its libraries.
     """
     module = tensorrt_module(flavour, f"The runtime {flavour}")
     try:
         runtime = importlib.import_module("cuda.bindings.runtime")
     except (ImportError, OSError, RuntimeError) as error:
         raise RuntimeNotInstalledError(
-            f"The runtime {flavour} needs CUDA's bindings, on a machine with an NVIDIA GPU: "
+            f"The runtime {flavour} needs CUDA's bindings and an NVIDIA GPU: "
             "pip install cuda-bindings."
         ) from error
     return module, runtime
 
 
 class DeviceError(OSError):
-    """The device could not do what was asked of it, for want of memory for example."""
+    """An operation on the device failed, for example because its memory ran out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Buffer:
-    """Memory of the GPU for one input or output of static shape."""
+    """GPU memory for one input or output of static shape."""
 
     address: int
     shape: tuple[int, ...]
@@ -51,24 +51,24 @@ class _Buffer:
 
 
 class TensorRtRunner(FileRunner):
-    """One stream; inputs and outputs keep their memory on the GPU from call to call.
+    """Runs an engine on one CUDA stream, and reuses its GPU memory between calls.
 
-    Stream and memory are given back when the runner is no longer used, or when `load` fails.
+    Stream and memory are freed when the runner is no longer used, or when `load` fails.
 
     Args:
         path: The engine's file (`.plan`) or the folder of the export.
-        threads: Must be None: an engine uses none on the CPU.
+        threads: Must be None: an engine uses no CPU threads.
 
     Raises:
-        ValueError: See `FileRunner`; or `threads` is given.
+        ValueError: See `FileRunner`; or `threads` is set.
         RuntimeNotInstalledError: TensorRT or CUDA's bindings are not installed.
-        DeviceError: `load` and calls raise it where the GPU or its driver fails.
+        DeviceError: The GPU or its driver fails in `load` or in a call.
     """
 
     runtime = TENSORRT
     formats = (TENSORRT,)
     _rebuild = (
-        "an engine runs only on the kind of GPU and the version of TensorRT that it was built for; "
+        "an engine runs only on the GPU model and the TensorRT version that it was built for; "
         "build it again on this machine."
     )
 
@@ -77,8 +77,8 @@ class TensorRtRunner(FileRunner):
         super().__init__(path, threads)
         if threads is not None:
             raise ValueError(
-                f"A TensorRT engine has no threads to choose. Received: threads={threads}; leave "
-                "it unset."
+                f"A TensorRT engine uses no CPU threads. Received: threads={threads}; leave it "
+                "unset."
             )
         self._logger: Any = None
         self._context: Any = None
@@ -101,7 +101,7 @@ class TensorRtRunner(FileRunner):
                 raise self._failure("TensorRT could not prepare")
             for name, buffer in buffers.items():
                 if not context.set_tensor_address(name, buffer.address):
-                    raise self._failure(f"TensorRT did not take the memory for {name} of")
+                    raise self._failure(f"TensorRT rejected the memory for {name} of")
             weakref.finalize(self, resources.pop_all().close)
         self._stream, self._buffers, self._context = stream, buffers, context
 
@@ -113,11 +113,11 @@ class TensorRtRunner(FileRunner):
         runtime = self._tensorrt.Runtime(self._logger)
         engine = runtime.deserialize_cuda_engine(self.path.read_bytes())
         if engine is None:
-            # Without a GPU the engine may be as good as any.
+            # Without a GPU, the engine itself may be valid.
             kind = ValueError if self._has_device() else DeviceError
             raise kind(
                 f"{self.path} cannot be loaded by {self._version()} "
-                f"({reason(self._logger.errors, 'it does not say why')}): {self._rebuild}"
+                f"({reason(self._logger.errors, 'no reason given')}): {self._rebuild}"
             )
         return engine
 
@@ -136,15 +136,15 @@ class TensorRtRunner(FileRunner):
         )
         if None in self._input_shape:
             raise ValueError(
-                f"{self.path} takes images of several sizes, for which no memory can be set aside; "
-                "build the engine for one size."
+                f"{self.path} accepts images of several sizes, so its memory cannot be allocated "
+                "in advance; build the engine for one size."
             )
 
     def _infer(self, images: np.ndarray, output: str) -> _Buffer:
         buffer = self._buffers[INPUT_NAME]
         images = np.ascontiguousarray(images)
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
-        # From memory that is not pinned the copy returns when the images have been read.
+        # From unpinned memory, the copy returns once the images have been read.
         self._call(
             self._cuda.cudaMemcpyAsync(
                 buffer.address, images.ctypes.data, buffer.size, kind, self._stream
@@ -189,12 +189,16 @@ class TensorRtRunner(FileRunner):
         return buffer
 
     def _call(self, result: tuple) -> Any:
-        """What a function of CUDA returns beside its status."""
+        """The value of a CUDA call.
+
+        Raises:
+            DeviceError: Its status reports a failure.
+        """
         status, *values = result
         if status != self._cuda.cudaError_t.cudaSuccess:
             raise DeviceError(f"CUDA failed while {self.path} ran: {status.name}.")
         return values[0] if values else None
 
     def _failure(self, what: str) -> DeviceError:
-        why = reason(self._logger.errors, "it does not say why")
+        why = reason(self._logger.errors, "no reason given")
         return DeviceError(f"{what} {self.path}: {why}.")

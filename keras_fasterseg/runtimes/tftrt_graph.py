@@ -1,4 +1,4 @@
-"""Whether TF-TRT can be used here, and what it leaves in a graph."""
+"""Check that TF-TRT can be used here, and functions that inspect its graphs."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ import tensorflow as tf
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 
 ENGINE = "TRTEngineOp"
-"""The operator that stands for what TensorRT runs."""
+"""The operator for a subgraph that TensorRT runs."""
 
 PRECISIONS = {"FP32": "float32", "FP16": "float16", "INT8": "int8"}
 """The least precise type that an engine computes in, by TF-TRT's name for it."""
 
 
 def check_tftrt() -> None:
-    """Sees to it that TF-TRT can convert and run a network here.
+    """Checks that TF-TRT can convert and run a network here.
 
     Raises:
-        RuntimeNotInstalledError: TensorFlow was built without it, the libraries of TensorRT cannot
-            be loaded, or there is no GPU. The message says what is needed.
+        RuntimeNotInstalledError: TensorFlow was built without TF-TRT, TensorRT's libraries cannot
+            be loaded, or no GPU is present. The message lists the requirements.
     """
     lacking = _lacking()
     if lacking:
@@ -51,10 +51,10 @@ def engine_precisions(graph: Any) -> set[str]:
 def _lacking() -> str | None:
     if not tf.sysconfig.get_build_info().get("is_tensorrt_build", False):
         return f"TensorFlow {tf.__version__} as installed here was built without TF-TRT"
-    # To ask for the version of libraries that are not there would end the process.
+    # Querying the version of missing libraries would abort the process.
     if not _python_bindings().is_tensorrt_enabled():
         return (
-            f"TensorFlow {tf.__version__} does not find libnvinfer.so.{linked_tensorrt()} and "
+            f"TensorFlow {tf.__version__} cannot find libnvinfer.so.{linked_tensorrt()} and "
             f"libnvinfer_plugin.so.{linked_tensorrt()} here"
         )
     if not tf.config.list_physical_devices("GPU"):
@@ -63,7 +63,7 @@ def _lacking() -> str | None:
 
 
 def _python_bindings() -> Any:
-    # Not there in every TensorFlow, hence not at the top.
+    # Imported here: not every TensorFlow has it.
     from tensorflow.compiler.tf2tensorrt import _pywrap_py_utils
 
     return _pywrap_py_utils

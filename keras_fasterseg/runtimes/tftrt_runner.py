@@ -1,4 +1,4 @@
-"""Runs a SavedModel that TF-TRT has converted: TensorFlow with TensorRT engines in its graph."""
+"""Runs a SavedModel converted by TF-TRT: TensorFlow with TensorRT engines in its graph."""
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.saved_model_format import OUTPUT_NAMES
@@ -7,7 +7,7 @@ from keras_fasterseg.runtimes.tftrt_graph import ENGINE, check_tftrt, engine_pre
 
 
 class TfTrtRunner(SavedModelRunner):
-    """The SavedModel's signatures, whose engines TensorFlow hands to TensorRT.
+    """Runs the SavedModel's signatures in TensorFlow, and their engines in TensorRT.
 
     Args:
         path: The folder of the converted SavedModel.
@@ -38,11 +38,11 @@ class TfTrtRunner(SavedModelRunner):
             without = ", ".join(sorted(name for name, found in precisions.items() if not found))
             raise ValueError(
                 f"The SavedModel at {self.path} has no {ENGINE} behind {without}: convert it with "
-                "TF-TRT first, or take the runtime saved_model."
+                "TF-TRT first, or use the runtime saved_model."
             )
         self._precisions = set().union(*precisions.values())
 
     def describe(self) -> dict[str, object]:
         self.load()
-        # The engines know better than the manifest, which a copy may have lost.
+        # Read from the engines: a copy of the SavedModel may have lost its manifest.
         return {**super().describe(), "precision": "+".join(sorted(self._precisions))}

@@ -10,14 +10,14 @@ from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME, SIGNATURES
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 
-# TensorFlow translates a bilinear resize with aligned corners wrongly where `new - 1` is a multiple
-# of `old - 1` and old is above 2 (seen with TensorFlow 2.21: 4 to 16 and 8 to 64). Of the resizes
-# of our networks only the last one, by 8, can be of this kind, and only from 8 to 64 pixels.
+# TensorFlow's XLA computes bilinear resizes with aligned corners wrongly if `new - 1` is a multiple
+# of `old - 1` and old is above 2 (seen with TensorFlow 2.21: 4 to 16 and 8 to 64). In our networks,
+# only the last resize, by 8, can be of this kind, and only from 8 to 64 pixels.
 _WRONG_SIZE = 64
 
 
 class XlaRunner(SavedModelRunner):
-    """The artefact of `SavedModelRunner`; every new shape of images is compiled at its first call.
+    """Runs the artefact of `SavedModelRunner`, compiled at the first call with each image shape.
 
     Args:
         path: The SavedModel's folder, such as `export/student/1`.
@@ -25,7 +25,7 @@ class XlaRunner(SavedModelRunner):
 
     Raises:
         ValueError: See `SavedModelRunner`. `infer` raises it for images with a side that is padded
-            to 64, where TensorFlow's XLA answers wrongly.
+            to 64, for which TensorFlow's XLA gives wrong results.
     """
 
     runtime = "xla"
@@ -43,8 +43,9 @@ class XlaRunner(SavedModelRunner):
         sides = images.shape[1:3]
         if any(side + -side % SIZE_MULTIPLE == _WRONG_SIZE for side in sides):
             raise ValueError(
-                f"XLA resizes images wrongly whose height or width is {_WRONG_SIZE} after padding "
-                f"to multiples of {SIZE_MULTIPLE}; take another size or the runtime saved_model. "
+                f"XLA resizes wrongly if height or width of the images is {_WRONG_SIZE} after "
+                f"padding to multiples of {SIZE_MULTIPLE}; use another size or the runtime "
+                "saved_model. "
                 f"Received: {sides[0]}x{sides[1]}"
             )
         return self._functions[output](tf.constant(images))

@@ -1,4 +1,4 @@
-"""What every client offers: bytes of images to a server, class ids back."""
+"""Base class of all clients: sends image bytes to a server and returns class ids."""
 
 import abc
 import urllib.parse
@@ -14,23 +14,24 @@ ATTEMPTS = 4
 
 
 class SegmentationClient(abc.ABC):
-    """Asks a server for class ids. One thread at a time may use it.
+    """Requests class ids from a server. Not thread-safe: use one client per thread.
 
-    A subclass names its `default_port` and implements `_predict` and `close`.
+    A subclass sets `default_port` and implements `_predict` and `close`.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8501`; without a port, that of the protocol. A
-            proxy's path after them comes before that of every request.
-        model: The name by which the server knows the model.
-        version: Which of its versions; None leaves the choice to the server.
-        timeout_s: Seconds to wait for an answer: of every attempt by HTTP, of all by gRPC.
-        attempts: How often a request is sent at most while the server is not there, turns requests
-            away or is overloaded; gRPC stops at 5. What took too long is not sent again.
+        server: Host and port, such as `127.0.0.1:8501`; the default port is the protocol's. A
+            proxy's path after them is prepended to the path of every request.
+        model: Name of the model on the server.
+        version: Version of the model; None leaves the choice to the server.
+        timeout_s: Seconds to wait for an answer: per attempt with HTTP, for all attempts with gRPC.
+        attempts: Maximum number of attempts per request while the server is unreachable, rejects
+            requests or is overloaded; gRPC makes at most 5. A request that timed out is not
+            retried.
 
     Raises:
         RuntimeNotInstalledError: A package of the extra `serving` is missing.
-        ValueError: `timeout_s`, `attempts` or `version` is out of its range, or `server` has no
-            such form.
+        ValueError: `timeout_s`, `attempts` or `version` is out of range, or `server` is not a host
+            with an optional port.
     """
 
     default_port: int
@@ -66,15 +67,15 @@ class SegmentationClient(abc.ABC):
             uint8 class ids of shape `(batch, height, width)`.
 
         Raises:
-            ServingError: The server cannot be reached, refuses the request, takes too long or
-                answers something else than class ids of these images.
+            ServingError: The server cannot be reached, rejects the request, takes too long, or does
+                not return class ids for these images.
             ValueError: The images have another dtype or shape.
         """
         check_images(images)
         return self._class_ids(self._predict(images), images.shape[:3])
 
     def _address(self, server: str) -> str:
-        """`server` with a port; another protocol may know other forms of an address."""
+        """`server` with a port. A subclass may support other forms of addresses."""
         host, slash, path = (server, "", "") if "://" in server else server.partition("/")
         return with_port(host, self.default_port) + slash + path
 
@@ -83,13 +84,13 @@ class SegmentationClient(abc.ABC):
         """The server's answer, as an array or as lists of numbers.
 
         Raises:
-            TransientServingError: The server stayed away for all attempts.
-            ServingError: It refuses the request or takes too long.
+            TransientServingError: The server was unavailable at every attempt.
+            ServingError: The server rejects the request or takes too long.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Gives the connection back."""
+        """Closes the connection."""
 
     def __enter__(self) -> "SegmentationClient":
         return self
@@ -107,20 +108,21 @@ class SegmentationClient(abc.ABC):
         if not is_integer or array.shape != shape or array.min() < 0 or array.max() > 255:
             raise ServingError(
                 f"{self.server} answered for the model {self.model} with {array.dtype} of shape "
-                f"{array.shape} in place of class ids of shape {shape}: it serves another network."
+                f"{array.shape} instead of class ids of shape {shape}; check that it serves an "
+                "export of this package."
             )
         return array.astype(np.uint8)
 
 
 def with_port(server: str, default: int) -> str:
-    """`server` with the port `default` if it names none; an address with `://` stays as it is.
+    """`server`, with the port `default` unless it has one; returns addresses with `://` unchanged.
 
     Raises:
-        ValueError: It has no host, or its port is none.
+        ValueError: The host is missing or the port is invalid.
     """
     if "://" in server:
         return server
-    # An address of IPv6 has colons of its own; with a port it stands in brackets.
+    # IPv6 addresses contain colons; with a port, they are in brackets.
     is_bare_ipv6 = server.count(":") > 1 and not server.startswith("[")
     try:
         parts = urllib.parse.urlsplit(f"//[{server}]" if is_bare_ipv6 else f"//{server}")

@@ -1,4 +1,4 @@
-"""The protocols by their names."""
+"""Clients by the names of their protocols."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ CLIENTS: dict[str, type[SegmentationClient]] = {
 
 
 def connect(protocol: str, server: str, model: str, **options: Any) -> SegmentationClient:
-    """A client that speaks `protocol`; nothing is sent yet.
+    """Returns a client for `protocol`, without sending anything yet.
 
     Args:
         protocol: `rest` or `grpc` of TensorFlow Serving, or `triton`.
-        server: Host and port; without a port, that of the protocol.
-        model: The name by which the server knows the model.
+        server: Host and port; the default port is the protocol's.
+        model: Name of the model on the server.
         **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Raises:
         RuntimeNotInstalledError: A package of the extra `serving` is missing.
-        ValueError: There is no such protocol, or an option is out of its range.
+        ValueError: Unknown protocol, or an option is out of range.
     """
     if protocol not in CLIENTS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Asks TensorFlow Serving, or whoever implements its PredictionService, by gRPC."""
+"""gRPC client for TensorFlow Serving and other servers with its PredictionService."""
 
 import json
 from typing import Any
@@ -14,25 +14,25 @@ from keras_fasterseg.serving.predict_request import predict_request
 from keras_fasterseg.serving.prediction_messages import PREDICT_METHOD, PredictResponse
 
 _OPTIONS = (
-    # By default 4 MiB, less than the class ids of a large image.
+    # The default is 4 MiB, less than the class ids of a large image.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # By default 256 KiB; what is longer is not sent again.
+    # The default is 256 KiB; longer requests would not be retried.
     ("grpc.per_rpc_retry_buffer_size", 2**31 - 1),
 )
-# Its own limit, which it logs an error about.
+# gRPC's own limit; it logs an error if more are requested.
 _MOST_ATTEMPTS = 5
 
-# Targets of gRPC that are no host and port; those with `://` are known without.
+# gRPC targets other than host and port; targets with `://` are recognised separately.
 _RESOLVERS = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
 
 
 class GrpcClient(SegmentationClient):
-    """Speaks `tensorflow.serving.PredictionService/Predict`, not encrypted.
+    """Calls `tensorflow.serving.PredictionService/Predict`, without encryption.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8500`, or a target that names its resolver, such
-            as `unix:/run/serving`, `dns:models.example:8500` or `ipv4:127.0.0.1:8500`.
+        server: Host and port, such as `127.0.0.1:8500`, or a gRPC target with a resolver, such as
+            `unix:/run/serving`, `dns:models.example:8500` or `ipv4:127.0.0.1:8500`.
         model: See `SegmentationClient`.
         **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
@@ -65,19 +65,19 @@ class GrpcClient(SegmentationClient):
             "initialBackoff": "0.5s",
             "maxBackoff": "8s",
             "backoffMultiplier": 2,
-            # The one code that asks to come again: nobody there, not ready yet, or a full queue.
+            # The only code that invites a retry: server unreachable, not ready, or its queue full.
             "retryableStatusCodes": ["UNAVAILABLE"],
         }
         config = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]}
         return (*_OPTIONS, ("grpc.service_config", json.dumps(config)))
 
     def _predict(self, images: np.ndarray) -> Any:
-        # Here, as in `predict_request`.
+        # Imported here, as in `predict_request`.
         import tensorflow as tf
         from google.protobuf.message import DecodeError
         from tensorflow.core.framework import tensor_pb2
 
-        # Made as the module is imported, so that checkers do not see it.
+        # Created when the module is imported, so type checkers do not see it.
         parse = tensor_pb2.TensorProto.FromString  # pyright: ignore[reportAttributeAccessIssue]
         request = predict_request(images, self.model, self.version)
         try:
@@ -86,20 +86,21 @@ class GrpcClient(SegmentationClient):
             raise self._told(error) from error
         if CLASS_IDS not in response.outputs:
             raise ServingError(
-                f"{self.server} answered for the model {self.model} without {CLASS_IDS}, only with "
-                f"{', '.join(sorted(response.outputs)) or 'nothing'}."
+                f"{self.server} answered for the model {self.model} without {CLASS_IDS}; check "
+                "that it serves an export of this package. Received outputs: "
+                f"{', '.join(sorted(response.outputs)) or 'nothing'}"
             )
         try:
             return tf.make_ndarray(parse(response.outputs[CLASS_IDS]))
         except (DecodeError, ValueError, TypeError) as error:
             raise ServingError(
-                f"{self.server} answered for the model {self.model} with {CLASS_IDS} that is no "
-                f"tensor ({one_line(str(error))})."
+                f"{self.server} answered for the model {self.model} with {CLASS_IDS} that are not "
+                f"a valid tensor ({one_line(str(error))})."
             ) from error
 
     def _told(self, error: Any) -> ServingError:
         status, codes = error.code(), self._grpc.StatusCode
-        reason = one_line(error.details() or "it gives no reason")
+        reason = one_line(error.details() or "no reason given")
         if status == codes.DEADLINE_EXCEEDED:
             return ServingError(f"{self.server} did not answer within {self._timeout_s:g} s.")
         if status == codes.UNAVAILABLE:

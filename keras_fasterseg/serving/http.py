@@ -1,12 +1,12 @@
-"""POSTs to a server; failures become this package's errors."""
+"""Sends HTTP POST requests, and converts failures to this package's errors."""
 
 from typing import Any
 
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
 
-# Too many requests; the server behind a proxy is gone, not ready or too slow. TensorFlow Serving
-# says 503 when its queue is full.
+# Too many requests; or the server behind a proxy is gone, not ready or too slow. TensorFlow Serving
+# returns 503 when its queue is full.
 _TRANSIENT_STATUS = (429, 502, 503, 504)
 _LONGEST_REASON = 300
 
@@ -15,9 +15,9 @@ class HttpConnection:
     """A kept-alive connection to one server.
 
     Args:
-        server: Host and port; `https://` before them encrypts.
+        server: Host and port; use the prefix `https://` for encryption.
         timeout_s: Seconds to wait for a connection, and then for the next bytes.
-        attempts: How often a request is sent at most, while the server is not available.
+        attempts: Maximum number of attempts per request while the server is unavailable.
 
     Raises:
         RuntimeNotInstalledError: The package requests is not installed.
@@ -33,17 +33,17 @@ class HttpConnection:
         self._session.mount("https://", adapter)
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> Any:
-        """Sends `body` and returns the response of a server that had nothing to complain of.
+        """Sends `body` and returns the response if its status is OK.
 
         Args:
-            path: Below the server, beginning with a slash.
-            body: What is sent.
-            headers: Beside those that every request has.
+            path: Path on the server, beginning with a slash.
+            body: Body of the request.
+            headers: Headers in addition to the standard ones.
 
         Raises:
-            TransientServingError: All attempts found no connection, or a server that asks to come
-                again.
-            ServingError: The server refuses or takes too long.
+            TransientServingError: At every attempt, the connection failed or the server answered
+                with a temporary error.
+            ServingError: The server rejects the request or takes too long.
         """
         errors = self._requests.exceptions
         try:
@@ -59,7 +59,9 @@ class HttpConnection:
                 f"{self.url} cannot be reached ({root_cause(error)})."
             ) from error
         except errors.RequestException as error:
-            raise ServingError(f"{self.url} cannot be asked ({one_line(str(error))}).") from error
+            raise ServingError(
+                f"The request to {self.url} failed ({one_line(str(error))})."
+            ) from error
         if response.ok:
             return response
         kind = TransientServingError if response.status_code in _TRANSIENT_STATUS else ServingError
@@ -74,13 +76,13 @@ class HttpConnection:
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks, shortened to what fits into a sentence."""
+    """`text` on one line, shortened to 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]} ..."
 
 
 def root_cause(error: BaseException) -> str:
-    """What the innermost of nested errors says, without the layers that it came through."""
+    """Message of the innermost of nested errors, or its type if it has no message."""
     innermost = error
     while inner := innermost.__cause__ or innermost.__context__:
         innermost = inner
@@ -88,12 +90,12 @@ def root_cause(error: BaseException) -> str:
 
 
 def _retries(attempts: int) -> Any:
-    # It comes with requests.
+    # A dependency of requests.
     from urllib3 import Retry
     from urllib3.exceptions import ReadTimeoutError
 
     class NotAfterSilence(Retry):
-        """Ends at once where the server took too long."""
+        """Stops retrying if the server took too long."""
 
         def increment(self, *request: Any, error: Exception | None = None, **more: Any) -> Retry:
             if isinstance(error, ReadTimeoutError):
@@ -107,16 +109,16 @@ def _retries(attempts: int) -> Any:
         raise_on_status=False,
         respect_retry_after_header=False,
         backoff_factor=0.5,
-        # Clients which a server has turned away together do not come back together.
+        # Clients that a server rejected at the same time retry at different times.
         backoff_jitter=0.5,
         backoff_max=8,
     )
 
 
 def _reason(response: Any) -> str:
-    """What the server says of it: its JSON's `error`, or else its text."""
+    """The reason in the server's response: the `error` in its JSON, or else its text."""
     try:
         message = response.json()["error"]
     except (ValueError, KeyError, TypeError):
         message = response.text
-    return str(message) or "it gives no reason"
+    return str(message) or "no reason given"

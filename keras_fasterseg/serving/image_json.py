@@ -1,13 +1,13 @@
-"""Images as nested lists in JSON, written without Python's lists.
+"""Writes images as nested JSON lists, without creating Python lists.
 
-As Python objects, the numbers of an image are a list a pixel, and so many new objects let Python's
-garbage collector go through all that TensorFlow has: `json.dumps(images.tolist())` then takes a
-third of a second for the smallest image, every few calls.
+`json.dumps(images.tolist())` creates one Python list per pixel. So many new objects make the
+garbage collector scan all of TensorFlow's objects: every few calls, even the smallest image then
+takes a third of a second.
 """
 
 import numpy as np
 
-# Spaces before a number are allowed, and give all numbers one width.
+# JSON allows spaces before a number; they give all numbers the same width.
 _DIGITS = np.array([list(f"{value:3d}".encode()) for value in range(256)], np.uint8)
 _OPEN, _CLOSE, _COMMA = b"[],"
 
@@ -18,20 +18,20 @@ def image_json(images: np.ndarray) -> bytes:
     Args:
         images: uint8 array of two or more axes, none of them empty.
     """
-    # One row of characters a number, the last of them the comma that follows.
+    # One row of characters per number, ending with a comma.
     text = _with_commas(_DIGITS[images])
     for _ in range(images.ndim):
         text = _with_commas(_bracketed(text))
-    # All is one list by now, and nothing follows it.
+    # The text is now a single list; this removes the comma after it.
     return text.tobytes()[:-1]
 
 
 def _bracketed(text: np.ndarray) -> np.ndarray:
-    """`(..., items, characters)` to `(..., characters)`, each a list of the items."""
+    """Joins `(..., items, characters)` to `(..., characters)`, each a list of the items."""
     joined = text.reshape(*text.shape[:-2], -1)
     opening = np.full((*joined.shape[:-1], 1), _OPEN, np.uint8)
     joined = np.concatenate([opening, joined], axis=-1)
-    # In place of the comma after the last item.
+    # Replaces the comma after the last item.
     joined[..., -1] = _CLOSE
     return joined
 

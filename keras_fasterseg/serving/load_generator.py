@@ -1,4 +1,4 @@
-"""Several clients that ask a server without a pause, and what they met with."""
+"""Runs several clients against a server without a pause, and records the results."""
 
 import concurrent.futures
 import dataclasses
@@ -10,20 +10,20 @@ import numpy as np
 from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.errors import ServingError
 
-# A server that is gone fails thousands of requests a second.
+# If the server is gone, thousands of requests per second fail.
 _MAXIMUM_FAILURES = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadResult:
-    """What a number of clients met with.
+    """Results of a number of clients.
 
     Attributes:
-        clients: How many asked at once.
-        seconds: From the first request to the last answer.
-        latencies_ms: How long every answered request took, in milliseconds.
-        failures: What was said of every request that failed; a client stops after 100 of them.
-        differing: Answers that were not the class ids that had been expected.
+        clients: Number of concurrent clients.
+        seconds: Seconds from the first request to the last answer.
+        latencies_ms: Latency of every answered request, in milliseconds.
+        failures: Error message of every failed request; a client stops after 100 failures.
+        differing: Number of answers that differed from the expected class ids.
     """
 
     clients: int
@@ -33,18 +33,18 @@ class LoadResult:
     differing: int
 
     def percentile_ms(self, percent: float) -> float:
-        """What that share of the answered requests did not exceed; NaN if none was answered."""
+        """That percentile of the latencies, in milliseconds; NaN if no request was answered."""
         if not self.latencies_ms:
             return float("nan")
         return float(np.percentile(self.latencies_ms, percent))
 
     def text(self) -> str:
-        """One line for people."""
+        """One-line summary."""
         answered = len(self.latencies_ms)
         percentiles = ", ".join(f"p{p} {self.percentile_ms(p):.1f} ms" for p in (50, 90, 99))
         return (
             f"{self.clients} clients, {self.seconds:.1f} s: {answered} answers "
-            f"({answered / self.seconds:.1f} a second), {len(self.failures)} failures, "
+            f"({answered / self.seconds:.1f} per second), {len(self.failures)} failures, "
             f"{self.differing} wrong; {percentiles}"
         )
 
@@ -57,17 +57,17 @@ def generate_load(
     seconds: float = 60.0,
     expected: np.ndarray | None = None,
 ) -> LoadResult:
-    """Lets `clients` threads, each with a client of its own, ask for the same images.
+    """Sends the same images from `clients` threads, each with its own client.
 
     Args:
-        make_client: Makes a client; it had best not retry, or failures remain unseen.
+        make_client: Makes a client. It should not retry, because retries hide failures.
         images: uint8 images of shape `(batch, height, width, 3)`.
-        clients: How many.
-        seconds: No request begins after that time; those that are under way are waited for.
-        expected: The class ids that every answer must equal; None compares nothing.
+        clients: Number of concurrent clients.
+        seconds: Seconds during which new requests start; running requests are awaited.
+        expected: Class ids that every answer must equal; None skips the comparison.
 
     Raises:
-        ValueError: `clients` or `seconds` is out of its range, or the images are no images.
+        ValueError: `clients` or `seconds` is out of range, or `images` has a wrong dtype or shape.
     """
     if clients < 1 or seconds <= 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The folder that a model server reads: models by name, versions by number."""
+"""The repository folder of a model server: models by name, versions by number."""
 
 import dataclasses
 import pathlib
@@ -17,20 +17,21 @@ from keras_fasterseg.serving.versions import next_version, versions
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 MOUNT = "/models"
-"""Where a container of TensorFlow Serving has the repository."""
+"""Path of the repository in a TensorFlow Serving container."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryOptions:
-    """How a server is to treat a model.
+    """Options for a model on a server.
 
     Attributes:
-        batching: How requests are put together, where the network takes every number of images.
-        warmup_sizes: Height and width of the images of TensorFlow Serving's warm-up requests. An
+        batching: Batching of requests, for networks that accept any number of images.
+        warmup_sizes: Height and width of the images in TensorFlow Serving's warm-up requests. An
             ONNX model is warmed up at its own size.
-        mount: Where a server finds the repository, a container's folder; TensorFlow Serving's
-            configuration names it. None: `/models`.
-        other_classes: Whether a version may have other classes than the one before.
+        mount: Path at which the server finds the repository, for example in a container; TensorFlow
+            Serving's configuration contains it. None: `/models`.
+        other_classes: Whether the classes of a version may differ from those of the newest other
+            version.
     """
 
     batching: BatchingParameters = BatchingParameters()
@@ -48,13 +49,13 @@ def add_to_repository(
     overwrite: bool = False,
     options: RepositoryOptions | None = None,
 ) -> pathlib.Path:
-    """Copies an export to a server's repository, which is made if it is not there.
+    """Copies an export to a server's repository, which is created if it does not exist.
 
-    A SavedModel goes to one for TensorFlow Serving, an ONNX model to one for Triton:
+    A SavedModel is for TensorFlow Serving, an ONNX model for Triton:
 
     ```
     models.config                                             config of all models
-    batching.config                                           how requests are put together
+    batching.config                                           batching of requests
     NAME/VERSION/saved_model.pb, variables/, ...
     NAME/VERSION/assets.extra/tf_serving_warmup_requests      if warm-up sizes are given
 
@@ -65,33 +66,33 @@ def add_to_repository(
     Args:
         export: The folder of a SavedModel or of an ONNX export.
         repository: The server's folder.
-        name: By which clients will ask for the model.
-        version: Its version; None takes the one after those that are there, or 1.
-        overwrite: Whether a version that is there is replaced. A running server may not notice.
-        options: How the server is to treat the model.
+        name: Name of the model, which clients use.
+        version: Version of the model; None uses the number after the highest, or 1.
+        overwrite: Whether to replace an existing version. A running server may not notice.
+        options: Options for the model on the server.
 
     Returns:
         The folder of the version.
 
     Raises:
-        FileNotFoundError: There is no export.
-        FileExistsError: The version is there and `overwrite` is off.
-        RuntimeNotInstalledError: The export is ONNX and ONNX Runtime, which reads its sizes, is
+        FileNotFoundError: The export does not exist.
+        FileExistsError: The version exists and `overwrite` is off.
+        RuntimeNotInstalledError: The export is ONNX, but ONNX Runtime, which reads its sizes, is
             not installed.
-        ValueError: The export is of another format or of another program, a name or a number is
-            out of its range, a model has other classes than its newest other version, or an ONNX
-            model has other sizes than its other versions.
+        ValueError: The export has another format or is not from this package, a name or a number is
+            out of range, the classes differ from the newest other version, the configuration of an
+            ONNX model differs from its other versions, or an option does not fit the format.
     """
     artefact = find_artefact(export)
     if artefact.format not in (SAVED_MODEL, ONNX):
         raise ValueError(
-            f"TensorFlow Serving takes a SavedModel and Triton an ONNX model. Received: "
+            f"TensorFlow Serving needs a SavedModel, and Triton an ONNX model. Received: "
             f"{artefact.path}, which is {artefact.format}; export the network again with --format."
         )
     if not _NAME.fullmatch(name):
         raise ValueError(
-            "`name` of a model may hold letters, digits, `_`, `-` and `.`, which clients write "
-            f"into addresses. Received: name={name!r}"
+            "`name` of a model must begin with a letter or digit and may contain only letters, "
+            f"digits, `_`, `-` and `.`, because it is part of URLs. Received: name={name!r}"
         )
     options = options or RepositoryOptions()
     model = pathlib.Path(repository) / name
@@ -102,7 +103,7 @@ def add_to_repository(
     target = model / str(version)
     if target.exists() and not overwrite:
         raise FileExistsError(
-            f"{target} exists; leave --version out for the next one, or pass --overwrite."
+            f"{target} exists; omit --version to use the next one, or pass --overwrite."
         )
     if not options.other_classes:
         _check_classes(artefact, model, version)
@@ -117,12 +118,12 @@ def add_to_repository(
     else:
         if options.warmup_sizes:
             raise ValueError(
-                "An ONNX model is warmed up at its own size; leave the warm-up sizes out. "
+                "An ONNX model is warmed up at its own size; omit the warm-up sizes. "
                 f"Received: warmup_sizes={options.warmup_sizes}"
             )
         if options.mount is not None:
             raise ValueError(
-                "Triton's configuration does not name the repository's folder; leave --mount out. "
+                "Triton's configuration does not contain the repository's path; omit --mount. "
                 f"Received: mount={options.mount!r}"
             )
         add_onnx(artefact, target, options.batching)
@@ -130,7 +131,7 @@ def add_to_repository(
 
 
 def _check_classes(artefact: Artefact, model: pathlib.Path, version: int) -> None:
-    """Refuses classes that clients of the model do not expect."""
+    """Raises ValueError if the classes differ from those of the newest other version."""
     others = [number for number in versions(model) if number != version]
     if not others:
         return
@@ -140,13 +141,14 @@ def _check_classes(artefact: Artefact, model: pathlib.Path, version: int) -> Non
         names, before = (_number(each) for each in (artefact, other))
     if names is not None and before is not None and names != before:
         raise ValueError(
-            f"{artefact.path} has {_shown(names)}, and version {others[-1]} of {model.name} has "
-            f"{_shown(before)}; choose another name, or pass --other_classes if all clients know."
+            f"{artefact.path} has {_shown(names)}, but version {others[-1]} of {model.name} has "
+            f"{_shown(before)}; choose another name, or pass --other_classes if all clients can "
+            "handle the change."
         )
 
 
 def _number(artefact: Artefact) -> int | None:
-    """The number of its classes; None if it is not known."""
+    """Number of classes of an artefact; None if unknown."""
     names, count = recorded_names(artefact.metadata), artefact.metadata.get("num_classes")
     if names is not None:
         return len(names)

@@ -1,4 +1,4 @@
-"""Images as a request to the PredictionService."""
+"""Wraps images in a request to the PredictionService."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from keras_fasterseg.serving.prediction_messages import PredictRequest
 
 
 def predict_request(images: np.ndarray, model: str, version: int | None = None) -> Any:
-    """The `PredictRequest` that asks for the class ids of `images`.
+    """A `PredictRequest` for the class ids of `images`.
 
     Args:
         images: uint8 images of shape `(batch, height, width, 3)`.
-        model: The name by which the server knows the model.
-        version: Which of its versions; None leaves the choice to the server.
+        model: Name of the model on the server.
+        version: Version of the model; None leaves the choice to the server.
     """
-    # Here, since the names of the clients are flags, which need no TensorFlow.
+    # Imported here: flags list the clients' names without TensorFlow.
     import tensorflow as tf
 
     request = PredictRequest()

@@ -1,11 +1,11 @@
-"""The messages of TensorFlow Serving's PredictionService, as far as they are used here.
+"""Messages of TensorFlow Serving's PredictionService that this package uses.
 
-The package tensorflow-serving-api has all of them, and pulls in the full TensorFlow beside
-tensorflow-cpu. These few are declared by hand, with the numbers of the originals, so that the bytes
-are the same:
+The package tensorflow-serving-api has all messages, but installs the full TensorFlow next to
+tensorflow-cpu. The few messages here are declared by hand, with the original field numbers, so that
+the bytes are the same:
 https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis
 
-They live in a pool of their own, where those of tensorflow-serving-api do not clash with them.
+They are in a separate pool, so that they do not clash with tensorflow-serving-api.
 """
 
 from typing import Any
@@ -18,12 +18,12 @@ PREDICT_METHOD = f"/{PACKAGE}.PredictionService/Predict"
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {"string": _Field.TYPE_STRING, "bytes": _Field.TYPE_BYTES, "int64": _Field.TYPE_INT64}
 
-# On the wire an embedded message looks as its bytes do. A TensorProto is left as bytes here, to be
-# made and read by TensorFlow.
+# On the wire, an embedded message looks the same as its bytes. TensorProtos stay bytes here;
+# TensorFlow creates and parses them.
 _TENSORS = "map<string, bytes>"
 
 _FIELDS: dict[str, tuple[tuple[str, int, str], ...]] = {
-    # google.protobuf.Int64Value, which tells 0 from nothing.
+    # google.protobuf.Int64Value, which distinguishes 0 from unset.
     "Version": (("value", 1, "int64"),),
     "ModelSpec": (
         ("name", 1, "string"),
@@ -37,7 +37,7 @@ _FIELDS: dict[str, tuple[tuple[str, int, str], ...]] = {
     ),
     "PredictResponse": (("outputs", 1, _TENSORS), ("model_spec", 2, "ModelSpec")),
     "PredictLog": (("request", 1, "PredictRequest"), ("response", 2, "PredictResponse")),
-    # predict_log is one of a `oneof`, which the wire does not show.
+    # predict_log belongs to a `oneof`, which the wire format does not show.
     "PredictionLog": (("predict_log", 6, "PredictLog"),),
 }
 

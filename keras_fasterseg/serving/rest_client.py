@@ -1,4 +1,4 @@
-"""Asks TensorFlow Serving, or whoever speaks its REST protocol."""
+"""REST client for TensorFlow Serving and other servers with its protocol."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ _SIGNATURE = CLASS_IDS_SIGNATURE.encode()
 
 
 class RestClient(SegmentationClient):
-    """Speaks `/v1/models/NAME[/versions/N]:predict` in the row format.
+    """Calls `/v1/models/NAME[/versions/N]:predict` in the row format.
 
-    Images and class ids travel as decimal numbers in JSON: convenient, and several times the bytes
-    of gRPC.
+    Images and class ids are sent as decimal numbers in JSON. This is convenient, but takes several
+    times the bytes of gRPC.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8501`; `https://` before them encrypts.
+        server: Host and port, such as `127.0.0.1:8501`; use the prefix `https://` for encryption.
         model: See `SegmentationClient`.
         **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
@@ -46,8 +46,8 @@ class RestClient(SegmentationClient):
             return response.json()["predictions"]
         except (ValueError, KeyError, TypeError) as error:
             raise ServingError(
-                f"{self._connection.url + self._path} answered without `predictions`: it does not "
-                "speak TensorFlow Serving's row format."
+                f"{self._connection.url + self._path} answered without `predictions`; check that "
+                "it supports TensorFlow Serving's row format."
             ) from error
 
     def close(self) -> None:

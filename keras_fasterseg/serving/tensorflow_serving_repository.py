@@ -1,4 +1,4 @@
-"""TensorFlow Serving's repository: version folders and the two files that its flags name."""
+"""TensorFlow Serving's repository: version folders and two configuration files."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ MODELS_CONFIG = "models.config"
 BATCHING_CONFIG = "batching.config"
 
 DEFAULTS = {"max_batch_size": 8, "timeout_ms": 2.0, "threads": 2, "max_enqueued_batches": 64}
-"""Defaults of batching parameters that are not given."""
+"""Defaults of batching parameters."""
 
 FLAGS = {
     "--max_batch_size": "max_batch_size",
@@ -26,17 +26,17 @@ FLAGS = {
 
 @dataclasses.dataclass(frozen=True)
 class BatchingParameters:
-    """How a server puts waiting requests together, so that they share a run of the network.
+    """Settings with which a server batches waiting requests.
 
-    Only images of one size go together. None takes the value in `DEFAULTS`, wherever the server
-    and the network have such a thing; a value that cannot be had is refused.
+    Only images of equal size share a batch. None uses the value in `DEFAULTS` if the server and the
+    network support the setting. Setting a value that they do not support is an error.
 
     Attributes:
-        max_batch_size: Images a batch.
-        timeout_ms: How long the first image waits for others, in milliseconds.
-        threads: Batches that are computed at once.
-        max_enqueued_batches: Batches that may wait; what comes beyond is turned away, and a client
-            of this package comes again.
+        max_batch_size: Maximum number of images per batch.
+        timeout_ms: Maximum time that the first image waits for others, in milliseconds.
+        threads: Number of batches computed in parallel.
+        max_enqueued_batches: Maximum number of waiting batches. The server rejects further
+            requests, and clients of this package retry them.
     """
 
     max_batch_size: int | None = None
@@ -46,20 +46,21 @@ class BatchingParameters:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None and value < (0 if name == "timeout_ms" else 1):
-                raise ValueError(f"`{name}` is out of its range. Received: {value}")
+            least = 0 if name == "timeout_ms" else 1
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
 
     def value(self, name: str) -> float:
-        """The attribute of that name, or what is taken in its place."""
+        """The attribute of that name, or its default if it is None."""
         own = getattr(self, name)
         return DEFAULTS[name] if own is None else own
 
     def given(self) -> list[str]:
-        """The flags of `tools.serving.prepare` for what is not None."""
+        """Flags of `tools.serving.prepare` for the attributes that are not None."""
         return [flag for flag, name in FLAGS.items() if getattr(self, name) is not None]
 
     def tensorflow_serving_text(self) -> str:
-        """The file for `--batching_parameters_file`."""
+        """Contents of the file for `--batching_parameters_file`."""
         return (
             f"max_batch_size {{ value: {self.value('max_batch_size')} }}\n"
             f"batch_timeout_micros {{ value: {round(1e3 * self.value('timeout_ms'))} }}\n"
@@ -75,38 +76,38 @@ def add_saved_model(
     warmup_sizes: Sequence[tuple[int, int]],
     mount: str,
 ) -> None:
-    """Copies the SavedModel to the version folder `target` and writes the configuration anew.
+    """Copies the SavedModel to the version folder `target` and rewrites the configuration.
 
     Raises:
-        ValueError: The SavedModel is damaged or was not exported by this package, it takes another
-            size than that of the warm-up or a fixed number of images, which no batching can be for,
-            or a size is below 32.
+        ValueError: The SavedModel is damaged or was not exported by this package; its size differs
+            from a warm-up size; batching is set although its number of images is fixed; or a
+            warm-up size is below 32.
     """
-    # Here, since flags need the parameters above and no TensorFlow.
+    # Imported here: flags use the parameters above without TensorFlow.
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
     from keras_fasterseg.serving.warmup import warmup_images, write_warmup_requests
 
-    # What a server would find out when it is too late.
+    # Finds problems now, before a server would.
     runner = SavedModelRunner(export)
     runner.load()
     if runner.batch_size is not None and batching.given():
         raise ValueError(
-            f"The SavedModel takes exactly {runner.batch_size} images a call, so a server cannot "
-            f"put requests together; leave {' and '.join(batching.given())} out, or export the "
-            "network with --format=saved_model."
+            f"The SavedModel needs exactly {runner.batch_size} images per call, so a server cannot "
+            f"batch requests; omit {' and '.join(batching.given())}, or export the network with "
+            "--format=saved_model."
         )
     for size in warmup_sizes:
         if runner.input_size not in (None, size):
             height, width = runner.input_size
             raise ValueError(
-                f"The SavedModel takes images of {height}x{width} alone. Received: "
+                f"The SavedModel accepts only images of {height}x{width}. Received: "
                 f"--warmup_size={size[0]}x{size[1]}"
             )
     batches = [warmup_images(size) for size in warmup_sizes]
     model, repository = target.parent, target.parent.parent
     with atomic_path(target) as temporary:
         shutil.copytree(export, temporary)
-        # Those of another model's name, if the export comes from a repository.
+        # An export from a repository may have warm-up requests with another model's name.
         (temporary / WARMUP_FILE).unlink(missing_ok=True)
         if batches:
             write_warmup_requests(temporary / WARMUP_FILE, model.name, batches)
@@ -115,7 +116,7 @@ def add_saved_model(
 
 
 def served_models(repository: pathlib.Path) -> list[str]:
-    """Names of the folders in a repository that have a version with a SavedModel, sorted."""
+    """Names of the models in a repository with a SavedModel in at least one version, sorted."""
     return sorted(
         model.name
         for model in repository.iterdir()
@@ -124,11 +125,11 @@ def served_models(repository: pathlib.Path) -> list[str]:
 
 
 def models_config(names: Iterable[str], mount: str) -> str:
-    """The file for `--model_config_file`; of every model the latest version is served.
+    """Contents of the file for `--model_config_file`; it serves the latest version of every model.
 
     Args:
-        names: Of the models, which are also those of their folders.
-        mount: Where the server finds the repository.
+        names: Names of the models and of their folders.
+        mount: Path at which the server finds the repository.
     """
     entries = "".join(
         "  config {\n"

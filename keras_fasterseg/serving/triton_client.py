@@ -1,4 +1,4 @@
-"""Asks Triton, or whoever speaks KServe's protocol of version 2 with its binary extension."""
+"""Client for Triton and other servers with KServe's protocol version 2 and binary extension."""
 
 import json
 from typing import Any
@@ -11,15 +11,15 @@ from keras_fasterseg.serving.client import SegmentationClient
 from keras_fasterseg.serving.errors import ServingError
 from keras_fasterseg.serving.http import HttpConnection
 
-# The bytes of tensors follow the JSON, whose length this header tells.
+# Length of the JSON, which the bytes of the tensors follow.
 _JSON_LENGTH = "Inference-Header-Content-Length"
 
 
 class TritonClient(SegmentationClient):
-    """Speaks `/v2/models/NAME[/versions/N]/infer`; images and class ids travel as bytes.
+    """Calls `/v2/models/NAME[/versions/N]/infer`, with images and class ids as bytes.
 
     Args:
-        server: Host and port, such as `127.0.0.1:8000`; `https://` before them encrypts.
+        server: Host and port, such as `127.0.0.1:8000`; use the prefix `https://` for encryption.
         model: See `SegmentationClient`.
         **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
@@ -58,8 +58,8 @@ class TritonClient(SegmentationClient):
             return _class_ids(response)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ServingError(
-                f"{self._connection.url + self._path} answered without {CLASS_IDS}: it does not "
-                "speak KServe's protocol of version 2, or serves another network."
+                f"{self._connection.url + self._path} answered without {CLASS_IDS}; check that it "
+                "supports KServe's protocol version 2 and serves an export of this package."
             ) from error
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ def _class_ids(response: Any) -> np.ndarray:
     (output,) = json.loads(response.content[:length])["outputs"]
     if output["name"] != CLASS_IDS or output["datatype"] != "UINT8":
         raise ValueError(f"unexpected output {output['name']} of {output['datatype']}")
-    # A server without the extension sends numbers.
+    # Servers without the binary extension send numbers in the JSON.
     values = (
         np.asarray(output["data"], np.int64)
         if "data" in output

@@ -1,4 +1,4 @@
-"""Triton's repository: version folders of an ONNX model and its config.pbtxt."""
+"""Triton's repository: version folders of an ONNX model, and its config.pbtxt."""
 
 import pathlib
 import shutil
@@ -17,9 +17,9 @@ CONFIG = "config.pbtxt"
 
 _TYPES = {INPUT_NAME: "TYPE_UINT8", CLASS_IDS: "TYPE_UINT8", LOGITS: "TYPE_FP32"}
 
-# Triton's word for a size that is free.
+# Triton's value for a free size.
 _FREE = -1
-# In place of a free one; any that is at least 32 does.
+# Replaces a free size in warm-up requests; any size of at least 32 will do.
 _WARMUP_SIZE = 256
 
 
@@ -28,8 +28,8 @@ def add_onnx(artefact: Artefact, target: pathlib.Path, batching: BatchingParamet
 
     Raises:
         RuntimeNotInstalledError: ONNX Runtime, which reads the sizes, is not installed.
-        ValueError: The file is damaged or was not exported by this package, its sizes or outputs
-            are not those of the versions that are there, or it does not go with `batching`.
+        ValueError: The file is damaged or was not exported by this package; its sizes, outputs or
+            batching differ from the existing versions; or it does not support `batching`.
     """
     runner = OnnxRuntimeRunner(artefact.path)
     model = target.parent
@@ -38,8 +38,8 @@ def add_onnx(artefact: Artefact, target: pathlib.Path, batching: BatchingParamet
     others = [version for version in versions(model) if str(version) != target.name]
     if others and config.is_file() and config.read_text(encoding="utf-8") != text:
         raise ValueError(
-            f"{config} speaks for all versions, and this one needs another: its sizes, outputs or "
-            "batching differ. Give it a name of its own with --name."
+            f"{config} applies to all versions of the model, but this one differs in sizes, "
+            "outputs or batching; choose another name with --name."
         )
     with atomic_path(target) as temporary:
         temporary.mkdir()
@@ -50,21 +50,20 @@ def add_onnx(artefact: Artefact, target: pathlib.Path, batching: BatchingParamet
 
 
 def triton_config(shapes: Mapping[str, Shape], name: str, batching: BatchingParameters) -> str:
-    """The config.pbtxt of a model.
+    """Contents of the config.pbtxt of a model.
 
-    Triton's backend for ONNX compares the shapes there with those that ONNX Runtime tells of the
-    graph, and loads nothing where they differ.
+    Triton's ONNX backend compares the shapes in this file with those that ONNX Runtime reports for
+    the graph, and does not load the model if they differ.
 
     Args:
-        shapes: The shapes of the input and the outputs of the graph by name, None where a size is
-            free.
-        name: By which clients will ask for the model.
-        batching: How requests are put together where the batch is free.
+        shapes: Shapes of the graph's input and outputs by name, None for free sizes.
+        name: Name of the model, which clients use.
+        batching: Batching of requests, for graphs with a free batch.
 
     Raises:
-        ValueError: Something that `batching` asks for is not to be had of this graph in Triton.
+        ValueError: Triton or this graph does not support a setting in `batching`.
     """
-    # Triton puts the batch before the dims itself if the model has one.
+    # For models with batching, Triton prepends the batch to the dims itself.
     is_batched = all(shape[0] is None for shape in shapes.values())
     _check_batching(batching, shapes[INPUT_NAME][0], is_batched)
     dims = {
@@ -99,11 +98,11 @@ def _check_batching(batching: BatchingParameters, batch: int | None, is_batched:
     for flag in ("--batch_threads", "--max_enqueued_batches"):
         if flag in given:
             raise ValueError(
-                f"{flag} is a setting of TensorFlow Serving, which Triton has not; leave it out "
-                "for an ONNX model."
+                f"{flag} is a setting of TensorFlow Serving that Triton lacks; omit it for an ONNX "
+                "model."
             )
     if given and not is_batched:
         raise ValueError(
-            f"The graph takes exactly {batch} images a call, so Triton cannot put requests "
-            f"together; leave {' and '.join(given)} out, or export the network with --batch_size=0."
+            f"The graph needs exactly {batch} images per call, so Triton cannot batch requests; "
+            f"omit {' and '.join(given)}, or export the network with --batch_size=0."
         )

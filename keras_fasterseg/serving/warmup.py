@@ -1,6 +1,6 @@
-"""Requests that TensorFlow Serving runs before it lets clients in.
+"""Requests that TensorFlow Serving runs before it accepts clients.
 
-The first call of a graph is many times as slow as the later ones.
+The first call of a graph is many times slower than later calls.
 """
 
 import pathlib
@@ -32,7 +32,7 @@ def write_warmup_requests(path: pathlib.Path, model: str, batches: Iterable[np.n
 
     Args:
         path: `assets.extra/tf_serving_warmup_requests` in a SavedModel.
-        model: The name by which the server will know the model.
+        model: Name of the model on the server.
         batches: uint8 images of shape `(batch, height, width, 3)`.
 
     Reference:

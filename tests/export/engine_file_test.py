@@ -100,6 +100,6 @@ def test_what_fails_leaves_what_was_there(install, tmp_path):
 
 def test_one_size_is_needed(install, tmp_path):
     install()
-    with pytest.raises(ValueError, match="An engine is built for one size of images"):
+    with pytest.raises(ValueError, match="An engine is built for one image size"):
         export(tmp_path / "1", input_size=None)
     assert list(tmp_path.iterdir()) == []

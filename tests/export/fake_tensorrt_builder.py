@@ -21,7 +21,7 @@ class DataType(enum.Enum):
 
 
 class FakeTensorRtBuilder:
-    """What the module `tensorrt`, or `tensorrt_rtx`, offers to build engines.
+    """The engine-building interface of the module `tensorrt` or `tensorrt_rtx`.
 
     Args:
         version: Such as `10.9.0`; from 11 on, and in TensorRT-RTX, precisions are no flags.
@@ -127,7 +127,7 @@ def _tensor(value):
 
 
 def _assert_bytes_are_at_the_rim(model):
-    """What TensorRT documents: nothing but casts reads or makes uint8, and from floats only."""
+    """TensorRT's documented rule: only casts read or make uint8, and only from floats."""
     graph = onnx.shape_inference.infer_shapes(model).graph
     known = [*graph.value_info, *graph.input, *graph.output]
     types = {each.name: each.type.tensor_type.elem_type for each in known}

@@ -279,7 +279,7 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
     export(model, path, overwrite=True, format="litert")
     assert {file.name for file in path.iterdir()} == {"model.tflite", "manifest.json"}
     (path / "manifest.json").unlink()
-    with pytest.raises(FileExistsError, match="not a SavedModel or another export"):
+    with pytest.raises(FileExistsError, match="neither a SavedModel nor another export"):
         export(model, path, overwrite=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["1"]
 
@@ -287,11 +287,11 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"format": "litert", "input_size": None}, "LiteRT needs to know the size"),
-        ({"format": "litert", "precision": "fp8"}, "can be had in fp32, fp16, int8"),
+        ({"format": "litert", "input_size": None}, "LiteRT needs a fixed image size"),
+        ({"format": "litert", "precision": "fp8"}, "format litert supports fp32, fp16, int8"),
         (
             {"format": "litert", "precision": "int8"},
-            "calibrated on real images, and there are none",
+            "calibrated on real images, but none were given",
         ),
         (
             {
@@ -300,13 +300,13 @@ def test_only_an_export_of_ours_is_replaced(model, tmp_path):
                 "outputs": "both",
                 "calibration": CalibrationImages([random_images(1, 32, 64)]),
             },
-            "has integers alone, and logits are floats; .* Received: output=both",
+            "uses integers only, but logits are floats; .* Received: output=both",
         ),
-        ({"precision": "int8"}, "calibrated on real images, and there are none"),
+        ({"precision": "int8"}, "calibrated on real images, but none were given"),
         ({"format": "coreml"}, "onnx, openvino, litert. Received: format='coreml'"),
         ({"input_size": (31, 64)}, r"at least 32. Received: input_size=\(31, 64\)"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"format": "litert", "batch_size": None}, "LiteRT needs to know how many images"),
+        ({"format": "litert", "batch_size": None}, "LiteRT needs a fixed number of images"),
         ({"palette": [(1, 2, 3)]}, r"shape \(1, 3\) for num_classes=5"),
         ({"palette": [(1, 2, 256)] * 5}, "three numbers from 0 to 255"),
         ({"outputs": "features"}, "class_ids, logits, both. Received: outputs='features'"),

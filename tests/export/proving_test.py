@@ -182,7 +182,7 @@ def test_the_score_at_the_images_own_size_is_that_of_keras():
     resized = sample(0, labels, native=native, is_resized=True)
     proof = compare(Fixed(logits), Fixed(logits), samples=[resized])
     assert (proof.miou_keras, proof.miou, proof.miou_native) == (1.0, 1.0, 0.25)
-    assert proof.sentence().endswith("25.00 % by Keras at the images' own size.")
+    assert proof.sentence().endswith("Keras model at the original image size 25.00 %.")
     both = [resized, sample(0, labels)]
     mixed = compare(Fixed(logits), Fixed(logits), samples=both).miou_native
     right, wrong = 32 * 40 + 32 * 80, 32 * 80

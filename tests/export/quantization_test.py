@@ -105,7 +105,7 @@ def test_calibration_keeps_to_the_quota(tmp_path):
 
 def test_what_cannot_be(tmp_path):
     source = exports.export("onnx", "class_ids") / "model.onnx"
-    with pytest.raises(ValueError, match=r"needs real images: .* to judge by. Received: 1;"):
+    with pytest.raises(ValueError, match=r"needs real images: .* to compare. Received: 1;"):
         quantize_onnx(source, tmp_path / "model.onnx", images(1))
     with pytest.raises(ValueError, match="`method` must be one of percentile, entropy, minmax"):
         quantize_onnx(source, tmp_path / "model.onnx", images(2), method="guess")

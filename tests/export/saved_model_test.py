@@ -164,7 +164,7 @@ def test_what_exists_is_replaced_only_on_request(model, tmp_path):
 def test_a_folder_that_is_no_saved_model_is_never_replaced(model, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_bytes(b"")
-    with pytest.raises(FileExistsError, match="is not a SavedModel"):
+    with pytest.raises(FileExistsError, match="is neither a SavedModel"):
         export(model, tmp_path / "photos", overwrite=True)
     assert (tmp_path / "photos" / "one.jpg").exists()
 
@@ -190,8 +190,8 @@ def test_a_failed_export_leaves_the_old_one(model, tmp_path):
         ({"mean": (124.0, 116.0, 104.0)}, "divide"),
         ({"metadata": {"files": {}}}, r"\['files'\]"),
         ({"metadata": {"mean": 0}}, r"\['mean'\]"),
-        ({"metadata": {"score": float("nan")}}, "fit for JSON"),
-        ({"metadata": {"score": object()}}, "fit for JSON"),
+        ({"metadata": {"score": float("nan")}}, "must be JSON-serialisable"),
+        ({"metadata": {"score": object()}}, "must be JSON-serialisable"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_written(

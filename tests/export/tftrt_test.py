@@ -1,4 +1,4 @@
-"""What needs no TF-TRT; conversions run in tests/environments/tftrt."""
+"""Tests without TF-TRT; conversions run in tests/environments/tftrt."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ SIZE = exports.SIZE
 
 
 class Converted:
-    """What `converted` gives, with TensorFlow's own graph for the function."""
+    """Stand-in for the result of `converted`, with TensorFlow's own graph for the function."""
 
     def __init__(self, source, signature, options, batches):
         self.graph = graph(["Cast", "TRTEngineOp:a"], {"a": ["Relu"] * (1 + len(signature))})
@@ -81,12 +81,15 @@ def test_a_machine_without_tf_trt_says_what_it_takes_in_one_sentence(source, tmp
         ({"precision": "bf16"}, "one of fp32, fp16, int8. Received: precision='bf16'"),
         ({"minimum_segment_size": 0}, "minimum_segment_size=0"),
         ({"workspace_bytes": 0}, "workspace_bytes=0"),
-        ({"precision": "int8"}, "at least one batch of them.*Received: 0 for batch_size=1"),
+        ({"precision": "int8"}, "at least one batch of real.*Received: 0 for batch_size=1"),
         (
             {"precision": "int8", "batch_size": 3, "calibration_images": random_images(2, *SIZE)},
             "Received: 2 for batch_size=3",
         ),
-        ({"calibration_images": random_images(2, *SIZE)}, "Only precision='int8' is calibrated"),
+        (
+            {"calibration_images": random_images(2, *SIZE)},
+            "Only precision='int8' uses calibration_images",
+        ),
     ],
 )
 def test_options_are_checked_before_anything_is_asked_for(source, tmp_path, options, message):
@@ -100,7 +103,7 @@ def test_options_are_checked_before_anything_is_asked_for(source, tmp_path, opti
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"takes images of every size.*give input_size=\(height, width\)"),
+        ({}, r"accepts images of any size.*set input_size=\(height, width\)"),
         ({"input_size": (16, 64)}, "at least 32"),
         ({"input_size": SIZE, "batch_size": 0}, "batch_size=0"),
         (
@@ -125,7 +128,7 @@ def test_sizes_are_checked_before_anything_is_written(source, tmp_path, options,
 
 @pytest.mark.usefixtures("made")
 def test_sources_that_are_not_ours_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no SavedModel at .*nowhere"):
+    with pytest.raises(ValueError, match=r"No SavedModel at .*nowhere"):
         convert_saved_model(tmp_path / "nowhere", tmp_path / "1", input_size=SIZE)
     exports.network().export(str(tmp_path / "foreign"), verbose=False)
     with pytest.raises(ValueError, match="not exported by keras_fasterseg"):
@@ -193,7 +196,7 @@ def test_a_source_of_one_size_keeps_it(source, tmp_path, made):
     _without_mark(tmp_path / "static")
     convert_saved_model(tmp_path / "static", tmp_path / "1")
     assert read_metadata(tmp_path / "1")["input_size"] == list(SIZE)
-    with pytest.raises(ValueError, match=r"takes 1 images of 96x160 a call.*\(64, 64\)"):
+    with pytest.raises(ValueError, match=r"takes 1 images of 96x160 per call.*\(64, 64\)"):
         convert_saved_model(tmp_path / "static", tmp_path / "2", input_size=(64, 64))
     with pytest.raises(ValueError, match="batch_size=2"):
         convert_saved_model(tmp_path / "static", tmp_path / "2", batch_size=2)
@@ -213,7 +216,7 @@ def test_what_exists_is_replaced_only_on_request(source, tmp_path):
     convert_saved_model(source, path, input_size=SIZE)
     with pytest.raises(FileExistsError, match="overwrite=True"):
         convert_saved_model(source, path, input_size=SIZE)
-    with pytest.raises(ValueError, match="converted by TF-TRT already"):
+    with pytest.raises(ValueError, match="was already converted by TF-TRT"):
         convert_saved_model(path, tmp_path / "2")
     convert_saved_model(source, path, input_size=SIZE, batch_size=2, overwrite=True)
     assert read_metadata(path)["batch_size"] == 2
@@ -239,6 +242,6 @@ def test_a_failure_leaves_what_was_there(source, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("made")
 def test_a_network_without_a_segment_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.setattr(tftrt, "tftrt_report", lambda _: TfTrtReport(3, 0, 0, {"Relu": 3}))
-    with pytest.raises(ValueError, match="finds no 9 operators in a row"):
+    with pytest.raises(ValueError, match="found no segment of at least 9 operators"):
         convert_saved_model(source, tmp_path / "1", input_size=SIZE, minimum_segment_size=9)
     assert list(tmp_path.iterdir()) == []

@@ -196,7 +196,7 @@ def test_a_graph_of_one_size_sees_windows_of_that_size():
 )
 def test_a_graph_of_another_size_is_named_with_what_helps(options, asked):
     runner = MultiPassRunner(LogitsRunner(channels, input_size=(32, 40)), **options)
-    message = f"takes images of 32x40, and a pass would give it {asked}; set --window=32x40"
+    message = f"needs images of 32x40, but a pass has {asked}; set --window=32x40"
     with pytest.raises(ValueError, match=message):
         runner(random_images(1, 45, 71))
 

@@ -112,9 +112,9 @@ def test_other_proportions_are_padded_and_said_once(caplog, original, inner, cha
         return
     (message,) = caplog.messages
     assert message == (
-        f"Images of {original[0]}x{original[1]} have other proportions than the 32x48 that the "
-        f"network was exported for, by {change} %: they are resized to {inner[0]}x{inner[1]} and "
-        "padded; export for their proportions."
+        f"The proportions of {original[0]}x{original[1]} images differ from the 32x48 that the "
+        f"network was exported for, by {change} %: the images are resized to "
+        f"{inner[0]}x{inner[1]} and padded; export for their proportions."
     )
 
 
@@ -125,7 +125,7 @@ def test_other_proportions_are_stretched_if_asked_for(caplog):
     class_ids = Predictor(runner, stretch=True)(images)
     np.testing.assert_array_equal(class_ids, expected(images))
     assert set(np.unique(runner.received[0][0, :, 26:])) == {255}
-    assert caplog.messages[0].endswith("by 100 %: they are stretched, as --stretch asks.")
+    assert caplog.messages[0].endswith("by 100 %: the images are stretched because of --stretch.")
 
 
 def test_a_network_of_batches_and_one_of_logits():
@@ -154,8 +154,8 @@ def test_the_first_call_of_each_size_is_not_timed():
     ("runner", "sentences"),
     [
         (BrightRunner(), []),
-        (BrightRunner((96, 120), 1), ["images of 96x120: others are resized"]),
-        (BrightRunner((96, 120), 2), ["images of 96x120: others are resized", "batches of 2"]),
+        (BrightRunner((96, 120), 1), ["images of 96x120: other images are"]),
+        (BrightRunner((96, 120), 2), ["images of 96x120: other images are", "batches of 2"]),
     ],
 )
 def test_what_happens_to_other_sizes_is_said_once(runner, sentences, caplog):

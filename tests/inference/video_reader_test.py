@@ -127,8 +127,8 @@ def test_joined_streams_lose_no_frame(tmp_path, av, caplog):
         np.testing.assert_allclose(difference, 0, atol=FLAT_ATOL)
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"The time stamps of {path} jump at frame 6, as those of joined streams do; its frames are "
-        "shown one after the other."
+        f"The time stamps of {path} jump at frame 6, as in joined streams; the video continues "
+        "without a gap."
     )
 
 
@@ -144,7 +144,7 @@ def test_damaged_packets_are_passed_over_and_told(tmp_path, av):
     path.write_bytes(content)
     reader, frames = read(path)
     assert [frame.pixels[0, 0, 0] for frame in frames] == [0, 4, 12, 16]
-    assert reader.faults == (f"1 damaged packets of {path} were passed over.",)
+    assert reader.faults == (f"1 damaged packets of {path} were skipped.",)
 
 
 def test_a_file_whose_end_is_missing_is_told(tmp_path, av):
@@ -158,23 +158,23 @@ def test_a_file_whose_end_is_missing_is_told(tmp_path, av):
     assert 5 <= len(frames) <= 11
     np.testing.assert_array_equal(frames[4].pixels, noise[4])
     told = reader.faults[-1]
-    assert told == f"{half} says that it has 20 frames, and {len(frames)} are in it."
+    assert told == f"{half} should have 20 frames, but only {len(frames)} were read."
 
 
 def test_what_is_no_video(tmp_path, av):
-    with pytest.raises(DataError, match=r"There is no file .*gone\.mp4\."):
+    with pytest.raises(DataError, match=r"The file .*gone\.mp4 does not exist\."):
         VideoReader(str(tmp_path / "gone.mp4"))
     text = tmp_path / "text.mp4"
     text.write_text("no video at all", encoding="utf-8")
-    with pytest.raises(DataError, match=r"text\.mp4 is not a video that can be read \(.+\); repl"):
+    with pytest.raises(DataError, match=r"text\.mp4 is not a readable video \(.+\); replace"):
         VideoReader(str(text))
     (tmp_path / "empty.mp4").touch()
-    with pytest.raises(DataError, match=r"empty\.mp4 is not a video that can be read"):
+    with pytest.raises(DataError, match=r"empty\.mp4 is not a readable video"):
         VideoReader(str(tmp_path / "empty.mp4"))
     whole = write_lossless(tmp_path / "whole.mov", numbered_frames(5)).read_bytes()
     # The index, without which nothing can be found, comes last.
     (tmp_path / "cut.mov").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"cut\.mov is not a video that can be read"):
+    with pytest.raises(DataError, match=r"cut\.mov is not a readable video"):
         VideoReader(str(tmp_path / "cut.mov"))
 
 
@@ -186,7 +186,7 @@ def test_sound_without_pictures(tmp_path, av):
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(DataError, match=r"sound\.mp4 holds no video"):
+    with pytest.raises(DataError, match=r"sound\.mp4 has no video stream"):
         VideoReader(str(path))
 
 
@@ -269,8 +269,9 @@ def test_an_address_is_read_as_a_file(tmp_path, av):
         np.testing.assert_array_equal(frame.pixels, pixels)
     assert (reader.name, reader.is_live, reader.frame_count) == (f"http://{host}/a.mov", False, 7)
     assert str(caught.value) == (
-        f"http://{host}/gone.mov cannot be read (Server returned 404 Not Found); see that its host "
-        "is reached and that another player shows it. A camera of this machine is camera:0."
+        f"http://{host}/gone.mov cannot be read (Server returned 404 Not Found); check that its "
+        "host is reachable and that another player shows it. For a camera of this machine, use "
+        "camera:0."
     )
     # Nobody listens there any more.
     with pytest.raises(DataError, match=rf"rtsp://{host}/live cannot be read \(Connection refused"):
@@ -279,12 +280,14 @@ def test_an_address_is_read_as_a_file(tmp_path, av):
 
 def test_a_camera_that_is_not_there(tmp_path, av, monkeypatch):
     monkeypatch.setattr(video_reader, "_DEVICES", tmp_path)
-    with pytest.raises(DataError, match=r"no camera 0: .*this machine has no camera for Linux"):
+    with pytest.raises(DataError, match=r"No camera 0: .*Linux finds no camera on this machine"):
         VideoReader("camera:0")
     (tmp_path / "video2").touch()
-    with pytest.raises(DataError, match=r"no camera 0: no device .*/video0; there are camera:2\."):
+    with pytest.raises(
+        DataError, match=r"No camera 0: the device .*/video0 .*; available: camera:2\."
+    ):
         VideoReader("camera:0")
-    with pytest.raises(DataError, match=r"The camera .*/video2 cannot be read \(.+\); see that"):
+    with pytest.raises(DataError, match=r"The camera .*/video2 cannot be read \(.+\); check"):
         VideoReader("camera:2")
 
 

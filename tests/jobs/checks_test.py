@@ -78,7 +78,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
         ("student", {"class_weights": ",".join(["-1"] * 19)}, "Stage student: .*not negative"),
         ("student", {"class_weights": "a"}, "Stage student: .*must be numbers separated"),
         ("student", {"initial_weights": "/gone.keras"}, "Stage student: The initial network /gone"),
-        ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be fewer"),
+        ("student", {"warmup_epochs": 600.0}, "Stage student: `warmup_epochs` must be below"),
         ("student", {"downsample": 3}, "Stage student: .*with `downsample`=3 it is smaller"),
         ("benchmark", {"input_size": (8, 8)}, "Stage benchmark: .*--benchmark_input_size"),
     ],

@@ -82,7 +82,7 @@ def test_a_network_of_one_size_takes_all(tmp_path, caplog):
     save(tmp_path / "a.png", flat)
     settings = PredictSettings(overlay_only=True, opacity=1.0, stretch=True)
     predict(str(path), str(tmp_path / "a.png"), str(tmp_path / "out"), settings)
-    assert "they are stretched, as --stretch asks." in caplog.messages[-1]
+    assert "the images are stretched because of --stretch." in caplog.messages[-1]
     (overlay,) = (tmp_path / "out").iterdir()
     assert overlay.name == "a_overlay.png"
     # What is flat stays flat when it is resized.
@@ -201,9 +201,9 @@ def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
     [
         ("0", r"There is no file 0\. For the camera of that number, give camera:0\."),
         ("gone.png", r"There is no file gone\.png\."),
-        ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine is camera:0\."),
-        ("/dev/video97", r"There is no camera 97: no device /dev/video97"),
-        ("file:///a.mp4", r"Addresses of videos begin with http://"),
+        ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine, use camera:0\."),
+        ("/dev/video97", r"No camera 97: the device /dev/video97 does not exist"),
+        ("file:///a.mp4", r"The address of a video must begin with http://"),
     ],
 )
 def test_what_is_not_there_is_said_before_a_network_is_loaded(

@@ -68,7 +68,9 @@ def assert_same(runner, network):
 
 def test_a_part_of_an_export_leads_to_its_folder(folder):
     part = folder / "saved_model" / "saved_model.pb"
-    with pytest.raises(ValueError, match=r"saved_model\.pb is a part of .*: give the folder\."):
+    with pytest.raises(
+        ValueError, match=r"saved_model\.pb is part of .*: pass the folder instead\."
+    ):
         open_artefact(part)
 
 
@@ -175,7 +177,7 @@ def test_outputs_of_a_conversion_can_be_chosen(folder):
         ),
         ("onnx", "litert", "runs litert, but .* is onnx. Exports are not converted"),
         ("litert", "keras", "runs keras, but .* is litert. Exports are not converted"),
-        ("onnx", "tvm", "no runtime 'tvm'; choose one of"),
+        ("onnx", "tvm", "Unknown runtime 'tvm'; choose one of"),
     ],
 )
 def test_what_a_runtime_does_not_run_is_refused(folder, artefact, runtime, message):

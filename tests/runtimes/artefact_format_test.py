@@ -74,7 +74,9 @@ def test_a_part_of_a_saved_model_leads_to_its_folder(tmp_path, part):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     assert folder_of_part(tmp_path / part) == tmp_path
-    message = re.escape(f"{tmp_path / part} is a part of the export {tmp_path}: give the folder.")
+    message = re.escape(
+        f"{tmp_path / part} is part of the export {tmp_path}: pass the folder instead."
+    )
     with pytest.raises(ValueError, match=message):
         find_artefact(tmp_path / part)
 
@@ -92,7 +94,7 @@ def test_what_only_lies_beside_an_export_is_no_part_of_it(folder):
 
 
 def test_what_is_none_is_refused(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no exported network .*gone"):
+    with pytest.raises(FileNotFoundError, match=r"exported network .*gone does not exist"):
         find_artefact(folder / "gone")
     (folder / "photo.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=r"photo.jpg is not an exported network.*\.onnx, \.xml"):

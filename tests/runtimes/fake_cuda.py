@@ -20,7 +20,7 @@ class Kind(enum.Enum):
 
 
 class FakeCuda:
-    """What `cuda.bindings.runtime` offers, as far as the runner uses it.
+    """The part of `cuda.bindings.runtime` that the runner uses.
 
     Args:
         memory: Bytes that can be allocated.

@@ -96,7 +96,7 @@ class FakeContext:
 
 
 class FakeTensorRt:
-    """What the module `tensorrt` offers to run `engine`, as far as the runner uses it."""
+    """The part of the module `tensorrt` with which the runner runs `engine`."""
 
     __name__ = "tensorrt"
     __version__ = "10.9.0"

@@ -41,7 +41,7 @@ def open_with_openvino(path):
 def test_weights_in_another_file_are_refused(outside, open_model):
     # They are there, so that the runtimes themselves would have read them.
     assert (outside.parent / "weights.bin").is_file()
-    with pytest.raises(ValueError, match=r"model\.onnx keeps the tensor .* in another file, wei"):
+    with pytest.raises(ValueError, match=r"model\.onnx stores the tensor .* in another file, we"):
         open_model(outside)
 
 

@@ -67,5 +67,5 @@ def test_refuses_what_it_cannot_do(tmp_path):
     damaged.write_bytes(b"not what was written")
     with pytest.raises(ValueError, match="cannot be loaded; export it again"):
         OpenVinoRunner(damaged).load()
-    with pytest.raises(ValueError, match="which is litert; export the network again"):
+    with pytest.raises(ValueError, match="which is litert; export the network for this runtime"):
         OpenVinoRunner(exports.export("litert"))

@@ -12,7 +12,7 @@ SKIP = OpKey("skip", 16, 32, 8, 16, 2)
 
 
 def tail_sums(graph, results):
-    """What the tails make of `results`, by their own kernels."""
+    """Outputs of the tails for `results`, computed with their own kernels."""
     kernels = [
         tf.constant(tf.make_ndarray(node.attr["value"].tensor))
         for node in graph.function.graph.as_graph_def().node

@@ -30,7 +30,7 @@ def test_loads_a_runner_for_its_first_format(name):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"no runtime 'tvm'; choose one of keras, .*litert"):
+    with pytest.raises(ValueError, match=r"Unknown runtime 'tvm'; choose one of keras, .*litert"):
         check_runtime("tvm")
 
 

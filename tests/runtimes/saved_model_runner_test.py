@@ -53,7 +53,7 @@ def test_small_images_are_refused(artefact):
 @pytest.mark.parametrize("name", ["missing", "empty"])
 def test_a_folder_without_a_graph_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=f"no SavedModel at .*{name}.*: pass the folder"):
+    with pytest.raises(ValueError, match=f"No SavedModel at .*{name}.*: pass the folder"):
         SavedModelRunner(tmp_path / name)
 
 

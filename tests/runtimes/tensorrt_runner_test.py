@@ -137,8 +137,8 @@ def test_too_little_memory_is_said_and_what_was_had_is_given_back(runner, cuda):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("has_context", r"could not prepare .*model\.\w+: it does not say why\."),
-        ("takes_addresses", r"did not take the memory for images of .*model\.\w+"),
+        ("has_context", r"could not prepare .*model\.\w+: no reason given\."),
+        ("takes_addresses", r"rejected the memory for images of .*model\.\w+"),
     ],
 )
 def test_an_engine_that_does_not_start_leaves_nothing(runner, engine, cuda, fault, message):
@@ -202,7 +202,7 @@ def test_an_engine_that_is_not_ours_is_refused(runner, engine, cuda):
 
 def test_threads_and_files_of_the_other_flavour_are_refused(runner, tmp_path):
     kind = type(runner)
-    with pytest.raises(ValueError, match=r"no threads to choose\. Received: threads=2"):
+    with pytest.raises(ValueError, match=r"uses no CPU threads\. Received: threads=2"):
         kind(runner.path, threads=2)
     other = next(name for _, name in FLAVOURS.values() if name != runner.path.name)
     (tmp_path / other).write_bytes(ENGINE)

@@ -35,7 +35,7 @@ def test_a_machine_that_has_everything(machine):
         ({"built": False}, f"TensorFlow {tf.__version__} as installed here was built without"),
         (
             {"libraries": False},
-            r"does not find libnvinfer\.so\.8\.6\.1 and libnvinfer_plugin\.so\.8\.6\.1 here",
+            r"cannot find libnvinfer\.so\.8\.6\.1 and libnvinfer_plugin\.so\.8\.6\.1 here",
         ),
         ({"gpus": 0}, "sees no GPU here .*docker run --gpus all"),
     ],

@@ -1,4 +1,4 @@
-"""What needs no TF-TRT; converted networks are opened in tests/environments/tftrt."""
+"""Tests without TF-TRT; converted networks are opened in tests/environments/tftrt."""
 
 import pytest
 

@@ -27,7 +27,7 @@ def response(**outputs):
 
 @dataclasses.dataclass
 class _Bytes:
-    """What a server may send in place of a tensor."""
+    """Bytes that a server may send instead of a tensor."""
 
     content: bytes
 
@@ -118,7 +118,7 @@ def test_receives_answers_above_four_mebibytes():
     with (
         prediction_service(answer) as (address, _),
         client(address) as ask,
-        pytest.raises(ServingError, match=r"\(1, 1024, 4097\) in place of"),
+        pytest.raises(ServingError, match=r"\(1, 1024, 4097\) instead of"),
     ):
         ask(IMAGES)
 
@@ -172,13 +172,16 @@ def test_silence_ends_after_the_timeout_and_is_not_tried_again():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (response(logits=tf.make_tensor_proto(1.0)), "without class_ids, only with logits"),
-        (response(), "only with nothing"),
-        (response(class_ids=tf.make_tensor_proto(CLASS_IDS[0])), r"\(32, 40\) in place of"),
+        (response(logits=tf.make_tensor_proto(1.0)), "without class_ids;.*outputs: logits$"),
+        (response(), "Received outputs: nothing$"),
+        (response(class_ids=tf.make_tensor_proto(CLASS_IDS[0])), r"\(32, 40\) instead of"),
         (response(class_ids=tf.make_tensor_proto(1.0)), "with float32 of shape"),
         (b"\x0a\xff", "INTERNAL"),
-        (response(class_ids=_Bytes(b"\x0a\xff")), "that is no tensor"),
-        (response(class_ids=_Bytes(b"\x08\x04\x22\x01\x00" + THREE)), "that is no tensor"),
+        (response(class_ids=_Bytes(b"\x0a\xff")), "that are not a valid tensor"),
+        (
+            response(class_ids=_Bytes(b"\x08\x04\x22\x01\x00" + THREE)),
+            "that are not a valid tensor",
+        ),
     ],
 )
 def test_a_wrong_answer_is_no_class_ids(answer, message):

@@ -72,7 +72,7 @@ def test_percentiles_and_text():
     result = LoadResult(2, 10.0, tuple(float(n) for n in range(101)), ("gone",), 0)
     assert [result.percentile_ms(p) for p in (50, 90, 99)] == [50.0, 90.0, 99.0]
     assert result.text() == (
-        "2 clients, 10.0 s: 101 answers (10.1 a second), 1 failures, 0 wrong; "
+        "2 clients, 10.0 s: 101 answers (10.1 per second), 1 failures, 0 wrong; "
         "p50 50.0 ms, p90 90.0 ms, p99 99.0 ms"
     )
 

@@ -88,7 +88,7 @@ def test_a_version_of_another_number_of_classes_is_refused(tmp_path, named):
         names = [f"class {index}" for index in range(count)] if named == version else None
         write_json(manifest, {**facts, "num_classes": count, "class_names": names})
         if version == "second":
-            message = r"export has 4 classes, and version 1 of b has 3 classes; choose another name"
+            message = r"export has 4 classes, but version 1 of b has 3 classes; choose another name"
             with pytest.raises(ValueError, match=message):
                 add_to_repository(export, models, "b")
             assert not (models / "b" / "2").exists()
@@ -131,7 +131,7 @@ def test_warmup_requests_run_and_leave_the_digest_as_it_was(tmp_path):
 def test_a_saved_model_for_one_size(tmp_path):
     options = {"num_classes": NUM_CLASSES, "mean": MEAN, "std": STD}
     export_saved_model(exports.network(), tmp_path / "1", input_size=(64, 96), **options)
-    with pytest.raises(ValueError, match=r"64x96 alone\. Received: --warmup_size=96x160"):
+    with pytest.raises(ValueError, match=r"only images of 64x96\. Received: --warmup_size=96x160"):
         add_to_repository(
             tmp_path / "1",
             tmp_path / "models",
@@ -148,7 +148,7 @@ def test_a_saved_model_with_a_fixed_batch_is_not_batched(tmp_path):
     loaded = tf.saved_model.load(str(exports.export("saved_model")))
     signatures = static_signatures(loaded, (64, 96), 2)
     tf.saved_model.save(tf.Module(), str(tmp_path / "1"), signatures)
-    with pytest.raises(ValueError, match=r"exactly 2 images.* leave --max_batch_size out"):
+    with pytest.raises(ValueError, match=r"exactly 2 images.* omit --max_batch_size"):
         add_to_repository(
             tmp_path / "1",
             tmp_path / "models",
@@ -191,7 +191,7 @@ def test_versions_of_a_model_share_its_config(tmp_path):
     add_to_repository(exports.export("onnx", "class_ids"), tmp_path, "student")
     before = (tmp_path / "student" / "config.pbtxt").read_bytes()
     other = exports.export("onnx", "both", batch_size=2)
-    with pytest.raises(ValueError, match="speaks for all versions"):
+    with pytest.raises(ValueError, match="applies to all versions"):
         add_to_repository(other, tmp_path, "student")
     assert names(tmp_path / "student") == ["1", "config.pbtxt"]
     assert (tmp_path / "student" / "config.pbtxt").read_bytes() == before
@@ -216,7 +216,7 @@ def test_a_version_is_replaced_only_on_request(format, tmp_path):
     version = add_to_repository(export, tmp_path, "student", 3)
     mark = version / "mark"
     mark.touch()
-    with pytest.raises(FileExistsError, match=r"student/3 exists; leave --version out"):
+    with pytest.raises(FileExistsError, match=r"student/3 exists; omit --version"):
         add_to_repository(export, tmp_path, "student", 3)
     assert mark.exists()
     add_to_repository(export, tmp_path, "student", 3, overwrite=True)
@@ -225,7 +225,7 @@ def test_a_version_is_replaced_only_on_request(format, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", 'a"b', "a b"])
 def test_names_that_fit_no_address(name, tmp_path):
-    with pytest.raises(ValueError, match="`name` of a model may hold"):
+    with pytest.raises(ValueError, match="`name` of a model must begin with"):
         add_to_repository(exports.export("saved_model"), tmp_path, name)
 
 
@@ -233,14 +233,14 @@ def test_other_wrong_arguments(tmp_path):
     export = exports.export("saved_model")
     with pytest.raises(ValueError, match="version=0"):
         add_to_repository(export, tmp_path, "student", 0)
-    with pytest.raises(FileNotFoundError, match="no exported network"):
+    with pytest.raises(FileNotFoundError, match=r"exported network .* does not exist"):
         add_to_repository(tmp_path / "missing", tmp_path, "student")
     with pytest.raises(ValueError, match="which is litert"):
         add_to_repository(exports.export("litert"), tmp_path, "student")
     options = RepositoryOptions(warmup_sizes=((16, 64),))
     with pytest.raises(ValueError, match="at least 32"):
         add_to_repository(export, tmp_path, "student", options=options)
-    with pytest.raises(ValueError, match=r"`max_batch_size` is out of its range. Received: 0"):
+    with pytest.raises(ValueError, match=r"`max_batch_size` must be at least 1. Received: 0"):
         BatchingParameters(max_batch_size=0)
     assert not names(tmp_path)
 

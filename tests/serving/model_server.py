@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the server says to one request; a status of 0 hangs up without a word."""
+    """The server's answer to one request; a status of 0 closes the connection without one."""
 
     status: int
     body: bytes = b""

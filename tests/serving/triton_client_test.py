@@ -74,10 +74,10 @@ def test_a_proxy_puts_a_path_before():
         (in_bytes(output(name="logits")), "answered without class_ids"),
         (in_bytes(output(datatype="FP32")), "answered without class_ids"),
         (in_bytes(output(), RAW[:-1]), "answered without class_ids"),
-        (in_bytes(output(shape=[64, 40])), r"of shape \(64, 40\) in place of"),
+        (in_bytes(output(shape=[64, 40])), r"of shape \(64, 40\) instead of"),
         (
             in_json(output(data=(CLASS_IDS + np.int64(500)).ravel().tolist())),
-            "serves another network",
+            "serves an export of this package",
         ),
         (Answer(400, b'{"error": "unexpected shape"}'), "400 Bad Request: unexpected shape$"),
     ],

@@ -106,19 +106,19 @@ def test_free_sizes_are_open_and_warmed_up_at_one():
         (
             2,
             RepositoryOptions(BatchingParameters(max_batch_size=16)),
-            "exactly 2 images a call.*leave --max_batch_size out, or export .* --batch_size=0",
+            "exactly 2 images per call.*omit --max_batch_size, or export .* --batch_size=0",
         ),
         (
             1,
             RepositoryOptions(BatchingParameters(max_batch_size=8, timeout_ms=2)),
-            "leave --max_batch_size and --batch_timeout_ms out",
+            "omit --max_batch_size and --batch_timeout_ms",
         ),
         (
             None,
             RepositoryOptions(BatchingParameters(threads=2)),
             "--batch_threads is a setting of TensorFlow Serving",
         ),
-        (None, RepositoryOptions(mount="/models"), "leave --mount out"),
+        (None, RepositoryOptions(mount="/models"), "omit --mount"),
     ],
 )
 def test_what_triton_has_not_is_refused(tmp_path, batch_size, options, message):

@@ -198,7 +198,7 @@ def test_side_by_side_with_itself_has_a_row_for_each(saved_model, others):
     ("arguments", "message"),
     [
         ((), "Nothing to measure; give --artefact"),
-        (("--artefact=A", "--runtime=torch"), "no runtime 'torch'; choose one of keras, "),
+        (("--artefact=A", "--runtime=torch"), "Unknown runtime 'torch'; choose one of keras, "),
         (("--artefact=A", "--repetitions=0"), "--repetitions must be at least 1"),
         (("--artefact=A", "--input_size=64x64,16x64"), "must be at least 32"),
         (("--artefact=A", "--input_size=64"), "expected HEIGHTxWIDTH"),

@@ -103,7 +103,7 @@ def test_windows_of_an_export_of_one_size(root, one_size, tmp_path):
     assert finished.stdout.splitlines()[-1].startswith("Proven at export: 100.000 % equal labels")
     assert np.mean(found[0] == found[1]) > 0.999
     message = sentence(evaluate(root, "--flip", artefact=one_size))
-    assert "The artefact takes images of 32x64, and a pass would give it 64x96" in message
+    assert "The artefact needs images of 32x64, but a pass has 64x96" in message
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_what_is_there_is_not_replaced_unasked(network, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"a photo")
     message = sentence(export(network, tmp_path / "photos", "--overwrite"))
-    assert "is not a SavedModel or another export, so it is not overwritten" in message
+    assert "is neither a SavedModel nor another export, so it is not overwritten" in message
     assert [path.name for path in files_below(tmp_path / "photos")] == ["a.png"]
 
 

@@ -90,11 +90,11 @@ def test_a_video(artefact, tmp_path):
         ("gone", "out", (), "There is no file IN/gone."),
         ("gone/*.png", "out", (), "No file matches IN/gone/*.png."),
         ("", "out", (), "IN has no images."),
-        ("gone.mp4", "out", (), "There is no file IN/gone.mp4."),
-        ("rtsp://127.0.0.1:9/x", "out", (), "A camera of this machine is camera:0."),
-        ("/dev/video99", "out", (), "There is no camera 99: no device /dev/video99"),
-        ("text.mp4", "out", (), "IN/text.mp4 is not a video that can be read"),
-        ("../a.png", "out", ("--runtime=tvm",), "There is no runtime 'tvm'"),
+        ("gone.mp4", "out", (), "The file IN/gone.mp4 does not exist."),
+        ("rtsp://127.0.0.1:9/x", "out", (), "For a camera of this machine, use camera:0."),
+        ("/dev/video99", "out", (), "No camera 99: the device /dev/video99 does not exist"),
+        ("text.mp4", "out", (), "IN/text.mp4 is not a readable video"),
+        ("../a.png", "out", ("--runtime=tvm",), "Unknown runtime 'tvm'"),
         ("../a.png", "out", ("--artefact=IN/gone",), "IN/gone"),
         ("../a.png", "out", ("--dataset=camvid",), "has 5 classes, but the data set camvid has 11"),
         ("../a.png", "out", ("--class_colors=red",), "Received: --class_colors=red"),
@@ -120,6 +120,6 @@ def test_one_sentence_and_nothing_written(artefact, tmp_path, images, output, ar
 def test_no_camera(artefact, tmp_path):
     pytest.importorskip("av")
     message = sentence(predict(artefact, "camera:99", tmp_path / "out"))
-    assert "There is no camera 99: no device /dev/video99" in message
+    assert "No camera 99: the device /dev/video99 does not exist" in message
     assert "such as camera:0" in sentence(predict(artefact, "camera:front", tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Bytes at the rim of a network and floats inside, as TensorRT wants it."""
+"""Keeps uint8 at a network's inputs and outputs and floats inside, as TensorRT requires."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def floats_inside(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """The model that casts uint8 inputs at once, and to uint8 from floats; it computes the same.
+    """An equivalent model that casts uint8 inputs to floats at once, and floats to uint8 outputs.
 
-    TensorRT knows uint8 in inputs and outputs only, and documents casts from and to float32 and
-    float16 alone (`DataType.UINT8` in its Python API): it transposes no bytes, and makes none of
-    int32. Bytes, class ids among them, are whole numbers below 256, which both floats hold exactly.
+    TensorRT supports uint8 only in inputs and outputs, and documents casts only from and to float32
+    and float16 (`DataType.UINT8` in its Python API). It cannot transpose uint8 or cast int32 to it.
+    uint8 values, including class ids, are integers below 256, which both floats hold exactly.
 
     Args:
         model: An ONNX model; it is not changed.
@@ -30,7 +30,7 @@ def floats_inside(model: "onnx.ModelProto") -> "onnx.ModelProto":
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = rim.get(name, name)
-    # What was known of types no longer holds.
+    # The recorded types are no longer valid.
     del graph.value_info[:]
     types = _types(onnx.shape_inference.infer_shapes(_with_nodes(copy, [*nodes, *graph.node])))
     for node in graph.node:
@@ -52,12 +52,12 @@ def _floats(onnx: Any) -> tuple[int, int]:
 
 
 def _cast(source: str, target: str, onnx: Any) -> Any:
-    """A node that makes float32 of `source`, named after what it makes."""
+    """A node that casts `source` to float32, named after its output."""
     return onnx.helper.make_node("Cast", [source], [target], target, to=onnx.TensorProto.FLOAT)
 
 
 def _with_nodes(model: Any, nodes: list[Any]) -> Any:
-    """`model` with other nodes."""
+    """A copy of `model` with `nodes` in place of its own."""
     result = type(model)()
     result.CopyFrom(model)
     del result.graph.node[:]

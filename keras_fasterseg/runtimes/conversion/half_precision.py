@@ -1,4 +1,4 @@
-"""From an ONNX model in float32 to one that computes in float16."""
+"""Converts an ONNX model from float32 to float16."""
 
 import graphlib
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,14 @@ _EXTRA = "onnx"
 
 
 def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """The model that computes in float16 what `model` computes in float32.
+    """`model` converted from float32 to float16.
 
     Inputs and outputs keep names and types: `images` and `class_ids` stay uint8, `logits` float32.
-    What happens to the images before the first convolution stays in float32, and so do the scales
-    of resized maps. Weights beyond the range of float16 become its largest number.
+    The preprocessing before the first convolution stays in float32, and so do the scales of
+    resizes. Weights beyond the range of float16 become its largest number.
 
     Args:
-        model: A float32 model with its weights inside, such as `onnx_model` makes; it is not
+        model: A float32 model with its weights inside, such as one from `onnx_model`; it is not
             changed.
 
     Returns:
@@ -28,20 +28,20 @@ def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
 
     Raises:
         RuntimeNotInstalledError: onnx or onnxruntime, which has the converter, is not installed.
-        ValueError: The model computes in float16 already, or is none that can be converted.
+        ValueError: The model already computes in float16, or cannot be converted.
     """
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     if computes_in_half(model):
-        raise ValueError("The ONNX model computes in float16 already; convert the float32 one.")
+        raise ValueError("The ONNX model already computes in float16; convert the float32 model.")
     converter = optional_import("onnxruntime.transformers.float16", _EXTRA, _PURPOSE)
     model = _prepared(model, onnx)
     kept = sorted(_before_convolutions(model.graph))
-    # The default list holds operators that had no kernel for float16 years ago; ours has.
+    # The default block list names operators that once lacked float16 kernels but now have them.
     half = converter.convert_float_to_float16(
         model, keep_io_types=True, op_block_list=[], node_block_list=kept
     )
     nodes = _in_order(_without_detours(half.graph, onnx))
-    # Copied first: clearing the field ends what is in it.
+    # Copied first: clearing the field would invalidate its nodes.
     nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del half.graph.node[:]
     half.graph.node.extend(nodes)
@@ -54,17 +54,17 @@ def half_precision(model: "onnx.ModelProto") -> "onnx.ModelProto":
 
 
 def computes_in_half(model: "onnx.ModelProto") -> bool:
-    """Whether the model has weights of float16."""
+    """True if the model has float16 weights."""
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
     kind = onnx.TensorProto.FLOAT16
     return any(tensor.data_type == kind for tensor in model.graph.initializer)
 
 
 def _prepared(model: Any, onnx: Any) -> Any:
-    """A copy for the converter, which spares nodes by their names.
+    """A copy for the converter, with unique node names and without unused regions of interest.
 
-    It makes regions of interest float16, and with them scales that share a tensor; without a crop
-    no resize reads them.
+    The converter excludes nodes by name. It converts regions of interest to float16, and with them
+    any scales that share their tensor. Only a resize with a crop reads regions of interest.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -82,7 +82,7 @@ def _prepared(model: Any, onnx: Any) -> Any:
 
 
 def _before_convolutions(graph: Any) -> set[str]:
-    """Names of the nodes that images run through before they reach a convolution."""
+    """Names of the nodes between the images and the first convolution."""
     computed = {output for node in graph.node for output in node.output}
     reached = {each.name for each in graph.input}
     names = set()
@@ -95,9 +95,9 @@ def _before_convolutions(graph: Any) -> set[str]:
 
 
 def _without_detours(graph: Any, onnx: Any) -> list[Any]:
-    """The nodes without those that go from float32 through float16 back and lose digits there.
+    """The nodes without casts from float32 to float16 and back, which lose precision.
 
-    The converter surrounds every node that it spares with casts of its own.
+    The converter adds such casts around every node that it excludes.
     """
     wide, narrow = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
     is_wide = {
@@ -121,7 +121,7 @@ def _without_detours(graph: Any, onnx: Any) -> list[Any]:
             node.input[index] = shortcuts.get(name, name)
     used = {each.name for each in graph.output}
     used.update(name for node in nodes for name in node.input)
-    # Two spared nodes that read the same get casts of the same name.
+    # Two excluded nodes that read the same tensor get casts of the same name.
     casts = {n.output[0]: n for n in nodes if n.op_type == "Cast" and n.output[0] in used}
     return [*(node for node in nodes if node.op_type != "Cast"), *casts.values()]
 
@@ -133,7 +133,7 @@ def _casts_to(node: Any, kind: int) -> bool:
 
 
 def _in_order(nodes: list[Any]) -> list[Any]:
-    """The nodes, every one behind those whose results it reads, as ONNX demands.
+    """The nodes in topological order, which ONNX requires.
 
     The converter puts its casts at the end.
     """

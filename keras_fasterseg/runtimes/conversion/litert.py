@@ -1,4 +1,4 @@
-"""From a traced TensorFlow function to a LiteRT (formerly TensorFlow Lite) model."""
+"""Converts a traced TensorFlow function to a LiteRT (formerly TensorFlow Lite) model."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,21 +11,21 @@ from keras_fasterseg.runtimes.conversion.onnx import output_names
 from keras_fasterseg.runtimes.litert_runner import interpreter_class
 
 SIGNATURE = "serving_default"
-"""The signature of the model, by which inputs and outputs are addressed with their names."""
+"""The model's signature, which gives inputs and outputs their names."""
 
 
 def litert_model(function: Any, half_weights: bool = False) -> bytes:
-    """The LiteRT model (a flatbuffer) that computes what `function` computes, in its precision.
+    """`function` as a LiteRT model (a flatbuffer), in the same precision.
 
     Args:
         function: A `tf.types.experimental.ConcreteFunction` of static shapes that returns a
-            dictionary of tensors; names of inputs and outputs are kept in the signature
-            `serving_default`.
-        half_weights: Whether weights are kept in float16, half as large; the CPU computes in
-            float32 all the same.
+            dictionary of tensors. The signature `serving_default` keeps the names of inputs and
+            outputs.
+        half_weights: Whether to store weights in float16, at half the size; the CPU still computes
+            in float32.
 
     Raises:
-        ValueError: The function has an operation that LiteRT has not, or its outputs have no names.
+        ValueError: LiteRT lacks an operation of the function, or the outputs have no names.
     """
     converter = _converter(function)
     if half_weights:
@@ -35,18 +35,18 @@ def litert_model(function: Any, half_weights: bool = False) -> bytes:
 
 
 def integer_litert_model(function: Any, images: Iterable[np.ndarray]) -> bytes:
-    """The LiteRT model that computes what `function` computes in integers alone, for NPUs.
+    """`function` as a LiteRT model that computes in integers only, for NPUs.
 
-    Weights are int8, one scale a channel; activations are int8 in the range that they have on
-    `images`. The model takes the bytes of images as they are, uint8.
+    Weights are int8, with one scale per channel. Activations are int8, with ranges found on
+    `images`. The model accepts uint8 images directly.
 
     Args:
-        function: As for `litert_model`, whose one input are images in float32, of values in
-            [0, 255], and whose outputs are integers.
-        images: Real images, uint8, as the input is shaped.
+        function: As for `litert_model`. Its only input is float32 images with values in [0, 255];
+            its outputs are integers.
+        images: Real images, uint8, in the shape of the input.
 
     Raises:
-        ValueError: As for `litert_model`, or something is left that computes in floats.
+        ValueError: As for `litert_model`; or an operation still computes in floats.
     """
     converter = _converter(function)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -57,7 +57,7 @@ def integer_litert_model(function: Any, images: Iterable[np.ndarray]) -> bytes:
         for number, image in enumerate(images):
             image = image.astype(np.float32)
             if not number:
-                # The range of bytes, so that the input is them and not a multiple of them.
+                # The full range of bytes, so that the input's scale is one.
                 image[:, 0, 0], image[:, 0, 1] = 0.0, 255.0
             yield [image]
 
@@ -66,15 +66,15 @@ def integer_litert_model(function: Any, images: Iterable[np.ndarray]) -> bytes:
     left = float_operators(model)
     if left:
         raise ValueError(
-            f"LiteRT has no integers for {', '.join(left)} of this network; export it in fp32 or "
-            "fp16."
+            f"LiteRT cannot compute {', '.join(left)} of this network in integers; export it in "
+            "fp32 or fp16."
         )
     return model
 
 
 def float_operators(model: bytes) -> tuple[str, ...]:
-    """The kinds of operators in a LiteRT model that take or give floats, sorted."""
-    # Not allocated, which is when XNNPACK joins operators.
+    """Types of operators in a LiteRT model with float inputs or outputs, sorted."""
+    # Tensors are not allocated: allocation lets XNNPACK merge operators.
     interpreter = interpreter_class()(model_content=model)
     floats = {
         each["index"]
@@ -91,7 +91,7 @@ def float_operators(model: bytes) -> tuple[str, ...]:
 
 def _converter(function: Any) -> Any:
     output_names(function)
-    # The converter looks for the variables in an object that it can save.
+    # The converter looks for the variables in a trackable object.
     owner = tf.Module()
     owner.held = list(function.variables)
     return tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
@@ -102,4 +102,4 @@ def _converted(converter: Any) -> bytes:
         return converter.convert()
     except (ConverterError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"The function cannot be written for LiteRT: {reason}.") from error
+        raise ValueError(f"The function cannot be converted to LiteRT: {reason}.") from error

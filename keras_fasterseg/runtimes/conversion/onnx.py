@@ -1,4 +1,4 @@
-"""From a traced TensorFlow function to an ONNX model."""
+"""Converts a traced TensorFlow function to an ONNX model."""
 
 import collections
 import contextlib
@@ -14,10 +14,10 @@ from keras_fasterseg.runtimes.optional_import import optional_import
 if TYPE_CHECKING:
     import onnx
 
-# `Resize` with aligned corners came with 11; every runtime in use reads 17.
+# Version 11 introduced `Resize` with aligned corners; every supported runtime reads 17.
 OPSET = 17
 
-# Eight times the resolution of float32; no image has the million pixels a side where it matters.
+# Eight times the resolution of float32; it would matter only for sides of a million pixels.
 _ROUNDING = 1 + 1e-6
 
 _CHANNELS_FIRST = [0, 3, 1, 2]
@@ -27,21 +27,21 @@ _EXTRA = "onnx"
 
 
 def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "onnx.ModelProto":
-    """The ONNX model that computes what `function` computes, with its weights inside.
+    """`function` as an ONNX model with its weights inside.
 
     Args:
         function: A `tf.types.experimental.ConcreteFunction` that returns a dictionary of tensors;
             the names of its arguments and the dictionary's keys become those of the model's inputs
             and outputs.
         opset: Version of the operator set.
-        simplify: Whether onnxslim removes what is redundant, which takes a second or more.
+        simplify: Whether onnxslim removes redundant nodes, which takes a second or more.
 
     Returns:
         A model that passed ONNX's own checker.
 
     Raises:
         RuntimeNotInstalledError: tf2onnx or onnxslim is not installed.
-        ValueError: The function has an operation that ONNX has not, or its outputs have no names.
+        ValueError: ONNX lacks an operation of the function, or the outputs have no names.
     """
     names = output_names(function)
     onnx = optional_import("onnx", _EXTRA, _PURPOSE)
@@ -54,7 +54,7 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     received = [output.name for output in model.graph.output]
     if sorted(received) != sorted(names):
         raise ValueError(
-            f"The ONNX model must have the outputs {names}; tf2onnx made {received} of them."
+            f"The ONNX model must have the outputs {names}. Received from tf2onnx: {received}"
         )
     if simplify:
         model = optional_import("onnxslim", _EXTRA, _PURPOSE).slim(model)
@@ -63,7 +63,7 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     except onnx.checker.ValidationError as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"The function cannot be written as ONNX with opset {opset}: {reason}."
+            f"The function cannot be converted to ONNX with opset {opset}: {reason}."
         ) from error
     return model
 
@@ -72,24 +72,24 @@ def output_names(function: Any) -> list[str]:
     """The names of the outputs of a concrete function.
 
     Raises:
-        ValueError: It returns something else than a dictionary of tensors, or it was loaded from
-            a SavedModel.
+        ValueError: The function does not return a dictionary of tensors, or it was loaded from a
+            SavedModel.
     """
     outputs = function.structured_outputs
     if not isinstance(outputs, dict) or not all(tf.is_tensor(each) for each in outputs.values()):
         raise ValueError(
-            "A function to be converted must have been traced here and return a dictionary of "
+            "A function to convert must be traced in this process and return a dictionary of "
             f"tensors, whose keys name the outputs. Received: outputs={outputs}"
         )
     return [*outputs]
 
 
 def _round_sizes_up(model: Any, onnx: Any) -> None:
-    """Makes every resize arrive at the size that it was meant to have.
+    """Makes every resize reach its intended size.
 
-    tf2onnx states a size as a quotient in float32, and runtimes round its product with the old
-    size down: from 7 to 15 pixels it becomes 14. With aligned corners the quotient has no other
-    use, so that it may be a little larger. Sizes that were derived from it are left to the runtime.
+    tf2onnx states the new size as a float32 quotient, and runtimes round its product with the old
+    size down: from 7 to 15 pixels, the result is 14. With aligned corners the quotient has no other
+    use, so it may be slightly larger. Recorded shapes derived from it are deleted.
     """
     scales = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
     for tensor in model.graph.initializer:
@@ -103,7 +103,7 @@ def _round_sizes_up(model: Any, onnx: Any) -> None:
 
 
 def _join_casts(model: Any) -> None:
-    """Casts what an argmax gives in one step where there are two: small whole numbers fit all."""
+    """Merges two successive casts of an argmax into one: every type holds small integers."""
     makers = {name: node for node in model.graph.node for name in node.output}
     uses = collections.Counter(name for node in model.graph.node for name in node.input)
     for node in [each for each in model.graph.node if each.op_type == "Cast"]:
@@ -117,10 +117,10 @@ def _join_casts(model: Any) -> None:
 
 
 def _transpose_images(model: Any, onnx: Any) -> None:
-    """Brings channels to the front before images are normalised, not after.
+    """Moves channels to the front before images are normalised, not after.
 
-    Bytes are transposed then, not floats; and what is added or multiplied per channel runs over
-    whole planes instead of three neighbouring numbers, which is ten times as fast.
+    Then bytes are transposed, not floats. Per-channel arithmetic runs over entire planes instead of
+    three neighbouring numbers, which is ten times as fast.
     """
     images = model.graph.input[0].name
     readers: dict[str, list[Any]] = collections.defaultdict(list)
@@ -142,7 +142,7 @@ def _transpose_images(model: Any, onnx: Any) -> None:
     for constant in by_channel:
         planes = onnx.numpy_helper.to_array(constants[constant]).reshape(-1, 1, 1)
         constants[constant].CopyFrom(onnx.numpy_helper.from_array(planes, constant))
-    # The same nodes in another order: what the transpose gave, the last of the chain gives.
+    # The same nodes in another order: the last node of the chain now gives the transpose's result.
     result = last.output[0]
     last.input[0], last.output[0] = images, f"{images}_by_channel"
     chain[0].input[[*chain[0].input].index(images)] = last.output[0]
@@ -152,7 +152,7 @@ def _transpose_images(model: Any, onnx: Any) -> None:
 
 
 def _is_by_channel(node: Any, constants: Mapping[str, Any], onnx: Any) -> bool:
-    """Whether a node does to every pixel the same, by constants of one or three numbers."""
+    """True if a node treats every pixel alike, with a constant of one or three numbers."""
     others = [constants[name] for name in node.input if name in constants]
     return node.op_type == "Cast" or (
         node.op_type in ("Sub", "Mul", "Add", "Div")
@@ -163,7 +163,7 @@ def _is_by_channel(node: Any, constants: Mapping[str, Any], onnx: Any) -> bool:
 
 
 class _Traced:
-    """A concrete function in the place of a `tf.function`, which is what tf2onnx asks for."""
+    """Wraps a concrete function as the `tf.function` that tf2onnx expects."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -174,7 +174,7 @@ class _Traced:
 
 @contextlib.contextmanager
 def quiet_logger(name: str | None = None) -> Iterator[None]:
-    """Lets the logger of that name, the root without one, report errors only."""
+    """Limits the logger `name`, or the root logger without a name, to errors."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

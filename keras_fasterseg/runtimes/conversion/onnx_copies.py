@@ -1,4 +1,4 @@
-"""Several copies of an ONNX graph in one, made of the converted graph, not converted each."""
+"""Combines several copies of a converted ONNX graph, without converting each copy."""
 
 from typing import TYPE_CHECKING
 
@@ -9,20 +9,20 @@ from keras_fasterseg.runtimes.optional_import import optional_import
 if TYPE_CHECKING:
     import onnx
 
-# What kernels of one copy differ by from those of the one before, so that no optimizer finds two
-# alike.
+# Relative difference between the kernels of successive copies, so that no optimizer finds two
+# equal ones.
 _STEP = 1e-3
 _KERNEL_DIMENSIONS = 4
 
 
 def onnx_copies(model: "onnx.ModelProto", copies: int) -> "onnx.ModelProto":
-    """`copies` of a graph, each with inputs and kernels of its own; their outputs are added up.
+    """`copies` of a graph in one, each with its own inputs and kernels; their outputs are summed.
 
-    Converting a graph of four operations takes four times as long as converting one of them.
+    Converting a graph of four operations would take four times as long as converting one.
 
     Args:
         model: A graph with inputs called `NAME_0` and one output.
-        copies: How many.
+        copies: Number of copies.
 
     Returns:
         A graph with the inputs `NAME_0`, `NAME_1`, … and the same output.
@@ -33,7 +33,7 @@ def onnx_copies(model: "onnx.ModelProto", copies: int) -> "onnx.ModelProto":
     (output,) = model.graph.output
     single = onnx.ModelProto()
     single.CopyFrom(model)
-    # The way back to the layout of the output is taken once, after the sum, as a converter does.
+    # The transpose to the output layout runs once, after the sum, as in a converted graph.
     last = next(node for node in single.graph.node if output.name in node.output)
     ends = [last] if last.op_type == "Transpose" else []
     addend = last.input[0] if ends else output.name

@@ -1,4 +1,4 @@
-"""From a traced TensorFlow function to an OpenVINO model."""
+"""Converts a traced TensorFlow function to an OpenVINO model."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def openvino_model(function: Any, copies: int = 1) -> "openvino.Model":
-    """The OpenVINO model that computes what `function` computes, in its precision.
+    """`function` as an OpenVINO model, in the same precision.
 
-    It is made by way of ONNX: `openvino.convert_model` reads TensorFlow too, but starts about
-    twenty processes for usage statistics at every call, which disturb whatever is measured next.
+    The conversion goes through ONNX. `openvino.convert_model` also reads TensorFlow, but each call
+    starts about twenty processes for usage statistics, which disturb the next measurement.
 
     Args:
-        function: As for `onnx_model`; names of inputs and outputs are kept.
+        function: As for `onnx_model`; inputs and outputs keep their names.
         copies: See `onnx_copies`.
 
     Raises:

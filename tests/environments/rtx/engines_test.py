@@ -139,7 +139,7 @@ def test_int8_engines_are_built_of_symmetric_networks(symmetric, tmp_path):
         exports.export("onnx") / "model.onnx", file, images, symmetric=symmetric, progress=False
     )
     if not symmetric:
-        _assert_refused(file, engine, "int8 around zero only", precision="int8")
+        _assert_refused(file, engine, "supports only int8 around zero", precision="int8")
         return
     facts = build_engine(file, engine, flavour="tensorrt_rtx", precision="int8")
     LOG.info(json.dumps(facts))
@@ -162,7 +162,8 @@ def test_a_corrupt_network_is_one_sentence_and_leaves_no_file(onnx_file, tmp_pat
 
 def test_a_build_that_fails_is_one_sentence_and_leaves_no_file(onnx_file, tmp_path):
     engine = tmp_path / "engines" / "model.rtx"
-    _assert_refused(onnx_file, engine, "cannot build an engine of .*OutOfMemory", workspace_bytes=1)
+    message = "cannot build an engine from .*OutOfMemory"
+    _assert_refused(onnx_file, engine, message, workspace_bytes=1)
 
 
 def _assert_refused(onnx_file, engine, message, **options):

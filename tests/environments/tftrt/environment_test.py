@@ -43,7 +43,7 @@ def test_a_saved_model_runs_as_it_does_elsewhere(model, artefact, shape):
 def test_missing_libraries_are_named_before_they_end_the_process():
     with pytest.raises(RuntimeNotInstalledError, match=r"8\.6\.1.*; TensorFlow 2\.17\.1") as error:
         check_tftrt()
-    reasons = ("does not find libnvinfer.so.8.6.1 and libnvinfer_plugin.so.8.6.1", "sees no GPU")
+    reasons = ("cannot find libnvinfer.so.8.6.1 and libnvinfer_plugin.so.8.6.1", "sees no GPU")
     assert any(reason in str(error.value) for reason in reasons)
 
 

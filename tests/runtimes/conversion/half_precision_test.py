@@ -145,7 +145,7 @@ def test_the_model_is_left_alone(student):
 
 
 def test_a_model_in_float16_and_a_broken_one_are_refused(student):
-    with pytest.raises(ValueError, match="computes in float16 already; convert the float32 one"):
+    with pytest.raises(ValueError, match="already computes in float16; convert the float32 model"):
         half_precision(half_precision(student))
     broken = onnx.ModelProto()
     broken.CopyFrom(student)

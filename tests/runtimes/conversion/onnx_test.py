@@ -63,7 +63,7 @@ def test_is_silent(caplog, capfd):
 def test_an_operation_that_onnx_has_not_is_refused():
     specification = tf.TensorSpec((4,), tf.float32, name="features")
     function = tf.function(lambda features: {"y": tf.math.betainc(features, features, features)})
-    with pytest.raises(ValueError, match=r"cannot be written as ONNX with opset 17.*Betainc"):
+    with pytest.raises(ValueError, match=r"cannot be converted to ONNX with opset 17.*Betainc"):
         onnx_model(function.get_concrete_function(specification))
 
 

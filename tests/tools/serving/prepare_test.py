@@ -44,12 +44,13 @@ def test_batches_of_triton(tmp_path):
 
 def test_what_goes_wrong_is_one_sentence(tmp_path):
     export = exports.export("onnx")
-    assert "no exported network" in sentence(prepare(tmp_path / "gone", tmp_path))
+    gone = tmp_path / "gone"
+    assert f"The exported network {gone} does not exist" in sentence(prepare(gone, tmp_path))
     assert "which is litert" in sentence(prepare(exports.export("litert"), tmp_path))
     assert "`name` of a model" in sentence(prepare(export, tmp_path, "--name=a/b"))
     assert "HEIGHTxWIDTH" in sentence(prepare(export, tmp_path, "--warmup_size=64"))
     assert "`max_batch_size`" in sentence(prepare(export, tmp_path, "--max_batch_size=0"))
-    assert "exactly 1 images a call" in sentence(prepare(export, tmp_path, "--max_batch_size=16"))
+    assert "exactly 1 images per call" in sentence(prepare(export, tmp_path, "--max_batch_size=16"))
     assert "--batch_threads is" in sentence(prepare(export, tmp_path, "--batch_threads=2"))
     assert not (tmp_path / "models").exists()
     prepare(export, tmp_path, "--version=1")
