@@ -85,7 +85,7 @@ def read_dataset_file(path: pathlib.Path) -> DatasetFile:
     """
     if not path.is_file():
         raise DataError(
-            f"There is no file {path}; write one that names the classes, in its simplest form: "
+            f"The file {path} does not exist. Write one that names the classes, in its simplest form: "
             "classes: [road, car, sky]"
         )
     try:

@@ -289,7 +289,7 @@ def open_image(file: IO[bytes], formats: tuple[str, ...] = FORMATS) -> ImageFile
 
 def _unreadable(path: pathlib.Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"There is no file {path}.")
+        return DataError(f"The file {path} does not exist.")
     if isinstance(error, UnidentifiedImageError):
         return DataError(
             f"{path} is not an image that can be read ({', '.join(FORMATS)}); replace the file."

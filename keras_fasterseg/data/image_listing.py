@@ -86,7 +86,7 @@ def others_of_a_name(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
 
 def _check_folder(folder: pathlib.Path) -> None:
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
+        raise DataError(f"The folder {folder} does not exist.")
 
 
 def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:

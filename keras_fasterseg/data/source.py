@@ -73,7 +73,7 @@ class SegmentationSource(abc.ABC):
         self.root = pathlib.Path(root)
         if not self.root.is_dir():
             raise DataError(
-                f"There is no folder {self.root}; give the folder that contains the data set "
+                f"The folder {self.root} does not exist. Choose the folder that contains the data set "
                 f"({self.name})."
             )
 

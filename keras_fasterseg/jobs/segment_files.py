@@ -181,7 +181,7 @@ def _image_file(path: pathlib.Path) -> pathlib.Path:
         if re.fullmatch("[0-9]+", str(path))
         else ""
     )
-    raise DataError(f"There is no file {path}.{hint}")
+    raise DataError(f"The file {path} does not exist.{hint}")
 
 
 def _written(image: pathlib.Path, target: pathlib.Path, kind: str) -> pathlib.Path:

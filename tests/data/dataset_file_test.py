@@ -243,5 +243,7 @@ def test_a_sentence_for_everything_that_is_wrong(read, text, message):
 
 
 def test_a_file_without_a_name_says_what_to_write(tmp_path):
-    with pytest.raises(DataError, match=rf"no file {tmp_path}/dataset.yaml; write one .*classes:"):
+    with pytest.raises(
+        DataError, match=rf"file {tmp_path}/dataset.yaml does not exist. Write one .*classes:"
+    ):
         read_dataset_file(tmp_path / DATASET_FILE)

@@ -154,18 +154,20 @@ def test_no_split(root, made):
 def test_lists_without_images(root):
     (root / "splits").mkdir()
     (root / "splits" / "train.txt").write_text("a\n")
-    with pytest.raises(DataError, match=rf"There is no folder {root}/images"):
+    with pytest.raises(DataError, match=rf"folder {root}/images does not exist"):
         Folder(root).samples("train")
 
 
 def test_without_a_file_of_classes(tmp_path):
     (tmp_path / "images" / "train").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"There is no file .*dataset\.yaml"):
+    with pytest.raises(DataError, match=r"The file .*dataset\.yaml does not exist"):
         Folder(tmp_path)
 
 
 def test_there_is_no_folder(tmp_path):
-    with pytest.raises(DataError, match=r"no folder .*gone; give the folder .* \(folder\)"):
+    with pytest.raises(
+        DataError, match=r"folder .*gone does not exist. Choose the folder .* \(folder\)"
+    ):
         Folder(tmp_path / "gone")
 
 

@@ -171,7 +171,9 @@ def test_missing_file_is_named(make_camvid, kind):
     source, sample = _sample(make_camvid)
     getattr(sample, kind).unlink()
 
-    with pytest.raises(DataError, match=f"no file {re.escape(str(getattr(sample, kind)))}"):
+    with pytest.raises(
+        DataError, match=f"file {re.escape(str(getattr(sample, kind)))} does not exist"
+    ):
         read_sample(sample, source)
 
 

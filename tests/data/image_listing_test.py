@@ -29,7 +29,7 @@ def test_images_below_a_folder(tmp_path):
         path.write_bytes(b"")
     names = [path.relative_to(tmp_path).as_posix() for path in find_images_below(tmp_path)]
     assert names == ["b.png", "x/a.JPG", "x/y/c.jpeg"]
-    with pytest.raises(DataError, match=r"There is no folder .*gone"):
+    with pytest.raises(DataError, match=r"The folder .*gone does not exist"):
         find_images_below(tmp_path / "gone")
 
 

@@ -88,7 +88,7 @@ def test_an_image_that_a_list_names_but_that_is_not_there(tmp_path):
     sample = Sample(tmp_path / "train" / "gone.png", tmp_path / "trainannot" / "a.png")
     (fault,) = inspect_sample(sample, CamVid(tmp_path)).faults
     assert (fault.kind, fault.file) == ("missing image", sample.image)
-    assert fault.message == f"There is no file {sample.image}."
+    assert fault.message == f"The file {sample.image} does not exist."
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_samples_are_sorted_and_pair_by_name(make_camvid):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"The folder .*nowhere does not exist"):
         CamVid(tmp_path / "nowhere")
 
 

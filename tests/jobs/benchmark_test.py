@@ -211,7 +211,10 @@ def test_names_tell_contenders_apart(world):
         ({"options": BenchmarkOptions(threads=0)}, "threads must be at least 1"),
         ({"options": BenchmarkOptions(pause_ms=-1.0)}, "pause_ms must be at least 0"),
         ({"options": BenchmarkOptions(settle_ms=-1.0)}, "settle_ms must be at least 0"),
-        ({"contenders": [Contender("net", "torch")]}, "Unknown runtime 'torch'; choose one of keras, "),
+        (
+            {"contenders": [Contender("net", "torch")]},
+            "Unknown runtime 'torch'; choose one of keras, ",
+        ),
         ({"contenders": []}, "Nothing to measure"),
         ({"settings": BenchmarkSettings(repetitions=0)}, "repetitions must be at least 1"),
     ],

@@ -56,7 +56,7 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
     [
         ("data", {"train_split": "test"}, "has no split 'test'; it has train, val"),
         ("data", {"dataset": "camvid"}, "'camvid' needs its folder; set --data_dir"),
-        ("data", {"dataset": "camvid", "data_dir": "/gone"}, "There is no folder /gone"),
+        ("data", {"dataset": "camvid", "data_dir": "/gone"}, "The folder /gone does not exist"),
         ("data", {"class_order": "road,car"}, "--class_order must list every class"),
         ("space", {"width_multipliers": (1.0, 0.5)}, "must be ascending and end with 1"),
         ("latency", {"latency_calibration": 1}, "Stage latency: .*at least two networks"),

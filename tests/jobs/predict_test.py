@@ -199,8 +199,8 @@ def test_a_legend_of_a_video_needs_the_classes(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ("0", r"There is no file 0\. For the camera of that number, give camera:0\."),
-        ("gone.png", r"There is no file gone\.png\."),
+        ("0", r"The file 0 does not exist\. For the camera of that number, give camera:0\."),
+        ("gone.png", r"The file gone\.png does not exist\."),
         ("rtsp://127.0.0.1:9/x", r"rtsp://127.0.0.1:9/x cannot be read .* machine, use camera:0\."),
         ("/dev/video97", r"No camera 97: the device /dev/video97 does not exist"),
         ("file:///a.mp4", r"The address of a video must begin with http://"),

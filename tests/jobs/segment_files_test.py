@@ -190,8 +190,8 @@ def test_nothing_to_segment(tmp_path, monkeypatch):
     for images, message in {
         "empty": r"^empty has no images\.$",
         "*.jpg": r"^No file matches \*\.jpg\.$",
-        "missing.png": r"^There is no file missing\.png\.$",
-        "0": r"^There is no file 0\. For the camera of that number, give camera:0\.$",
+        "missing.png": r"^The file missing\.png does not exist\.$",
+        "0": r"^The file 0 does not exist\. For the camera of that number, give camera:0\.$",
         "/dev/null": r"^/dev/null is not a file; give an image, a folder, a video, or camera:0\.$",
     }.items():
         with pytest.raises(DataError, match=message):

@@ -95,8 +95,8 @@ def trained_on(folder, *arguments):
 
 CASES = {
     # Data.
-    "missing folder": (trained_on("gone"), "There is no folder IN/gone; give the folder"),
-    "folder is a file": (trained_on("file"), "There is no folder IN/file"),
+    "missing folder": (trained_on("gone"), "The folder IN/gone does not exist. Choose the folder"),
+    "folder is a file": (trained_on("file"), "The folder IN/file does not exist"),
     "empty folder": (trained_on("empty"), "IN/empty does not contain CamVid: expected the folders"),
     "no images": (trained_on("none"), "IN/none has no images in its split 'train'"),
     "labels of another size": (
@@ -118,7 +118,7 @@ CASES = {
     ),
     "no file of classes": (
         trained_on("unnamed", "--dataset=folder"),
-        "There is no file IN/unnamed/dataset.yaml; write one that names the classes",
+        "The file IN/unnamed/dataset.yaml does not exist. Write one that names the classes",
     ),
     "wrong file of classes": (
         trained_on("misnamed", "--dataset=folder"),

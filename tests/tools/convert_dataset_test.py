@@ -94,7 +94,7 @@ def test_what_is_to_be_converted_must_be_said(tmp_path):
     finished = run_tool("convert_dataset", f"--output={tmp_path}", "--dataset=camvid")
     assert "Nothing to convert; set --dataset and --data_dir" in sentence(finished)
     finished = run_tool("convert_dataset", f"--output={tmp_path}/gone", "--verify")
-    assert f"There is no folder {tmp_path}/gone" in sentence(finished)
+    assert f"The folder {tmp_path}/gone does not exist" in sentence(finished)
 
 
 def test_a_folder_that_cannot_be_written(streets, tmp_path):

@@ -67,7 +67,7 @@ def test_an_export_says_what_it_is_worth(network, camvid, tmp_path):
         (("--format=coreml",), "--format must be one of saved_model, tftrt"),
         (("--data_dir=somewhere",), "--data_dir needs --dataset"),
         (("--dataset=folder",), "'folder' are described in its folder; set --data_dir"),
-        (("--dataset=camvid", "--data_dir=gone"), "There is no folder gone"),
+        (("--dataset=camvid", "--data_dir=gone"), "The folder gone does not exist"),
         (("--proof_images=-1",), "--proof_images must be at least 0"),
     ],
 )

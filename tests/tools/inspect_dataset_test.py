@@ -72,7 +72,7 @@ def test_the_status_is_of_the_splits_asked_for(tmp_path, splits, status):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--dataset=camvid", "--data_dir=IN/gone"), "There is no folder IN/gone"),
+        (("--dataset=camvid", "--data_dir=IN/gone"), "The folder IN/gone does not exist"),
         (("--dataset=camvid", "--data_dir=IN/empty"), "IN/empty does not contain CamVid"),
         (("--dataset=nowhere", "--data_dir=IN/good"), "nowhere"),
         (("--dataset=camvid",), "--data_dir"),

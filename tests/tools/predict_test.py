@@ -87,7 +87,7 @@ def test_a_video(artefact, tmp_path):
 @pytest.mark.parametrize(
     ("images", "output", "arguments", "expected"),
     [
-        ("gone", "out", (), "There is no file IN/gone."),
+        ("gone", "out", (), "The file IN/gone does not exist."),
         ("gone/*.png", "out", (), "No file matches IN/gone/*.png."),
         ("", "out", (), "IN has no images."),
         ("gone.mp4", "out", (), "The file IN/gone.mp4 does not exist."),

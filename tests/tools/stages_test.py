@@ -110,7 +110,7 @@ def test_search_needs_its_stages_or_files(run, tmp_path):
         ),
         (("--genotype=fasterseg_student", "--role=pupil"), "--role"),
         (("--genotype=fasterseg_student", "--dataset=camvid"), "set --data_dir"),
-        (("--genotype=fasterseg_student", "--data_dir=gone"), "no folder gone"),
+        (("--genotype=fasterseg_student", "--data_dir=gone"), "folder gone does not exist"),
         (("--genotype=fasterseg_student", "--student_crop_size=100x100"), "a multiple of 32"),
     ],
 )

@@ -117,4 +117,4 @@ def test_nobody_there(images, protocol):
 def test_wrong_flags_are_said(images):
     assert "soap" in sentence(client("127.0.0.1:1", images, "--protocol=soap"))
     assert "`timeout_s`" in sentence(client("127.0.0.1:1", images, "--timeout=0"))
-    assert "There is no file" in client("127.0.0.1:1", images / "z.png").stderr
+    assert "does not exist" in client("127.0.0.1:1", images / "z.png").stderr
