@@ -1,4 +1,7 @@
-"""Measures the frame rate of networks on this device, on one or several runtimes."""
+"""Measures the frame rate of networks on this device, on one or several runtimes.
+
+python -m tools.benchmark --artefact=RUN/export/student/1 --input_size=352x480
+"""
 
 from tools import command  # isort: skip
 

@@ -39,10 +39,7 @@ if "keras_fasterseg" not in sys.modules:
     _import_on_demand("keras_fasterseg")
 quiet_import("tensorflow")
 
-_GOES_ON = "; the same command resumes where it stopped"
-
-# Heading of the settings of each search space in the help.
-_GROUP = "search space "
+_RESUMES = "; the same command resumes where it stopped"
 
 _HELP = ("-h", "--h")
 # As of a program that SIGPIPE ends.
@@ -84,7 +81,7 @@ def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None
         try:
             main()
         except KeyboardInterrupt:
-            _say("interrupted" + _GOES_ON * ("workdir" in flags.FLAGS))
+            _say("interrupted" + _RESUMES * ("workdir" in flags.FLAGS))
             return 130
         except Exception as error:
             if flags.FLAGS.debug or not _is_failure(error):
@@ -155,9 +152,10 @@ class _FlagParser:
         try:
             positional = flags.FLAGS([program, *self._expanded(rest)])
         except SystemExit:
-            # After printing the help of one module, absl exits with a failure status.
+            # After printing the help of one module, absl exits with a failure status. Headings of
+            # groups contain a blank, names of modules do not.
             for module in flags.FLAGS.flags_by_module_dict():
-                if str(module).startswith(_GROUP):
+                if " " in str(module):
                     print(flags.FLAGS.module_help(module))
             sys.exit(0)
         except flags.Error as error:
@@ -241,7 +239,7 @@ def _sentence(error: Exception) -> str:
     if _is_full_disk(error):
         return (
             f"the disk is full ({_one_line(error)}); make room or choose another folder"
-            + _GOES_ON * ("workdir" in flags.FLAGS)
+            + _RESUMES * ("workdir" in flags.FLAGS)
         )
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (

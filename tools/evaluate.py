@@ -2,6 +2,9 @@
 
 --official computes the scores of the Cityscapes benchmark with cityscapesscripts; --submission
 writes label maps for its test server.
+
+    python -m tools.evaluate --artefact=RUN/export/student/1 --dataset=camvid \\
+        --data_dir=CAMVID
 """
 
 from tools import command  # isort: skip

@@ -1,4 +1,8 @@
-"""Exports a trained network to run on uint8 images, and proves that the export matches it."""
+"""Exports a trained network to run on uint8 images, and proves that the export matches it.
+
+    python -m tools.export --network=RUN/student/network.keras --target=student.onnx \\
+        --format=onnx --input_size=352x480
+"""
 
 from tools import command  # isort: skip
 

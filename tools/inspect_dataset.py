@@ -1,4 +1,7 @@
-"""Inspects a data set: sizes, classes, every faulty file, and a sheet of sample images."""
+"""Inspects a data set: sizes, classes, every faulty file, and a sheet of sample images.
+
+python -m tools.inspect_dataset --dataset=camvid --data_dir=CAMVID --sheet=sheet.png
+"""
 
 from tools import command  # isort: skip
 

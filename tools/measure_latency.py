@@ -1,4 +1,7 @@
-"""Measures the latency of every operation of a search space, into WORKDIR/latency."""
+"""Measures the latency of every operation of a search space, into WORKDIR/latency.
+
+python -m tools.measure_latency --workdir=RUN --input_size=352x480
+"""
 
 from tools import command  # isort: skip
 

@@ -1,4 +1,8 @@
-"""Segments images, a video or a camera: writes label maps and overlays, and reports FPS."""
+"""Segments images, a video or a camera: writes label maps and overlays, and reports FPS.
+
+    python -m tools.predict --artefact=RUN/export/student/1 --images=street.jpg \\
+        --output=predictions
+"""
 
 from tools import command  # isort: skip
 

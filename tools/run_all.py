@@ -1,4 +1,8 @@
-"""Runs all stages end to end: latency, pretrain, search, teacher, student, export, benchmark."""
+"""Runs all stages end to end: latency, pretrain, search, teacher, student, export, benchmark.
+
+    python -m tools.run_all --flagfile=flags/presets/camvid_quick.flags \\
+        --data_dir=CAMVID --workdir=RUN
+"""
 
 from tools import command  # isort: skip
 
@@ -32,8 +36,9 @@ ESTIMATE_SECONDS = flags.DEFINE_float(
     "Time limit in seconds for the few steps of each stage, with --estimate=measured.",
     lower_bound=1.0,
 )
-for _settings, _prefix in settings_flags.RUN_STAGES.values():
-    settings_flags.define_settings(_settings, _prefix)
+for _name, (_settings, _prefix) in settings_flags.RUN_STAGES.items():
+    _group = "data set" if _name == "data" else f"stage {_name}"
+    settings_flags.define_settings(_settings, _prefix, group=_group)
 settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
 

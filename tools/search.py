@@ -1,4 +1,7 @@
-"""Searches for the architectures of teacher and student, into WORKDIR/search."""
+"""Searches for the architectures of teacher and student, into WORKDIR/search.
+
+python -m tools.search --workdir=RUN --dataset=camvid --data_dir=CAMVID
+"""
 
 from tools import command  # isort: skip
 

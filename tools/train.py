@@ -1,4 +1,8 @@
-"""Trains the network of a genotype, as teacher or student, into WORKDIR/ROLE."""
+"""Trains the network of a genotype, as teacher or student, into WORKDIR/ROLE.
+
+    python -m tools.train --genotype=RUN/search/student.json --role=student \\
+        --workdir=RUN --dataset=camvid --data_dir=CAMVID
+"""
 
 from tools import command  # isort: skip
 
@@ -28,7 +32,7 @@ SEED = settings_flags.define_seed()
 settings_flags.define_settings(stages.DataSettings)
 for _role in ("teacher", "student"):
     # The same names as in a complete run, so that its presets also work here.
-    settings_flags.define_settings(stages.TrainSettings, f"{_role}_")
+    settings_flags.define_settings(stages.TrainSettings, f"{_role}_", group=f"role {_role}")
 flags.adopt_module_key_flags(settings_flags)
 
 

@@ -85,8 +85,8 @@ def read_dataset_file(path: pathlib.Path) -> DatasetFile:
     """
     if not path.is_file():
         raise DataError(
-            f"The file {path} does not exist. Write one that names the classes, in its simplest form: "
-            "classes: [road, car, sky]"
+            f"The file {path} does not exist. Write one that names the classes, in its "
+            "simplest form: classes: [road, car, sky]"
         )
     try:
         file = values.fields("the file", values.read_yaml(path), _KEYS)

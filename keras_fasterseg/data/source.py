@@ -73,8 +73,8 @@ class SegmentationSource(abc.ABC):
         self.root = pathlib.Path(root)
         if not self.root.is_dir():
             raise DataError(
-                f"The folder {self.root} does not exist. Choose the folder that contains the data set "
-                f"({self.name})."
+                f"The folder {self.root} does not exist. Choose the folder that contains the "
+                f"data set ({self.name})."
             )
 
     @property

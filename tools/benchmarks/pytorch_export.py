@@ -16,10 +16,7 @@ import pathlib
 
 import keras
 import numpy as np
-import torch
 from absl import flags
-from torch import nn
-from torch.nn import functional
 
 from flags import settings_flags
 from keras_fasterseg.files import atomic_path
@@ -31,6 +28,15 @@ from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.layers.upsample_fusion import UpsampleFusion
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import resolve_genotype, space_of
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional
+except ModuleNotFoundError:
+    raise SystemExit(
+        "This tool needs PyTorch, which is not installed; `make bench-pytorch` installs it."
+    ) from None
 
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "A preset's name or a JSON file.")
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")

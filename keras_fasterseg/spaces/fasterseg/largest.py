@@ -6,7 +6,7 @@ from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 
-_DEAREST = "conv_2x"
+_MOST_EXPENSIVE = "conv_2x"
 
 
 def largest_genotype(
@@ -28,7 +28,7 @@ def largest_genotype(
     if num_layers < 4:
         raise ValueError(f"At least 4 layers are needed. Received: num_layers={num_layers}")
     alpha = np.zeros(len(PRIMITIVES))
-    alpha[PRIMITIVES.index(_DEAREST)] = 1.0
+    alpha[PRIMITIVES.index(_MOST_EXPENSIVE)] = 1.0
     down_16, down_32 = np.zeros(num_layers - 2), np.zeros(num_layers - 3)
     # Both branches read their descent to 1/16 from `down_16`. The branch to 1/16 cannot use row 0;
     # the branch to 1/32 cannot use the last rows or, with 8 or more layers, row 0.
