@@ -91,7 +91,7 @@ class LatencySettings:
     )
     latency_threads: int | None = setting(
         None,
-        "CPU threads of that runtime. Default: as many as TensorFlow uses.",
+        "CPU threads of --latency_runtime. Default: one per available core.",
         limits=AT_LEAST_ONE,
     )
     latency_warmup: int = setting(

@@ -1,4 +1,6 @@
-"""Memory of an evaluation, image by image: does it hold more than one batch of logits?
+"""Measures the memory of an evaluation, image by image.
+
+It should not grow: an evaluation needs the logits of one batch at a time.
 
 Evaluates the published student, with random weights, on random images and labels, as a training
 does after an epoch. Each line is the resident memory of the process after that many images.

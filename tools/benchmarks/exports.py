@@ -23,7 +23,9 @@ NETWORK = flags.DEFINE_string("network", None, "network.keras to export.", requi
 TARGET = flags.DEFINE_string("target", None, "Folder for the exports.", required=True)
 DATASET = flags.DEFINE_enum("dataset", None, sorted(registry.SOURCES), "Kind of data set.")
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of the data set. Default: drawn scenes for the proof, and no int8."
+    "data_dir",
+    None,
+    "Folder of the data set. Default: none; the proof uses generated scenes and int8 is left out.",
 )
 INPUT_SIZE = settings_flags.define_size("input_size", (512, 1024), "Height x width of the images.")
 PROOF_IMAGES = flags.DEFINE_integer(

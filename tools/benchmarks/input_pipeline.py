@@ -5,9 +5,9 @@
 The pipeline is that of a training: decode, scale, crop, flip, normalise, batch. Files and shards
 (`tools.convert_dataset`, png and raw) take turns, so that varying load affects all of them alike.
 "CPU ms" is the processor time per image in the pipeline. "read ms" is the part that reads and
-decodes, measured separately in one thread. Other programs affect processor time less than images
-per second, so both have a column "times files": the median, over the rounds, of the ratio to files,
-with its 95 % interval.
+decodes, measured separately in one thread. The columns
+"times files" compare with reading files: the median ratio over the rounds, with its 95 % interval.
+Other programs affect processor time less than images per second.
 """
 
 from tools import command  # isort: skip

@@ -40,7 +40,13 @@ def run_markdown(workdir: PathLike) -> str:
             "`python -m tools.run_all`, or name another workdir."
         )
     names = [f"{row['name']}, distilled" if row.get("distilled") else row["name"] for row in rows]
-    headers = ["network", "mIoU % at own size", "FPS at {}x{}".format(*size), "parameters", "GMACs"]
+    headers = [
+        "network",
+        "mIoU % at original size",
+        "FPS at {}x{}".format(*size),
+        "parameters",
+        "GMACs",
+    ]
     headers += ["epochs"] if "epochs" in rows[0] else []
     networks = [
         [
@@ -61,8 +67,8 @@ def run_markdown(workdir: PathLike) -> str:
     parts = [
         f"### {value['dataset']}: {title}",
         table([*networks, constant + [None] * (len(headers) - 2)], headers, right=True),
-        f"mIoU on `{value['split']}` of {value['dataset']}, every image at its own size, padded "
-        f"by the network to multiples of 32. {measured}",
+        f"mIoU on `{value['split']}` of {value['dataset']}, every image at its original size, "
+        f"padded by the network to multiples of 32. {measured}",
         f"Command: `{value['command']}`" if value["command"] else "",
         _minutes(value["minutes"]),
         _entropies(value["entropies"]),

@@ -22,7 +22,9 @@ VERSION = flags.DEFINE_integer(
     "version", None, "Version of the model. Default: the newest version plus 1.", lower_bound=1
 )
 OTHER_CLASSES = flags.DEFINE_bool(
-    "other_classes", False, "Allow classes that differ from those of the newest other version."
+    "other_classes",
+    False,
+    "Allow classes that differ from those of the newest version in the repository.",
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing version.")
 WARMUP_SIZE = flags.DEFINE_multi(

@@ -103,7 +103,7 @@ def test_summary_as_markdown(tmp_path):
     markdown = run_markdown(run_folder(tmp_path, summary=SUMMARY))
     networks, classes = markdown.split("<details>")
     assert rows(networks) == [
-        ["network", "mIoU % at own size", "FPS at 64x128", "parameters", "GMACs"],
+        ["network", "mIoU % at original size", "FPS at 64x128", "parameters", "GMACs"],
         ["teacher", "50.00", "12.3", "1,234,567", "2.50"],
         ["student", "12.35", "100.0", "1,000", "0.01"],
         ["constant predictor", "25.00", "", "", ""],
@@ -111,7 +111,7 @@ def test_summary_as_markdown(tmp_path):
     assert rows(classes)[1:] == [["road", "75.00", "24.69"], ["car", "25.00", "absent"]]
     for part in (
         "Minutes: search 1.2, teacher 2.5; total 3.8.",
-        "mIoU on `val` of toy, every image at its own size, padded",
+        "mIoU on `val` of toy, every image at its original size, padded",
         "Command: `python -m tools.run_all --workdir=w`",
         "teacher alpha 1.000 → 0.750, beta 0.900 → 0.800; student alpha 1.000 → 0.500",
         "median of 77 calls, on Some Processor with 2 threads; harness version 3.",
