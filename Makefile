@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures wheel buildifier clean
+.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures tutorial wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -132,6 +132,10 @@ pictures: setup
 		--latency_table=$(RESULTS)/latency_onnxruntime/latency/latency_table.json
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high
+
+# Runs docs/tutorial.ipynb, minutes on two CPU cores, and stores what its cells print.
+tutorial: setup
+	$(BIN)/python -m tools.maintenance.run_notebook --notebook=docs/tutorial.ipynb
 
 # Builds the wheel and tests it in an empty environment, outside the checkout.
 wheel: setup
