@@ -26,14 +26,14 @@ RUNTIME = flags.DEFINE_list(
     "runtime",
     [],
     "Runtime to measure: keras, saved_model, xla, onnxruntime, openvino, litert, tftrt, tensorrt "
-    "or tensorrt_rtx; several, comma separated, are measured in turns. Default: the runtime of "
+    "or tensorrt_rtx; several, comma separated, are timed alternately. Default: the runtime of "
     "the artefact's format.",
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the measurement to.")
 SIDE_BY_SIDE = flags.DEFINE_list(
     "side_by_side",
     [],
-    "Other artefacts, comma separated, that are measured in turns with the first.",
+    "Other artefacts, comma separated, to be timed alternately with the first.",
 )
 SIDE_BY_SIDE_RUNTIME = flags.DEFINE_string(
     "side_by_side_runtime", None, "Runtime of the other artefacts. Default: the same --runtime."

@@ -19,7 +19,9 @@ class BenchmarkOptions:
         limits=Limits(choices=tuple(SCOPES)),
     )
     threads: int | None = setting(
-        None, "CPU threads of every runtime. Default: the runtime decides.", limits=AT_LEAST_ONE
+        None,
+        "CPU threads of every runtime. Default: depends on the runtime (docs/benchmark.md).",
+        limits=AT_LEAST_ONE,
     )
     pause_ms: float = setting(
         PAUSE_MS,

@@ -55,7 +55,7 @@ class ExportSettings:
     proof_images: int = setting(
         8,
         "Number of images on which the export is compared with the Keras model: from the "
-        "validation split, or drawn scenes without a data set. 0: no comparison.",
+        "validation split, or generated scenes without a data set. 0: no comparison.",
         limits=AT_LEAST_ZERO,
     )
     allow_accuracy_drop: bool = setting(

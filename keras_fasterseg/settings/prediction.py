@@ -17,7 +17,9 @@ class PredictSettings(ReadingSettings):
         None, "Runtime, as for tools.benchmark. Default: the runtime of the artefact's format."
     )
     threads: int | None = setting(
-        None, "CPU threads of the runtime. Default: the runtime decides.", limits=AT_LEAST_ONE
+        None,
+        "CPU threads of the runtime. Default: depends on the runtime (docs/benchmark.md).",
+        limits=AT_LEAST_ONE,
     )
     input_size: Size | None = setting(
         None,

@@ -115,8 +115,8 @@ class LatencySettings:
     )
     latency_calibration: int = setting(
         0,
-        "Number of random networks that are measured end to end, to calibrate the sums of rows "
-        "against their latencies: at least 2. 0: no calibration.",
+        "Number of random networks, at least 2, that are measured end to end to calibrate the "
+        "table's predictions. 0: no calibration.",
         limits=AT_LEAST_ZERO,
     )
     latency_table: str | None = setting(

@@ -2,8 +2,8 @@
 
 It should not grow: an evaluation needs the logits of one batch at a time.
 
-Evaluates the published student, with random weights, on random images and labels, as a training
-does after an epoch. Each line is the resident memory of the process after that many images.
+Evaluates the published student, with random weights, on random images and labels, as training does
+after an epoch. Each line is the resident memory of the process after that many images.
 """
 
 from tools import command  # isort: skip

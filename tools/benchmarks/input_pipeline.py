@@ -6,7 +6,7 @@ The pipeline is that of a training: decode, scale, crop, flip, normalise, batch.
 (`tools.convert_dataset`, png and raw) take turns, so that varying load affects all of them alike.
 "CPU ms" is the processor time per image in the pipeline. "read ms" is the part that reads and
 decodes, measured separately in one thread. The columns
-"times files" compare with reading files: the median ratio over the rounds, with its 95 % interval.
+"times files" are ratios to plain files: the median over the rounds, with its 95 % interval.
 Other programs affect processor time less than images per second.
 """
 
@@ -37,7 +37,7 @@ DATASET = flags.DEFINE_enum(
     "dataset",
     None,
     sorted(registry.SOURCES),
-    "Data set whose train split is measured instead of drawn scenes.",
+    "Data set whose train split is measured instead of generated scenes.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
 DOWNSAMPLE = flags.DEFINE_list(

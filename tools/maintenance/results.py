@@ -23,7 +23,7 @@ RECORD = flags.DEFINE_string(
     "record",
     None,
     "Folder that keeps copies of the results. The document is generated from these copies. "
-    "Sources must have different names.",
+    "Runs, searches and other sources must have different names.",
 )
 DOCUMENT = flags.DEFINE_string(
     "document",
