@@ -16,7 +16,7 @@ SECONDS = 240.0
 def start(workdir):
     command = [sys.executable, "-m", "tools.measure_latency", f"--workdir={workdir}"]
     return subprocess.Popen(
-        [*command, *tiny_run.SUPERNET, *tiny_run.LATENCY],
+        [*command, *tiny_run.ONE_WIDTH, *tiny_run.LATENCY],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
         stdout=subprocess.PIPE,

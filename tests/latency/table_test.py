@@ -179,7 +179,7 @@ def test_latencies_are_numbers_that_sums_have_room_for(field, value):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("1.25", "NaN", "it holds NaN"),
+        ("1.25", "NaN", "it contains NaN"),
         ("1.25", "1" + 400 * "0", "has 401 digits"),
         ("0.75", "1e400", "its number 1e400"),
         ("50", str(10**15), "`repetitions` must be a whole number from 0 to 2147483647"),

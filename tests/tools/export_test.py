@@ -58,7 +58,7 @@ def test_an_export_says_what_it_is_worth(network, camvid, tmp_path):
     ("arguments", "expected"),
     [
         (("--format=onnx", "--precision=int8", "--input_size=64x96"), "int8 needs real images"),
-        (("--format=litert",), "LiteRT needs to know the size of the images"),
+        (("--format=litert",), "LiteRT needs a fixed image size"),
         (
             ("--format=litert", "--precision=int8", "--input_size=64x96", "--dataset=camvid"),
             "int8 needs real images",

@@ -25,11 +25,11 @@ def succeed(name, *arguments) -> Finished:
 def tiny_genotype() -> FasterSegGenotype:
     """A network of three cells."""
     cells = (
-        CellGenotype(0, 8, "conv", 1, 0.5),
-        CellGenotype(1, 8, "conv", 2, 0.5),
-        CellGenotype(2, 16, "conv", 1, 0.5),
+        CellGenotype(0, 8, "conv", 1, 1.0),
+        CellGenotype(1, 8, "conv", 2, 1.0),
+        CellGenotype(2, 16, "conv", 1, 1.0),
     )
-    return FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, cells),))
+    return FasterSegGenotype("fasterseg", 2, 4, 1.0, 1.0, (BranchGenotype(16, cells),))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def run(tmp_path_factory):
     """A workdir after measuring, pretraining and training a network of our own."""
     root = tmp_path_factory.mktemp("run")
     workdir = f"--workdir={root}"
-    succeed("measure_latency", workdir, *tiny_run.SUPERNET, *tiny_run.LATENCY)
-    space = (*tiny_run.DATA, *tiny_run.SUPERNET)
+    succeed("measure_latency", workdir, *tiny_run.ONE_WIDTH, *tiny_run.LATENCY)
+    space = (*tiny_run.DATA, *tiny_run.ONE_WIDTH)
     succeed("pretrain_supernet", workdir, *space, *tiny_run.PRETRAIN)
     tiny_genotype().save(root / "mine.json")
     arguments = (workdir, f"--genotype={root}/mine.json", *tiny_run.DATA, *tiny_run.STUDENT)
@@ -56,7 +56,7 @@ def test_each_stage_leaves_its_files(run):
 @pytest.mark.slow
 def test_search_and_both_networks(run):
     workdir = f"--workdir={run}"
-    succeed("search", workdir, *tiny_run.DATA, *tiny_run.SUPERNET, *tiny_run.SEARCH)
+    succeed("search", workdir, *tiny_run.DATA, *tiny_run.ONE_WIDTH, *tiny_run.SEARCH)
     for role in ("teacher", "student"):
         assert FasterSegGenotype.load(run / "search" / f"{role}.json").base_filters == 2
     teacher = (f"--genotype={run}/search/teacher.json", "--role=teacher", *tiny_run.TEACHER)
@@ -70,7 +70,7 @@ def test_search_and_both_networks(run):
 def test_a_finished_stage_is_not_done_again(run):
     weights = run / "pretrain" / "supernet.weights.h5"
     before = weights.stat().st_mtime_ns
-    arguments = (f"--workdir={run}", *tiny_run.DATA, *tiny_run.SUPERNET, *tiny_run.PRETRAIN)
+    arguments = (f"--workdir={run}", *tiny_run.DATA, *tiny_run.ONE_WIDTH, *tiny_run.PRETRAIN)
     assert str(weights) in succeed("pretrain_supernet", *arguments).stdout
     assert weights.stat().st_mtime_ns == before
     message = sentence(run_tool("pretrain_supernet", *arguments, "--pretrain_batch_size=2"))
@@ -78,7 +78,7 @@ def test_a_finished_stage_is_not_done_again(run):
 
 
 def test_search_needs_its_stages_or_files(run, tmp_path):
-    space = (*tiny_run.DATA, *tiny_run.SUPERNET, *tiny_run.SEARCH)
+    space = (*tiny_run.DATA, *tiny_run.ONE_WIDTH, *tiny_run.SEARCH)
     workdir, data = f"--workdir={tmp_path}/other", f"--data_dir={run}/data"
     message = sentence(run_tool("search", workdir, data, *space))
     assert "no finished stage latency; run `python -m tools.measure_latency`" in message

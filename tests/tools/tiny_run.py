@@ -6,6 +6,8 @@ SUPERNET = (
     "--width_multipliers=1/2,1",
     "--student_width=1/2",
 )
+# 35 rows of a latency table in place of 123.
+ONE_WIDTH = (*SUPERNET, "--width_multipliers=1", "--student_width=1")
 DATA = (
     "--synthetic_train_images=4",
     "--synthetic_val_images=2",

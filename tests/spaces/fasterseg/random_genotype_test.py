@@ -83,7 +83,7 @@ def test_a_single_width_is_the_only_one():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_layers": 3}, "no path to scale 32"),
+        ({"num_layers": 3}, "too few for a path to scale 32"),
         ({"width_multipliers": (0.5, 1.5)}, "width_multipliers"),
         ({"base_filters": 0}, "base_filters"),
     ],
