@@ -5,6 +5,9 @@ import pathlib
 import pytest
 
 from keras_fasterseg.data.camvid import CamVid
+
+# Registers the operations, so that every test file also runs alone.
+from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401
 from tests.shared import SHARED
 
 # Folders in `SHARED`, by the name of their fixture.

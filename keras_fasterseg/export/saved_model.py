@@ -11,9 +11,7 @@ from keras_fasterseg.export.manifest import Palette, check_target, described_fil
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
 from keras_fasterseg.runtimes.saved_model_format import (
-    CLASS_IDS_SIGNATURE,
     INPUT_NAME,
-    LOGITS_SIGNATURE,
     METADATA_FILE,
     OUTPUT_NAMES,
     file_digests,
@@ -99,17 +97,16 @@ def export_saved_model(
 def _write_graph(
     graph: ServingGraph, size: tuple[int | None, int | None], path: pathlib.Path
 ) -> None:
-    archive = keras.export.ExportArchive()
-    archive.track(graph.model)
+    # Keras's ExportArchive would trace every signature twice.
+    module = tf.Module()
+    module.variables_of_signatures = [weight.value for weight in graph.model.weights]
     signature = [tf.TensorSpec((None, *size, 3), tf.uint8, name=INPUT_NAME)]
-    archive.add_endpoint(
-        CLASS_IDS_SIGNATURE,
-        lambda images: {OUTPUT_NAMES[CLASS_IDS_SIGNATURE]: graph.class_ids(images)},
-        input_signature=signature,
-    )
-    archive.add_endpoint(
-        LOGITS_SIGNATURE,
-        lambda images: {OUTPUT_NAMES[LOGITS_SIGNATURE]: graph.logits(images)},
-        input_signature=signature,
-    )
-    archive.write_out(str(path), verbose=False)
+    signatures = {
+        name: tf.function(
+            lambda images, output=output: graph.outputs(images, (output,)),
+            signature,
+            autograph=False,
+        ).get_concrete_function()
+        for name, output in OUTPUT_NAMES.items()
+    }
+    tf.saved_model.save(module, str(path), signatures=signatures)

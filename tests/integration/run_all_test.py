@@ -38,7 +38,7 @@ TRAINING = TrainSettings(
 SETTINGS = RunSettings(
     data=DataSettings(synthetic_train_images=4, synthetic_val_images=2, synthetic_size=SIZE),
     space=FasterSegSpace(
-        # One width: 35 rows of the latency table in place of 123. The other tests of stages have two.
+        # One width makes 35 rows of the latency table, two would make 123.
         FasterSegSettings(4, base_filters=2, width_multipliers=(1.0,), student_width=1.0)
     ),
     latency=LatencySettings(

@@ -21,7 +21,6 @@ from keras_fasterseg.latency.operations import (
     total_work,
     work,
 )
-from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401 - registers the primitives
 from tests.shared import ROOT
 
 KEYS = [
