@@ -150,6 +150,7 @@ def test_widths_are_widest_narrowest_and_two_random_ones_of_the_seed(space):
     assert any((rows[2] != rows[3]).numpy().any() for rows in first[0].widths)
 
 
+@pytest.mark.slow
 def test_a_batch_may_have_any_size(space):
     images, labels = random_batch()
     trainer = make_trainer(space, L2SGD(0.0), seed=0)

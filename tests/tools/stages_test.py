@@ -183,6 +183,7 @@ class TestTrainedNetwork:
         message = sentence(run_tool("evaluate", "--artefact=gone"))
         assert "--data_dir is not set" in message
 
+    @pytest.mark.slow
     def test_benchmark(self, saved_model, tmp_path):
         output = tmp_path / "speed.json"
         finished = succeed(

@@ -1,3 +1,5 @@
+import pytest
+
 from keras_fasterseg.files import read_json
 from tests.tools.run_tool import run_tool, sentence
 
@@ -10,6 +12,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_part_of_a_step_is_timed_alone_and_beside_a_teacher(tmp_path):
     finished = run_tool(
         "benchmarks.training_step",
