@@ -165,7 +165,7 @@ class SearchSettings:
         limits=AT_LEAST_ONE,
     )
     batch_size: int = setting(
-        2, "Images per step, from each half of the training set.", limits=AT_LEAST_ONE
+        2, "Images per step from each of the two halves of the training set.", limits=AT_LEAST_ONE
     )
     crop_size: Size = setting(
         (224, 448), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
@@ -232,7 +232,7 @@ class TrainSettings:
     epochs: int = setting(600, "Number of epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(
         1000,
-        "Steps per epoch. In Python, None means one pass over all training images.",
+        "Steps per epoch. None (only in Python): one pass over all training images.",
         limits=AT_LEAST_ONE,
     )
     batch_size: int = setting(12, "Images per step.", limits=AT_LEAST_ONE)

@@ -30,9 +30,9 @@ from keras_fasterseg.data import registry
 from keras_fasterseg.files import write_json
 
 SIZES = flags.DEFINE_list(
-    "sizes", ["1024x2048", "360x480"], "Height x width of the drawn scenes, comma separated."
+    "sizes", ["1024x2048", "360x480"], "Height x width of the generated scenes, comma separated."
 )
-IMAGES = flags.DEFINE_integer("images", 24, "Number of drawn images per size.", lower_bound=1)
+IMAGES = flags.DEFINE_integer("images", 24, "Number of generated images per size.", lower_bound=1)
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,

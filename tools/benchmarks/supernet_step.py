@@ -26,7 +26,7 @@ JOBS = ("pretrain", "search")
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.")
 BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 2, "Images per step, from each half of the training set."
+    "batch_size", 2, "Images per step from each of the two halves of the training set."
 )
 IMAGE_SIZE = flags.DEFINE(
     settings_flags.SizeParser(), "image_size", (128, 256), "Height x width of the images."

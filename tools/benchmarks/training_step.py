@@ -4,10 +4,10 @@
 
 The network is the largest one that a search of the space can find. It is timed without a teacher
 and with distillation from the largest teacher. Parts take turns, so that varying load affects all
-of them alike; each number is a median. "Forward + backward" is the gradient of the summed logits,
-before ("heads") or after ("full size") they are resized. "products_ms" is the time of the multiply-
-accumulates of a step (three times those of the deployed network) at the rate of this machine's
-matrix products.
+of them alike; each number is a median. "Forward + backward" times a forward pass and the gradient
+of the summed logits: "heads" before they are resized, "full size" after. "products_ms" is the time
+that the multiply-accumulates of a step (three times those of the deployed network) would take at
+the speed of large matrix products on this machine.
 """
 
 from tools import command  # isort: skip
