@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/python -m tools.run_all --flagfile=flags/presets/demo.flags --workdir=runs/demo
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
