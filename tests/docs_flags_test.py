@@ -28,7 +28,11 @@ def flags_of(tool: str) -> frozenset[str]:
 
 def tools() -> list[str]:
     """The tools that define flags."""
-    paths = [path for part in ("", "serving/") for path in (ROOT / "tools").glob(f"{part}*.py")]
+    paths = [
+        path
+        for part in ("", "serving/", "maintenance/")
+        for path in (ROOT / "tools").glob(f"{part}*.py")
+    ]
     return sorted(
         ".".join(path.relative_to(ROOT / "tools").with_suffix("").parts)
         for path in paths
