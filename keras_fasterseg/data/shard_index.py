@@ -80,7 +80,7 @@ class ShardIndex:
         dataset: The original data set's name in `load_source`.
         name: The original data set's own name.
         encoding: Storage of the pixels, one of `ENCODINGS`.
-        downsample: Factor by which images were reduced.
+        downsample: Downsampling factor of the images.
         shard_mb: A shard is closed once it holds at least this many megabytes (1,000,000 bytes).
         class_names: Names of the classes, by train id.
         palette: RGB of each class, from 0 to 255.

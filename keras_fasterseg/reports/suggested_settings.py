@@ -20,7 +20,7 @@ class SuggestedSettings:
     Attributes:
         student_crop_size: Height and width of the crops that networks are trained on.
         search_crop_size: Height and width of the search's crops, from downsampled images.
-        search_downsample: Factor by which the search downsamples images.
+        search_downsample: Downsampling factor of the search.
         latency_size: Height and width to measure latencies at.
         class_weights: A weight for every class, from its share; `None` if no pixel is labelled.
     """

@@ -22,7 +22,7 @@ from keras_fasterseg.settings.stages import (
 )
 from keras_fasterseg.wording import counted
 
-# The largest factor by which augmentation enlarges images before cropping.
+# Largest scale factor of the augmentation, applied before cropping.
 _LARGEST_SCALE = 1.25
 
 

@@ -16,9 +16,7 @@ class ConversionSettings:
         "Storage of pixels: png (small) or raw (4 bytes per pixel, nothing to decode).",
         limits=Limits(choices=ENCODINGS),
     )
-    downsample: int = setting(
-        1, "Factor by which images and labels are downsampled.", limits=AT_LEAST_ONE
-    )
+    downsample: int = setting(1, "Downsampling factor of images and labels.", limits=AT_LEAST_ONE)
     shard_mb: float = setting(
         128.0, "Size in MB (millions of bytes) at which a shard is closed.", limits=POSITIVE
     )

@@ -12,7 +12,7 @@ class PassSettings:
 
     scales: tuple[float, ...] = setting(
         (1.0,),
-        "Factors by which the image is scaled, one pass each, comma separated.",
+        "Scale factors of the image, comma separated; one pass per factor.",
         limits=POSITIVE,
     )
     flip: bool = setting(False, "Add a pass over the mirrored image at every scale.")

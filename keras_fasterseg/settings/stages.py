@@ -137,7 +137,7 @@ class PretrainSettings:
         (256, 512), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        2, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
+        2, "Downsampling factor of the images, applied before cropping.", limits=AT_LEAST_ONE
     )
     learning_rate: float = setting(
         0.02, "Learning rate of SGD in the first epoch.", limits=POSITIVE
@@ -171,7 +171,7 @@ class SearchSettings:
         (224, 448), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        2, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
+        2, "Downsampling factor of the images, applied before cropping.", limits=AT_LEAST_ONE
     )
     learning_rate: float = setting(
         0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE
@@ -240,7 +240,7 @@ class TrainSettings:
         (512, 1024), "Height x width of random crops, multiples of 32.", limits=TRAINED_SIZE
     )
     downsample: int = setting(
-        1, "Factor by which images are downsampled before cropping.", limits=AT_LEAST_ONE
+        1, "Downsampling factor of the images, applied before cropping.", limits=AT_LEAST_ONE
     )
     learning_rate: float = setting(
         0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.export.saved_model import export_saved_model
+from keras_fasterseg.runtimes.serving_graph import ServingGraph
 from tests.stand_in import (
     MEAN,
     STD,
@@ -98,6 +99,18 @@ def test_one_size_and_every_number_of_images(model, tmp_path):
     assert images.shape.as_list() == [None, 70, 90, 3]
     with pytest.raises(ValueError, match=r"input_size=\(31, 64\)"):
         export(model, tmp_path / "2", input_size=(31, 64))
+
+
+def test_each_signature_is_traced_once(model, tmp_path, monkeypatch):
+    traced, outputs = [], ServingGraph.outputs
+
+    def counted(self, images, names):
+        traced.append(names)
+        return outputs(self, images, names)
+
+    monkeypatch.setattr(ServingGraph, "outputs", counted)
+    export(model, tmp_path / "1")
+    assert traced == [("class_ids",), ("logits",)]
 
 
 def test_needs_only_tensorflow(model, artefact, tmp_path):

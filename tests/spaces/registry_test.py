@@ -1,4 +1,4 @@
-"""Names by which users choose a network: presets and files."""
+"""Networks that users choose by name: presets and files."""
 
 import json
 

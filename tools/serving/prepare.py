@@ -17,7 +17,7 @@ ARTEFACT = flags.DEFINE_string("artefact", None, "Folder of the export.", requir
 REPOSITORY = flags.DEFINE_string(
     "repository", None, "Folder of the model repository; created if needed.", required=True
 )
-NAME = flags.DEFINE_string("name", None, "Name by which clients request the model.", required=True)
+NAME = flags.DEFINE_string("name", None, "Name of the model in client requests.", required=True)
 VERSION = flags.DEFINE_integer(
     "version", None, "Version of the model. Default: the newest version plus 1.", lower_bound=1
 )
