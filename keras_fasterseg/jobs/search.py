@@ -133,7 +133,7 @@ def make_search_trainer(
     target_ms = 2000.0 / (settings.min_fps + settings.max_fps)
     trainer = SearchTrainer(
         model,
-        penalty=space.penalty(table, target_ms, settings.penalty_shares),
+        penalty=space.penalty(table, model.num_classes, target_ms, settings.penalty_shares),
         penalty_weight=settings.penalty_weight,
         temperature=settings.temperature,
         single_level=space.single_level,

@@ -165,15 +165,16 @@ class SearchSpace(abc.ABC):
 
     @abc.abstractmethod
     def penalty(
-        self, table: LatencyTable, target_ms: float, shares: str = "paper"
+        self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
     ) -> Callable[[Choices], Tensor]:
-        """Makes the penalty: the student's expected latency divided by `target_ms`.
+        """Makes the penalty, a function of the student's expected latency and `target_ms`.
 
         The returned function of `Choices` is differentiable.
 
         Args:
             table: Latencies of the operations; must have the rows of `required_keys`.
-            target_ms: Latency that gives a penalty of 1, in milliseconds.
+            num_classes: Number of classes.
+            target_ms: Latency at the middle of the band, in milliseconds.
             shares: Method of dividing the latency among families of choices: "paper" for the
                 method in the paper of the search space, or another name allowed by
                 `SearchSettings`.

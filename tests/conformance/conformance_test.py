@@ -258,7 +258,7 @@ def test_networks_are_drawn_and_described(space, table):
 
 
 def test_gradients_reach_everything(space, model, table):
-    penalty = space.penalty(table, 1.0)
+    penalty = space.penalty(table, CLASSES, 1.0)
     architecture = architecture_variables(model)
     weights = model.supernet.trainable_variables
     # At 1/64 there must be a few pixels left: normalised, one or two are constants.
@@ -279,7 +279,7 @@ def test_gradients_reach_everything(space, model, table):
 
 def test_the_gradient_of_the_penalty_equals_central_differences(space, model, table):
     """Along the gradient and along a random direction, of every variable of the student."""
-    penalty, generator = space.penalty(table, 1.0), np.random.default_rng(1)
+    penalty, generator = space.penalty(table, CLASSES, 1.0), np.random.default_rng(1)
     variables = model.architectures[STUDENT].trainable_variables
 
     def value():
@@ -320,13 +320,13 @@ def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, mode
     draw_architectures(model, seed)
     choices = model.discretized(model.evaluation_choices(STUDENT))
     found = model.candidates(STUDENT)
-    plain = float(space.penalty(table, 0.1)(choices))
+    plain = float(space.penalty(table, CLASSES, 0.1)(choices))
     slopes = {}
     for key in space.required_keys(SIZE, CLASSES):
         row = table[key]
         longer = dataclasses.replace(row, latency_ms=row.latency_ms + 0.05, p90_ms=10.0)
         changed = LatencyTable({**table, key: longer}, table.metadata)
-        slopes[key] = (float(space.penalty(changed, 0.1)(choices)) - plain) / 0.05
+        slopes[key] = (float(space.penalty(changed, CLASSES, 0.1)(choices)) - plain) / 0.05
     assert min(slopes.values()) > -1e-3
     assert max(slopes.values()) > 0
     if len(found) > 1:
@@ -345,7 +345,7 @@ def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, mode
 @pytest.mark.parametrize("target", [0.0, -1.0])
 def test_the_target_must_be_positive(space, table, target):
     with pytest.raises(ValueError, match=f"target_ms={target}"):
-        space.penalty(table, target)
+        space.penalty(table, CLASSES, target)
 
 
 def test_candidates_are_pure(space, model):

@@ -124,7 +124,7 @@ class ToySpace(SearchSpace):
     def search_model(self, num_classes, seed):
         return ToySearch(self.settings.cells, num_classes)
 
-    def penalty(self, table, target_ms, shares="paper"):
+    def penalty(self, table, num_classes, target_ms, shares="paper"):
         require(target_ms > 0, f"`target_ms` must be positive. Received: target_ms={target_ms}")
         stages = self.stages(ToyGenotype("toy", NAMES), table.metadata.input_size, 1)[1:4]
         costs = np.float32([table.predicted_ms(stage.keys) for stage in stages])

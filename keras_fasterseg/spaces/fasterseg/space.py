@@ -52,9 +52,9 @@ class FasterSegSpace(SearchSpace):
         return FasterSegSearch(self.settings, num_classes, seed)
 
     def penalty(
-        self, table: LatencyTable, target_ms: float, shares: str = "paper"
+        self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
     ) -> LatencyPenalty:
-        """`shares` is "paper", "code", "auto" or "undivided"; see `LatencyPenalty.of`."""
+        """The latency divided by the target. `shares` is "paper", "code", "auto" or "undivided"; see `LatencyPenalty.of`."""
         costs = latency_costs(table, **self._widths_of(STUDENT))
         return LatencyPenalty.of(costs, target_ms, shares, self.settings.num_layers)
 

@@ -1,0 +1,59 @@
+"""Convolution with dilations as one operation. This file selects the backend's operation."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def dilated_convolution(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> Any:
+    """Convolves with zero padding that keeps the size.
+
+    Keras on TensorFlow moves dilated pixels into the batch, convolves and moves them back. One
+    operation is a quarter faster to train on a CPU, and exports contain a plain convolution.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+        kernel: `(kernel_height, kernel_width, channels, filters)`.
+        dilation: Dilation of the rows and of the columns.
+
+    Returns:
+        `(batch, height, width, filters)`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME", dilations=dilation)
+    return ops.conv(inputs, kernel, strides=1, padding="same", dilation_rate=dilation)
+
+
+@keras.saving.register_keras_serializable(package="keras_fasterseg")
+class DilatedConv2D(keras.layers.Conv2D):
+    """Keras' `Conv2D` of stride 1 and padding `"same"` that computes `dilated_convolution`.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Height and width of the kernel.
+        dilation_rate: Dilation of the rows and of the columns.
+        **kwargs: Further arguments of `keras.layers.Conv2D`, except strides and padding.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, filters)`.
+    """
+
+    def __init__(
+        self, filters: int, kernel_size: Any, dilation_rate: Any = 1, **kwargs: Any
+    ) -> None:
+        kwargs = {"padding": "same", "data_format": "channels_last", **kwargs}
+        super().__init__(filters, kernel_size, dilation_rate=dilation_rate, **kwargs)
+        if self.padding != "same" or set(self.strides) != {1} or self.groups != 1:
+            raise ValueError(
+                '`padding` must be "same", `strides` and `groups` 1. Received: '
+                f"padding={self.padding!r}, strides={self.strides}, groups={self.groups}"
+            )
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        return dilated_convolution(inputs, kernel, self.dilation_rate)
