@@ -67,10 +67,8 @@ def required_keys(
         num_classes: Number of classes.
         grid: Selects widths of a convolution among all possible ones. Default: all.
     """
-    early, late = (
-        grid(settings.widths(filters))
-        for filters in (settings.early_filters, settings.late_filters)
-    )
+    early = grid(settings.widths(settings.early_filters))
+    late = grid(settings.widths(settings.late_filters))
     keys = []
     for last in itertools.product(early, late):
         surrounding = _surrounding_keys(settings, last, size, num_classes)
