@@ -107,8 +107,9 @@ class SearchModel(abc.ABC):
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
         """Callbacks that run after every search epoch, before candidates are derived.
 
-        A pruning callback edits weights of the architectures, which checkpoints store. A callback
-        with further state needs `get_state` and `set_state`.
+        A pruning callback edits weights of the architectures, which checkpoints store. It may add
+        the number of choices left to the logs, as `choices_left_FAMILY`; they are recorded and
+        drawn. A callback with further state needs `get_state` and `set_state`.
         """
         return ()
 
