@@ -54,6 +54,19 @@ def grid_neighbours(
     return weights
 
 
+def number_grid(numbers: Sequence[int], step: int = 16) -> tuple[tuple[int, ...], np.ndarray]:
+    """Grid of `grid_neighbours` from which `numbers` are interpolated.
+
+    Returns:
+        The numbers of the grid, ascending, and their weights for each of `numbers`: float32
+        `(numbers, grid)`.
+    """
+    ends = [_ends(number, step) for number in numbers]
+    grid = sorted({number for each in ends for number in each})
+    weights = [[each.get(number, 0.0) for number in grid] for each in ends]
+    return tuple(grid), np.asarray(weights, "float32")
+
+
 def interpolated_sample(keys: Iterable[OpKey], generator: np.random.Generator) -> tuple[OpKey, ...]:
     """Draws `CHECKED_OPERATIONS` different interpolated operations from `keys`, or all if fewer."""
     off_grid = [key for key in dict.fromkeys(keys) if key not in rows_of(key)]

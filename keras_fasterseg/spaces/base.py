@@ -37,11 +37,13 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
+        class_weights: Weight of each class in the loss; None: all equal.
     """
 
     supernet: keras.Model
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
+    class_weights: Sequence[float] | None = None
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
         """Settings whose losses a pretraining step sums. Default: those of the search.
