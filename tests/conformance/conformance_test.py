@@ -161,14 +161,14 @@ def test_weights_of_a_network_are_those_of_the_built_one(space):
         for heads in (True, False):
             network = space.build(genotype, CLASSES, auxiliary_heads=heads)
             work = network_work(genotype, SIZE, CLASSES, training=heads)
-            assert work.trainable == count(network.trainable_variables)
-            assert work.statistics == count(network.non_trainable_variables)
+            assert work.trainable == count(network.trainable_weights)
+            assert work.statistics == count(network.non_trainable_weights)
 
 
 def test_weights_of_the_supernet_are_those_of_the_built_one(space, model):
     work = space.supernet_work(SIZE, CLASSES)
-    assert work.trainable == count(model.supernet.trainable_variables)
-    assert work.statistics == count(model.supernet.non_trainable_variables)
+    assert work.trainable == count(model.supernet.trainable_weights)
+    assert work.statistics == count(model.supernet.non_trainable_weights)
     assert work.macs > 0
 
 

@@ -79,7 +79,7 @@ class LatencyPenalty:
             self._fixed_ms += table[serving].latency_ms
         self._stages = tuple(
             _stage_latencies(
-                settings, table, stage, own, [sum(map(each.get, names)) for each in found]
+                settings, table, stage, own, [sum(each[name] for name in names) for each in found]
             )
             for stage, own, names in zip(("early", "late"), widths, exits, strict=True)
         )

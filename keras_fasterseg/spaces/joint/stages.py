@@ -4,7 +4,9 @@ import itertools
 from collections.abc import Sequence
 
 import keras_fasterseg.spaces.joint.operations  # noqa: F401 - registers the operations
+from keras_fasterseg.latency.interpolation import number_grid
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import rows_of
 from keras_fasterseg.spaces.cost import check_input_size
 from keras_fasterseg.spaces.joint.choices import operations
 from keras_fasterseg.spaces.joint.genotype import JointBlock, JointGenotype
