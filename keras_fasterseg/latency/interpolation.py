@@ -48,7 +48,7 @@ def grid_neighbours(
         neighbour = dataclasses.replace(
             key,
             **{name: moved[name] for name in fields},
-            attributes=tuple({**values, **{name: moved[name] for name in attributes}}.items()),
+            attributes=tuple((values | {name: moved[name] for name in attributes}).items()),
         )
         weights[neighbour] = math.prod(share for _, share in corner)
     return weights

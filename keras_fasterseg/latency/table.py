@@ -25,8 +25,8 @@ class LatencyRow:
         p10_ms: Tenth percentile, in milliseconds. A measurement is a difference of two times, so
             noise can make it negative for a very short operation.
         p90_ms: Ninetieth percentile, in milliseconds.
-        repetitions: Number of measurements. 0 if the row is interpolated, or if the source gives
-            one number without a spread; all three latencies are then that number.
+        repetitions: Number of measurements. 0 if the row is interpolated. Also 0 if the source
+            gives one number without a spread; all three latencies are then that number.
 
     Raises:
         ValueError: A latency is not finite or too large, the median is not positive, the
@@ -115,8 +115,8 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         if key in self._rows:
             return self._rows[key]
         weights = rows_of(key)
-        for row in self.missing(weights):
-            raise KeyError(_missing_message(row, self._metadata))
+        if missing := self.missing(weights):
+            raise KeyError(_missing_message(missing[0], self._metadata))
         return self._weighted(weights)
 
     def __contains__(self, key: object) -> bool:

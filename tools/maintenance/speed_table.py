@@ -64,7 +64,7 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
 
     Raises:
         FileNotFoundError: A workdir has no verified table.
-        ValueError: A file is incomplete.
+        ValueError: A file is incomplete, or the search space of a table is unknown.
     """
     rows = []
     for workdir in workdirs:
