@@ -1,18 +1,24 @@
 """The joint search space, an implementation of `SearchSpace`."""
 
-import itertools
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.base import SearchSpace, Size
 from keras_fasterseg.spaces.joint.genotype import JointBlock, JointGenotype
+from keras_fasterseg.spaces.joint.largest import largest_choices
 from keras_fasterseg.spaces.joint.network import JointNetwork
+from keras_fasterseg.spaces.joint.penalty import FlopsPenalty, LatencyPenalty
+from keras_fasterseg.spaces.joint.picture import lay_out
 from keras_fasterseg.spaces.joint.presets import preset_files
+from keras_fasterseg.spaces.joint.search_model import JointSearch, derive
 from keras_fasterseg.spaces.joint.settings import JointSettings
 from keras_fasterseg.spaces.joint.stages import network_stages, required_keys, supernet_keys
+from keras_fasterseg.spaces.picture import Picture
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.spaces.stage import Stage
 
@@ -34,6 +40,26 @@ class JointSpace(SearchSpace):
     pretrains = False
 
     settings: JointSettings
+
+    def search_model(self, num_classes: int, seed: int) -> JointSearch:
+        return JointSearch(self.settings, num_classes, seed)
+
+    def penalty(
+        self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
+    ) -> LatencyPenalty | FlopsPenalty:
+        """The square of the relative deviation from the target; `cost` chooses the cost.
+
+        Raises:
+            ValueError: The target is not positive, or `shares` is not "paper": there is one term.
+            KeyError: A row is missing in the table.
+        """
+        require(
+            shares == "paper",
+            "The penalty of the search space joint is a single term; leave "
+            f"--search_penalty_shares at paper. Received: {shares!r}",
+        )
+        penalty = LatencyPenalty(self.settings, table, num_classes, target_ms)
+        return FlopsPenalty(self.settings) if self.settings.cost == "flops" else penalty
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
         return required_keys(self.settings, size, num_classes)
@@ -76,23 +102,7 @@ class JointSpace(SearchSpace):
         )
 
     def largest_genotype(self, role: str = STUDENT) -> JointGenotype:
-        """All blocks at full width and not pooled.
-
-        Early blocks have the smallest dilation, late ones take turns with all (not specified in the
-        paper; our choice).
-        """
-        settings = self.settings
-        early, late = (
-            tuple(
-                JointBlock(dilation, False, filters, filters)
-                for dilation in itertools.islice(itertools.cycle(dilations), count)
-            )
-            for dilations, count, filters in (
-                (settings.dilations[:1], settings.early_blocks, settings.early_filters),
-                (settings.dilations, settings.late_blocks, settings.late_filters),
-            )
-        )
-        return self._genotype(early, late)
+        return derive(largest_choices(self.settings), self.settings)
 
     def _genotype(
         self, early: tuple[JointBlock, ...], late: tuple[JointBlock, ...]
@@ -100,6 +110,9 @@ class JointSpace(SearchSpace):
         settings = self.settings
         filters = settings.stem_filters, settings.early_filters, settings.late_filters
         return JointGenotype(self.name, *filters, early, late)
+
+    def picture(self, genotype: JointGenotype, width: float, serving: bool = False) -> Picture:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return lay_out(genotype, width, serving)
 
     @classmethod
     def presets(cls) -> Mapping[str, pathlib.Path]:

@@ -1,9 +1,17 @@
+import collections
+import dataclasses
+
 import numpy as np
 import pytest
 
 from keras_fasterseg.latency.operations import build_operation, operation_of, total_work
 from keras_fasterseg.spaces.joint.network import JointNetwork
-from keras_fasterseg.spaces.joint.stages import network_stages, required_keys, supernet_keys
+from keras_fasterseg.spaces.joint.stages import (
+    block_keys,
+    network_stages,
+    required_keys,
+    supernet_keys,
+)
 from tests.spaces.joint.genotypes import SMALL
 from tests.spaces.joint.tiny import SETTINGS
 
@@ -46,13 +54,13 @@ def test_keys_of_blocks():
 
 
 @pytest.mark.parametrize("pooled", [0, 1])
-def test_macs_of_a_block(pooled):
-    """3 (c_in c_mid + c_mid c_out) for every pixel of the block's resolution."""
-    keys = [
-        key
-        for key in required_keys(SETTINGS, SIZE, CLASSES)
-        if key.operation == "joint_block" and ("pooled", pooled) in key.attributes
-    ]
+@pytest.mark.parametrize(("stage", "filters"), [("early", 8), ("late", 16)])
+def test_macs_of_a_block(stage, filters, pooled):
+    """3 c_mid (c_in + c_out) for every pixel of the block's resolution."""
+    keys = block_keys(SETTINGS, stage, (filters, filters - 3), SIZE)
+    # Two dilations, and two widths of input, middle and output.
+    keys = [key for key in keys if ("pooled", pooled) in key.attributes]
+    assert len(set(keys)) == len(keys) == 2 * 2**3
     for key in keys:
         middle = dict(key.attributes)["middle"]
         macs = 3 * middle * (key.in_filters + key.out_filters) * key.height * key.width
@@ -60,22 +68,26 @@ def test_macs_of_a_block(pooled):
 
 
 def test_required_keys():
-    keys = required_keys(SETTINGS, SIZE, CLASSES)
+    """Widths are measured below 16 and at multiples of 16; 16 and 20 need 16 and 32."""
+    settings = dataclasses.replace(SETTINGS, late_filters=20)
+    keys = required_keys(settings, SIZE, CLASSES)
     assert len(set(keys)) == len(keys)
-    # Two stages of 2 dilations, pooled or not, and 2 widths of input, middle and output. Around:
-    # stem, early downsampler, average pool, fusion, classifier, and three that see two widths.
-    assert len(keys) == 2 * 4 * 2**3 + 5 + 3 * 2
     for key in keys:
         operation_of(key)
-    names = {key.operation for key in keys}
-    for stage in network_stages(SMALL, SIZE, CLASSES):
-        assert {key.operation for key in stage.keys} <= names
-
-
-def test_a_grid_selects_the_widths():
-    grid = required_keys(SETTINGS, SIZE, CLASSES, lambda widths: widths[:1])
-    assert len(grid) == 2 * 4 + 5 + 3
-    assert set(grid) < set(required_keys(SETTINGS, SIZE, CLASSES))
+    counts = collections.Counter(key.operation for key in keys)
+    assert counts == {
+        # Two dilations, pooled or not; two widths of input, middle and output; two stages.
+        "joint_block": 2 * 2 * 2**3 * 2,
+        # Stem and early one, and inputs of 4 or 8 channels for the late one.
+        "joint_downsampler": 2 + 2,
+        "joint_average_pool": 1,
+        "joint_low_level": 2,
+        "joint_pyramid": 2,
+        "conv_bn_relu_1x1": 1,
+        "joint_classifier": 1,
+    }
+    late = {key.in_filters for key in keys if key.operation == "joint_block" and key.height == 8}
+    assert late == {16, 32}
 
 
 def test_supernet_keys():
