@@ -67,6 +67,7 @@ def test_is_one_operation_in_graphs_and_exports():
     operations = [operation.type for operation in function.graph.get_operations()]
     assert operations.count("Conv2D") == 1
     assert "SpaceToBatchND" not in operations
+    pytest.importorskip("tf2onnx")
     nodes = onnx_model(function).graph.node
     (convolution,) = (node for node in nodes if node.op_type == "Conv")
     (dilations,) = (each for each in convolution.attribute if each.name == "dilations")

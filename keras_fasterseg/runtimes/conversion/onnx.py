@@ -49,6 +49,7 @@ def onnx_model(function: Any, opset: int = OPSET, simplify: bool = False) -> "on
     with quiet_logger("tf2onnx"):
         model, _ = convert.from_function(_Traced(function), input_signature=(), opset=opset)
     _round_sizes_up(model, onnx)
+    _state_paddings(model, onnx)
     _join_casts(model)
     _transpose_images(model, onnx)
     received = [output.name for output in model.graph.output]
@@ -100,6 +101,27 @@ def _round_sizes_up(model: Any, onnx: Any) -> None:
             values = np.where(exact, values, values * np.float32(_ROUNDING)).astype(np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
     del model.graph.value_info[:]
+
+
+def _state_paddings(model: Any, onnx: Any) -> None:
+    """Gives dilated convolutions their padding as numbers.
+
+    For open sizes tf2onnx writes `auto_pad`, which ONNX Runtime refuses together with dilations.
+    """
+    for node in model.graph.node:
+        values = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        dilations = values.get("dilations", ())
+        if values.get("auto_pad") != b"SAME_UPPER" or max(dilations, default=1) == 1:
+            continue
+        # Stride 1: TensorFlow has no dilated convolution of another stride with this padding.
+        totals = [
+            rate * (size - 1) for rate, size in zip(dilations, values["kernel_shape"], strict=True)
+        ]
+        starts = [total // 2 for total in totals]
+        ends = [total - start for total, start in zip(totals, starts, strict=True)]
+        kept = [each for each in node.attribute if each.name != "auto_pad"]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute("pads", starts + ends)])
 
 
 def _join_casts(model: Any) -> None:

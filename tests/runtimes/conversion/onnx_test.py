@@ -53,6 +53,30 @@ def test_every_resize_arrives_at_its_size(old, new):
     np.testing.assert_allclose(received, resize(features)["resized"], atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel_size", [(3, 1), (1, 3), (3, 2)])
+@pytest.mark.parametrize("dilations", [(4, 2), (1, 16)])
+def test_dilated_convolutions_accept_open_sizes(kernel_size, dilations):
+    generator = np.random.default_rng(0)
+    kernel = generator.normal(size=(*kernel_size, 3, 4)).astype("float32")
+
+    @tf.function
+    def convolve(features):
+        outputs = tf.nn.conv2d(features, kernel, 1, "SAME", dilations=dilations)
+        return {"convolved": outputs}
+
+    specification = tf.TensorSpec((None, None, None, 3), tf.float32, name="features")
+    model = onnx_model(convolve.get_concrete_function(specification))
+    options, _ = session_options(None)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    for size in ((12, 9), (5, 20)):
+        features = generator.normal(size=(2, *size, 3)).astype("float32")
+        (received,) = session.run(["convolved"], {"features": features})
+        # Sums of at most 18 products in float32.
+        np.testing.assert_allclose(received, convolve(features)["convolved"], atol=1e-5)
+
+
 def test_is_silent(caplog, capfd):
     caplog.set_level(logging.INFO)
     onnx_model(traced_convolution())
