@@ -96,20 +96,23 @@ class JointSearch(SearchModel):
         if role == TEACHER:
             return {}
         choices = self.architecture.probabilities()
-        return {
-            family: float(np.mean([mean_entropy(groups) for groups in _as_tuple(choices[family])]))
+        groups = {
+            family: [each for each in _as_tuple(choices[family]) if each.shape[-1] > 1]
             for family in FAMILIES
+        }
+        return {
+            family: float(np.mean([mean_entropy(each) for each in several]))
+            for family, several in groups.items()
+            if several
         }
 
     def regularization(self) -> Any:
         """Sum of the solution space regularization of all families."""
         choices = self.architecture.probabilities()
-        terms = [
-            ops.mean(ops.stack([self._regularizers[family](groups) for groups in groups_of]))
-            for family in FAMILIES
-            for groups_of in [_as_tuple(choices[family])]
-        ]
-        return sum(terms)
+        return sum(
+            ops.mean(ops.stack([regularizer(groups) for groups in _as_tuple(choices[family])]))
+            for family, regularizer in self._regularizers.items()
+        )
 
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
         return (ProgressiveShrinking(self.architecture),)
