@@ -11,7 +11,7 @@ from tests.shared import FIXTURES
 
 
 def test_preset_names():
-    assert preset_names() == ("fasterseg_student", "fasterseg_teacher")
+    assert preset_names() == ("fasterseg_student", "fasterseg_teacher", "joint_published")
 
 
 def test_unknown_preset_lists_the_known():

@@ -109,6 +109,13 @@ def test_the_deployed_network_has_no_auxiliary_head():
     assert not any("auxiliary" in weight.path for weight in deployed.weights)
 
 
+def test_heads_are_known_as_classifiers():
+    """Weights for other classes start anew by this name."""
+    network = small_network(auxiliary_heads=True)
+    heads = {weight.path.rpartition("/")[0] for weight in network.weights if weight.shape[-1] == 3}
+    assert heads == {"classifier/classifier", "auxiliary/classifier"}
+
+
 def test_mixed_precision():
     network, exact = small_network(dtype="mixed_bfloat16"), small_network()
     assert network.get_layer("late_0").compute_dtype == "bfloat16"
