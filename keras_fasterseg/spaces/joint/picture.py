@@ -19,11 +19,11 @@ _DECODER_COLOR, _ENTRY_COLOR = "#cc79a7", "#009e73"
 _DILATION_COLORS = ("#cfe8f7", "#9fd0ee", "#56b4e9", "#2b8ac6", "#0072b2", "#00466e")
 
 _DECODER = {
-    "average_pool": ("low", 2),
-    "low_level": ("low", 4),
-    "pyramid": ("pool", 8),
-    "fusion": ("fuse", 8),
-    "classifier": ("head", 8),
+    "average_pool": "low",
+    "low_level": "low",
+    "pyramid": "pool",
+    "fusion": "fuse",
+    "classifier": "head",
 }
 
 
@@ -78,7 +78,7 @@ def lay_out(genotype: JointGenotype, width: float, serving: bool = False) -> Pic
 
 
 def _entry_kinds() -> dict[str, BoxKind]:
-    meaning = "down: convolution and max-pool of stride 2"
+    meaning = "down: conv and max-pool, stride 2"
     return {"downsampler": BoxKind(("down",), _ENTRY_COLOR, meaning)}
 
 
@@ -101,13 +101,10 @@ def _block_kinds(genotype: JointGenotype) -> dict[str, BoxKind]:
 
 
 def _decoder_kinds() -> dict[str, BoxKind]:
-    meanings = {
-        "pyramid": "pool: pyramid pooling",
-        "low_level": "low, fuse, head: decoder",
-    }
+    meaning = "pool, low, fuse, head: decoder"
     kinds = {
-        name: BoxKind((text,), _DECODER_COLOR, meanings.get(name))
-        for name, (text, _) in _DECODER.items()
+        name: BoxKind((text,), _DECODER_COLOR, meaning if name == "pyramid" else None)
+        for name, text in _DECODER.items()
     }
     kinds[SERVING] = BoxKind(("in,", "out"), "#d0d7de", "in, out: from bytes, to class ids")
     return kinds
