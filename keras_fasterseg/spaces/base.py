@@ -33,11 +33,14 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
+        class_weights: Weight of every class in `loss`, set before the first step; `None`: equal
+            weights.
     """
 
     supernet: keras.Model
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
+    class_weights: Sequence[float] | None = None
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
         """Settings whose losses a pretraining step sums. Default: those of the search.
@@ -75,7 +78,7 @@ class SearchModel(abc.ABC):
     def loss(
         self, images: Tensor, labels: Tensor, choices: Choices, frozen: bool = False
     ) -> Tensor:
-        """Loss of all settings in `choices`, a scalar.
+        """Loss of all settings in `choices`, a scalar; the cross-entropy uses `class_weights`.
 
         Args:
             images: `(batch, height, width, 3)`, normalised.
