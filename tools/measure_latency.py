@@ -8,8 +8,6 @@ from tools import command  # isort: skip
 from absl import flags
 
 from flags import settings_flags
-from keras_fasterseg.latency.calibration import Calibration
-from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import VERIFICATION_PICTURE
 from keras_fasterseg.setting import require
 from keras_fasterseg.settings import stages
@@ -37,6 +35,9 @@ flags.DEFINE_alias("calibrate", "latency_calibration")
 def main() -> None:
     from keras_fasterseg.jobs.measure_latency import latency_stage
     from keras_fasterseg.jobs.verify_latency import verify_latency
+    from keras_fasterseg.latency.calibration import Calibration
+    from keras_fasterseg.latency.interpolation import interpolation_summary
+    from keras_fasterseg.latency.table import LatencyTable
     from keras_fasterseg.run.run import Run
 
     require(
@@ -53,6 +54,8 @@ def main() -> None:
     )
     table = LatencyTable.load(path)
     print(f"The latency table is {path}: {len(table)} operations.")
+    if (summary := interpolation_summary(table)) is not None:
+        print(summary)
     if VERIFY.value:
         result = verify_latency(path.parent, table, space, NUM_CLASSES.value, VERIFY.value)
         print(f"{VERIFY.value} random networks, measured end to end, compared with the table:")

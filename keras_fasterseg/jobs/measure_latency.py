@@ -12,6 +12,7 @@ from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.benchmark.statistics import TimeStatistics
 from keras_fasterseg.jobs.measure_networks import measure_networks, random_networks
 from keras_fasterseg.latency.calibration import fit_calibration
+from keras_fasterseg.latency.interpolation import interpolation_summary
 from keras_fasterseg.latency.operation_meter import OperationMeter
 from keras_fasterseg.latency.profiler import ProfileSchedule, profile
 from keras_fasterseg.latency.table import LatencyTable
@@ -42,6 +43,9 @@ def measure_latency(
     progress: bool = True,
 ) -> LatencyTable:
     """Measures the student's operations on this device, or reads an existing table.
+
+    If the space has interpolated operations, a few are measured too, and the error of interpolation
+    is logged (`interpolation_errors`).
 
     Writes `latency_table.json` to `folder` after every group of operations. An unfinished table of
     an earlier run is completed.
@@ -88,6 +92,8 @@ def measure_latency(
         progress=progress,
     )
     _warn_of_cut_short(meter, table, settings)
+    if (summary := interpolation_summary(table)) is not None:
+        logging.info("%s", summary)
     if settings.latency_calibration:
         table = _calibrated(table, space, settings, num_classes, progress)
         table.save(path)

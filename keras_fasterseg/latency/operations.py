@@ -28,11 +28,20 @@ class Operation:
         make_layer: Makes the layer for a key; `None` for `SERVING`.
         strides: Supported strides.
         attributes: Names of the attributes in its keys, in alphabetical order.
+        neighbours: Returns the keys whose rows, times their weights, give the latency of a key
+            (see `rows_of`); for a key on the measured grid, the key itself with weight 1. `None`:
+            every key is measured. See `interpolation.grid_neighbours`.
     """
 
     make_layer: Callable[[OpKey], keras.layers.Layer] | None
     strides: tuple[int, ...] = (1, 2)
     attributes: tuple[str, ...] = ()
+    neighbours: Callable[[OpKey], Mapping[OpKey, float]] | None = None
+
+    def supports(self, key: OpKey) -> bool:
+        """Returns whether `key` has a supported stride and the attributes of this operation."""
+        names = tuple(name for name, _ in key.attributes)
+        return key.stride in self.strides and names == self.attributes
 
 
 @dataclass(frozen=True)
@@ -90,13 +99,24 @@ def operation_of(key: OpKey) -> Operation:
             f"No registered search space has the operation of {key}; known operations: "
             f"{', '.join(sorted(_OPERATIONS))}."
         )
-    names = tuple(name for name, _ in key.attributes)
-    if key.stride not in operation.strides or names != operation.attributes:
+    if not operation.supports(key):
         raise ValueError(
             f"`{key.operation}` needs stride {' or '.join(map(str, operation.strides))} and "
             f"the attributes {operation.attributes}. Received: {key}"
         )
     return operation
+
+
+def rows_of(key: OpKey) -> Mapping[OpKey, float]:
+    """Returns the rows that give the latency of `key`, with their weights, which sum to 1.
+
+    It is `key` itself with weight 1 if the row is measured, not interpolated, or if no registered
+    operation matches `key`.
+    """
+    operation = _OPERATIONS.get(key.operation)
+    if operation is None or operation.neighbours is None or not operation.supports(key):
+        return {key: 1.0}
+    return operation.neighbours(key)
 
 
 def build_operation(key: OpKey) -> keras.Model:

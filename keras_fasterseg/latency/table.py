@@ -1,6 +1,7 @@
 """Latency table of a device: one row per operation."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from keras_fasterseg.files import PathLike, read_json, shown, write_json
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.operations import rows_of
 from keras_fasterseg.latency.table_metadata import TableMetadata, require_fields, require_whole
 
 # Eleven days: sums of rows stay finite.
@@ -16,15 +18,15 @@ LARGEST_MS = 1e9
 
 @dataclass(frozen=True)
 class LatencyRow:
-    """Measured latency of one operation.
+    """Measured or interpolated latency of one operation.
 
     Attributes:
         latency_ms: Median of the measurements, in milliseconds; above 0.
         p10_ms: Tenth percentile, in milliseconds. A measurement is a difference of two times, so
             noise can make it negative for a very short operation.
         p90_ms: Ninetieth percentile, in milliseconds.
-        repetitions: Number of measurements. 0 if the source gives one number without a spread; all
-            three latencies are then that number.
+        repetitions: Number of measurements. 0 if the row is interpolated. Also 0 if the source
+            gives one number without a spread; all three latencies are then that number.
 
     Raises:
         ValueError: A latency is not finite or too large, the median is not positive, the
@@ -63,8 +65,10 @@ class LatencyRow:
 class LatencyTable(Mapping[OpKey, LatencyRow]):
     """Measured latencies by operation, with the metadata of device and image size.
 
-    A read-only mapping: `table[key]`, `key in table`, `len(table)`, and iteration over keys in the
-    order of measurement. A look-up never measures or estimates anything.
+    A read-only mapping. `len(table)` and iteration cover the measured rows, in the order of
+    measurement. `table[key]` and `key in table` also cover rows that are interpolated between
+    measured ones: the latency is the weighted sum of the rows of `rows_of(key)`. A row that was
+    measured is never interpolated.
 
     Args:
         rows: The rows by key; copied.
@@ -108,13 +112,17 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         return sum_ms if self._calibration is None else self._calibration(sum_ms)
 
     def __getitem__(self, key: OpKey) -> LatencyRow:
-        try:
+        if key in self._rows:
             return self._rows[key]
-        except KeyError:
-            raise KeyError(_missing_message(key, self._metadata)) from None
+        weights = rows_of(key)
+        if missing := self.missing(weights):
+            raise KeyError(_missing_message(missing[0], self._metadata))
+        return self._weighted(weights)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._rows
+        if key in self._rows:
+            return True
+        return isinstance(key, OpKey) and not self.missing(rows_of(key))
 
     def __iter__(self) -> Iterator[OpKey]:
         return iter(self._rows)
@@ -137,8 +145,15 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         return f"LatencyTable({len(self)} rows, {self._metadata!r})"
 
     def missing(self, keys: Iterable[OpKey]) -> tuple[OpKey, ...]:
-        """The keys without a row, each once, in the given order."""
+        """The keys without a measured row, each once, in the given order."""
         return tuple(key for key in dict.fromkeys(keys) if key not in self._rows)
+
+    def _weighted(self, weights: Mapping[OpKey, float]) -> LatencyRow:
+        latency_ms, p10_ms, p90_ms = (
+            math.fsum(weight * getattr(self._rows[key], name) for key, weight in weights.items())
+            for name in ("latency_ms", "p10_ms", "p90_ms")
+        )
+        return LatencyRow(latency_ms, p10_ms, p90_ms, repetitions=0)
 
     def save(self, path: PathLike) -> None:
         """Writes the table as JSON, atomically: the file is complete or unchanged."""

@@ -16,6 +16,7 @@ class Head(keras.layers.Layer):
 
     Args:
         num_classes: Number of classes.
+        hidden: Whether the 3x3 conv-bn-relu comes first.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -25,15 +26,21 @@ class Head(keras.layers.Layer):
         Logits `(batch, height, width, num_classes)`, float32 even under mixed precision.
     """
 
-    def __init__(self, num_classes: int, **kwargs):
+    def __init__(self, num_classes: int, hidden: bool = True, **kwargs):
         super().__init__(**kwargs)
         if num_classes < 1:
             raise ValueError(f"`num_classes` must be positive. Received: {num_classes}")
         self.num_classes = num_classes
+        self.hidden = hidden
 
     def build(self, input_shape):
-        filters = head_filters(input_shape[-1])
-        self.convolution = ConvBatchNorm(filters, 3, dtype=self.dtype_policy, name="convolution")
+        if self.hidden:
+            filters = head_filters(input_shape[-1])
+            self.convolution = ConvBatchNorm(
+                filters, 3, dtype=self.dtype_policy, name="convolution"
+            )
+            self.convolution.build(input_shape)
+            input_shape = self.convolution.compute_output_shape(input_shape)
         self.classifier = keras.layers.Conv2D(
             self.num_classes,
             1,
@@ -41,12 +48,12 @@ class Head(keras.layers.Layer):
             dtype="float32",
             name="classifier",
         )
-        self.convolution.build(input_shape)
-        self.classifier.build((*input_shape[:-1], filters))
+        self.classifier.build(input_shape)
 
     def call(self, inputs, training: bool | None = None, settings: int = 1):
-        features = self.convolution(inputs, training=training, settings=settings)
-        return self.classifier(features)
+        if self.hidden:
+            inputs = self.convolution(inputs, training=training, settings=settings)
+        return self.classifier(inputs)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.num_classes)
@@ -55,4 +62,4 @@ class Head(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {**super().get_config(), "num_classes": self.num_classes, "hidden": self.hidden}

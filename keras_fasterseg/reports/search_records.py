@@ -9,6 +9,8 @@ from keras_fasterseg.visualization.trade_off import TradeOff
 
 Record = Mapping[str, Any]
 
+_CHOICES_LEFT = "choices_left_"
+
 
 def search_curves(records: Sequence[Record]) -> SearchCurves:
     """Returns the curves of a search.
@@ -31,6 +33,11 @@ def search_curves(records: Sequence[Record]) -> SearchCurves:
             }
             for role in (STUDENT, TEACHER)
             if role in records[0]
+        },
+        choices_left={
+            name.removeprefix(_CHOICES_LEFT): [each.get(name) for each in records]
+            for name in records[-1]
+            if name.startswith(_CHOICES_LEFT)
         },
     )
 

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_fasterseg.latency.interpolation import CHECKED_OPERATIONS, interpolated_sample
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import SERVING, Work, total_work
+from keras_fasterseg.latency.operations import SERVING, Work, operation_of, rows_of, total_work
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
@@ -21,6 +22,9 @@ from keras_fasterseg.spaces.stage import Stage
 
 Tensor = Any
 Size = tuple[int, int]
+
+CHECK_SEED = 3
+"""Seed of the interpolated operations that are measured to state the error."""
 
 Choices = Any
 """Settings of one pass of a supernet: a structure of tensors that only its search space reads."""
@@ -33,8 +37,8 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
-        class_weights: Weight of every class in `loss`, set before the first step; `None`: equal
-            weights.
+        class_weights: Weight of each class in the loss, set before the first step; `None`: all
+            equal.
     """
 
     supernet: keras.Model
@@ -110,8 +114,9 @@ class SearchModel(abc.ABC):
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
         """Callbacks that run after every search epoch, before candidates are derived.
 
-        A pruning callback edits weights of the architectures, which checkpoints store. A callback
-        with further state needs `get_state` and `set_state`.
+        A pruning callback edits weights of the architectures, which checkpoints store. It may add
+        the number of choices left to the logs, as `choices_left_FAMILY`; they are recorded and
+        drawn. A callback with further state needs `get_state` and `set_state`.
         """
         return ()
 
@@ -198,18 +203,33 @@ class SearchSpace(abc.ABC):
         """
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
-        """All operations that a network of `role` can run on images of `size`, without duplicates.
+        """All rows that price a network of `role` on images of `size`, without duplicates.
 
-        `size` is height and width in pixels.
+        These are all operations that such a network can run, or the rows from which their latency
+        is interpolated (`latency.operations.rows_of`). `size` is height and width in pixels.
         """
-        return tuple(dict.fromkeys(self.supernet_keys(size, num_classes)))
+        keys = dict.fromkeys(self.supernet_keys(size, num_classes))
+        return tuple(dict.fromkeys(row for key in keys for row in rows_of(key)))
 
     def measured_keys(self, size: Size, num_classes: int) -> tuple[OpKey, ...]:
-        """Keys of the latency table to measure: operations of all roles, and `SERVING`."""
+        """Keys of the latency table to measure: rows of all roles, and `SERVING`.
+
+        If the space has interpolated operations, a few from random networks follow. They are
+        measured to state the error of interpolation.
+        """
         keys = [
             key for role in self.roles[::-1] for key in self.required_keys(size, num_classes, role)
         ]
-        return tuple(dict.fromkeys((*keys, OpKey(SERVING, *size, 3, num_classes, 1))))
+        checked = ()
+        if any(operation_of(key).neighbours is not None for key in keys):
+            generator = np.random.default_rng(CHECK_SEED)
+            drawn = [self.random_genotype(generator) for _ in range(CHECKED_OPERATIONS)]
+            stages = [stage for each in drawn for stage in self.stages(each, size, num_classes)]
+            checked = interpolated_sample(
+                (key for stage in stages if not stage.training_only for key in stage.keys),
+                generator,
+            )
+        return tuple(dict.fromkeys((*keys, OpKey(SERVING, *size, 3, num_classes, 1), *checked)))
 
     def supernet_work(self, size: Size, num_classes: int) -> Work:
         """Work of one supernet pass (one image, one setting), with all weights of the supernet."""

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import hashlib
 import json
+import numbers
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -129,3 +130,27 @@ def check_keys(value: Any, expected: Sequence[str], where: str, others: bool = F
             raise ValueError(
                 f"The key {shown(key)} in {where} is unknown; expected {list(expected)}."
             )
+
+
+def check_list(value: Any, where: str) -> list[Any]:
+    """Returns `value` if it is a JSON list, else raises a `ValueError` that names `where`."""
+    if not isinstance(value, list):
+        raise ValueError(f"Expected {where} to be a JSON list. Received: {shown(value)}")
+    return value
+
+
+def check_integer(name: str, value: Any, minimum: int, maximum: int, where: str = "") -> int:
+    """Returns `value` as an int.
+
+    Raises:
+        ValueError: `value` is not an integer in `[minimum, maximum]`. The message contains `name`
+            and, after the minimum, `where`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(
+            f"{name} must be an integer of at least {minimum}{where}. "
+            f"Received: {name}={shown(value)}"
+        )
+    if int(value) > maximum:
+        raise ValueError(f"{name} must be at most {maximum}. Received: {name}={shown(value)}")
+    return int(value)

@@ -24,8 +24,10 @@ _FAMILY_STYLES = {
     "beta": ("paths (beta)", card.VERMILION, "s"),
     "gamma": ("widths (gamma)", card.GREEN, "^"),
 }
+_FURTHER_STYLE = (card.INK, "D")
 _ROLE_LINES = ("-", "--")
 _HEIGHT = 640
+_CHOICES_HEIGHT = 180
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,25 +39,31 @@ class SearchCurves:
         band: Lowest and highest frame rate of the search's band.
         penalty_weights: λ of the next epoch.
         entropies: Entropies by role, then by family, such as `alpha`; 1 is undecided.
+        choices_left: Number of choices that pruning has left, by family; empty without pruning.
     """
 
     fps: Mapping[str, Series]
     band: tuple[float, float]
     penalty_weights: Series
     entropies: Mapping[str, Mapping[str, Series]]
+    choices_left: Mapping[str, Series] = dataclasses.field(default_factory=dict)
 
 
 def search_figure(curves: SearchCurves, title: str) -> "Figure":
-    """Draws frame rates with their band, λ, and entropies, over a shared axis of epochs.
+    """Draws frame rates with their band, λ, entropies, and the choices left if a space prunes.
+
+    All share the axis of epochs.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    figure = card.chart_card(_HEIGHT, title)
-    fps_axes, weight_axes, entropy_axes = figure.subplots(
-        3, 1, sharex=True, height_ratios=(1.35, 0.65, 1.0)
+    prunes = bool(curves.choices_left)
+    figure = card.chart_card(_HEIGHT + _CHOICES_HEIGHT * prunes, title)
+    all_axes = figure.subplots(
+        3 + prunes, 1, sharex=True, height_ratios=(1.35, 0.65, 1.0, 1.0)[: 3 + prunes]
     )
-    for axes in (fps_axes, weight_axes, entropy_axes):
+    fps_axes, weight_axes, entropy_axes = all_axes[:3]
+    for axes in all_axes:
         card.style_axes(axes)
     draw_band(fps_axes.axhspan, curves.band)
     for (name, values), style in zip(curves.fps.items(), CANDIDATE_STYLES, strict=False):
@@ -73,9 +81,18 @@ def search_figure(curves: SearchCurves, title: str) -> "Figure":
             name, color, marker = styles[family]
             style = {"color": color, "marker": marker, "markersize": card.points(6)}
             _plot(entropy_axes, values, f"{role}: {name}", linestyle=line, **style)
-    entropy_axes.set(ylabel="entropy\n(1 = undecided)", xlabel="epoch")
-    entropy_axes.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (fps_axes, entropy_axes):
+    entropy_axes.set_ylabel("entropy\n(1 = undecided)")
+    if prunes:
+        for family, values in curves.choices_left.items():
+            name, color, marker = styles.get(family, (family, *_FURTHER_STYLE))
+            style = {"color": color, "marker": marker, "markersize": card.points(6)}
+            _plot(all_axes[3], values, name, **style)
+        all_axes[3].set_yscale("log")
+        all_axes[3].yaxis.set_major_formatter("{x:g}")
+        all_axes[3].set_ylabel("choices left")
+    all_axes[-1].set_xlabel("epoch")
+    all_axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    for axes in (fps_axes, *all_axes[2:]):
         _legend_beside(axes)
     return figure
 
@@ -99,7 +116,7 @@ def _family_styles(
 ) -> dict[str, tuple[str, str, str]]:
     """Name, colour and marker of every family; unknown families use the styles in turn."""
     families = dict.fromkeys(family for each in entropies.values() for family in each)
-    styles = [style[1:] for style in _FAMILY_STYLES.values()]
+    styles = [*(style[1:] for style in _FAMILY_STYLES.values()), _FURTHER_STYLE]
     return {
         family: _FAMILY_STYLES.get(family, (family, *styles[index % len(styles)]))
         for index, family in enumerate(families)

@@ -19,7 +19,7 @@ from keras_fasterseg.jobs.export import export_network
 from keras_fasterseg.jobs.search import search
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import operation_of
+from keras_fasterseg.latency.operations import operation_of, rows_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.reports.describe import describe, description_tables
 from keras_fasterseg.reports.draw_architecture import draw_architecture
@@ -90,6 +90,14 @@ def genotypes(space, count=4):
     return [*drawn, *(space.largest_genotype(role) for role in space.roles)]
 
 
+def rows_of_network(genotype):
+    """The rows that price a network, with the sum of their weights."""
+    rows = collections.Counter()
+    for key in deployed_keys(genotype, SIZE, CLASSES):
+        rows.update(rows_of(key))
+    return rows
+
+
 def count(variables) -> int:
     return sum(int(np.prod(each.shape)) for each in variables)
 
@@ -132,10 +140,10 @@ def test_other_genotypes_are_refused(space, changes, message):
 def test_every_operation_of_a_network_has_a_row(space):
     required = set(space.required_keys(SIZE, CLASSES))
     for genotype in [*genotypes(space)[:4], space.largest_genotype()]:
-        assert set(deployed_keys(genotype, SIZE, CLASSES)) <= required
+        assert set(rows_of_network(genotype)) <= required
     for role in space.roles:
-        keys = deployed_keys(space.largest_genotype(role), SIZE, CLASSES)
-        assert set(keys) <= set(space.required_keys(SIZE, CLASSES, role))
+        rows = rows_of_network(space.largest_genotype(role))
+        assert set(rows) <= set(space.required_keys(SIZE, CLASSES, role))
 
 
 def test_rows_are_known_each_once_and_survive_their_text(space):
@@ -153,22 +161,22 @@ def test_weights_of_a_network_are_those_of_the_built_one(space):
         for heads in (True, False):
             network = space.build(genotype, CLASSES, auxiliary_heads=heads)
             work = network_work(genotype, SIZE, CLASSES, training=heads)
-            assert work.trainable == count(network.trainable_variables)
-            assert work.statistics == count(network.non_trainable_variables)
+            assert work.trainable == count(network.trainable_weights)
+            assert work.statistics == count(network.non_trainable_weights)
 
 
 def test_weights_of_the_supernet_are_those_of_the_built_one(space, model):
     work = space.supernet_work(SIZE, CLASSES)
-    assert work.trainable == count(model.supernet.trainable_variables)
-    assert work.statistics == count(model.supernet.non_trainable_variables)
+    assert work.trainable == count(model.supernet.trainable_weights)
+    assert work.statistics == count(model.supernet.non_trainable_weights)
     assert work.macs > 0
 
 
 def test_the_predicted_latency_is_the_sum_of_the_rows(space, table):
-    serving = [key for key in table if key.operation == "serving"]
+    (serving,) = (row.latency_ms for key, row in table.items() if key.operation == "serving")
     for genotype in genotypes(space)[:4]:
-        keys = [*deployed_keys(genotype, SIZE, CLASSES), *serving]
-        expected = sum(table[key].latency_ms for key in keys)
+        rows = rows_of_network(genotype)
+        expected = serving + sum(weight * table[key].latency_ms for key, weight in rows.items())
         assert predicted_latency_ms(genotype, table, CLASSES) == pytest.approx(expected)
 
 
@@ -314,8 +322,8 @@ def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, mode
     """No row makes a network faster; where one network is derived, each counts as it is run.
 
     Whatever function of the latency the penalty is, its derivatives by the rows are to each other
-    as the numbers of times that the network runs them. A penalty that stands for several
-    candidates weighs them by rules of its own, which the tests of its space know.
+    as the numbers of times that the network runs them, by their weights. A penalty that stands for
+    several candidates weighs them by rules of its own, which the tests of its space know.
     """
     draw_architectures(model, seed)
     choices = model.discretized(model.evaluation_choices(STUDENT))
@@ -331,10 +339,10 @@ def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, mode
     assert max(slopes.values()) > 0
     if len(found) > 1:
         return
-    runs = collections.Counter(deployed_keys(*found.values(), SIZE, CLASSES))
+    runs = rows_of_network(*found.values())
     priced = {key for key, slope in slopes.items() if slope > 1e-3}
     always = functools.reduce(
-        set.intersection, (set(deployed_keys(g, SIZE, CLASSES)) for g in genotypes(space, 20))
+        set.intersection, (set(rows_of_network(each)) for each in genotypes(space, 20))
     )
     # What every network runs may be left out, since no choice changes it.
     assert set(runs) - always <= priced <= set(runs)

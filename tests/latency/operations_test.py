@@ -18,9 +18,11 @@ from keras_fasterseg.latency.operations import (
     count,
     operation_of,
     register_operations,
+    rows_of,
     total_work,
     work,
 )
+from tests.latency.interpolated_operation import conv
 from tests.shared import ROOT
 
 KEYS = [
@@ -135,3 +137,11 @@ def test_a_name_belongs_to_one_operation():
     register_operations({"conv": known})
     with pytest.raises(ValueError, match="Another operation is already named 'conv'"):
         register_operations({"conv": Operation(lambda key: keras.layers.Identity())})
+
+
+def test_rows_that_give_the_latency_of_a_key():
+    assert rows_of(conv(16, 20)) == {conv(16, 16): 0.75, conv(16, 32): 0.25}
+    unsupported = OpKey("interpolated_conv", 8, 8, 16, 20, 2)
+    others = [OpKey("head", 8, 8, 20, 19, 1), OpKey("unknown", 8, 8, 20, 20, 1), unsupported]
+    for key in [conv(16, 16), *others]:
+        assert rows_of(key) == {key: 1.0}

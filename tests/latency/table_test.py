@@ -8,6 +8,7 @@ from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from tests.latency.interpolated_operation import conv
 
 METADATA = TableMetadata(
     "fasterseg", (512, 1024), Fingerprint("a device", "tensorflow", "2.21.0", "float32", None, 1)
@@ -55,6 +56,40 @@ def test_a_missing_row_names_the_key_and_the_command_that_measures_it():
 def test_missing_lists_each_absent_key_once_in_order():
     other = OpKey("skip", 64, 128, 32, 48, 1)
     assert TABLE.missing([ABSENT, CONV, other, ABSENT]) == (ABSENT, other)
+
+
+INTERPOLATED = LatencyTable(
+    {
+        conv(16, 16): LatencyRow(1.0, 0.5, 3.0, 10),
+        conv(16, 32): LatencyRow(2.0, 1.5, 5.0, 20),
+        conv(16, 28): LatencyRow(9.0, 9.0, 9.0, 30),
+    },
+    METADATA,
+)
+
+
+def test_rows_off_the_grid_are_interpolated_unless_they_are_measured():
+    assert INTERPOLATED[conv(16, 20)] == LatencyRow(1.25, 0.75, 3.5, 0)
+    assert INTERPOLATED[conv(16, 28)] == LatencyRow(9.0, 9.0, 9.0, 30)
+    assert INTERPOLATED.get(conv(16, 24)) == LatencyRow(1.5, 1.0, 4.0, 0)
+    assert INTERPOLATED.predicted_ms([conv(16, 20), conv(16, 24), conv(16, 16)]) == 3.75
+    assert conv(16, 20) in INTERPOLATED
+    assert "conv" not in INTERPOLATED
+
+
+def test_only_measured_rows_are_counted_listed_and_saved(tmp_path):
+    assert len(INTERPOLATED) == 3
+    assert list(INTERPOLATED) == [conv(16, 16), conv(16, 32), conv(16, 28)]
+    assert INTERPOLATED.missing([conv(16, 16), conv(16, 20)]) == (conv(16, 20),)
+    INTERPOLATED.save(tmp_path / "table.json")
+    assert LatencyTable.load(tmp_path / "table.json") == INTERPOLATED
+
+
+def test_the_row_to_measure_is_named_if_it_cannot_be_interpolated():
+    key = conv(16, 36)
+    assert key not in INTERPOLATED
+    with pytest.raises(KeyError, match=f"has no row {conv(16, 48)}"):
+        INTERPOLATED[key]
 
 
 def test_json_round_trip(tmp_path):

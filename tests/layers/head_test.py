@@ -69,6 +69,16 @@ def test_needs_a_class():
         Head(0)
 
 
+def test_without_hidden_convolution_is_a_convolution_of_each_pixel():
+    layer, images = Head(3, hidden=False), np.random.default_rng(0).normal(size=(2, 4, 5, 8))
+    layer.build(images.shape)
+    layer.classifier.bias.assign([1.0, 2.0, 3.0])
+    expected = images @ layer.classifier.kernel.numpy()[0, 0] + [1, 2, 3]
+    # Sums of eight products in float32.
+    np.testing.assert_allclose(layer(images), expected, atol=1e-5)
+    assert len(layer.weights) == 2
+
+
 class LayerContractTest(TestCase):
     def test_layer(self):
         self.run_layer_test(
@@ -79,4 +89,15 @@ class LayerContractTest(TestCase):
             expected_output_dtype="float32",
             expected_num_trainable_weights=5,
             expected_num_non_trainable_weights=2,
+        )
+
+    def test_without_hidden_convolution(self):
+        self.run_layer_test(
+            Head,
+            init_kwargs={"num_classes": 3, "hidden": False},
+            input_shape=(2, 4, 5, 8),
+            expected_output_shape=(2, 4, 5, 3),
+            expected_output_dtype="float32",
+            expected_num_trainable_weights=2,
+            expected_num_non_trainable_weights=0,
         )

@@ -34,6 +34,12 @@ def test_series():
     }
 
 
+def test_choices_left_by_family():
+    assert search_records.search_curves(RECORDS).choices_left == {}
+    pruned = [{**RECORDS[0]}, {**RECORDS[1], "choices_left_alpha": 7.0}]
+    assert search_records.search_curves(pruned).choices_left == {"alpha": [None, 7.0]}
+
+
 def test_candidates_with_a_score_and_the_chosen_one():
     assert search_records.candidates(RECORDS) == {
         "branches 1/8, 1/32": [TradeOff(11.0, 0.25), TradeOff(12.0, 0.5)],

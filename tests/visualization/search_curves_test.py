@@ -1,5 +1,7 @@
 """The curves of a search, read back from the figure."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,27 @@ def test_the_text_of_the_picture(tmp_path):
     save_figure(search_figure(CURVES, "run: the search"), path)
     expected = {"run: the search", "first", "second", "band, 12 to 18", "predicted FPS", "epoch"}
     assert expected <= set(texts(path))
+
+
+def test_choices_left_are_drawn_below_in_the_colours_of_their_families():
+    curves = dataclasses.replace(CURVES, choices_left={"alpha": [100, 50, 10], "gamma": [9, 9, 3]})
+    entropy, left = search_figure(curves, "a").axes[2:]
+    assert lines(left) == {
+        "operators (alpha)": ([1, 2, 3], [100, 50, 10]),
+        "widths (gamma)": ([1, 2, 3], [9, 9, 3]),
+    }
+    assert left.get_yscale() == "log"
+    colors = {
+        line.get_label().removeprefix("student: "): line.get_color() for line in entropy.lines
+    }
+    assert all(line.get_color() == colors[line.get_label()] for line in left.lines)
+
+
+def test_four_families_have_four_colours():
+    families = {name: [1.0] for name in ("depth", "operation", "middle", "last")}
+    curves = SearchCurves({"first": [1.0]}, (0.5, 2.0), [None], {"student": families})
+    entropy = search_figure(curves, "a").axes[2]
+    assert len({line.get_color() for line in entropy.lines}) == 4
 
 
 def test_one_epoch_without_lambda():

@@ -1,6 +1,7 @@
 """Tables of measured and predicted latencies."""
 
 import pathlib
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,9 @@ from keras_fasterseg.benchmark.comparison import Measurement, read_measurements
 from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.statistics import fps_text
 from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.latency.interpolation import interpolation_errors
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.registry import space_class
 from tools.maintenance.markdown import number, table
 
 BENCHMARK_HEADERS = (
@@ -61,7 +64,7 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
 
     Raises:
         FileNotFoundError: A workdir has no verified table.
-        ValueError: A file is incomplete.
+        ValueError: A file is incomplete, or the search space of a table is unknown.
     """
     rows = []
     for workdir in workdirs:
@@ -80,6 +83,11 @@ def verification_markdown(workdirs: Sequence[PathLike]) -> str:
             if name in verification:
                 rows.append([*shared, name, *_agreement(verification[name])])
                 shared = [""] * len(shared)
+        # Registers the operations of the table.
+        space_class(latencies.metadata.space)
+        if errors := list(interpolation_errors(latencies).values()):
+            shares = [f"{100 * value:.1f} %" for value in (statistics.median(errors), max(errors))]
+            rows.append([*shared, "interpolated rows", f"{len(errors)} operations", "", *shares])
     headers = ["runtime", "size", "rows", "minutes", "harness", "prediction", "networks"]
     headers += ["Spearman", "median error", "worst error"]
     return "\n\n".join(

@@ -8,7 +8,7 @@ from typing import Any
 from keras_fasterseg.files import shown
 from keras_fasterseg.layers.primitives import PRIMITIVES
 from keras_fasterseg.spaces.fasterseg.settings import MAXIMUM_BASE_FILTERS, MAXIMUM_LAYERS
-from keras_fasterseg.spaces.genotype import Genotype, check_keys
+from keras_fasterseg.spaces.genotype import Genotype, check_integer, check_keys, check_list
 
 SCALES = (8, 16, 32)
 
@@ -41,7 +41,7 @@ class CellGenotype:
         _check_choice("stride", self.stride, (1, 2))
         # The stem ends at 1/8, and a layer descends by at most one scale.
         lowest = SCALES.index(self.scale)
-        _check_integer("layer", self.layer, lowest, MAXIMUM_LAYERS, f" at scale {self.scale}")
+        check_integer("layer", self.layer, lowest, MAXIMUM_LAYERS, f" at scale {self.scale}")
         _check_width("width", self.width)
 
 
@@ -119,8 +119,8 @@ class FasterSegGenotype(Genotype):
         object.__setattr__(self, "branches", tuple(self.branches))
         if self.space != "fasterseg":
             raise ValueError(f"space must be 'fasterseg'. Received: space={shown(self.space)}")
-        _check_integer("base_filters", self.base_filters, 1, MAXIMUM_BASE_FILTERS)
-        _check_integer("num_layers", self.num_layers, 1, MAXIMUM_LAYERS)
+        check_integer("base_filters", self.base_filters, 1, MAXIMUM_BASE_FILTERS)
+        check_integer("num_layers", self.num_layers, 1, MAXIMUM_LAYERS)
         _check_width("stem_width", self.stem_width)
         _check_width("head_width", self.head_width)
         if not self.branches:
@@ -187,11 +187,11 @@ class FasterSegGenotype(Genotype):
         names = [field.name for field in dataclasses.fields(cls) if field.name != "space"]
         check_keys(content, names, "the genotype")
         branches = []
-        for index, branch in enumerate(_items(content["branches"], "branches")):
+        for index, branch in enumerate(check_list(content["branches"], "branches")):
             where = f"branches[{index}]"
             check_keys(branch, ("scale", "cells"), where)
             cells = []
-            for position, cell in enumerate(_items(branch["cells"], f"{where}.cells")):
+            for position, cell in enumerate(check_list(branch["cells"], f"{where}.cells")):
                 fields = [field.name for field in dataclasses.fields(CellGenotype)]
                 check_keys(cell, fields, f"{where}.cells[{position}]")
                 cells.append(CellGenotype(**cell))
@@ -233,16 +233,6 @@ def shared_prefix(branches: Sequence[BranchGenotype]) -> int:
     return next((position for position, at in enumerate(groups) if at != everyone), len(groups))
 
 
-def _check_integer(name: str, value: Any, minimum: int, maximum: int, where: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
-        raise ValueError(
-            f"{name} must be an integer of at least {minimum}{where}. "
-            f"Received: {name}={shown(value)}"
-        )
-    if int(value) > maximum:
-        raise ValueError(f"{name} must be at most {maximum}. Received: {name}={shown(value)}")
-
-
 def _check_width(name: str, value: Any) -> None:
     number: Any = value  # the stub of `numbers.Real` has no comparison with an int
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < number <= 1:
@@ -256,9 +246,3 @@ def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         valid = value in choices
     if not valid:
         raise ValueError(f"{name} must be one of {choices}. Received: {name}={shown(value)}")
-
-
-def _items(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"Expected {where} to be a JSON list. Received: {shown(value)}")
-    return value

@@ -54,7 +54,10 @@ class FasterSegSpace(SearchSpace):
     def penalty(
         self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
     ) -> LatencyPenalty:
-        """The latency divided by the target. `shares` is "paper", "code", "auto" or "undivided"; see `LatencyPenalty.of`."""
+        """The latency divided by the target.
+
+        `shares` is "paper", "code", "auto" or "undivided"; see `LatencyPenalty.of`.
+        """
         costs = latency_costs(table, **self._widths_of(STUDENT))
         return LatencyPenalty.of(costs, target_ms, shares, self.settings.num_layers)
 

@@ -15,9 +15,11 @@ from keras_fasterseg.setting import (
 DILATIONS = (1, 2, 4, 8, 16)
 LARGEST_FILTERS = 4096
 LARGEST_DEPTH = 256
+LARGEST_DILATION = 64
 
 _FILTERS = Limits(at_least=4, at_most=LARGEST_FILTERS)
 _DEPTH = Limits(at_least=1, at_most=LARGEST_DEPTH)
+_DILATION = Limits(at_least=1, at_most=LARGEST_DILATION)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,9 @@ class JointSettings:
     )
     filter_step: int = setting(4, "Difference between two widths.", limits=AT_LEAST_ONE)
     dilations: tuple[int, ...] = setting(
-        DILATIONS, "Dilations that a block chooses from, ascending.", limits=Limits(1, 64)
+        DILATIONS,
+        "Dilations that a block chooses from, ascending.",
+        limits=_DILATION,
     )
     early_dropout: float = setting(
         0.03, "Dropout rate of the blocks at 1/4 of the image size.", limits=SHARE

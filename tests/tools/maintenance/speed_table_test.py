@@ -6,6 +6,7 @@ from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
+from tests.latency.interpolated_operation import conv
 from tests.tools.maintenance.markdown_rows import rows
 from tests.tools.maintenance.search_table_test import make_search
 from tools.maintenance import results, speed_table
@@ -124,6 +125,20 @@ def test_verified_tables(tmp_path):
         *("sum", "20", "0.988", "5.1 %", "20.0 %"),
     ]
     assert second == ["", "", "", "", "", "calibrated", "20", "1.000", "5.1 %", "20.0 %"]
+
+
+def test_the_error_of_interpolated_rows_follows(tmp_path):
+    folder = make_table(tmp_path / "device")
+    path = folder / "latency" / "latency_table.json"
+    # The chord from 1 at 16 to 2 at 32 filters is 1.5 at 24, and 1.25 at 20.
+    latencies = {16: 1.0, 32: 2.0, 24: 1.2, 20: 1.0}
+    table = LatencyTable(
+        {conv(16, n): LatencyRow(*[ms] * 3, repetitions=1) for n, ms in latencies.items()},
+        LatencyTable.load(path).metadata,
+    )
+    table.save(path)
+    *_, last = rows(speed_table.verification_markdown([folder]))
+    assert last == [*[""] * 5, "interpolated rows", "2 operations", "", "25.0 %", "25.0 %"]
 
 
 def test_they_stand_between_the_markers(tmp_path):
