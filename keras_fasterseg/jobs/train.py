@@ -147,6 +147,7 @@ def make_trainer(
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
         distillation_reduction=settings.distillation_reduction,
+        threshold=settings.ohem_threshold,
         class_weights=class_weights,
     )
     optimizer = training_optimizer(settings, steps_per_epoch)

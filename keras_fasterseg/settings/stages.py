@@ -353,6 +353,13 @@ class TrainSettings(AugmentationSettings):
         "Class weights in the cross-entropy: numbers such as 1.0,0.5,2, or histogram (ENet's "
         "weighting, from the training labels). Default: all equal.",
     )
+    ohem_threshold: float = setting(
+        0.7,
+        "A pixel counts in the cross-entropy if the network gives its true class at most this "
+        "probability, or if it is among the hardest 1/16 of the batch. 1: all pixels count.",
+        limits=Limits(above=0, at_most=1),
+        added=True,
+    )
     accumulation_steps: int = setting(
         1,
         "Number of steps whose gradients are averaged into one update, for batches too large for "

@@ -222,7 +222,7 @@ def test_records_of_defaults_are_those_of_earlier_versions():
     earlier = read_json(ROOT / "docs" / "results" / "demo" / "search" / "stage.json")["settings"]
     assert set(plain(SearchSettings())) == set(earlier["search"])
     assert set(plain(PretrainSettings())) == set(earlier["pretrain"])
-    assert not {"optimizer", "scales", "shift"} & set(plain(TrainSettings()))
+    assert not {"optimizer", "scales", "shift", "ohem_threshold"} & set(plain(TrainSettings()))
     changed = plain(SearchSettings(optimizer="adam", scales=(1.0,)))
     assert set(changed) - set(earlier["search"]) == {"optimizer", "scales"}
     assert (changed["optimizer"], changed["scales"]) == ("adam", [1.0])
