@@ -84,6 +84,21 @@ class _NumbersParser(flags.ArgumentParser):
         return "comma separated numbers or fractions"
 
 
+class _IntegersParser(flags.ArgumentParser):
+    """Parses `1,2,4` to integers."""
+
+    def parse(self, argument: Any) -> tuple[int, ...]:
+        if isinstance(argument, tuple):
+            return argument
+        try:
+            return tuple(int(text) for text in str(argument).split(","))
+        except ValueError:
+            raise ValueError(f"expected integers such as 1,2,4, received {argument!r}") from None
+
+    def flag_type(self) -> str:
+        return "comma separated integers"
+
+
 class _NumberSerializer(flags.ArgumentSerializer):
     def serialize(self, value: float) -> str:
         return repr(value)
@@ -137,6 +152,8 @@ def define_settings(
             flags.DEFINE(SizeParser(), *arguments, serializer=_SizeSerializer(), **where)
         elif kind == tuple[float, ...]:
             flags.DEFINE(_NumbersParser(), *arguments, serializer=_NumbersSerializer(), **where)
+        elif kind == tuple[int, ...]:
+            flags.DEFINE(_IntegersParser(), *arguments, serializer=_NumbersSerializer(), **where)
         else:
             raise TypeError(
                 f"No kind of flag is known for {settings.__name__}.{field.name}: {kind}"

@@ -76,6 +76,7 @@ def setting(
     harmless: bool = False,
     limits: Limits | None = None,
     path: bool = False,
+    added: bool = False,
 ) -> Any:
     """Returns a dataclass field with a default and a description, which is the flag's help.
 
@@ -86,24 +87,25 @@ def setting(
         limits: Values allowed; `check_settings` refuses all others.
         path: True for the path of a file or folder that is read. It may differ when a run is
             resumed, because its content is compared instead.
+        added: True for a field newer than existing runs, whose default keeps their results. It is
+            not recorded while it has this default, so these runs resume.
     """
     metadata = {
         "description": description,
         "harmless": harmless,
         "limits": limits,
         "path": path,
+        "added": added,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def is_harmless(field: dataclasses.Field) -> bool:
-    """True if a field's value changes no result."""
-    return field.metadata.get("harmless", False)
-
-
-def is_path(field: dataclasses.Field) -> bool:
-    """True if a field's value is the path of a file or folder that is read."""
-    return field.metadata.get("path", False)
+def is_recorded(field: dataclasses.Field, value: Any) -> bool:
+    """True if the record of a run includes a field with this value; see `setting`."""
+    options = field.metadata
+    if options.get("harmless") or options.get("path"):
+        return False
+    return not options.get("added") or value != field.default
 
 
 def require(condition: bool, message: str) -> None:

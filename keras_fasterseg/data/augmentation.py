@@ -76,6 +76,29 @@ def pad_centered(
     return tf.ensure_shape(image, (*size, image.shape[-1])), tf.ensure_shape(label, size)
 
 
+def random_shift(
+    image: tf.Tensor, label: tf.Tensor, distance: int, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Moves both by up to `distance` pixels, down and to the right, all moves equally likely.
+
+    Negative moves go up and to the left. Pixels that leave the image are lost; the other border is
+    filled like the padding of `pad_centered`.
+
+    Args:
+        image: `(height, width, channels)` of static shape, normalised so that the mean colour is 0.
+        label: `(height, width)` of static shape.
+        distance: Largest move, in pixels.
+        seed: `(2,)` integers.
+
+    Returns:
+        Image and label of the same shapes.
+    """
+    height, width = label.shape
+    padded = pad_centered(image, label, (height + 2 * distance, width + 2 * distance))
+    moved, moved_label = random_crop(*padded, (height, width), seed)
+    return tf.ensure_shape(moved, image.shape), tf.ensure_shape(moved_label, label.shape)
+
+
 def random_flip(image: tf.Tensor, label: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mirrors image and label horizontally with probability 1/2."""
     mirrored = tf.random.stateless_uniform((), seed) < 0.5

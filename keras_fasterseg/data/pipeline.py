@@ -22,6 +22,7 @@ class TrainingPipeline:
         batch_size: Images per batch.
         crop_size: Height and width of the crops in pixels.
         scales: Scale factors; one is drawn for each image.
+        shift: Crops are moved by up to this many pixels in both directions.
         flip: Whether to mirror images at random, with probability 1/2.
         downsample: Every image is first reduced by this factor.
         seed: Seed of shuffling and augmentation.
@@ -34,6 +35,7 @@ class TrainingPipeline:
     batch_size: int
     crop_size: tuple[int, int]
     scales: tuple[float, ...] = (0.75, 1.0, 1.25)
+    shift: int = 0
     flip: bool = True
     downsample: int = 1
     seed: int = 0
@@ -50,6 +52,11 @@ class TrainingPipeline:
             raise ValueError(
                 f"`scales` must have at least one factor, all positive. Received: {self.scales}"
             )
+        if not 0 <= self.shift < min(self.crop_size):
+            raise ValueError(
+                "`shift` must be at least 0 and below each side of `crop_size`. "
+                f"Received: shift={self.shift}, crop_size={self.crop_size}"
+            )
 
 
 def training_dataset(
@@ -60,10 +67,10 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """An endless stream of augmented training batches.
 
-    Every epoch shuffles anew. Every sample is scaled, cropped and mirrored at random; smaller
-    samples are padded with the mean colour and label 255. Shuffling and augmentation depend only
-    on the seed and on the number of previous samples. Two runs therefore agree bit for bit, and
-    `skip_batches` resumes an interrupted training.
+    Every epoch shuffles anew. Every sample is scaled, cropped, moved and mirrored at random;
+    smaller samples are padded with the mean colour and label 255. Shuffling and augmentation
+    depend only on the seed and on the number of previous samples. Two runs therefore agree bit for
+    bit, and `skip_batches` resumes an interrupted training.
 
     Args:
         samples: The samples: `source.samples(split)` or one of its halves.
@@ -90,6 +97,10 @@ def training_dataset(
         image, label = augmentation.random_crop(image, label, settings.crop_size, crop_seed)
         image = normalize_images(image, *normalization)
         image, label = augmentation.pad_centered(image, label, settings.crop_size)
+        if settings.shift:
+            image, label = augmentation.random_shift(
+                image, label, settings.shift, _fold_in(crop_seed, 0)
+            )
         if settings.flip:
             image, label = augmentation.random_flip(image, label, flip_seed)
         return image, tf.cast(label, tf.int32)

@@ -10,7 +10,7 @@ from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import batch_options, training_batches
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.names import SUPERNET_WEIGHTS
-from keras_fasterseg.run.optimizers import decaying_sgd
+from keras_fasterseg.run.optimizers import pretraining_optimizer
 from keras_fasterseg.run.run import Run
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
@@ -53,14 +53,7 @@ def make_pretrainer(
 ) -> SupernetPretrainer:
     """Returns the compiled trainer of a supernet's weights, with its optimizer built."""
     trainer = SupernetPretrainer(model, seed=seed)
-    optimizer = decaying_sgd(
-        settings.learning_rate,
-        settings.learning_rate_decay,
-        steps_per_epoch,
-        settings.momentum,
-        settings.weight_decay,
-        settings.clip_norm,
-    )
+    optimizer = pretraining_optimizer(settings, steps_per_epoch)
     optimizer.build(model.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer, jit_compile=False)
     return trainer

@@ -1,6 +1,7 @@
 """Job: search for the architectures of teacher and student."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.checkpoints import Checkpoints
+from keras_fasterseg.run.class_weights import check_class_weight_setting, resolve_class_weights
 from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
@@ -25,7 +27,7 @@ from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import file_input, table_input
 from keras_fasterseg.run.latency_tables import check_rows, load_table
 from keras_fasterseg.run.names import LATENCY_TABLE, RECORD, SUPERNET_WEIGHTS
-from keras_fasterseg.run.optimizers import decaying_sgd
+from keras_fasterseg.run.optimizers import architecture_optimizer, search_optimizer
 from keras_fasterseg.run.run import TABLE_INPUT, Run
 from keras_fasterseg.run.search_report import SearchReport, without_nan
 from keras_fasterseg.run.workdir import plain
@@ -63,15 +65,13 @@ def search(
         ValueError: A setting is out of range.
         KeyError: The table lacks an operation of the space.
     """
-    check_search(settings)
+    check_search(settings, source.class_names)
     keras.utils.set_random_seed(seed)
     make_batches = training_batches if space.single_level else bilevel_batches
-    batches = make_batches(
-        source,
-        source.samples(data.train_split),
-        **batch_options(settings, data, seed),
-    )
+    samples = source.samples(data.train_split)
+    batches = make_batches(source, samples, **batch_options(settings, data, seed))
     model = space.search_model(source.num_classes, seed)
+    model.class_weights = resolve_class_weights(settings.class_weights, source, samples)
     if pretrained is not None:
         model.supernet.load_weights(pretrained)
     table = table_of_search(folder, table)
@@ -112,9 +112,15 @@ def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
     return table
 
 
-def check_search(settings: SearchSettings) -> None:
-    """Raises `ValueError` if a search with `settings` could not begin."""
+def check_search(settings: SearchSettings, class_names: Sequence[str] | None = None) -> None:
+    """Raises `ValueError` if a search with `settings` could not begin.
+
+    Args:
+        settings: Settings of the search.
+        class_names: Classes of the data set, if known.
+    """
     check_settings(settings)
+    check_class_weight_setting(settings.class_weights, class_names)
     require(
         settings.min_fps < settings.max_fps,
         "The band of frame rates is empty: min_fps must be below max_fps. "
@@ -139,17 +145,8 @@ def make_search_trainer(
         single_level=space.single_level,
     )
     trainer.compile(
-        optimizer=decaying_sgd(
-            settings.learning_rate,
-            settings.learning_rate_decay,
-            steps_per_epoch,
-            settings.momentum,
-            settings.weight_decay,
-            settings.clip_norm,
-        ),
-        architecture_optimizer=keras.optimizers.Adam(
-            settings.architecture_learning_rate, beta_1=0.5, beta_2=0.999
-        ),
+        optimizer=search_optimizer(settings, steps_per_epoch),
+        architecture_optimizer=architecture_optimizer(settings),
     )
     return trainer
 
@@ -190,7 +187,9 @@ def search_stage(
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"The file of pretrained weights {pretrained} does not exist.")
     if run.workdir.recorded("search") is None:
-        check_images("search", settings, check_data(run.data), halves=not space.single_level)
+        facts = check_data(run.data)
+        check_search(settings, facts.class_names)
+        check_images("search", settings, facts, halves=not space.single_level)
     source = run.source
     depends: dict[str, Any] = {
         **run.data_record(),

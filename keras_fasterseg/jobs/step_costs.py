@@ -161,7 +161,8 @@ def computed_step(
         seconds = _pass_seconds(image, images, speed, SUPERNET_ELEMENT_COPIES)
         seconds *= passes_of(stage, space)
         kept = SUPERNET_ELEMENTS_KEPT * images * image.elements
-        return _cost(SUPERNET_TRACING_SECONDS, seconds, kept, image, 1, speed)
+        slots = 1 + (stage == "search" and own.optimizer == "adam")
+        return _cost(SUPERNET_TRACING_SECONDS, seconds, kept, image, slots, speed)
     genotype, images = genotypes[stage], own.batch_size
     image = network_work(genotype, own.crop_size, num_classes, training=True)
     logits = images * math.prod(own.crop_size) * num_classes
@@ -177,7 +178,8 @@ def computed_step(
         kept += LOGITS_KEPT * logits + teacher.trainable
         operations += teacher.operations
     seconds += speed.copies(LOGIT_COPIES * predictions * logits)
-    slots = 1 + (own.ema_momentum is not None) + (own.accumulation_steps > 1)
+    extras = (own.optimizer == "adam", own.ema_momentum is not None, own.accumulation_steps > 1)
+    slots = 1 + sum(extras)
     tracing = TRACING_SECONDS + OPERATION_TRACING_SECONDS * operations
     return _cost(tracing, seconds, kept, image, slots, speed)
 

@@ -10,8 +10,7 @@ from absl import logging
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import PathLike, atomic_path, write_json
-from keras_fasterseg.losses.ohem_cross_entropy import check_class_weights
-from keras_fasterseg.run.class_weights import HISTOGRAM, parse_weights, resolve_class_weights
+from keras_fasterseg.run.class_weights import check_class_weight_setting, resolve_class_weights
 from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
@@ -148,6 +147,7 @@ def make_trainer(
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
         distillation_reduction=settings.distillation_reduction,
+        threshold=settings.ohem_threshold,
         class_weights=class_weights,
     )
     optimizer = training_optimizer(settings, steps_per_epoch)
@@ -169,9 +169,7 @@ def check_training(
         genotype: Genotype of the network to train, if known.
     """
     check_optimizer(settings)
-    if settings.class_weights not in (None, HISTOGRAM):
-        weights = parse_weights(settings.class_weights)
-        check_class_weights(weights, len(weights if class_names is None else class_names))
+    check_class_weight_setting(settings.class_weights, class_names)
     if settings.initial_weights is None:
         return
     initial = pathlib.Path(settings.initial_weights)

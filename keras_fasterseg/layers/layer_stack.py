@@ -17,7 +17,7 @@ def trace_once(function: Callable, stateful: bool = False) -> Callable:
     """Returns `function` traced once per combination of shapes, dtypes and Python arguments.
 
     On TensorFlow the traced function is never inlined: a graph with 16 calls contains and optimises
-    one body. Bools, ints and `None` among the keyword arguments are constants.
+    one body. Bools, numbers, `None` and tuples of them among the keyword arguments are constants.
 
     Args:
         function: The function to trace.
@@ -30,7 +30,8 @@ def trace_once(function: Callable, stateful: bool = False) -> Callable:
     if keras.backend.backend() == "jax" and not stateful:
         import jax  # pyright: ignore[reportMissingImports]
 
-        return jax.jit(function, static_argnames=("width_index", "training", "frozen"))
+        constants = ("width_index", "training", "frozen", "class_weights")
+        return jax.jit(function, static_argnames=constants)
     return function
 
 

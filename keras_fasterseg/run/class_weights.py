@@ -39,6 +39,20 @@ def resolve_class_weights(
     return weights
 
 
+def check_class_weight_setting(
+    setting: str | None, class_names: Sequence[str] | None = None
+) -> None:
+    """Raises `ValueError` if `resolve_class_weights` would, as far as known without the labels.
+
+    Args:
+        setting: The setting `class_weights`.
+        class_names: Classes of the data set, if known.
+    """
+    if setting not in (None, HISTOGRAM):
+        weights = parse_weights(setting)
+        check_class_weights(weights, len(weights if class_names is None else class_names))
+
+
 def parse_weights(setting: str) -> tuple[float, ...]:
     """Parses numbers separated by commas, such as `1.0,0.5`.
 

@@ -22,9 +22,6 @@ from keras_fasterseg.settings.stages import (
 )
 from keras_fasterseg.wording import counted
 
-# Largest scale factor of the augmentation, applied before cropping.
-_LARGEST_SCALE = 1.25
-
 
 @dataclasses.dataclass(frozen=True)
 class DataFacts:
@@ -104,7 +101,7 @@ def check_images(
         f"Received: --{stage}_batch_size={settings.batch_size}",
     )
     check_downsample(facts.size, settings.downsample)
-    largest = [side * _LARGEST_SCALE / settings.downsample for side in facts.size]
+    largest = [side * max(settings.scales) / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):
         logging.warning(
             "Crops of %dx%d are larger than the images (%dx%d, downsample %d), even after "

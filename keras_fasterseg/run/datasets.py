@@ -148,6 +148,8 @@ def batch_options(
     pipeline = TrainingPipeline(
         settings.batch_size,
         settings.crop_size,
+        scales=settings.scales,
+        shift=settings.shift,
         downsample=settings.downsample,
         seed=seed,
         cache=data.cache,

@@ -3,21 +3,24 @@
 import keras
 
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import TrainSettings
+from keras_fasterseg.settings.stages import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.training.l2_adam import L2Adam
 from keras_fasterseg.training.l2_sgd import L2SGD
 from keras_fasterseg.training.linear_warmup import LinearWarmup
 
 LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 
-def learning_rate_schedule(settings: TrainSettings, steps_per_epoch: int) -> LearningRateSchedule:
-    """Returns the learning rate schedule of a training.
+def learning_rate_schedule(
+    settings: SearchSettings | TrainSettings, steps_per_epoch: int
+) -> LearningRateSchedule:
+    """Returns the learning rate schedule of the weights in a search or a training.
 
     A step is a batch, even if gradients are accumulated over several batches per update.
 
     Exponential: `learning_rate * learning_rate_decay ** epoch`, constant within an epoch.
     Polynomial: `learning_rate * (1 - step / all steps) ** polynomial_power`. In the first
-    `warmup_epochs` epochs both are multiplied by a factor that grows from 0 to 1.
+    `warmup_epochs` epochs of a training both are multiplied by a factor that grows from 0 to 1.
     """
     if settings.schedule == "polynomial":
         schedule = keras.optimizers.schedules.PolynomialDecay(
@@ -27,23 +30,49 @@ def learning_rate_schedule(settings: TrainSettings, steps_per_epoch: int) -> Lea
             power=settings.polynomial_power,
         )
     else:
-        schedule = _falling(settings.learning_rate, settings.learning_rate_decay, steps_per_epoch)
+        schedule = _exponential(settings, steps_per_epoch)
+    if isinstance(settings, SearchSettings):
+        return schedule
     warmup_steps = round(settings.warmup_epochs * steps_per_epoch)
     return LinearWarmup(schedule, warmup_steps) if warmup_steps else schedule
 
 
+def pretraining_optimizer(settings: PretrainSettings, steps_per_epoch: int) -> L2SGD:
+    """Returns SGD for the weights of a supernet alone."""
+    return L2SGD(
+        _exponential(settings, steps_per_epoch),
+        momentum=settings.momentum,
+        l2=settings.weight_decay,
+        global_clipnorm=settings.clip_norm,
+    )
+
+
+def search_optimizer(settings: SearchSettings, steps_per_epoch: int) -> L2SGD | L2Adam:
+    """Returns the optimizer of a supernet's weights in a search."""
+    return _optimizer(settings, steps_per_epoch, global_clipnorm=settings.clip_norm)
+
+
+def architecture_optimizer(settings: SearchSettings) -> L2Adam:
+    """Returns Adam for the architecture parameters in a search."""
+    return L2Adam(
+        settings.architecture_learning_rate,
+        l2=settings.architecture_weight_decay,
+        beta_1=settings.architecture_beta_1,
+        global_clipnorm=settings.architecture_clip_norm,
+    )
+
+
 def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Returns SGD as configured by the settings, with loss scaling for float16.
+    """Returns the optimizer of a derived network's weights, with loss scaling for float16.
 
     Raises:
         ValueError: See `check_optimizer`.
     """
     check_optimizer(settings)
     averaging = settings.ema_momentum is not None
-    optimizer = L2SGD(
-        learning_rate_schedule(settings, steps_per_epoch),
-        momentum=settings.momentum,
-        l2=settings.weight_decay,
+    optimizer = _optimizer(
+        settings,
+        steps_per_epoch,
         use_ema=averaging,
         ema_momentum=settings.ema_momentum if averaging else 0.99,
         gradient_accumulation_steps=(
@@ -53,19 +82,6 @@ def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.o
     if settings.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
-
-
-def decaying_sgd(
-    learning_rate: float,
-    decay: float,
-    steps_per_epoch: int,
-    momentum: float,
-    l2: float,
-    clip_norm: float,
-) -> L2SGD:
-    """Returns SGD with clipped gradients and a learning rate multiplied by `decay` every epoch."""
-    schedule = _falling(learning_rate, decay, steps_per_epoch)
-    return L2SGD(schedule, momentum=momentum, l2=l2, global_clipnorm=clip_norm)
 
 
 def check_optimizer(settings: TrainSettings) -> None:
@@ -78,7 +94,24 @@ def check_optimizer(settings: TrainSettings) -> None:
     )
 
 
-def _falling(learning_rate: float, decay: float, steps_per_epoch: int) -> LearningRateSchedule:
+def _optimizer(
+    settings: SearchSettings | TrainSettings, steps_per_epoch: int, **options
+) -> L2SGD | L2Adam:
+    options |= {
+        "learning_rate": learning_rate_schedule(settings, steps_per_epoch),
+        "l2": settings.weight_decay,
+    }
+    if settings.optimizer == "adam":
+        return L2Adam(**options)
+    return L2SGD(momentum=settings.momentum, **options)
+
+
+def _exponential(
+    settings: PretrainSettings | SearchSettings | TrainSettings, steps_per_epoch: int
+) -> LearningRateSchedule:
     return keras.optimizers.schedules.ExponentialDecay(
-        learning_rate, decay_steps=steps_per_epoch, decay_rate=decay, staircase=True
+        settings.learning_rate,
+        decay_steps=steps_per_epoch,
+        decay_rate=settings.learning_rate_decay,
+        staircase=True,
     )

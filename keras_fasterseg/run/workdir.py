@@ -16,7 +16,7 @@ from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.inputs import Input, InputFiles
 from keras_fasterseg.run.names import RECORD
 from keras_fasterseg.run.run_lock import RunLock
-from keras_fasterseg.setting import is_harmless, is_path
+from keras_fasterseg.setting import is_recorded
 
 _GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency")
 
@@ -71,8 +71,8 @@ class Workdir:
 
         A stage records its settings when it starts, and again at its end, with the minutes it
         took. A finished stage is not run again. A stopped stage is run again and resumes from its
-        checkpoints, if any; they are removed at the end. Settings that change no result
-        (`is_harmless`) are not recorded.
+        checkpoints, if any; they are removed at the end. Which settings are recorded:
+        `is_recorded`.
 
         Args:
             name: Name of the stage and its folder.
@@ -206,13 +206,14 @@ def _minutes_until(partial: pathlib.Path, record: pathlib.Path) -> float:
 def plain(value: Any) -> Any:
     """Converts `value` to JSON values: dataclasses to objects, tuples to lists, paths to strings.
 
-    Fields that change no result are omitted. So are paths of inputs: only their content counts.
+    Fields that change no result are omitted. So are paths of inputs, of which only the content
+    counts, and fields newer than existing runs that have their defaults.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {
-            field.name: getattr(value, field.name)
+            field.name: item
             for field in dataclasses.fields(value)
-            if not is_harmless(field) and not is_path(field)
+            if is_recorded(field, item := getattr(value, field.name))
         }
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

@@ -8,6 +8,7 @@ from keras_fasterseg.setting import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
     IMAGE_SIZE,
+    LEAST_TRAINED_SIDE,
     POSITIVE,
     SHARE,
     TRAINED_SIZE,
@@ -124,8 +125,29 @@ class LatencySettings:
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AugmentationSettings:
+    """Random changes of training images, besides mirroring and cropping."""
+
+    scales: tuple[float, ...] = setting(
+        (0.75, 1.0, 1.25),
+        "Scale factors; every image is resized by one of them, drawn at random, before cropping. "
+        "1: images keep their size.",
+        limits=POSITIVE,
+        added=True,
+    )
+    shift: int = setting(
+        0,
+        "Crops are moved by up to this many pixels, at random in every direction; the border that "
+        "appears is ignored.",
+        # Less than the side of any crop.
+        limits=Limits(at_least=0, below=LEAST_TRAINED_SIDE),
+        added=True,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class PretrainSettings:
+class PretrainSettings(AugmentationSettings):
     """Training of the supernet's weights before the search (the paper's constants)."""
 
     epochs: int = setting(20, "Number of epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
@@ -155,7 +177,7 @@ class PretrainSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(AugmentationSettings):
     """Search of the architectures (the paper's constants)."""
 
     epochs: int = setting(30, "Number of epochs.", limits=AT_LEAST_ONE)
@@ -173,13 +195,29 @@ class SearchSettings:
     downsample: int = setting(
         2, "Downsampling factor of the images, applied before cropping.", limits=AT_LEAST_ONE
     )
+    optimizer: str = setting(
+        "sgd",
+        "Optimizer of the weights: sgd or adam (with betas of .9 and .999).",
+        limits=Limits(choices=("sgd", "adam")),
+        added=True,
+    )
     learning_rate: float = setting(
-        0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE
+        0.01, "Learning rate of the weights in the first epoch.", limits=POSITIVE
     )
     learning_rate_decay: float = setting(
         0.978, "Factor applied to the learning rate after every epoch.", limits=POSITIVE
     )
-    momentum: float = setting(0.9, "Momentum of SGD.", limits=SHARE)
+    schedule: str = setting(
+        "exponential",
+        "Learning rate schedule of the weights: exponential (times learning_rate_decay after every "
+        "epoch) or polynomial (to zero over all epochs).",
+        limits=Limits(choices=("exponential", "polynomial")),
+        added=True,
+    )
+    polynomial_power: float = setting(
+        0.9, "Exponent of the polynomial schedule.", limits=POSITIVE, added=True
+    )
+    momentum: float = setting(0.9, "Momentum of sgd; adam ignores it.", limits=SHARE)
     weight_decay: float = setting(
         5e-4,
         "L2 weight decay: this factor times the weights is added to their gradient.",
@@ -190,6 +228,29 @@ class SearchSettings:
     )
     architecture_learning_rate: float = setting(
         3e-4, "Learning rate of Adam for the architecture parameters.", limits=POSITIVE
+    )
+    architecture_beta_1: float = setting(
+        0.5, "Adam's beta_1 for the architecture parameters.", limits=SHARE, added=True
+    )
+    architecture_weight_decay: float = setting(
+        0.0,
+        "L2 weight decay of the architecture parameters: this factor times the parameters is added "
+        "to their gradient.",
+        limits=AT_LEAST_ZERO,
+        added=True,
+    )
+    architecture_clip_norm: float | None = setting(
+        None,
+        "Gradients of the architecture parameters are clipped to this global norm. Default: no "
+        "clipping.",
+        limits=POSITIVE,
+        added=True,
+    )
+    class_weights: str | None = setting(
+        None,
+        "Class weights in the cross-entropy: numbers such as 1.0,0.5,2, or histogram (ENet's "
+        "weighting, from the training labels). Default: all equal.",
+        added=True,
     )
     penalty_weight: float = setting(
         0.06, "Initial lambda, the weight of the latency penalty.", limits=AT_LEAST_ZERO
@@ -226,7 +287,7 @@ class SearchSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(AugmentationSettings):
     """Training of a derived network (the paper's constants)."""
 
     epochs: int = setting(600, "Number of epochs.", limits=AT_LEAST_ONE)
@@ -242,13 +303,19 @@ class TrainSettings:
     downsample: int = setting(
         1, "Downsampling factor of the images, applied before cropping.", limits=AT_LEAST_ONE
     )
+    optimizer: str = setting(
+        "sgd",
+        "Optimizer of the weights: sgd or adam (with betas of .9 and .999).",
+        limits=Limits(choices=("sgd", "adam")),
+        added=True,
+    )
     learning_rate: float = setting(
-        0.01, "Learning rate of SGD in the first epoch.", limits=POSITIVE
+        0.01, "Learning rate of the weights in the first epoch.", limits=POSITIVE
     )
     learning_rate_decay: float = setting(
         0.992, "Factor applied to the learning rate after every epoch.", limits=POSITIVE
     )
-    momentum: float = setting(0.9, "Momentum of SGD.", limits=SHARE)
+    momentum: float = setting(0.9, "Momentum of sgd; adam ignores it.", limits=SHARE)
     weight_decay: float = setting(
         5e-4,
         "L2 weight decay: this factor times the weights is added to the gradient.",
@@ -285,6 +352,13 @@ class TrainSettings:
         None,
         "Class weights in the cross-entropy: numbers such as 1.0,0.5,2, or histogram (ENet's "
         "weighting, from the training labels). Default: all equal.",
+    )
+    ohem_threshold: float = setting(
+        0.7,
+        "A pixel counts in the cross-entropy if the network gives its true class at most this "
+        "probability, or if it is among the hardest 1/16 of the batch. 1: all pixels count.",
+        limits=Limits(above=0, at_most=1),
+        added=True,
     )
     accumulation_steps: int = setting(
         1,

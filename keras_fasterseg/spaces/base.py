@@ -37,7 +37,8 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
-        class_weights: Weight of each class in the loss; None: all equal.
+        class_weights: Weight of each class in the loss, set before the first step; `None`: all
+            equal.
     """
 
     supernet: keras.Model
@@ -81,7 +82,7 @@ class SearchModel(abc.ABC):
     def loss(
         self, images: Tensor, labels: Tensor, choices: Choices, frozen: bool = False
     ) -> Tensor:
-        """Loss of all settings in `choices`, a scalar.
+        """Loss of all settings in `choices`, a scalar; the cross-entropy uses `class_weights`.
 
         Args:
             images: `(batch, height, width, 3)`, normalised.

@@ -3,7 +3,7 @@
 import keras
 
 from keras_fasterseg.spaces.network import SegmentationNetwork
-from keras_fasterseg.training.l2_sgd import L2SGD
+from keras_fasterseg.training.l2_optimizer import L2Optimizer
 
 
 class EvaluatedNetwork:
@@ -16,7 +16,7 @@ class EvaluatedNetwork:
 
     Args:
         network: The network in training.
-        optimizer: Its built optimizer: an `L2SGD`, alone or inside a `LossScaleOptimizer`.
+        optimizer: Its built optimizer: an `L2Optimizer`, alone or inside a `LossScaleOptimizer`.
 
     Attributes:
         network: The copy, with the weights of the last `update`.
@@ -24,7 +24,7 @@ class EvaluatedNetwork:
 
     def __init__(self, network: SegmentationNetwork, optimizer: keras.optimizers.Optimizer) -> None:
         self._source = network
-        self._optimizer: L2SGD = getattr(optimizer, "inner_optimizer", optimizer)
+        self._optimizer: L2Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         self.network = type(network).from_config({**network.get_config(), "dtype": "float32"})
         self.update()
 

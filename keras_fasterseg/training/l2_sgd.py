@@ -1,24 +1,14 @@
 """SGD as in PyTorch: the L2 term is part of the gradient."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
-from keras import ops
+
+from keras_fasterseg.training.l2_optimizer import L2Optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
-class L2SGD(keras.optimizers.SGD):
-    """SGD with momentum that adds `l2 * weight` to every weight's gradient.
-
-    Keras' `weight_decay` is decoupled: neither momentum nor clipping applies to it. A supernet's
-    weights need a gigabyte. To save memory, weights are updated one after another, by one operation
-    each, and `global_clipnorm` scales each gradient only at that time.
-
-    With `gradient_accumulation_steps`, an update uses the mean gradient over that number of calls
-    of `apply`, and the L2 term once. Learning rate schedules count calls, as in Keras. With
-    `use_ema`, the averages start at the weights' initial values and change only with updates;
-    Keras' averages change with every call.
+class L2SGD(L2Optimizer, keras.optimizers.SGD):
+    """SGD with momentum and the L2 term of `L2Optimizer`; one operation updates a weight.
 
     Args:
         learning_rate: A number or a schedule.
@@ -31,67 +21,22 @@ class L2SGD(keras.optimizers.SGD):
     """
 
     def __init__(self, learning_rate=0.01, momentum: float = 0.9, l2: float = 0.0, **kwargs):
-        super().__init__(learning_rate, momentum=momentum, **kwargs)
-        self.l2 = l2
-        self._after: list[Any] = []
-        self._scale: tf.Tensor | None = None
-
-    def build(self, variables):
-        super().build(variables)
-        for average, variable in zip(self.averages or (), variables, strict=False):
-            # Keras' averages start at zero, which would be wrong before the first update.
-            average.assign(variable)
-
-    @property
-    def averages(self) -> list[keras.Variable] | None:
-        """Moving averages of the weights, in the order of `build`; `None` without `use_ema`."""
-        return list(self._model_variables_moving_average) if self.use_ema else None
+        super().__init__(learning_rate, momentum=momentum, l2=l2, **kwargs)
 
     def apply(self, grads, trainable_variables=None):
-        self._after, self._scale = [], None
-        # Created once for all weights: in a graph, every use of a Python number is a node.
-        self._l2, self._momentum = tf.constant(self.l2), tf.constant(float(self.momentum))
+        self._momentum = tf.constant(float(self.momentum))
         return super().apply(grads, trainable_variables)
 
-    def _clip_gradients(self, grads):
-        distributed = tf.distribute.get_strategy().num_replicas_in_sync > 1
-        if not self.global_clipnorm or distributed:
-            # Each replica clips its own gradients.
-            return super()._clip_gradients(grads)
-        norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
-        self._scale = self.global_clipnorm / norm
-        return grads
-
-    def update_step(self, gradient, variable, learning_rate):
-        with tf.control_dependencies([*self._after, gradient]):
-            if self._scale is not None:
-                gradient = gradient * tf.cast(self._scale, gradient.dtype)
-            gradient = gradient + tf.cast(self._l2, variable.dtype) * variable
-            if self.momentum == 0:
-                super().update_step(gradient, variable, learning_rate)
-                self._after = [tf.convert_to_tensor(variable)]
-                return
-            update = tf.raw_ops.ResourceApplyKerasMomentum(
-                var=variable.handle,
-                accum=self.momentums[self._get_variable_index(variable)].value.handle,
-                lr=tf.cast(learning_rate, variable.dtype),
-                grad=tf.cast(gradient, variable.dtype),
-                momentum=tf.cast(self._momentum, variable.dtype),
-                use_nesterov=self.nesterov,
-            )
-            # In eager mode no operation exists to wait for.
-            self._after = [] if update is None else [update]
-
-    def get_config(self):
-        return {**super().get_config(), "l2": self.l2}
-
-    def _update_model_variables_moving_average(self, trainable_variables):
-        average = super()._update_model_variables_moving_average
-        if not self.gradient_accumulation_steps:
-            average(trainable_variables)
-            return
-        ops.cond(
-            ops.equal((self._iterations + 1) % self.gradient_accumulation_steps, 0),
-            lambda: average(trainable_variables),
-            lambda: None,
+    def _update(self, gradient, variable, learning_rate):
+        if self.momentum == 0:
+            return super()._update(gradient, variable, learning_rate)
+        update = tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self._momentum, variable.dtype),
+            use_nesterov=self.nesterov,
         )
+        # In eager mode no operation exists to wait for.
+        return [] if update is None else [update]

@@ -99,7 +99,7 @@ class ToySearch(SearchModel):
 
     def loss(self, images, labels, choices, frozen=False):
         logits = self.supernet([images, choices["cells"]], training=True)
-        return ohem_cross_entropy(labels[:, ::2, ::2], logits)
+        return ohem_cross_entropy(labels[:, ::2, ::2], logits, class_weights=self.class_weights)
 
     def predictions(self, images, choices):
         return {"prediction": self.supernet([images, choices["cells"]], training=False)}

@@ -15,7 +15,7 @@ def _pair(height, width):
 
 
 def _assert_aligned(image, label):
-    np.testing.assert_array_equal(image[..., 0], 10 * label.numpy().astype(np.float32))
+    np.testing.assert_array_equal(image[..., 0], 10 * np.asarray(label).astype(np.float32))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -94,6 +94,33 @@ def test_every_scale_occurs():
     }
 
     assert heights == {6, 8, 10}
+
+
+def test_shift_moves_both_by_up_to_the_distance_in_every_direction():
+    image, label = _pair(4, 6)
+    image = tf.cast(image, tf.float32)
+    moves = {
+        (down, right): _moved(label.numpy(), down, right)
+        for down in range(-2, 3)
+        for right in range(-2, 3)
+    }
+    seen = set()
+
+    for seed in range(200):
+        moved, moved_label = augmentation.random_shift(image, label, 2, (seed, 0))
+        (move,) = [each for each in moves if np.array_equal(moves[each], moved_label)]
+        seen.add(move)
+        known = moved_label.numpy() != 255
+        _assert_aligned(moved.numpy()[known], moved_label.numpy()[known])
+        np.testing.assert_array_equal(moved.numpy()[~known], 0)
+
+    assert seen == set(moves)
+
+
+def _moved(label, down, right):
+    """The label moved by up to 2 pixels in each direction; 255 where nothing is left."""
+    padded = np.pad(label, 2, constant_values=255)
+    return padded[2 - down :, 2 - right :][: label.shape[0], : label.shape[1]]
 
 
 def test_flip_mirrors_both_or_none():

@@ -109,6 +109,17 @@ def test_training_crops_have_their_size_and_stay_aligned(source, crop_size):
     assert known.sum() == 10 * min(crop_size[0], 12) * min(crop_size[1], 20)
 
 
+def test_shifted_images_stay_aligned_and_lose_at_most_the_shift(source):
+    options = {"crop_size": (12, 20), "scales": (1.0,)}
+    images, labels = _arrays(_training(source, shift=2, **options), 20)
+
+    known = labels != 255
+    np.testing.assert_allclose(_pixels(images)[..., 0][known], 20 * labels[known], atol=1e-3)
+    np.testing.assert_array_equal(images[~known], 0)
+    rows, columns = known.any(axis=2).sum(axis=1), known.any(axis=1).sum(axis=1)
+    assert (set(rows), set(columns)) == ({10, 11, 12}, {18, 19, 20})
+
+
 def test_training_stays_aligned_at_every_scale(source):
     """Blocks make most pixels keep their value when scaled; the others lie at block borders."""
     images, labels = _arrays(_training(source, scales=(0.75, 1.25), crop_size=(10, 16)), 5)
@@ -244,6 +255,8 @@ def test_images_are_normalised_by_the_numbers_of_their_source(source):
         ({"batch_size": 0}, "batch_size=0"),
         ({"downsample": 0}, "downsample=0"),
         ({"scales": ()}, r"Received: \(\)"),
+        ({"shift": -1}, r"Received: shift=-1, crop_size=\(8, 8\)"),
+        ({"shift": 8}, r"Received: shift=8, crop_size=\(8, 8\)"),
         ({"scales": (1.0, -1.0)}, r"Received: \(1.0, -1.0\)"),
         ({"crop_size": (0, 8)}, r"Received: \(0, 8\)"),
     ],

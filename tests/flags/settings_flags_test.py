@@ -9,10 +9,12 @@ from flags import settings_flags
 from keras_fasterseg.setting import setting
 from keras_fasterseg.settings import stages
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
+from keras_fasterseg.spaces.joint.settings import JointSettings
 
 JOBS = (
     stages.DataSettings,
     FasterSegSettings,
+    JointSettings,
     stages.LatencySettings,
     stages.PretrainSettings,
     stages.SearchSettings,
@@ -28,6 +30,7 @@ class Options:
     size: tuple[int, int] = setting((512, 1024), "A size.")
     width: float = setting(8 / 12, "A width.")
     widths: tuple[float, ...] = setting((0.5, 1.0), "Some widths.")
+    counts: tuple[int, ...] = setting((1, 2), "Some integers.")
     steps: int | None = setting(None, "A number, or none.")
     folder: str | None = setting(None, "A folder, or none.")
     other_size: tuple[int, int] | None = setting(None, "A size, or none.")
@@ -66,6 +69,8 @@ def test_every_field_is_a_flag_with_its_description(kind):
         ("--width=.25", Options(width=0.25)),
         ("--widths=4/12, 8/12,1", Options(widths=(4 / 12, 8 / 12, 1.0))),
         ("--widths=1", Options(widths=(1.0,))),
+        ("--counts=4, 8", Options(counts=(4, 8))),
+        ("--counts=16", Options(counts=(16,))),
         ("--steps=7", Options(steps=7)),
         ("--folder=there", Options(folder="there")),
         ("--cache", Options(cache=True)),
@@ -91,6 +96,7 @@ def test_a_prefix_belongs_to_the_flag_alone():
         ("--width=nan", "received 'nan'"),
         ("--width=inf", "received 'inf'"),
         ("--widths=1,,2", "received ''"),
+        ("--counts=1,.5", "expected integers such as 1,2,4, received '1,.5'"),
         ("--steps=1.5", "steps"),
         ("--cache=perhaps", "cache"),
         ("--sizes=1x2", "Unknown command line flag 'sizes'"),
@@ -118,12 +124,21 @@ def test_the_defaults_survive_a_flagfile(kind, tmp_path):
 
 
 def test_other_values_survive_a_flagfile(tmp_path):
-    arguments = ("--size=96x160", "--width=1/3", "--widths=1/3,.7", "--steps=5", "--cache")
-    path = flagfile(tmp_path, Options, *arguments, "--folder=with space", "--other_size=32x32")
+    arguments = (
+        "--size=96x160",
+        "--width=1/3",
+        "--widths=1/3,.7",
+        "--counts=3,5",
+        "--steps=5",
+        "--cache",
+    )
+    arguments += ("--cache", "--folder=with space", "--other_size=32x32")
+    path = flagfile(tmp_path, Options, *arguments)
     assert parse(f"--flagfile={path}") == Options(
         size=(96, 160),
         width=1 / 3,
         widths=(1 / 3, 0.7),
+        counts=(3, 5),
         steps=5,
         cache=True,
         folder="with space",

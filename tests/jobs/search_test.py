@@ -1,12 +1,18 @@
-"""Files that a search reads from its folder; the search itself is tested elsewhere."""
+"""Files that a search reads, and its trainer; the search itself is tested elsewhere."""
 
 import keras
+import pytest
 
-from keras_fasterseg.jobs.search import table_of_search
+from keras_fasterseg.data.synthetic_streets import generate
+from keras_fasterseg.jobs.search import search, table_of_search
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.checkpoints import Checkpoints
+from keras_fasterseg.run.class_weights import resolve_class_weights
 from keras_fasterseg.run.names import LATENCY_TABLE
+from keras_fasterseg.settings.stages import DataSettings, SearchSettings
+from keras_fasterseg.training.l2_adam import L2Adam
+from tests.conformance.toy_space import ToySpace
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SPACE
 
@@ -21,3 +27,31 @@ def test_a_search_goes_on_with_the_table_that_it_began_with(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     Checkpoints(tmp_path).save(model, 1, 0, {})
     assert table_of_search(tmp_path, first) == calibrated
+
+
+class StartedError(Exception):
+    """Ends a search where its training would begin."""
+
+
+def test_the_trainer_has_the_optimizers_and_class_weights_of_the_settings(tmp_path, monkeypatch):
+    def fit(trainer, *arguments):
+        raise StartedError(trainer)
+
+    monkeypatch.setattr("keras_fasterseg.jobs.search.fit", fit)
+    source = generate(tmp_path, num_train=2, num_val=1, height=64, width=64, progress=False)
+    table = random_table(ToySpace(), (64, 64), source.num_classes)
+    settings = SearchSettings(
+        batch_size=1,
+        downsample=1,
+        crop_size=(64, 64),
+        optimizer="adam",
+        architecture_weight_decay=1e-3,
+        class_weights="histogram",
+    )
+    with pytest.raises(StartedError) as started:
+        search(tmp_path, source, DataSettings(), ToySpace(), settings, table, None, seed=0)
+    (trainer,) = started.value.args
+    expected = resolve_class_weights("histogram", source, source.samples("train"))
+    assert trainer.model.class_weights == expected
+    optimizers = trainer.optimizer, trainer.architecture_optimizer
+    assert [(type(each), each.l2) for each in optimizers] == [(L2Adam, 5e-4), (L2Adam, 1e-3)]

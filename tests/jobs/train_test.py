@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.data.class_order import in_class_order
@@ -13,7 +14,7 @@ from keras_fasterseg.data.image_files import read_sample
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs import train as pipeline
-from keras_fasterseg.jobs.train import check_training, load_network, train
+from keras_fasterseg.jobs.train import check_training, load_network, make_trainer, train
 from keras_fasterseg.run.trained_networks import initialize_network
 from keras_fasterseg.settings.stages import DataSettings, TrainSettings
 from keras_fasterseg.spaces.fasterseg.genotype import (
@@ -22,6 +23,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from tests.conformance.toy_space import ToyGenotype, ToySpace
 from tests.run.event_files import images
 
 CELLS = (
@@ -37,6 +39,9 @@ EVERYTHING = dataclasses.replace(
     SETTINGS,
     epochs=5,
     steps_per_epoch=3,
+    scales=(1.0,),
+    shift=2,
+    optimizer="adam",
     schedule="polynomial",
     warmup_epochs=0.5,
     class_weights="histogram",
@@ -239,6 +244,23 @@ def test_more_epochs_end_where_as_many_at_once_do(tmp_path, source, trained):
     logs = [epochs_logged(path.parent) for path in (prolonged, trained)]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
     assert len(logs[0]) == 2
+
+
+@pytest.mark.parametrize("threshold", [0.7, 1.0])
+def test_pixels_up_to_the_threshold_count(threshold):
+    network = ToySpace().build(ToyGenotype("toy", ("plain",)), 2, auxiliary_heads=True)
+    settings = dataclasses.replace(SETTINGS, ohem_threshold=threshold)
+    trainer = make_trainer(network, None, settings, 1, class_weights=(1.0, 3.0))
+    # Of the true class. Two pixels are hard, which is 1/16, the least number that counts.
+    probability = np.full((1, 4, 8), 0.9)
+    probability[0, 0, :2] = 0.6, 0.65
+    labels = np.arange(32).reshape(1, 4, 8) % 2
+    own = np.log(probability / (1 - probability))
+    logits = tf.constant(np.where(labels[..., None] == [0, 1], own[..., None], 0.0), tf.float32)
+    weights = np.where(labels == 0, 1.0, 3.0) * (probability <= threshold)
+    expected = np.sum(weights * -np.log(probability)) / np.sum(weights)
+    found = trainer.loss_of(tf.constant(labels), {"prediction": logits}, None)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_wrong_weights_are_said_before_training(tmp_path, source):

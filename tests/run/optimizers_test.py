@@ -6,12 +6,16 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.run.optimizers import (
+    architecture_optimizer,
     check_optimizer,
-    decaying_sgd,
     learning_rate_schedule,
+    pretraining_optimizer,
+    search_optimizer,
     training_optimizer,
 )
-from keras_fasterseg.settings.stages import TrainSettings
+from keras_fasterseg.settings.stages import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.training.l2_adam import L2Adam
+from keras_fasterseg.training.l2_sgd import L2SGD
 
 STEPS = 4
 
@@ -82,6 +86,7 @@ def test_only_float16_scales_its_loss():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"optimizer": "adamw"}, "one of sgd, adam. Received: optimizer=adamw"),
         ({"schedule": "cosine"}, "one of exponential, polynomial. Received: schedule=cosine"),
         ({"precision": "float16"}, "one of float32, .*mixed_float16. Received: precision=float16"),
         ({"polynomial_power": 0.0}, "polynomial_power=0.0"),
@@ -98,12 +103,57 @@ def test_says_which_setting_is_wrong(options, message):
             check(TrainSettings(**options))
 
 
-def test_the_rate_falls_from_epoch_to_epoch():
-    optimizer = decaying_sgd(0.02, 0.5, steps_per_epoch=3, momentum=0.9, l2=1e-3, clip_norm=5.0)
+def rates_of_steps(optimizer, steps):
     variable = keras.Variable(np.float32([1.0]))
     rates = []
-    for _ in range(7):
+    for _ in range(steps):
         rates.append(float(optimizer.learning_rate))
         optimizer.apply([np.float32([0.0])], [variable])
-    assert rates == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
-    assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)
+    return rates
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(pretraining_optimizer, PretrainSettings), (search_optimizer, SearchSettings)],
+)
+def test_the_rate_of_a_supernet_falls_from_epoch_to_epoch(make, kind):
+    settings = kind(learning_rate=0.02, learning_rate_decay=0.5, momentum=0.8, weight_decay=1e-3)
+    optimizer = make(settings, steps_per_epoch=3)
+    assert rates_of_steps(optimizer, 7) == pytest.approx([0.02] * 3 + [0.01] * 3 + [0.005])
+    assert isinstance(optimizer, L2SGD)
+    assert (optimizer.momentum, optimizer.l2, optimizer.global_clipnorm) == (0.8, 1e-3, 5.0)
+
+
+def test_a_search_may_use_adam_under_a_polynomial_schedule():
+    settings = SearchSettings(
+        optimizer="adam", schedule="polynomial", epochs=2, learning_rate=0.02, weight_decay=1e-4
+    )
+    optimizer = search_optimizer(settings, steps_per_epoch=3)
+    expected = [0.02 * (1 - step / 6) ** 0.9 for step in range(6)]
+    assert rates_of_steps(optimizer, 6) == pytest.approx(expected, rel=1e-4)
+    assert isinstance(optimizer, L2Adam)
+    assert (optimizer.l2, optimizer.global_clipnorm) == (1e-4, 5.0)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.9, 0.999)
+
+
+def test_a_training_may_use_adam():
+    settings = TrainSettings(optimizer="adam", weight_decay=1e-3, ema_momentum=0.95)
+    optimizer = training_optimizer(settings, STEPS)
+    assert isinstance(optimizer, L2Adam)
+    assert (optimizer.l2, optimizer.use_ema, optimizer.ema_momentum) == (1e-3, True, 0.95)
+
+
+def test_architectures_use_adam_with_their_own_settings():
+    optimizer = architecture_optimizer(SearchSettings())
+    assert float(optimizer.learning_rate) == pytest.approx(3e-4)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
+    assert (optimizer.l2, optimizer.global_clipnorm) == (0.0, None)
+    settings = SearchSettings(
+        architecture_learning_rate=2e-3,
+        architecture_beta_1=0.9,
+        architecture_weight_decay=1e-3,
+        architecture_clip_norm=5.0,
+    )
+    optimizer = architecture_optimizer(settings)
+    assert float(optimizer.learning_rate) == pytest.approx(2e-3)
+    assert (optimizer.beta_1, optimizer.l2, optimizer.global_clipnorm) == (0.9, 1e-3, 5.0)

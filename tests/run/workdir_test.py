@@ -8,7 +8,14 @@ import pytest
 from keras_fasterseg.files import read_json
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.workdir import Workdir, plain
-from keras_fasterseg.settings.stages import BenchmarkSettings, DataSettings
+from keras_fasterseg.settings.stages import (
+    BenchmarkSettings,
+    DataSettings,
+    PretrainSettings,
+    SearchSettings,
+    TrainSettings,
+)
+from tests.shared import ROOT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,3 +215,14 @@ def test_plain_is_what_json_holds():
     assert found["settings"]["input_size"] == expected["input_size"]
     assert (found["path"], found["none"]) == ("a/b", None)
     assert set(found["settings"]) == {f.name for f in dataclasses.fields(BenchmarkSettings)}
+
+
+def test_records_of_defaults_are_those_of_earlier_versions():
+    """Settings added since then are recorded only if they are set, so that those runs resume."""
+    earlier = read_json(ROOT / "docs" / "results" / "demo" / "search" / "stage.json")["settings"]
+    assert set(plain(SearchSettings())) == set(earlier["search"])
+    assert set(plain(PretrainSettings())) == set(earlier["pretrain"])
+    assert not {"optimizer", "scales", "shift", "ohem_threshold"} & set(plain(TrainSettings()))
+    changed = plain(SearchSettings(optimizer="adam", scales=(1.0,)))
+    assert set(changed) - set(earlier["search"]) == {"optimizer", "scales"}
+    assert (changed["optimizer"], changed["scales"]) == ("adam", [1.0])

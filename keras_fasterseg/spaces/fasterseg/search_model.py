@@ -112,7 +112,9 @@ class FasterSegSearch(SearchModel):
         )
 
     def loss(self, images: Any, labels: Any, choices: Choices, frozen: bool = False) -> Any:
-        return self.supernet_loss(images, labels, choices, frozen=frozen)
+        return self.supernet_loss(
+            images, labels, choices, frozen=frozen, class_weights=self.class_weights
+        )
 
     def predictions(self, images: Any, choices: Choices) -> dict[str, Any]:
         predictions = self.supernet(images, choices=choices, training=False, frozen=True)

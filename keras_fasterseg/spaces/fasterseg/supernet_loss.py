@@ -1,5 +1,6 @@
 """Training loss of a supernet, for one or several settings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -38,6 +39,7 @@ class SupernetLoss:
         choices: Choices,
         training: bool = True,
         frozen: bool = False,
+        class_weights: Sequence[float] | None = None,
     ) -> Any:
         """Computes the loss, a scalar.
 
@@ -47,13 +49,23 @@ class SupernetLoss:
             choices: One or several settings.
             training: Whether batch statistics are used and the running ones updated.
             frozen: True if the weights of the cells need no gradient.
+            class_weights: Weight of every class; `None`: equal weights.
         """
         predictions = self.supernet(images, choices=choices, training=training, frozen=frozen)
         labels = labels[:, ::LABEL_STRIDE, ::LABEL_STRIDE]
         parts = (ops.split(logits, choices.settings) for logits in predictions)
-        return sum(self._cross_entropy(labels, each) for part in parts for each in part)
+        weights = None if class_weights is None else tuple(class_weights)
+        return sum(
+            self._cross_entropy(labels, each, class_weights=weights)
+            for part in parts
+            for each in part
+        )
 
-    def _traced_cross_entropy(self, labels, logits):
+    def _traced_cross_entropy(self, labels, logits, class_weights):
         return ohem_cross_entropy(
-            labels, logits, threshold=self.threshold, ignore_label=self.ignore_label
+            labels,
+            logits,
+            threshold=self.threshold,
+            ignore_label=self.ignore_label,
+            class_weights=class_weights,
         )

@@ -1,9 +1,11 @@
+import copy
 import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.spaces.fasterseg.choices import stack_settings
 from keras_fasterseg.spaces.fasterseg.supernet_loss import SupernetLoss
@@ -157,3 +159,27 @@ def test_settings_are_stacked_along_the_first_axis(space):
         for index, rows in enumerate(getattr(both, family)):
             for setting, one in enumerate(settings[:2]):
                 np.testing.assert_array_equal(rows[setting], getattr(one, family)[index])
+
+
+WEIGHTS = (1.0, 0.0, 3.0)
+
+
+def test_classes_are_weighted(space, eagerly):
+    images, labels = random_batch()
+    choices = space.architectures["student"]()
+    predictions = space.supernet(images, choices=choices, training=True)
+    eighth = labels[:, ::8, ::8]
+    expected = sum(ohem_cross_entropy(eighth, each, class_weights=WEIGHTS) for each in predictions)
+    weighted = copy.copy(space)
+    weighted.class_weights = list(WEIGHTS)
+    assert float(weighted.loss(images, labels, choices)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(space.loss(images, labels, choices)) != pytest.approx(float(expected), rel=1e-3)
+
+
+def test_class_weights_are_constants_of_a_graph(space):
+    images, labels = random_batch()
+    logits = tf.constant(np.random.default_rng(0).normal(size=(1, 8, 8, 3)), tf.float32)
+    loss = SupernetLoss(lambda images, **options: (logits,))
+    found = loss(images, labels, space.architectures["student"](), class_weights=WEIGHTS)
+    expected = ohem_cross_entropy(labels[:, ::8, ::8], logits, class_weights=WEIGHTS)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
