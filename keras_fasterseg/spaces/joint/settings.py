@@ -55,10 +55,10 @@ class JointSettings:
         limits=_DILATION,
     )
     early_dropout: float = setting(
-        0.03, "Dropout rate of the blocks at 1/4 of the image size.", limits=SHARE
+        0.03, "Dropout rate of the supernet's blocks at 1/4 of the image size.", limits=SHARE
     )
     late_dropout: float = setting(
-        0.3, "Dropout rate of the blocks at 1/8 of the image size.", limits=SHARE
+        0.3, "Dropout rate of the supernet's blocks at 1/8 of the image size.", limits=SHARE
     )
     cross_entropy_weight: float = setting(
         100.0, "Weight of the cross-entropy in the loss of the architecture.", limits=POSITIVE
