@@ -74,6 +74,16 @@ def test_averages_and_accumulated_gradients_are_kept_beside_the_momenta():
     assert more.memory_bytes - less.memory_bytes == 2 * less.slot_bytes
 
 
+def test_adam_keeps_two_averages_of_the_gradients_of_every_weight():
+    run = settings()
+    adam = {
+        name: dataclasses.replace(getattr(run, name), optimizer="adam")
+        for name in ("search", STUDENT)
+    }
+    pairs = zip(steps(run), steps(dataclasses.replace(run, **adam)), strict=True)
+    assert [more.slot_bytes / less.slot_bytes for less, more in pairs] == [1, 2, 1, 2]
+
+
 @pytest.mark.parametrize(
     "more",
     [
