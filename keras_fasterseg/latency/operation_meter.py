@@ -156,7 +156,9 @@ class OperationMeter:
         """Number of copies that take about `copies_ms` at the best MACs/ms measured so far."""
         if self._macs_per_ms == 0:
             return 1
-        expected_ms = work(key).macs / self._macs_per_ms
+        # A pooling multiplies nothing; it reads its input.
+        least = key.height * key.width * key.in_filters
+        expected_ms = max(work(key).macs, least) / self._macs_per_ms
         copies = math.ceil(self._schedule.copies_ms / expected_ms)
         return min(max(copies, 1), self._schedule.max_copies)
 
