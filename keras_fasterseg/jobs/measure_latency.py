@@ -232,7 +232,7 @@ def latency_stage(
         inputs[TABLE_INPUT] = if_there(table_input, settings.latency_table)
     run.workdir.stage(
         "latency",
-        {**space.record(), "latency": settings, "num_classes": num_classes},
+        {**space.operations_record(), "latency": settings, "num_classes": num_classes},
         lambda folder: measure_latency(folder, space, settings, num_classes),
         partial=LATENCY_TABLE,
         inputs=inputs,

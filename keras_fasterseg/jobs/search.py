@@ -239,7 +239,7 @@ def _finished(run: Run, name: str, space: SearchSpace, tool: str, flag: str) -> 
             f"{run.path} has no finished stage {name}; run `python -m {tool}` with this "
             f"workdir first, or give a file with --{flag}."
         )
-    expected = plain(space.record())
+    expected = plain(space.operations_record() if name == "latency" else space.record())
     before = {key: record.get(key) for key in expected}
     if before != expected:
         raise ValueError(

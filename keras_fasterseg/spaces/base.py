@@ -165,6 +165,10 @@ class SearchSpace(abc.ABC):
         """Search space and settings, in the form that stages record."""
         return {"space": self.name, "supernet": self.settings}
 
+    def operations_record(self) -> dict[str, Any]:
+        """Like `record`, for the latency table: without settings that change no operation."""
+        return self.record()
+
     # === The search ===
 
     @abc.abstractmethod
@@ -271,5 +275,9 @@ class SearchSpace(abc.ABC):
 
 
 def mean_entropy(rows: Tensor) -> Tensor:
-    """Mean entropy of rows of probabilities, as a share of the maximum (1: undecided)."""
-    return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / math.log(rows.shape[-1])
+    """Mean entropy of rows of probabilities, as a share of the maximum (1: undecided).
+
+    Rows of one entry are decided: 0.
+    """
+    maximum = math.log(rows.shape[-1]) or 1.0
+    return -ops.mean(ops.sum(rows * ops.log(rows + 1e-9), axis=-1)) / maximum

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+import keras_fasterseg.spaces.joint.operations  # noqa: F401 - registers a pooling
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operation_meter import (
     RESOLUTION_MS,
@@ -73,6 +74,17 @@ def test_so_many_copies_as_last_long_enough():
     meter([])
     meter([SHORT])
     assert device.made[2:] == [(SHORT, min(4, math.ceil(6.0 / (5.0 / ratio))))]
+
+
+def test_an_operation_that_multiplies_nothing_counts_its_input():
+    key = OpKey("joint_average_pool", 40, 60, 8, 8, 2)
+    assert work(key).macs == 0
+    device = FakeDevice({LONG: 5.0, key: 1.0})
+    meter = OperationMeter(device, MeasurementSchedule(copies_ms=60.0), clock=device.clock)
+    meter([LONG])
+    meter([key])
+    expected_ms = 40 * 60 * 8 / (work(LONG).macs / 5.0)
+    assert device.made[-1] == (key, math.ceil(60.0 / expected_ms))
 
 
 def test_operations_take_turns():

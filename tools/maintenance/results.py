@@ -18,6 +18,9 @@ RUNS = flags.DEFINE_list(
 BENCHMARKS = flags.DEFINE_list("benchmarks", [], "Result files of tools.benchmark.")
 TABLES = flags.DEFINE_list("tables", [], "Workdirs with a verified latency table.")
 SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches to show side by side.")
+SHRINKING = flags.DEFINE_list(
+    "shrinking", [], "Workdirs of searches that prune, to show side by side."
+)
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
 RECORD = flags.DEFINE_string(
     "record",
@@ -37,7 +40,7 @@ END = "<!-- results: end -->"
 
 RECORDED = (
     *("summary.json", "comparison.json", "benchmark/student.json"),
-    *(f"search/{name}.json" for name in ("search", "student", "teacher", "stage")),
+    *(f"search/{name}.json" for name in ("search", "student", "teacher", "stage", "gap")),
     "search/latency_table.json",
     *(f"{stage}/log.csv" for stage in ("teacher", "student", "student_alone", "published_student")),
     *(f"latency/{name}.json" for name in ("latency_table", "verification", "stage")),
@@ -47,7 +50,7 @@ RECORDED = (
 
 
 def main() -> None:
-    sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS)]
+    sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING)]
     if RECORD.value is not None:
         sources = [[record(each, RECORD.value) for each in kind] for kind in sources]
     print(update_document(DOCUMENT.value, *sources))
@@ -61,6 +64,7 @@ def update_document(
     tables: Sequence[PathLike] = (),
     searches: Sequence[PathLike] = (),
     exports: Sequence[PathLike] = (),
+    shrinking: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns the written text.
 
@@ -71,12 +75,19 @@ def update_document(
         tables: Workdirs with a verified latency table. They share one table.
         searches: Workdirs with a finished search. They share one table.
         exports: Folders of exports. They share one table.
+        shrinking: Workdirs with a finished search that prunes. They share one table.
 
     Raises:
         FileNotFoundError: The document or a results file does not exist.
         ValueError: No source is given, a results file is incomplete, or a marker is missing.
     """
-    from tools.maintenance import export_table, run_table, search_table, speed_table
+    from tools.maintenance import (
+        export_table,
+        run_table,
+        search_table,
+        shrinking_table,
+        speed_table,
+    )
 
     path = pathlib.Path(document)
     if not path.is_file():
@@ -86,6 +97,7 @@ def update_document(
         *(_shown(speed_table.benchmark_markdown, file) for file in benchmarks),
         *([_shown(speed_table.verification_markdown, tables)] if tables else []),
         *([_shown(search_table.search_markdown, searches, benchmarks)] if searches else []),
+        *([_shown(shrinking_table.shrinking_markdown, shrinking)] if shrinking else []),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:

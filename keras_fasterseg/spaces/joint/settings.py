@@ -122,6 +122,15 @@ class JointSettings:
                 f"{prefix}{name}={getattr(self, name)}.",
             )
 
+    @property
+    def of_operations(self) -> "JointSettings":
+        """These settings with the defaults of all that change no operation."""
+        kept = (
+            *("early_blocks", "late_blocks", "stem_filters", "early_filters", "late_filters"),
+            *("filter_choices", "filter_step", "dilations"),
+        )
+        return JointSettings(**{name: getattr(self, name) for name in kept})
+
     def widths(self, filters: int) -> tuple[int, ...]:
         """Possible widths of a convolution with at most `filters` filters, the largest first."""
         return tuple(filters - self.filter_step * i for i in range(self.filter_choices))

@@ -41,6 +41,9 @@ class JointSpace(SearchSpace):
 
     settings: JointSettings
 
+    def operations_record(self):
+        return {"space": self.name, "supernet": self.settings.of_operations}
+
     def search_model(self, num_classes: int, seed: int) -> JointSearch:
         return JointSearch(self.settings, num_classes, seed)
 
@@ -58,8 +61,9 @@ class JointSpace(SearchSpace):
             "The penalty of the search space joint is a single term; leave "
             f"--search_penalty_shares at paper. Received: {shares!r}",
         )
-        penalty = LatencyPenalty(self.settings, table, num_classes, target_ms)
-        return FlopsPenalty(self.settings) if self.settings.cost == "flops" else penalty
+        if self.settings.cost == "flops":
+            return FlopsPenalty(self.settings)
+        return LatencyPenalty(self.settings, table, num_classes, target_ms)
 
     def required_keys(self, size: Size, num_classes: int, role: str = STUDENT) -> tuple[OpKey, ...]:
         return required_keys(self.settings, size, num_classes)

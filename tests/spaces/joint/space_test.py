@@ -85,3 +85,12 @@ def test_defaults_are_the_published_space():
     assert JointSpace().settings == settings
     # Ten operations of 8 + 12 blocks, three downsamplers and the classifier.
     assert len(JointSpace().supernet_keys((512, 1024), 19)) == 204
+
+
+def test_a_latency_table_serves_every_objective():
+    paper = JointSettings(cost="flops", operation_regularization=0.0, early_dropout=0.0)
+    assert JointSpace(paper).operations_record() == JointSpace().operations_record()
+    assert JointSpace(paper).record() != JointSpace().record()
+    for changes in ({"early_blocks": 2}, {"dilations": (1, 2)}, {"filter_choices": 2}):
+        other = JointSpace(JointSettings(**changes))
+        assert other.operations_record() != JointSpace().operations_record()
