@@ -124,8 +124,10 @@ def check_settings(settings: Any, prefix: str = "") -> None:
     for field in dataclasses.fields(settings):
         limits, value = field.metadata.get("limits"), getattr(settings, field.name)
         if limits is not None and not limits.allow(value):
-            name, shown = prefix + field.name, _shown(value)
-            subject = name if shown is value else f"Each side of {name}"
+            name, is_list = prefix + field.name, field.type == tuple[int, ...]
+            shown = ",".join(map(str, value)) if is_list else _shown(value)
+            part = "number" if is_list else "side"
+            subject = name if shown is value else f"Each {part} of {name}"
             raise ValueError(f"{subject} must be {limits}. Received: {name}={shown}")
     further = getattr(settings, "check", None)
     if further is not None:

@@ -44,7 +44,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         check_images("pretrain", settings.pretrain, facts)
 
     def search() -> None:
-        check_search(settings.search, facts.class_names)
+        check_search(settings.search, settings.space, facts.class_names)
         halves = not settings.space.single_level
         check_images("search", settings.search, facts, halves)
 

@@ -77,7 +77,7 @@ def measure_latency(
         )
         partial = None
     keys = space.measured_keys(settings.latency_size, num_classes)
-    missing = LatencyTable(partial or {}, metadata).missing(keys)
+    missing = LatencyTable(partial.measured if partial is not None else {}, metadata).missing(keys)
     meter = operation_meter(settings)
     if missing:
         check_load(allow=True)

@@ -65,7 +65,7 @@ def search(
         ValueError: A setting is out of range.
         KeyError: The table lacks an operation of the space.
     """
-    check_search(settings, source.class_names)
+    check_search(settings, space, source.class_names)
     keras.utils.set_random_seed(seed)
     make_batches = training_batches if space.single_level else bilevel_batches
     samples = source.samples(data.train_split)
@@ -84,7 +84,7 @@ def search(
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         *model.callbacks(),
-        PenaltyController(report.candidate_fps, *band),
+        PenaltyController(report.candidate_fps, *band, two_sided=model.two_sided_penalty),
         _temperature_schedule(settings),
         report,
         SearchPictures(folder, report, shown, source.palette, source.mean, source.std),
@@ -112,15 +112,23 @@ def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
     return table
 
 
-def check_search(settings: SearchSettings, class_names: Sequence[str] | None = None) -> None:
+def check_search(
+    settings: SearchSettings, space: SearchSpace, class_names: Sequence[str] | None = None
+) -> None:
     """Raises `ValueError` if a search with `settings` could not begin.
 
     Args:
         settings: Settings of the search.
+        space: The search space.
         class_names: Classes of the data set, if known.
     """
     check_settings(settings)
     check_class_weight_setting(settings.class_weights, class_names)
+    require(
+        settings.penalty_shares in space.penalty_shares,
+        f"The search space {space.name} has the penalty shares {', '.join(space.penalty_shares)}. "
+        f"Received: --search_penalty_shares={settings.penalty_shares}",
+    )
     require(
         settings.min_fps < settings.max_fps,
         "The band of frame rates is empty: min_fps must be below max_fps. "
@@ -181,14 +189,14 @@ def search_stage(
             the table are of another supernet.
         OSError: A folder or file is missing or cannot be written.
     """
-    check_search(settings)
+    check_search(settings, space)
     if latency_table is not None:
         load_table(latency_table, space=space.name)
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"The file of pretrained weights {pretrained} does not exist.")
     if run.workdir.recorded("search") is None:
         facts = check_data(run.data)
-        check_search(settings, facts.class_names)
+        check_search(settings, space, facts.class_names)
         check_images("search", settings, facts, halves=not space.single_level)
     source = run.source
     depends: dict[str, Any] = {

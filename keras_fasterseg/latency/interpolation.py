@@ -79,12 +79,10 @@ def interpolation_errors(table: LatencyTable) -> dict[OpKey, float]:
 
     These are the measured rows off the grid. They are interpolated from rows on the grid only.
     """
-    on_grid = {key: row for key, row in table.items() if key in rows_of(key)}
-    grid = LatencyTable(on_grid, table.metadata)
     return {
-        key: abs(grid[key].latency_ms - row.latency_ms) / row.latency_ms
-        for key, row in table.items()
-        if key not in on_grid and key in grid
+        key: abs(table[key].latency_ms - row.latency_ms) / row.latency_ms
+        for key, row in table.measured.items()
+        if key not in rows_of(key) and key in table
     }
 
 

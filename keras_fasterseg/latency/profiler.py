@@ -93,7 +93,7 @@ def profile(
             f"Expected {metadata}, received a table of {partial.metadata}. Write to another file."
         )
     keys = tuple(dict.fromkeys(keys))
-    rows = dict(partial or {})
+    rows = dict(partial.measured if partial is not None else {})
     pending = _by_input(LatencyTable(rows, metadata).missing(keys))
     if not pending:
         return partial or LatencyTable(rows, metadata)

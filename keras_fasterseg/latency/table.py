@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,8 +68,8 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
 
     A read-only mapping. `len(table)` and iteration cover the measured rows, in the order of
     measurement. `table[key]` and `key in table` also cover rows that are interpolated between
-    measured ones: the latency is the weighted sum of the rows of `rows_of(key)`. A row that was
-    measured is never interpolated.
+    measured ones: the latency is the weighted sum of the rows of `rows_of(key)`. Such a key is
+    interpolated even if it was measured too, as a check (see `measured`), so that all are alike.
 
     Args:
         rows: The rows by key; copied.
@@ -111,17 +112,18 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
         sum_ms = sum(self[key].latency_ms for key in keys)
         return sum_ms if self._calibration is None else self._calibration(sum_ms)
 
+    @property
+    def measured(self) -> Mapping[OpKey, LatencyRow]:
+        """The measured rows, including checks of interpolated ones."""
+        return types.MappingProxyType(self._rows)
+
     def __getitem__(self, key: OpKey) -> LatencyRow:
-        if key in self._rows:
-            return self._rows[key]
         weights = rows_of(key)
         if missing := self.missing(weights):
             raise KeyError(_missing_message(missing[0], self._metadata))
-        return self._weighted(weights)
+        return self._rows[key] if key in weights else self._weighted(weights)
 
     def __contains__(self, key: object) -> bool:
-        if key in self._rows:
-            return True
         return isinstance(key, OpKey) and not self.missing(rows_of(key))
 
     def __iter__(self) -> Iterator[OpKey]:
@@ -162,7 +164,7 @@ class LatencyTable(Mapping[OpKey, LatencyRow]):
             {
                 "metadata": self._metadata.to_json(),
                 "calibration": self._calibration and dataclasses.asdict(self._calibration),
-                "rows": {str(key): dataclasses.asdict(row) for key, row in self.items()},
+                "rows": {str(key): dataclasses.asdict(row) for key, row in self._rows.items()},
             },
         )
 

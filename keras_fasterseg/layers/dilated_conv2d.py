@@ -1,5 +1,6 @@
 """Convolution with dilations as one operation. This file selects the backend's operation."""
 
+import functools
 from typing import Any
 
 import keras
@@ -10,7 +11,8 @@ def dilated_convolution(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> 
     """Convolves with zero padding that keeps the size.
 
     Keras on TensorFlow moves dilated pixels into the batch, convolves and moves them back. One
-    operation is a quarter faster to train on a CPU, and exports contain a plain convolution.
+    operation is a quarter faster to train on a CPU, and exports contain a plain convolution. Where
+    TensorFlow cannot differentiate it (on a CPU without oneDNN), this is Keras's convolution.
 
     Args:
         inputs: `(batch, height, width, channels)`.
@@ -20,11 +22,31 @@ def dilated_convolution(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> 
     Returns:
         `(batch, height, width, filters)`.
     """
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and _differentiates_dilations():
         import tensorflow as tf
 
         return tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME", dilations=dilation)
     return ops.conv(inputs, kernel, strides=1, padding="same", dilation_rate=dilation)
+
+
+@functools.cache
+def _differentiates_dilations() -> bool:
+    import tensorflow as tf
+
+    with tf.init_scope():
+        images, kernel = tf.zeros((1, 3, 3, 1)), tf.zeros((3, 1, 1, 1))
+        try:
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=images.shape,
+                filter=kernel,
+                out_backprop=images,
+                strides=(1, 1, 1, 1),
+                padding="SAME",
+                dilations=(1, 2, 1, 1),
+            )
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+    return True
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
@@ -49,11 +71,10 @@ class DilatedConv2D(keras.layers.Conv2D):
     ) -> None:
         kwargs = {"padding": "same", "data_format": "channels_last", **kwargs}
         super().__init__(filters, kernel_size, dilation_rate=dilation_rate, **kwargs)
-        if self.padding != "same" or set(self.strides) != {1} or self.groups != 1:
-            raise ValueError(
-                '`padding` must be "same", `strides` and `groups` 1. Received: '
-                f"padding={self.padding!r}, strides={self.strides}, groups={self.groups}"
-            )
+        fixed = {"padding": "same", "strides": (1, 1), "groups": 1, "data_format": "channels_last"}
+        found = {name: getattr(self, name) for name in fixed}
+        if found != fixed:
+            raise ValueError(f"These arguments must be {fixed}. Received: {found}")
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         return dilated_convolution(inputs, kernel, self.dilation_rate)

@@ -165,6 +165,11 @@ class SearchReport(keras.callbacks.Callback):
                 " For faster networks, increase --search_penalty_weight or --search_epochs, or "
                 "lower --search_min_fps."
             )
+        if self.search_model.two_sided_penalty:
+            return sentence + (
+                " For slower, more accurate networks, increase --search_penalty_weight or "
+                "--search_epochs, or raise --search_max_fps."
+            )
         return sentence + (
             " For slower, more accurate networks, decrease --search_penalty_weight, increase "
             "--search_epochs, or raise --search_max_fps."

@@ -10,12 +10,14 @@ class PenaltyController(keras.callbacks.Callback):
 
     The weight is halved if any candidate reaches `max_fps`, and doubled if any candidate is at or
     below `min_fps`. Otherwise it is unchanged. If both occur, they cancel; in the released code the
-    halving wins.
+    halving wins. A two-sided penalty also slows down networks that are too fast: it is doubled if
+    any candidate is outside the band, and never halved.
 
     Args:
         candidate_fps: Returns the frame rates of the current candidates.
         min_fps: Lower end of the band.
         max_fps: Upper end of the band.
+        two_sided: Whether the penalty is smallest inside the band, not for the fastest network.
 
     Raises:
         ValueError: The band is empty.
@@ -25,7 +27,11 @@ class PenaltyController(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, candidate_fps: Callable[[], Sequence[float]], min_fps: float, max_fps: float
+        self,
+        candidate_fps: Callable[[], Sequence[float]],
+        min_fps: float,
+        max_fps: float,
+        two_sided: bool = False,
     ):
         super().__init__()
         if not 0 < min_fps < max_fps:
@@ -36,22 +42,29 @@ class PenaltyController(keras.callbacks.Callback):
         self.candidate_fps = candidate_fps
         self.min_fps = min_fps
         self.max_fps = max_fps
+        self.two_sided = two_sided
 
     def on_epoch_end(self, epoch, logs=None):
         weight = self.model.penalty_weight
         weight.assign(
-            adapted_weight(float(weight), self.candidate_fps(), self.min_fps, self.max_fps)
+            adapted_weight(
+                float(weight), self.candidate_fps(), self.min_fps, self.max_fps, self.two_sided
+            )
         )
         if logs is not None:
             logs["penalty_weight"] = float(weight)
 
 
 def adapted_weight(
-    weight: float, candidate_fps: Sequence[float], min_fps: float, max_fps: float
+    weight: float,
+    candidate_fps: Sequence[float],
+    min_fps: float,
+    max_fps: float,
+    two_sided: bool = False,
 ) -> float:
     """Returns the next epoch's penalty weight; see `PenaltyController`."""
-    if any(fps >= max_fps for fps in candidate_fps):
-        weight /= 2
-    if any(fps <= min_fps for fps in candidate_fps):
-        weight *= 2
-    return weight
+    fast = any(fps >= max_fps for fps in candidate_fps)
+    slow = any(fps <= min_fps for fps in candidate_fps)
+    if two_sided:
+        return 2 * weight if fast or slow else weight
+    return weight * (2 if slow else 1) / (2 if fast else 1)

@@ -37,6 +37,8 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
+        two_sided_penalty: Whether the penalty is smallest for networks inside the band, rather
+            than for the fastest.
         class_weights: Weight of each class in the loss, set before the first step; `None`: all
             equal.
     """
@@ -44,6 +46,7 @@ class SearchModel(abc.ABC):
     supernet: keras.Model
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
+    two_sided_penalty: bool = False
     class_weights: Sequence[float] | None = None
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
@@ -135,6 +138,7 @@ class SearchSpace(abc.ABC):
             each has its own half of the training images.
         pretrains: Whether the weights are trained alone before the search.
         settings_a_step: Number of settings whose losses a step sums.
+        penalty_shares: Possible values of `shares` in `penalty`.
 
     Args:
         settings: Instance of `settings_class`. Default: `settings_class()`.
@@ -149,6 +153,7 @@ class SearchSpace(abc.ABC):
     single_level: ClassVar[bool] = False
     pretrains: ClassVar[bool] = True
     settings_a_step: ClassVar[int] = 1
+    penalty_shares: ClassVar[tuple[str, ...]] = ("paper",)
 
     def __init__(self, settings: Any = None):
         self.settings = self.settings_class() if settings is None else settings
@@ -188,8 +193,8 @@ class SearchSpace(abc.ABC):
             num_classes: Number of classes.
             target_ms: Latency at the middle of the band, in milliseconds.
             shares: Method of dividing the latency among families of choices: "paper" for the
-                method in the paper of the search space, or another name allowed by
-                `SearchSettings`.
+                method in the paper of the search space, or another of
+                `penalty_shares`.
 
         Raises:
             KeyError: A row is missing in the table.

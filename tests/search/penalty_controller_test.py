@@ -24,6 +24,14 @@ def test_adapted_weight(fps, factor):
     assert adapted_weight(0.06, fps, min_fps=155.0, max_fps=175.0) == pytest.approx(0.06 * factor)
 
 
+@pytest.mark.parametrize(
+    ("fps", "factor"),
+    [([160.0], 1.0), ([180.0], 2.0), ([150.0, 160.0], 2.0), ([150.0, 180.0], 2.0)],
+)
+def test_a_two_sided_penalty_grows_outside_the_band(fps, factor):
+    assert adapted_weight(3.0, fps, 155.0, 175.0, two_sided=True) == 3.0 * factor
+
+
 def test_the_weight_of_the_model_is_adapted_epoch_by_epoch():
     rates = iter([[200.0], [200.0, 160.0], [100.0]])
     controller = PenaltyController(lambda: next(rates), 155.0, 175.0)

@@ -69,7 +69,9 @@ class _Search:
         entropies = record[STUDENT]["entropy"]
         return [
             ", ".join(f"{record[_LEFT + family]:.0f}" for family in self.families),
-            ", ".join(f"{entropies[family]:.2f}" for family in self.families if family in entropies),
+            ", ".join(
+                f"{entropies[family]:.2f}" for family in self.families if family in entropies
+            ),
             _predicted(record),
             f"{record['penalty_weight']:g}",
         ]

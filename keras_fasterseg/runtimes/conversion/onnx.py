@@ -111,9 +111,10 @@ def _state_paddings(model: Any, onnx: Any) -> None:
     for node in model.graph.node:
         values = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
         dilations = values.get("dilations", ())
-        if values.get("auto_pad") != b"SAME_UPPER" or max(dilations, default=1) == 1:
+        # With another stride, the padding depends on the size.
+        strides = max(values.get("strides", ()), default=1)
+        if values.get("auto_pad") != b"SAME_UPPER" or max(dilations, default=1) == 1 or strides > 1:
             continue
-        # Stride 1: TensorFlow has no dilated convolution of another stride with this padding.
         totals = [
             rate * (size - 1) for rate, size in zip(dilations, values["kernel_shape"], strict=True)
         ]

@@ -41,6 +41,7 @@ class FasterSegSpace(SearchSpace):
     genotype = FasterSegGenotype
     network = FasterSegNetwork
     settings_a_step = 4
+    penalty_shares = ("paper", "code", "auto", "undivided")
 
     settings: FasterSegSettings
 

@@ -8,6 +8,7 @@ from keras_fasterseg.layers.dilated_conv2d import DilatedConv2D
 from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
@@ -46,6 +47,12 @@ class FactorizedBlock(SavesRandomState, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if min(filters, middle, dilation) < 1 or not 0 <= dropout < 1:
+            raise ValueError(
+                "`filters`, `middle` and `dilation` must be at least 1, and `dropout` at least 0 "
+                f"and below 1. Received: filters={filters}, middle={middle}, dilation={dilation}, "
+                f"dropout={dropout}"
+            )
         self.filters = filters
         self.middle = middle
         self.dilation = dilation
@@ -87,7 +94,8 @@ class FactorizedBlock(SavesRandomState, keras.layers.Layer):
         outputs = self.horizontal_normalization(outputs, training=training)
         if self.pooled:
             _, height, width, _ = ops.shape(inputs)
-            outputs = resize_bilinear(outputs, (height, width))
+            as_products = bool(training) and computes_on_tensorflow_cpu()
+            outputs = resize_bilinear(outputs, (height, width), as_products)
         if training and self.dropout > 0:
             outputs = keras.random.dropout(outputs, self.dropout, seed=self.random)
         return ops.relu(outputs + fit_channels(inputs, self.filters))

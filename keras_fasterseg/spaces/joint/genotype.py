@@ -121,5 +121,8 @@ def _blocks(value: Any, where: str) -> tuple[JointBlock, ...]:
     blocks = []
     for index, block in enumerate(check_list(value, where)):
         check_keys(block, names, f"{where}[{index}]")
-        blocks.append(JointBlock(**block))
+        try:
+            blocks.append(JointBlock(**block))
+        except ValueError as error:
+            raise ValueError(f"{where}[{index}]: {error}") from error
     return tuple(blocks)

@@ -13,7 +13,7 @@ from keras_fasterseg.spaces.joint.downsampler import Downsampler
 from keras_fasterseg.spaces.joint.factorized_block import FactorizedBlock
 from keras_fasterseg.spaces.joint.genotype import JointBlock, JointGenotype
 from keras_fasterseg.spaces.joint.pyramid_pooling import PyramidPooling
-from keras_fasterseg.spaces.joint.settings import JointSettings
+from keras_fasterseg.spaces.joint.settings import EARLY_DROPOUT, LATE_DROPOUT
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
 
@@ -25,7 +25,8 @@ class JointNetwork(SegmentationNetwork):
     pooling of the late blocks is joined with a 3x3 conv-bn-relu of stride 2 over the early blocks
     and the average-pooled stem. A 1x1 conv-bn-relu fuses both, a 1x1 convolution predicts logits,
     and a bilinear resize (aligned corners) brings them to full size. The auxiliary head is a 1x1
-    convolution on the last late block (not specified in the paper; our choice).
+    convolution on the last late block (not specified in the paper; our choice). The dropout
+    rates are always those of the paper.
 
     Reference:
         Ye et al., IJCV 2022 (https://arxiv.org/abs/2208.05271).
@@ -40,10 +41,10 @@ class JointNetwork(SegmentationNetwork):
         stem = Downsampler(genotype.stem_filters, dtype=dtype, name="stem")(images)
 
         early = Downsampler(early_filters, dtype=dtype, name="early_downsampler")(stem)
-        early = _run_blocks(early, genotype.early, "early", JointSettings.early_dropout, dtype)
+        early = _run_blocks(early, genotype.early, "early", EARLY_DROPOUT, dtype)
 
         late = Downsampler(late_filters, dtype=dtype, name="late_downsampler")(early)
-        late = _run_blocks(late, genotype.late, "late", JointSettings.late_dropout, dtype)
+        late = _run_blocks(late, genotype.late, "late", LATE_DROPOUT, dtype)
 
         pooled = keras.layers.AveragePooling2D(2, dtype=dtype, name="average_pool")(stem)
         fine = ops.concatenate([early, pooled], axis=-1)

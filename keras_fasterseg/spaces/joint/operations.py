@@ -28,10 +28,17 @@ def _between_inputs(key: OpKey) -> Mapping[OpKey, float]:
     return grid_neighbours(key, fields=("in_filters",))
 
 
+def _downsampler_neighbours(key: OpKey) -> Mapping[OpKey, float]:
+    neighbours = _between_inputs(key)
+    # A downsampler has more filters than its input. At the end of the range it is measured itself.
+    possible = all(each.in_filters < key.out_filters for each in neighbours)
+    return neighbours if possible else {key: 1.0}
+
+
 register_operations(
     {
         "joint_downsampler": Operation(
-            lambda key: Downsampler(key.out_filters), (2,), neighbours=_between_inputs
+            lambda key: Downsampler(key.out_filters), (2,), neighbours=_downsampler_neighbours
         ),
         "joint_block": Operation(
             _block, (1,), ("dilation", "middle", "pooled"), neighbours=_between_widths

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
 BINS = (1, 2, 3, 6, 9)
 
@@ -40,6 +41,11 @@ class PyramidPooling(keras.layers.Layer):
 
     def __init__(self, filters: int, bins: Sequence[int] = BINS, **kwargs):
         super().__init__(**kwargs)
+        if filters < 1 or min(bins, default=0) < 1:
+            raise ValueError(
+                "`filters` and all of `bins` must be at least 1. Received: "
+                f"filters={filters}, bins={tuple(bins)}"
+            )
         self.filters = filters
         self.bins = tuple(bins)
         self.bin_filters = max(1, 5 * filters // 16)
@@ -57,10 +63,11 @@ class PyramidPooling(keras.layers.Layer):
 
     def call(self, inputs, training: bool | None = None):
         _, height, width, _ = ops.shape(inputs)
+        as_products = bool(training) and computes_on_tensorflow_cpu()
         maps = [inputs]
         for grid, reduction in zip(self._grids(inputs), self.reductions, strict=True):
             reduced = reduction(grid, training=training)
-            maps.append(resize_bilinear(reduced, (height, width)))
+            maps.append(resize_bilinear(reduced, (height, width), as_products))
         return self.projection(ops.concatenate(maps, axis=-1), training=training)
 
     def _grids(self, inputs):

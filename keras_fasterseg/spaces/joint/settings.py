@@ -13,6 +13,7 @@ from keras_fasterseg.setting import (
 )
 
 DILATIONS = (1, 2, 4, 8, 16)
+EARLY_DROPOUT, LATE_DROPOUT = 0.03, 0.3
 LARGEST_FILTERS = 4096
 LARGEST_DEPTH = 256
 LARGEST_DILATION = 64
@@ -46,7 +47,7 @@ class JointSettings:
         9,
         "Number of widths that a convolution chooses from: the largest, and smaller ones in steps "
         "of filter_step.",
-        limits=AT_LEAST_ONE,
+        limits=Limits(at_least=1, at_most=LARGEST_FILTERS),
     )
     filter_step: int = setting(4, "Difference between two widths.", limits=AT_LEAST_ONE)
     dilations: tuple[int, ...] = setting(
@@ -55,10 +56,14 @@ class JointSettings:
         limits=_DILATION,
     )
     early_dropout: float = setting(
-        0.03, "Dropout rate of the supernet's blocks at 1/4 of the image size.", limits=SHARE
+        EARLY_DROPOUT,
+        "Dropout rate of the supernet's blocks at 1/4 of the image size.",
+        limits=SHARE,
     )
     late_dropout: float = setting(
-        0.3, "Dropout rate of the supernet's blocks at 1/8 of the image size.", limits=SHARE
+        LATE_DROPOUT,
+        "Dropout rate of the supernet's blocks at 1/8 of the image size.",
+        limits=SHARE,
     )
     cross_entropy_weight: float = setting(
         100.0, "Weight of the cross-entropy in the loss of the architecture.", limits=POSITIVE
@@ -109,12 +114,12 @@ class JointSettings:
         )
         filters = [self.stem_filters, self.early_filters, self.late_filters]
         require(
-            3 < filters[0] < filters[1] < filters[2],
-            f"{prefix}stem_filters, {prefix}early_filters and {prefix}late_filters must be above "
-            f"3 and ascending. Received: {', '.join(map(str, filters))}",
+            filters[0] < filters[1] < filters[2],
+            f"{prefix}stem_filters, {prefix}early_filters and {prefix}late_filters must be "
+            f"ascending. Received: {', '.join(map(str, filters))}",
         )
         for name in ("early_filters", "late_filters"):
-            smallest = min(self.widths(getattr(self, name)))
+            smallest = getattr(self, name) - self.filter_step * (self.filter_choices - 1)
             require(
                 smallest >= 1,
                 f"The smallest of {prefix}filter_choices={self.filter_choices} widths would be "
@@ -126,7 +131,7 @@ class JointSettings:
     def of_operations(self) -> "JointSettings":
         """These settings with the defaults of all that change no operation."""
         kept = (
-            *("early_blocks", "late_blocks", "stem_filters", "early_filters", "late_filters"),
+            *("stem_filters", "early_filters", "late_filters"),
             *("filter_choices", "filter_step", "dilations"),
         )
         return JointSettings(**{name: getattr(self, name) for name in kept})

@@ -52,14 +52,15 @@ class JointSpace(SearchSpace):
     ) -> LatencyPenalty | FlopsPenalty:
         """The square of the relative deviation from the target; `cost` chooses the cost.
 
+        It is a single term: `shares` must be "paper".
+
         Raises:
-            ValueError: The target is not positive, or `shares` is not "paper": there is one term.
+            ValueError: The target is not positive, or `shares` is unknown.
             KeyError: A row is missing in the table.
         """
         require(
-            shares == "paper",
-            "The penalty of the search space joint is a single term; leave "
-            f"--search_penalty_shares at paper. Received: {shares!r}",
+            shares in self.penalty_shares,
+            f'`shares` must be "paper": the penalty is a single term. Received: {shares!r}',
         )
         if self.settings.cost == "flops":
             return FlopsPenalty(self.settings)

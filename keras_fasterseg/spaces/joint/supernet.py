@@ -10,7 +10,6 @@ from keras_fasterseg.spaces.joint.downsampler import Downsampler
 from keras_fasterseg.spaces.joint.settings import JointSettings
 
 
-@keras.saving.register_keras_serializable(package="keras_fasterseg")
 class JointSupernet(keras.Model):
     """Downsamplers to 1/4, early blocks, a downsampler to 1/8, late blocks and a classifier.
 
@@ -51,13 +50,20 @@ class JointSupernet(keras.Model):
                 settings.widths(filters),
                 operations(settings),
                 dropout,
-                seed,
+                None if seed is None else seed + index,
                 dtype=self.dtype_policy,
                 name=name,
             )
-            for name, blocks, filters, dropout in (
-                ("early", settings.early_blocks, settings.early_filters, settings.early_dropout),
-                ("late", settings.late_blocks, settings.late_filters, settings.late_dropout),
+            for index, (name, blocks, filters, dropout) in enumerate(
+                (
+                    (
+                        "early",
+                        settings.early_blocks,
+                        settings.early_filters,
+                        settings.early_dropout,
+                    ),
+                    ("late", settings.late_blocks, settings.late_filters, settings.late_dropout),
+                )
             )
         ]
         self.classifier = keras.layers.Conv2D(

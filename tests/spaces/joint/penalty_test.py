@@ -7,7 +7,8 @@ import pytest
 
 from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.operations import rows_of
-from keras_fasterseg.spaces.cost import predicted_latency_ms
+from keras_fasterseg.latency.table import LatencyRow, LatencyTable
+from keras_fasterseg.spaces.cost import deployed_keys, predicted_latency_ms
 from keras_fasterseg.spaces.joint.architecture import EARLY_DEPTH, LATE_DEPTH, fixed_choices
 from keras_fasterseg.spaces.joint.choices import operations
 from keras_fasterseg.spaces.joint.penalty import FlopsPenalty, LatencyPenalty
@@ -56,6 +57,22 @@ def test_the_latency_of_one_hot_choices_is_that_of_their_network(table, calibrat
     assert float(penalty(choices)) == pytest.approx((expected / 3.0 - 1) ** 2, rel=1e-4)
 
 
+def test_checks_of_interpolated_rows_change_no_price(table):
+    checks = {
+        key: LatencyRow(50.0, 50.0, 50.0, 1)
+        for _, genotype in map(random_network, range(4))
+        for key in deployed_keys(genotype, SIZE, CLASSES)
+        if key not in rows_of(key)
+    }
+    assert len(checks) > 5
+    checked = LatencyTable({**table.measured, **checks}, table.metadata)
+    for choices, genotype in map(random_network, range(4)):
+        expected = predicted_latency_ms(genotype, table, CLASSES)
+        assert predicted_latency_ms(genotype, checked, CLASSES) == expected
+        penalty = LatencyPenalty(SETTINGS, checked, CLASSES, target_ms=3.0)
+        assert float(penalty.expected_ms(choices)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_only_widths_on_the_grid_are_measured(table):
     keys = SPACE.required_keys(SIZE, CLASSES)
     assert all(rows_of(key) == {key: 1.0} for key in keys)
@@ -83,5 +100,5 @@ def test_flops_need_no_latency(table):
 
 
 def test_shares_are_refused(table):
-    with pytest.raises(ValueError, match="single term"):
+    with pytest.raises(ValueError, match="single"):
         SPACE.penalty(table, CLASSES, 1.0, "auto")

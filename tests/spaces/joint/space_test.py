@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_fasterseg.latency.operations import rows_of, total_work
+from keras_fasterseg.latency.operations import build_operation, rows_of, total_work
+from keras_fasterseg.setting import check_settings
 from keras_fasterseg.spaces.joint.settings import JointSettings
 from keras_fasterseg.spaces.joint.space import JointSpace
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
@@ -91,6 +92,36 @@ def test_a_latency_table_serves_every_objective():
     paper = JointSettings(cost="flops", operation_regularization=0.0, early_dropout=0.0)
     assert JointSpace(paper).operations_record() == JointSpace().operations_record()
     assert JointSpace(paper).record() != JointSpace().record()
-    for changes in ({"early_blocks": 2}, {"dilations": (1, 2)}, {"filter_choices": 2}):
+    fewer = JointSpace(JointSettings(early_blocks=2, late_blocks=3))
+    assert fewer.operations_record() == JointSpace().operations_record()
+    for changes in ({"early_filters": 48}, {"dilations": (1, 2)}, {"filter_choices": 2}):
         other = JointSpace(JointSettings(**changes))
         assert other.operations_record() != JointSpace().operations_record()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dilations": (1, 100)}, "Each number of --joint_dilations .* --joint_dilations=1,100"),
+        ({"dilations": (2, 1)}, "--joint_dilations must be ascending"),
+        ({"filter_choices": 2_000_000_000}, "--joint_filter_choices must be at least 1"),
+        ({"filter_choices": 20}, "would be -12; lower --joint_filter_choices"),
+        ({"early_filters": 200}, "must be ascending. Received: 16, 200, 128"),
+    ],
+)
+def test_settings_that_contradict_one_another(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(JointSettings(**changes), "--joint_")
+
+
+@pytest.mark.parametrize("filters", [(16, 20, 32), (16, 60, 64), (20, 32, 48), (15, 50, 70)])
+def test_every_measured_operation_can_be_built(filters):
+    stem, early, late = filters
+    settings = JointSettings(
+        early_blocks=1, late_blocks=1, stem_filters=stem, early_filters=early, late_filters=late,
+        filter_choices=2, dilations=(1,),
+    )  # fmt: skip
+    space = JointSpace(settings)
+    for key in space.measured_keys((32, 32), 3):
+        if key.operation != "serving":
+            build_operation(key)
