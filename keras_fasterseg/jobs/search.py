@@ -41,6 +41,7 @@ from keras_fasterseg.settings.stages import DataSettings, SearchSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype
+from keras_fasterseg.spaces.roles import STUDENT
 
 
 def search(
@@ -84,7 +85,7 @@ def search(
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         *model.callbacks(),
-        PenaltyController(report.candidate_fps, *band, two_sided=model.two_sided_penalty),
+        _penalty_controller(trainer, report, band),
         _temperature_schedule(settings),
         report,
         SearchPictures(folder, report, shown, source.palette, source.mean, source.std),
@@ -157,6 +158,19 @@ def make_search_trainer(
         architecture_optimizer=architecture_optimizer(settings),
     )
     return trainer
+
+
+def _penalty_controller(
+    trainer: SearchTrainer, report: SearchReport, band: tuple[float, float]
+) -> PenaltyController:
+    expected_ms = getattr(trainer.penalty, "expected_ms", None)
+    if expected_ms is None:
+        return PenaltyController(report.candidate_fps, *band)
+
+    def expected_fps() -> list[float]:
+        return [1000.0 / float(expected_ms(trainer.model.evaluation_choices(STUDENT)))]
+
+    return PenaltyController(expected_fps, *band, two_sided=True)
 
 
 def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:

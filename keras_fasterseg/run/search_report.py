@@ -160,15 +160,15 @@ class SearchReport(keras.callbacks.Callback):
                 f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
                 f"(increases: {rises}, decreases: {falls})."
             )
+        if hasattr(self.model.penalty, "expected_ms"):
+            return sentence + (
+                " The penalty steers the expected latency; a network differs from it while choices "
+                "are undecided. Increase --search_epochs or --search_architecture_learning_rate."
+            )
         if 1000.0 / best.latency_ms < low:
             return sentence + (
                 " For faster networks, increase --search_penalty_weight or --search_epochs, or "
                 "lower --search_min_fps."
-            )
-        if self.search_model.two_sided_penalty:
-            return sentence + (
-                " For slower, more accurate networks, increase --search_penalty_weight or "
-                "--search_epochs, or raise --search_max_fps."
             )
         return sentence + (
             " For slower, more accurate networks, decrease --search_penalty_weight, increase "

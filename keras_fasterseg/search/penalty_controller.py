@@ -10,11 +10,15 @@ class PenaltyController(keras.callbacks.Callback):
 
     The weight is halved if any candidate reaches `max_fps`, and doubled if any candidate is at or
     below `min_fps`. Otherwise it is unchanged. If both occur, they cancel; in the released code the
-    halving wins. A two-sided penalty also slows down networks that are too fast: it is doubled if
-    any candidate is outside the band, and never halved.
+    halving wins.
+
+    A two-sided penalty also slows down networks that are too fast. Its weight is doubled if a frame
+    rate is outside the band at either end, and never halved. The frame rates should then be those of
+    the expected latency, the only one that the penalty controls: while choices are undecided, the
+    candidates may be slower or faster, and their weight would grow without limit.
 
     Args:
-        candidate_fps: Returns the frame rates of the current candidates.
+        candidate_fps: Returns the frame rates of the current candidates, or the expected one.
         min_fps: Lower end of the band.
         max_fps: Upper end of the band.
         two_sided: Whether the penalty is smallest inside the band, not for the fastest network.

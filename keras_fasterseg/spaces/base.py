@@ -37,8 +37,6 @@ class SearchModel(abc.ABC):
         supernet: The supernet; its trainable variables are the weights.
         architectures: By role, the layer whose trainable variables are the architecture parameters.
         num_classes: Number of classes.
-        two_sided_penalty: Whether the penalty is smallest for networks inside the band, rather
-            than for the fastest.
         class_weights: Weight of each class in the loss, set before the first step; `None`: all
             equal.
     """
@@ -46,7 +44,6 @@ class SearchModel(abc.ABC):
     supernet: keras.Model
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
-    two_sided_penalty: bool = False
     class_weights: Sequence[float] | None = None
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
@@ -186,7 +183,9 @@ class SearchSpace(abc.ABC):
     ) -> Callable[[Choices], Tensor]:
         """Makes the penalty, a function of the student's expected latency and `target_ms`.
 
-        The returned function of `Choices` is differentiable.
+        The returned function of `Choices` is differentiable. If it is smallest at the target rather
+        than for the fastest network, it also has a method `expected_ms(choices)`: lambda then
+        follows this expected latency instead of the candidates.
 
         Args:
             table: Latencies of the operations; must have the rows of `required_keys`.

@@ -80,7 +80,9 @@ def test_an_operation_that_multiplies_nothing_counts_its_input():
     key = OpKey("joint_average_pool", 40, 60, 8, 8, 2)
     assert work(key).macs == 0
     device = FakeDevice({LONG: 5.0, key: 1.0})
-    meter = OperationMeter(device, MeasurementSchedule(copies_ms=60.0), clock=device.clock)
+    meter = OperationMeter(
+        device, MeasurementSchedule(copies_ms=60.0, max_copies=64), clock=device.clock
+    )
     meter([LONG])
     meter([key])
     expected_ms = 40 * 60 * 8 / (work(LONG).macs / 5.0)

@@ -43,8 +43,6 @@ class JointSearch(SearchModel):
         and the teacher are not specified in the paper; our choices.
     """
 
-    two_sided_penalty = True
-
     def __init__(self, settings: JointSettings, num_classes: int, seed: int):
         self.settings = settings
         self.num_classes = num_classes
