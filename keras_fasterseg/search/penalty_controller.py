@@ -13,9 +13,9 @@ class PenaltyController(keras.callbacks.Callback):
     halving wins.
 
     A two-sided penalty also slows down networks that are too fast. Its weight is doubled if a frame
-    rate is outside the band at either end, and never halved. The frame rates should then be those of
-    the expected latency, the only one that the penalty controls: while choices are undecided, the
-    candidates may be slower or faster, and their weight would grow without limit.
+    rate is outside the band at either end, and never halved. The frame rate should then be that of
+    the expected latency, which the penalty controls. While choices are undecided, the candidates
+    may stay outside the band, and the weight would grow without limit.
 
     Args:
         candidate_fps: Returns the frame rates of the current candidates, or the expected one.

@@ -68,9 +68,10 @@ INTERPOLATED = LatencyTable(
 )
 
 
-def test_rows_off_the_grid_are_interpolated_unless_they_are_measured():
+def test_rows_off_the_grid_are_interpolated_even_if_they_are_measured():
     assert INTERPOLATED[conv(16, 20)] == LatencyRow(1.25, 0.75, 3.5, 0)
-    assert INTERPOLATED[conv(16, 28)] == LatencyRow(9.0, 9.0, 9.0, 30)
+    assert INTERPOLATED[conv(16, 28)] == LatencyRow(1.75, 1.25, 4.5, 0)
+    assert INTERPOLATED.measured[conv(16, 28)] == LatencyRow(9.0, 9.0, 9.0, 30)
     assert INTERPOLATED.get(conv(16, 24)) == LatencyRow(1.5, 1.0, 4.0, 0)
     assert INTERPOLATED.predicted_ms([conv(16, 20), conv(16, 24), conv(16, 16)]) == 3.75
     assert conv(16, 20) in INTERPOLATED

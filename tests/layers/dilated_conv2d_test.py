@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -78,14 +82,31 @@ def test_is_one_operation_in_graphs_and_exports():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"padding": "valid"}, "padding='valid'"),
-        ({"strides": 2}, r"strides=\(2, 2\)"),
-        ({"groups": 2}, "groups=2"),
+        ({"padding": "valid"}, "Received: .*'padding': 'valid'"),
+        ({"strides": 2}, r"Received: .*'strides': \(2, 2\)"),
+        ({"groups": 2}, "Received: .*'groups': 2"),
+        ({"data_format": "channels_first"}, "Received: .*'data_format': 'channels_first'"),
     ],
 )
 def test_refuses_other_convolutions(arguments, message):
     with pytest.raises(ValueError, match=message):
         DilatedConv2D(4, 3, **arguments)
+
+
+def test_training_needs_no_onednn():
+    """Without it, TensorFlow on a CPU cannot differentiate a dilated convolution."""
+    code = (
+        "import tensorflow as tf\n"
+        "from keras_fasterseg.layers.dilated_conv2d import dilated_convolution\n"
+        "kernel = tf.ones((3, 1, 2, 2))\n"
+        "with tf.GradientTape() as tape:\n"
+        "    tape.watch(kernel)\n"
+        "    loss = tf.reduce_sum(dilated_convolution(tf.ones((1, 6, 6, 2)), kernel, (2, 1)))\n"
+        "gradient = tape.gradient(loss, kernel)\n"
+        "assert gradient.numpy()[:, 0, 0, 0].tolist() == [24, 36, 24], gradient\n"
+    )
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
 
 
 class LayerContractTest(TestCase):

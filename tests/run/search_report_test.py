@@ -49,9 +49,9 @@ def table():
     return random_table(SPACE, SIZE, NUM_CLASSES)
 
 
-def make_report(folder, space, table, scores=None, band=WIDE_BAND):
+def make_report(folder, space, table, scores=None, band=WIDE_BAND, penalty=None):
     report = SearchReport(folder, table, Evaluator(scores or SCORES), band)
-    report.set_model(types.SimpleNamespace(model=space))
+    report.set_model(types.SimpleNamespace(model=space, penalty=penalty))
     return report
 
 
@@ -166,14 +166,24 @@ def test_scores_that_are_no_number_are_null(tmp_path, space, table):
     ],
 )
 def test_a_student_outside_its_band(tmp_path, space, table, fps, sentence):
-    report = make_report(tmp_path, space, table, band=BAND)
+    assert outside(make_report(tmp_path, space, table, band=BAND), fps) == sentence
+
+
+def test_a_student_outside_its_band_under_a_penalty_of_the_expected_latency(tmp_path, space, table):
+    penalty = types.SimpleNamespace(expected_ms=None)
+    report = make_report(tmp_path, space, table, band=BAND, penalty=penalty)
+    assert "undecided. Increase --search_epochs" in outside(report, (200.0,))
+    assert outside(report, (160.0,)) is None
+
+
+def outside(report, fps):
     candidates = {
         str(index): Candidate(str(index), None, 0.5, 1000 / each) for index, each in enumerate(fps)
     }
     report.best = {"student": best_candidate(candidates, BAND)}
     predicted = {"student": {"fps_predicted": dict(enumerate(fps))}}
     report.records = [{"penalty_weight": each, **predicted} for each in (0.12, 0.24, 0.12, 0.24)]
-    assert report.outside_band() == sentence
+    return report.outside_band()
 
 
 def test_without_nan():

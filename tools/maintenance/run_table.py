@@ -65,7 +65,7 @@ def run_markdown(workdir: PathLike) -> str:
         for name in dict.fromkeys(name for row in rows for name in row["per_class"])
     ]
     parts = [
-        f"### {value['dataset']}: {title}",
+        f"### {value['dataset']}{_space(folder)}: {title}",
         table([*networks, constant + [None] * (len(headers) - 2)], headers, right=True),
         f"mIoU on `{value['split']}` of {value['dataset']}, every image at its original size, "
         f"padded by the network to multiples of 32. {measured}",
@@ -75,6 +75,13 @@ def run_markdown(workdir: PathLike) -> str:
         details("IoU per class", table(classes, ["IoU %", *names], right=True)),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _space(folder: pathlib.Path) -> str:
+    """Search space of a run, unless it is the default one, which stages do not record."""
+    path = folder / "search" / "stage.json"
+    space = read_json(path)["settings"].get("space") if path.is_file() else None
+    return f", {space}" if space else ""
 
 
 def _measured(path: pathlib.Path) -> str:

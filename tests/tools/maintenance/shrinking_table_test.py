@@ -50,7 +50,13 @@ def test_a_search_that_does_not_prune(tmp_path):
     folder = make_search(tmp_path / "one", [(8, 90, 12.5)])
     write_json(
         folder / "search" / "search.json",
-        [{"fps_band": [1, 2], "student": {"entropy": {}, "fps_predicted": {}}}],
+        [
+            {
+                "fps_band": [1, 2],
+                "penalty_weight": 1.0,
+                "student": {"entropy": {}, "fps_predicted": {}},
+            }
+        ],
     )
     with pytest.raises(KeyError, match="log10_networks_left"):
         shrinking_markdown([folder])
