@@ -1,10 +1,12 @@
 """A search that is killed in the middle of shrinking resumes with equal results."""
 
+import contextlib
 import dataclasses
 import shutil
 
 import h5py
 import numpy as np
+import pytest
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.search import search
@@ -31,7 +33,11 @@ SEARCH = SearchSettings(
 SPACE = JointSpace(dataclasses.replace(SETTINGS, shrinking_ratio=0.85))
 
 
-def test_a_search_killed_while_it_shrinks_resumes_bit_for_bit(tmp_path, monkeypatch):
+# Graphs take a minute to trace.
+@pytest.mark.parametrize(
+    "running", [functions_run_eagerly, pytest.param(contextlib.nullcontext, marks=pytest.mark.slow)]
+)
+def test_a_search_killed_while_it_shrinks_resumes_bit_for_bit(tmp_path, monkeypatch, running):
     source = Run(tmp_path, DATA).source
     table = random_table(SPACE, (64, 64), source.num_classes)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -42,7 +48,7 @@ def test_a_search_killed_while_it_shrinks_resumes_bit_for_bit(tmp_path, monkeypa
 
     monkeypatch.setattr(SearchPictures, "on_epoch_begin", copy)
     monkeypatch.setattr(SearchPictures, "on_epoch_end", lambda self, epoch, logs=None: None)
-    with functions_run_eagerly():
+    with running():
         results = []
         for folder in (whole, killed):
             folder.mkdir(exist_ok=True)
