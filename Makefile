@@ -120,7 +120,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 results: setup
 	$(BIN)/python -m tools.maintenance.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint,$(RESULTS)/demo \
-		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json,$(RESULTS)/exports_joint_published/speed.json \
+		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/camvid_joint_speed.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json,$(RESULTS)/exports_joint_published/speed.json \
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint_device \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided \

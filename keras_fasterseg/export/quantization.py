@@ -134,7 +134,7 @@ class _Quantizer:
         convolutions = [node.name for node in nodes if node.op_type == "Conv"]
         # Logits separate the classes; rounded to 256 values, they would often be equal.
         self.convolutions = convolutions[:-1]
-        self._always_excluded = [convolutions[-1], _last_resize(nodes)]
+        self._always_excluded = [convolutions[-1], _last_resize(nodes), *_scaled_concats(nodes)]
 
     def calibrate(self, images: Sequence[np.ndarray], progress: bool) -> None:
         """Finds the ranges, in a separate process.
@@ -230,6 +230,19 @@ def _by_sensitivity(
     bar = progress_bar(model.convolutions, "sensitivity", unit="layer", show=progress)
     equal = {name: agreement(model.alone(name)) for name in bar}
     return sorted(equal, key=lambda name: equal[name])
+
+
+def _scaled_concats(nodes: Any) -> list[str]:
+    """Concatenations that a multiplication follows, as in batch normalisation.
+
+    OpenVINO 2026.4 crashes when it compiles their int8 form.
+    """
+    scaled = {name for node in nodes if node.op_type == "Mul" for name in node.input}
+    return [
+        node.name
+        for node in nodes
+        if node.op_type == "Concat" and not scaled.isdisjoint(node.output)
+    ]
 
 
 def _last_resize(nodes: Any) -> str:

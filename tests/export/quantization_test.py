@@ -8,7 +8,11 @@ from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.export import quantization
 from keras_fasterseg.export.options import METHODS
 from keras_fasterseg.export.quantization import quantize_onnx
+from keras_fasterseg.jobs.export import export_network
+from keras_fasterseg.settings.export import ExportSettings
+from keras_fasterseg.spaces.joint.space import JointSpace
 from tests.runtimes import exports
+from tests.spaces.joint.tiny import SETTINGS as JOINT_SETTINGS
 from tests.stand_in import expected_logits, random_images
 
 onnx = pytest.importorskip("onnx")
@@ -110,3 +114,22 @@ def test_what_cannot_be(tmp_path):
     with pytest.raises(ValueError, match="`method` must be one of percentile, entropy, minmax"):
         quantize_onnx(source, tmp_path / "model.onnx", images(2), method="guess")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_openvino_compiles_a_normalised_concatenation(tmp_path):
+    """A downsampler of the joint space concatenates before its batch normalisation."""
+    openvino = pytest.importorskip("openvino")
+    space = JointSpace(JOINT_SETTINGS)
+    network = space.build(space.largest_genotype(), 3)
+    settings = ExportSettings("onnx", input_size=(64, 64))
+    source = export_network(network, tmp_path / "onnx", settings=settings)
+    target = tmp_path / "int8.onnx"
+    sample = [random_images(1, 64, 64, seed=seed) for seed in range(2)]
+    quantize_onnx(source / "model.onnx", target, sample, wanted=0.0, progress=False)
+    graph = onnx.load(target).graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    scaled = [node for node in graph.node if node.op_type == "Mul"]
+    assert scaled
+    assert all(makers.get(name) != "DequantizeLinear" for node in scaled for name in node.input)
+    core = openvino.Core()
+    core.compile_model(core.read_model(target), "CPU")
