@@ -299,7 +299,11 @@ def test_exporting_as_keras_does_leaves_sizes_free(tmp_path):
 
 
 def test_presets_are_the_published_networks():
-    assert Segmenter.presets() == ("fasterseg_student", "fasterseg_teacher")
+    assert Segmenter.presets() == (
+        "fasterseg_student",
+        "fasterseg_teacher",
+        "joint_published",
+    )
     segmenter = Segmenter.from_preset("fasterseg_student")
     count = sum(int(np.prod(weight.shape)) for weight in segmenter.trainable_variables)
     assert count == 3_421_875

@@ -152,7 +152,8 @@ CASES = {
     ),
     "preset": (
         trained_on("good", "--genotype=fasterseg_pupil"),
-        "'fasterseg_pupil' is neither a preset (fasterseg_student, fasterseg_teacher) nor",
+        "'fasterseg_pupil' is neither a preset (fasterseg_student, fasterseg_teacher, "
+        "joint_published) nor",
     ),
     "flag": (trained_on("good", "--student_epoch=3"), "Did you mean: student_epochs"),
     "flag's value": (trained_on("good", "--student_epochs=three"), "flag --student_epochs=three"),

@@ -24,6 +24,8 @@ def described(*arguments):
     [
         ("fasterseg_student", 3421875, 4352921, 27770486784),
         ("fasterseg_teacher", 22115203, 23450409, 107778932736),
+        # By hand: see the tests of the space.
+        ("joint_published", 1019826, 1022201, 37311605280),
     ],
 )
 def test_published_networks_as_json(preset, inference, training, macs):
@@ -91,8 +93,8 @@ def test_as_a_program_of_its_own():
     assert finished.stdout == ""
     assert "Traceback" not in finished.stderr
     assert finished.stderr.strip().splitlines()[-1] == (
-        "describe.py: 'student' is neither a preset (fasterseg_student, fasterseg_teacher) nor a "
-        "genotype file."
+        "describe.py: 'student' is neither a preset (fasterseg_student, fasterseg_teacher, "
+        "joint_published) nor a genotype file."
     )
 
 
@@ -116,11 +118,11 @@ def test_wrong_flags(arguments, message):
 
 
 def test_genotype_of_another_space(tmp_path):
-    value = load_preset("fasterseg_student").to_json() | {"space": "joint"}
+    value = load_preset("fasterseg_student").to_json() | {"space": "unheard_of"}
     path = tmp_path / "other.json"
     path.write_text(json.dumps(value), encoding="utf-8")
     message = sentence(run_tool("describe", f"--genotype={path}"))
-    assert f"{path} is not a valid genotype: Unknown search space 'joint'; choose" in message
+    assert f"{path} is not a valid genotype: Unknown search space 'unheard_of'; choose" in message
 
 
 def test_genotype_that_was_edited(tmp_path):
