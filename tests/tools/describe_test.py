@@ -24,8 +24,6 @@ def described(*arguments):
     [
         ("fasterseg_student", 3421875, 4352921, 27770486784),
         ("fasterseg_teacher", 22115203, 23450409, 107778932736),
-        # By hand: see the tests of the space.
-        ("joint_published", 1019826, 1022201, 37311605280),
     ],
 )
 def test_published_networks_as_json(preset, inference, training, macs):
