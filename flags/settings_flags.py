@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from absl import flags
 
 from keras_fasterseg.setting import check_settings
-from keras_fasterseg.settings import stages
+from keras_fasterseg.settings import stages, training
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces import registry
 
@@ -23,10 +23,10 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 RUN_STAGES = {
     "data": (stages.DataSettings, ""),
     "latency": (stages.LatencySettings, ""),
-    "pretrain": (stages.PretrainSettings, "pretrain_"),
-    "search": (stages.SearchSettings, "search_"),
-    "teacher": (stages.TrainSettings, "teacher_"),
-    "student": (stages.TrainSettings, "student_"),
+    "pretrain": (training.PretrainSettings, "pretrain_"),
+    "search": (training.SearchSettings, "search_"),
+    "teacher": (training.TrainSettings, "teacher_"),
+    "student": (training.TrainSettings, "student_"),
     "benchmark": (stages.BenchmarkSettings, "benchmark_"),
 }
 """Settings class and flag prefix of every stage of a run, by name."""

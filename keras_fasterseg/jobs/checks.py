@@ -9,7 +9,8 @@ from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.run.data_checks import DataFacts, check_data, check_images
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.setting import check_settings
-from keras_fasterseg.settings.stages import RunSettings, TrainSettings
+from keras_fasterseg.settings.stages import RunSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.registry import flag_prefix
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 

@@ -37,13 +37,8 @@ from keras_fasterseg.run.datasets import is_generated
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import Size
-from keras_fasterseg.settings.stages import (
-    MEASURED_ESTIMATE,
-    QUICK_ESTIMATE,
-    RunSettings,
-    SearchSettings,
-    TrainSettings,
-)
+from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE, RunSettings
+from keras_fasterseg.settings.training import SearchSettings, TrainSettings
 from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype

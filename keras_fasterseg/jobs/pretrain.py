@@ -16,7 +16,8 @@ from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import DataSettings, PretrainSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import PretrainSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 
 

@@ -37,7 +37,8 @@ from keras_fasterseg.search.penalty_controller import PenaltyController
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import DataSettings, SearchSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype

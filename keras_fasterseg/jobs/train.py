@@ -35,7 +35,8 @@ from keras_fasterseg.run.trained_networks import (
 from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings.stages import DataSettings, TrainSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import load_genotype, space_of

@@ -10,7 +10,7 @@ import numpy as np
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.class_weights import histogram_weights
 from keras_fasterseg.setting import LEAST_TRAINED_SIDE, Size
-from keras_fasterseg.settings.stages import SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import SearchSettings, TrainSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,8 @@ from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import own_runtime
 from keras_fasterseg.settings.export import ExportSettings
-from keras_fasterseg.settings.stages import DataSettings, SearchSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.cost import deployed_keys, network_work, predicted_latency_ms
 from keras_fasterseg.spaces.registry import genotype_from_json, load_genotype
 from keras_fasterseg.spaces.roles import STUDENT

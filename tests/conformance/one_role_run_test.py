@@ -13,9 +13,8 @@ from keras_fasterseg.settings.stages import (
     DataSettings,
     LatencySettings,
     RunSettings,
-    SearchSettings,
-    TrainSettings,
 )
+from keras_fasterseg.settings.training import SearchSettings, TrainSettings
 from tests.conformance.spaces import tiny_space
 from tests.conformance.toy_space import ToySpace
 

@@ -19,11 +19,9 @@ from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
-    PretrainSettings,
     RunSettings,
-    SearchSettings,
-    TrainSettings,
 )
+from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace

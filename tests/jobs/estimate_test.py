@@ -23,11 +23,9 @@ from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
-    PretrainSettings,
     RunSettings,
-    SearchSettings,
-    TrainSettings,
 )
+from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
 from tests.jobs.step_costs_test import SPACE, networks
 
 GB = 10**9

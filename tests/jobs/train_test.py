@@ -16,7 +16,8 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs import train as pipeline
 from keras_fasterseg.jobs.train import check_training, load_network, make_trainer, train
 from keras_fasterseg.run.trained_networks import initialize_network
-from keras_fasterseg.settings.stages import DataSettings, TrainSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
     CellGenotype,

@@ -25,7 +25,7 @@ from absl import flags
 from flags import settings_flags
 from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
-from keras_fasterseg.settings.stages import TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 
 NUM_CLASSES = flags.DEFINE_integer("num_classes", 19, "Number of classes.", lower_bound=1)
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 6, "Images per step.", lower_bound=1)

@@ -12,7 +12,8 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.search import search
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.run.run import Run
-from keras_fasterseg.settings.stages import DataSettings, SearchSettings
+from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.joint.space import JointSpace
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import functions_run_eagerly
