@@ -164,7 +164,7 @@ def make_search_trainer(
 def _penalty_controller(
     trainer: SearchTrainer, report: SearchReport, band: tuple[float, float]
 ) -> PenaltyController:
-    expected_ms = getattr(trainer.penalty, "expected_ms", None)
+    expected_ms = trainer.expected_ms
     if expected_ms is None:
         return PenaltyController(report.candidate_fps, *band)
 

@@ -160,7 +160,7 @@ class SearchReport(keras.callbacks.Callback):
                 f" λ was {weights[0]:g} after the first epoch and {weights[-1]:g} after the last "
                 f"(increases: {rises}, decreases: {falls})."
             )
-        if hasattr(self.model.penalty, "expected_ms"):
+        if self.model.expected_ms is not None:
             return sentence + (
                 " The penalty steers the expected latency; a network differs from it while choices "
                 "are undecided. Increase --search_epochs or --search_architecture_learning_rate."

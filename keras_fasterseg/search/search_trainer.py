@@ -80,6 +80,14 @@ class SearchTrainer(keras.Model):
         ]
 
     @property
+    def expected_ms(self) -> Callable[[Choices], Tensor] | None:
+        """Expected latency of choices under a two-sided penalty; None for other penalties.
+
+        See `SearchSpace.penalty`.
+        """
+        return getattr(self.penalty, "expected_ms", None)
+
+    @property
     def metrics(self):
         return [self.loss_tracker, self.architecture_loss_tracker, self.penalty_tracker]
 

@@ -4,38 +4,32 @@ import collections
 import dataclasses
 import functools
 import json
-import shutil
 import types
 
-import h5py
 import keras
 import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.export import export_network
-from keras_fasterseg.jobs.search import search
-from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import operation_of, rows_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.reports.describe import describe, description_tables
 from keras_fasterseg.reports.draw_architecture import draw_architecture
 from keras_fasterseg.run.latency_tables import check_rows, load_table
-from keras_fasterseg.run.run import Run
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import own_runtime
 from keras_fasterseg.settings.export import ExportSettings
-from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.cost import deployed_keys, network_work, predicted_latency_ms
 from keras_fasterseg.spaces.registry import genotype_from_json, load_genotype
 from keras_fasterseg.spaces.roles import STUDENT
 from tests.conformance.spaces import NAMES, tiny_space
 from tests.run.latency_rows import random_table
+from tests.search.killed_search import assert_resumes
 from tests.search.tiny_space import functions_run_eagerly
 from tests.stand_in import assert_same_classes, random_images
 
@@ -382,46 +376,6 @@ def test_candidates_are_pure(space, model):
     [pytest.param(name, marks=[pytest.mark.slow] * (name != "toy")) for name in NAMES],
     indirect=True,
 )
-def test_a_search_that_was_killed_resumes_bit_for_bit(space, tmp_path, monkeypatch):
-    """A copy of the folder after the first epoch stands in for a killed search."""
-    data = DataSettings(synthetic_train_images=2, synthetic_val_images=1, synthetic_size=(64, 64))
-    source = Run(tmp_path, data).source
-    table = random_table(space, SIZE, source.num_classes)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-
-    def copy(self, epoch, logs=None):
-        if epoch == 1 and not killed.exists():
-            shutil.copytree(whole, killed)
-
-    monkeypatch.setattr(SearchPictures, "on_epoch_begin", copy)
-    monkeypatch.setattr(SearchPictures, "on_epoch_end", lambda self, epoch, logs=None: None)
-    results = []
-    # Two steps cost less than to trace one.
-    with functions_run_eagerly():
-        for folder in (whole, killed):
-            folder.mkdir(exist_ok=True)
-            results.append(search(folder, source, data, space, SEARCH, table, None, seed=0))
-    assert results[0] == results[1]
-    assert tuple(results[0]) == space.roles
-    records = [read_json(folder / "search.json") for folder in (whole, killed)]
-    assert [len(each) for each in records] == [2, 2]
-    assert records[0] == records[1]
-    checkpoints = [
-        weights(max(folder.glob("checkpoints/epoch_*/*.h5"))) for folder in (whole, killed)
-    ]
-    assert checkpoints[0].keys() == checkpoints[1].keys()
-    for name, value in checkpoints[0].items():
-        np.testing.assert_array_equal(checkpoints[1][name], value, err_msg=name)
-
-
-def weights(path) -> dict[str, np.ndarray]:
-    """Everything in a checkpoint: weights, architectures, optimizers, metrics."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    assert found
-    return found
+def test_a_search_that_was_killed_resumes_bit_for_bit(space, tmp_path):
+    _, genotypes = assert_resumes(tmp_path, space, SEARCH, killed_after=1)
+    assert tuple(genotypes) == space.roles

@@ -27,10 +27,12 @@ from keras_fasterseg.settings.stages import DataSettings, LatencySettings, RunSe
 from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
+from keras_fasterseg.spaces.joint.space import JointSpace
 from keras_fasterseg.spaces.registry import load_preset
 from tests.data.own_files import write_pair
 from tests.reports.describe_test import table_of
 from tests.run.workdir_test import save_checkpoint
+from tests.spaces.joint.tiny import SETTINGS as JOINT_SETTINGS
 
 SIZE = (64, 128)
 SETTINGS = RunSettings(
@@ -57,7 +59,7 @@ def _jobs_without_work(monkeypatch):
 
     def measure_latency(folder, space, settings, num_classes):
         keys = space.required_keys(settings.latency_size, num_classes)
-        table_of(keys, SIZE).save(folder / LATENCY_TABLE)
+        table_of(keys, SIZE, space.name).save(folder / LATENCY_TABLE)
 
     def pretrain(folder, *arguments):
         (folder / SUPERNET_WEIGHTS).write_text("", encoding="utf-8")
@@ -124,6 +126,15 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     before = records(tmp_path)
     second(tmp_path)
     assert records(tmp_path) == before
+
+
+def test_a_table_serves_searches_with_other_objectives_but_not_other_operations(tmp_path):
+    latency_stage(Run(tmp_path), JointSpace(JOINT_SETTINGS), SETTINGS.latency, 19)
+    flops = dataclasses.replace(JOINT_SETTINGS, cost="flops", operation_regularization=0.0)
+    search_stage(new_run(tmp_path), JointSpace(flops), SETTINGS.search)
+    wider = JointSpace(dataclasses.replace(JOINT_SETTINGS, late_filters=24))
+    with pytest.raises(ValueError, match="was made for another supernet"):
+        search_stage(new_run(tmp_path), wider, SETTINGS.search)
 
 
 def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypatch):

@@ -49,9 +49,9 @@ def table():
     return random_table(SPACE, SIZE, NUM_CLASSES)
 
 
-def make_report(folder, space, table, scores=None, band=WIDE_BAND, penalty=None):
+def make_report(folder, space, table, scores=None, band=WIDE_BAND, expected_ms=None):
     report = SearchReport(folder, table, Evaluator(scores or SCORES), band)
-    report.set_model(types.SimpleNamespace(model=space, penalty=penalty))
+    report.set_model(types.SimpleNamespace(model=space, expected_ms=expected_ms))
     return report
 
 
@@ -170,8 +170,7 @@ def test_a_student_outside_its_band(tmp_path, space, table, fps, sentence):
 
 
 def test_a_student_outside_its_band_under_a_penalty_of_the_expected_latency(tmp_path, space, table):
-    penalty = types.SimpleNamespace(expected_ms=None)
-    report = make_report(tmp_path, space, table, band=BAND, penalty=penalty)
+    report = make_report(tmp_path, space, table, band=BAND, expected_ms=lambda choices: 1.0)
     assert "undecided. Increase --search_epochs" in outside(report, (200.0,))
     assert outside(report, (160.0,)) is None
 

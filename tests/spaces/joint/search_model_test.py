@@ -67,11 +67,12 @@ def test_the_factor_of_the_loss_acts_on_the_architecture_only():
 
         results.append(gradients(model, choices, variables))
     (*plain, weights), (*scaled, same) = results
-    np.testing.assert_allclose(same, weights, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(same, weights)
     for one, other in zip(plain, scaled, strict=True):
         size = np.abs(one).max()
         assert size > 0
-        np.testing.assert_allclose(other, 100 * one, atol=1e-3 * 100 * size)
+        # Rounded after sums over some pixels: 5e-7 of the largest is seen.
+        np.testing.assert_allclose(other, 100 * one, atol=2e-6 * 100 * size)
 
 
 def test_the_choices_of_the_loss_are_those_of_the_penalty():
@@ -160,11 +161,22 @@ def test_shrinking_logs_what_is_left():
     assert logs == {f"choices_left_{name}": left for name, left in choices_left(masks).items()}
 
 
-def test_class_weights_change_the_loss():
+@pytest.mark.parametrize("weights", [None, (1.0, 0.25, 0.0)])
+def test_the_loss_is_the_weighted_cross_entropy_at_an_eighth(weights):
     keras.utils.set_random_seed(0)
     model = make_model(early_dropout=0.0, late_dropout=0.0)
+    model.class_weights = weights
     choices = model.evaluation_choices(STUDENT)
-    plain = float(model.loss(*batch(), choices))
-    model.class_weights = (1.0, 0.0, 0.0)
-    weighted = float(model.loss(*batch(), choices))
-    assert weighted != pytest.approx(plain, rel=1e-3)
+    images, labels = batch()
+    # Statistics of the batch: the logits do not depend on earlier passes.
+    logits = np.array(model.supernet(images, choices, training=True), "float64")
+    labels = np.array(labels)
+    labels[0, 0, 0] = 255
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    small = labels[:, ::8, ::8]
+    valid = small != 255
+    chosen = np.take_along_axis(shares[valid], small[valid][:, None], axis=-1)[:, 0]
+    of_pixels = np.asarray(weights or (1.0, 1.0, 1.0))[small[valid]]
+    expected = -(of_pixels * np.log(chosen)).sum() / of_pixels.sum()
+    found = float(model.loss(images, tf.constant(labels), choices))
+    assert found == pytest.approx(expected, rel=1e-5)
