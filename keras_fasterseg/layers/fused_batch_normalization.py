@@ -57,6 +57,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         shares = (1 - self.momentum) * self.momentum ** np.arange(settings, dtype="float32")[::-1]
         running = (self.moving_mean, self.moving_variance)
         for weight, value in zip(running, statistics, strict=True):
-            change = ops.sum(shares[:, None] * value, axis=0)
+            change = ops.sum(ops.multiply(shares[:, None], value), axis=0)
             weight.assign(self.momentum**settings * weight + change)
         return ops.cast(outputs, self.compute_dtype)

@@ -42,6 +42,8 @@ class SupernetTrainer(Engine):
         self.supernet = model.supernet
         for role, architecture in model.architectures.items():
             setattr(self, role, architecture)
+            # It has its variables; JAX's training loop would call it to build it.
+            architecture.built = True
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.built = True
 

@@ -1,6 +1,7 @@
 """A copy of the network in training, for evaluation and saving."""
 
 import keras
+from keras import ops
 
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.training.l2_optimizer import L2Optimizer
@@ -31,9 +32,10 @@ class EvaluatedNetwork:
     def update(self) -> None:
         """Copies the weights, or their averages, and the statistics of the network."""
         for copy, weight in zip(self.network.weights, self._source.weights, strict=True):
-            copy.assign(weight)
+            # Not the same buffer, which JAX's training loop gives away.
+            copy.assign(ops.copy(weight))
         averages = self._optimizer.averages
         if averages is not None:
             copies = self.network.trainable_variables
             for copy, average in zip(copies, averages, strict=True):
-                copy.assign(average)
+                copy.assign(ops.copy(average))

@@ -44,7 +44,8 @@ class L2Optimizer(keras.optimizers.Optimizer):
         super().build(variables)
         for average, variable in zip(self.averages or (), variables, strict=False):
             # Keras' averages start at zero, which would be wrong before the first update.
-            average.assign(variable)
+            # JAX's training loop must not give one buffer away twice.
+            average.assign(ops.copy(variable))
 
     @property
     def averages(self) -> list[keras.Variable] | None:

@@ -74,11 +74,11 @@ class ToyArchitecture(keras.layers.Layer):
         self.mask = self.add_weight((cells, len(NAMES)), "ones", trainable=False)
 
     def probabilities(self):
-        return ops.softmax(ops.where(self.mask > 0, self.logits, -1e9))
+        return ops.softmax(ops.where(self.mask > 0, self.logits.value, -1e9))
 
     def prune(self, epoch, logs):
         least = ops.one_hot(ops.argmin(self.probabilities(), axis=-1), len(NAMES))
-        self.mask.assign(ops.where(ops.min(self.mask) > 0, 1 - least, self.mask))
+        self.mask.assign(ops.where(ops.min(self.mask) > 0, 1 - least, self.mask.value))
 
 
 class ToySearch(SearchModel):

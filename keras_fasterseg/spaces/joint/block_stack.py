@@ -126,7 +126,7 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
             ops.unstack(values)
             for values in (first, second, gamma, beta, mean, variance, shares, middle, last)
         ]
-        pooled = ops.max_pool(inputs, 2)
+        pooled = ops.max_pool(inputs, 2, 2)
         total, means, variances = ops.zeros_like(inputs), [], []
         for operation, values in zip(
             self.operations, zip(*per_operation, strict=True), strict=True

@@ -57,7 +57,7 @@ class Downsampler(keras.layers.Layer):
 
     def call(self, inputs, training: bool | None = None):
         padded = ops.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        branches = [self.convolution(padded), ops.max_pool(inputs, 2)]
+        branches = [self.convolution(padded), ops.max_pool(inputs, 2, 2)]
         outputs = self.normalization(ops.concatenate(branches, axis=-1), training=training)
         return ops.relu(outputs)
 

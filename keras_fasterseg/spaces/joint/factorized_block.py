@@ -88,7 +88,7 @@ class FactorizedBlock(SavesRandomState, keras.layers.Layer):
         self.horizontal_normalization.build((batch, None, None, self.filters))
 
     def call(self, inputs, training: bool | None = None):
-        outputs = ops.max_pool(inputs, 2) if self.pooled else inputs
+        outputs = ops.max_pool(inputs, 2, 2) if self.pooled else inputs
         outputs = self.vertical_normalization(self.vertical(outputs), training=training)
         outputs = self.horizontal(ops.relu(outputs))
         outputs = self.horizontal_normalization(outputs, training=training)
