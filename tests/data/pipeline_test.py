@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline import evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from tests.shared import load_fixture
 

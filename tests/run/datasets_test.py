@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
-from keras_fasterseg.data.pipeline import TrainingPipeline
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.data.registry import SOURCES
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD

@@ -100,7 +100,8 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
 
 
 def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:
-    from keras_fasterseg.data.pipeline import TrainingPipeline, training_dataset
+    from keras_fasterseg.data.pipeline import training_dataset
+    from keras_fasterseg.data.pipeline_settings import TrainingPipeline
     from keras_fasterseg.data.shard_index import ENCODINGS
     from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
     from keras_fasterseg.latency.median_interval import median_interval
