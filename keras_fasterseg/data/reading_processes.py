@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import traceback
@@ -50,19 +51,19 @@ def read_in_processes(
         ChildProcessError: A process ended early.
         Exception: The error that a batch raised in its process.
     """
+    content = pickle.dumps(batches)
     with contextlib.ExitStack() as stack:
-        readers = [
-            stack.enter_context(_Reader(batches, first + index, processes))
-            for index in range(processes)
-        ]
+        readers = [stack.enter_context(_Reader()) for _ in range(processes)]
+        for index, reader in enumerate(readers):
+            reader.start(content, first + index, processes)
         for reader in itertools.cycle(readers):
             yield reader.next()
 
 
 class _Reader(contextlib.AbstractContextManager):
-    """A process that reads the batches `first`, `first + step` and so on."""
+    """A process that reads every n-th batch."""
 
-    def __init__(self, batches: Batches, first: int, step: int) -> None:
+    def __init__(self) -> None:
         self._connection, other = connection.Pipe()
         with other:
             descriptor = other.fileno()
@@ -72,6 +73,8 @@ class _Reader(contextlib.AbstractContextManager):
                 # An interruption from the keyboard reaches this process only.
                 start_new_session=True,
             )
+
+    def start(self, batches: bytes, first: int, step: int) -> None:
         self._connection.send((batches, first, step))
 
     def __exit__(self, *exception) -> None:
@@ -103,7 +106,8 @@ def serve(descriptor: int) -> None:
         connection.Connection(descriptor) as other,
     ):
         try:
-            batches, first, step = other.recv()
+            content, first, step = other.recv()
+            batches: Batches = pickle.loads(content)
             for number in itertools.count(first, step):
                 arrays = batches[number]
                 other.send(([(array.shape, array.dtype) for array in arrays], None))
