@@ -5,6 +5,8 @@ ones, never forks, because JAX and PyTorch run threads that a fork would leave i
 state. They import neither Keras nor a backend.
 """
 
+import collections
+import concurrent.futures
 import contextlib
 import itertools
 import os
@@ -19,6 +21,7 @@ from typing import Protocol
 
 import numpy as np
 
+_PREFETCHED_BATCHES = 2
 _PACKAGE = pathlib.Path(__file__).parents[1]
 # A bare module takes the place of the package, whose own module imports Keras.
 _PROGRAM = f"""
@@ -43,9 +46,9 @@ def read_in_processes(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields `batches[first]`, `batches[first + 1]` and so on, without end.
 
-    Each process reads every n-th batch and holds one that is finished, so up to `processes`
-    batches are ready. Closing the generator ends the processes; they also end if this process is
-    killed.
+    Each process reads every n-th batch and holds one that is finished. A thread receives the next
+    two while the caller uses a batch. Closing the generator ends the processes; they also end if
+    this process is killed.
 
     Raises:
         ChildProcessError: A process ended early.
@@ -53,11 +56,18 @@ def read_in_processes(
     """
     content = pickle.dumps(batches)
     with contextlib.ExitStack() as stack:
+        # It exits last: the end of the processes ends its waiting.
+        thread = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
         readers = [stack.enter_context(_Reader()) for _ in range(processes)]
         for index, reader in enumerate(readers):
             reader.start(content, first + index, processes)
-        for reader in itertools.cycle(readers):
-            yield reader.next()
+        turns = itertools.cycle(readers)
+        received = collections.deque(
+            thread.submit(reader.next) for reader in itertools.islice(turns, _PREFETCHED_BATCHES)
+        )
+        for reader in turns:
+            yield received.popleft().result()
+            received.append(thread.submit(reader.next))
 
 
 class _Reader(contextlib.AbstractContextManager):
@@ -75,10 +85,12 @@ class _Reader(contextlib.AbstractContextManager):
             )
 
     def start(self, batches: bytes, first: int, step: int) -> None:
-        self._connection.send((batches, first, step))
+        # If the process has ended already, `next` says so.
+        with contextlib.suppress(ConnectionError):
+            self._connection.send((batches, first, step))
 
     def __exit__(self, *exception) -> None:
-        self._connection.close()
+        # The thread may still read from the connection, which closes with the last reference.
         self._process.terminate()
         self._process.wait()
 
