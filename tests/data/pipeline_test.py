@@ -272,3 +272,14 @@ def test_no_samples_are_refused(source):
         evaluation_dataset((), source)
     with pytest.raises(ValueError, match="no samples"):
         training_dataset((), source, TrainingPipeline(1, (8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("backend", "module"), [("tensorflow", "tensorflow"), ("jax", "numpy"), ("torch", "numpy")]
+)
+def test_the_backend_decides_between_tensorflow_and_numpy(source, monkeypatch, backend, module):
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    evaluation = _evaluation(source)
+    assert isinstance(evaluation, tf.data.Dataset) == (module == "tensorflow")
+    (first, *_) = evaluation
+    assert [type(each) is np.ndarray for each in first] == [module == "numpy"] * 2
