@@ -1,62 +1,21 @@
-"""Turns samples into batches: a `tf.data` pipeline, fully determined by its seed."""
+"""Turns samples into batches, fully determined by a seed; a backend switch.
 
-import dataclasses
-from collections.abc import Callable, Sequence
+With the backend TensorFlow, batches are `tf.data` datasets. With any other, they are iterables of
+NumPy arrays. Both have the same order and augmentation: labels are equal, and images differ by
+rounding only.
+"""
 
-import numpy as np
-import tensorflow as tf
+import types
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.data import augmentation
-from keras_fasterseg.data.source import IGNORE_LABEL, Sample, SegmentationSource
-from keras_fasterseg.image_normalization import check_normalization, normalize_images
+import keras
 
-_PREFETCHED_BATCHES = 2
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
+from keras_fasterseg.data.source import Sample, SegmentationSource
 
-
-@dataclasses.dataclass(frozen=True)
-class TrainingPipeline:
-    """Settings of training batches.
-
-    Attributes:
-        batch_size: Images per batch.
-        crop_size: Height and width of the crops in pixels.
-        scales: Scale factors; one is drawn for each image.
-        shift: Crops are moved by up to this many pixels in both directions.
-        flip: Whether to mirror images at random, with probability 1/2.
-        downsample: Every image is first reduced by this factor.
-        seed: Seed of shuffling and augmentation.
-        cache: Whether to keep decoded, downsampled images in memory: 4 bytes per pixel.
-
-    Raises:
-        ValueError: A value is out of range.
-    """
-
-    batch_size: int
-    crop_size: tuple[int, int]
-    scales: tuple[float, ...] = (0.75, 1.0, 1.25)
-    shift: int = 0
-    flip: bool = True
-    downsample: int = 1
-    seed: int = 0
-    cache: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "downsample"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
-        if min(self.crop_size) < 1:
-            raise ValueError(f"`crop_size` must be positive. Received: {self.crop_size}")
-        if not self.scales or min(self.scales) <= 0:
-            raise ValueError(
-                f"`scales` must have at least one factor, all positive. Received: {self.scales}"
-            )
-        if not 0 <= self.shift < min(self.crop_size):
-            raise ValueError(
-                "`shift` must be at least 0 and below each side of `crop_size`. "
-                f"Received: shift={self.shift}, crop_size={self.crop_size}"
-            )
+LabelledBatches = Iterable[tuple[Any, Any]]
+"""Pairs of images and labels: a `tf.data.Dataset` or an iterable of NumPy arrays."""
 
 
 def training_dataset(
@@ -64,7 +23,7 @@ def training_dataset(
     source: SegmentationSource,
     settings: TrainingPipeline,
     skip_batches: int = 0,
-) -> tf.data.Dataset:
+) -> Any:
     """An endless stream of augmented training batches.
 
     Every epoch shuffles anew. Every sample is scaled, cropped, moved and mirrored at random;
@@ -79,36 +38,17 @@ def training_dataset(
         skip_batches: Number of batches to skip at the start, without reading them.
 
     Returns:
-        A `tf.data.Dataset` of `(images, labels)`: images `(batch, height, width, 3)` float32,
-        `(image / 255 - mean) / std`, and labels `(batch, height, width)` int32, 255 where ignored.
-        A faulty file stops the iteration with `tf.errors.InvalidArgumentError`, whose message
-        contains that of the `DataError`; `check_samples` finds such files beforehand.
+        `(images, labels)` for `keras.Model.fit` with `steps_per_epoch`: images
+        `(batch, height, width, 3)` float32, `(image / 255 - mean) / std`, and labels
+        `(batch, height, width)` int32, 255 where ignored. A `tf.data.Dataset`, or a generator that
+        reads in other processes and ends them when it is closed. A faulty file stops the iteration
+        with its `DataError`, or with `tf.errors.InvalidArgumentError` whose message contains it;
+        `check_samples` finds such files beforehand.
 
     Raises:
         ValueError: There are no samples.
     """
-    read = _reader(samples, source, settings.downsample, settings.cache)
-    normalization = check_normalization(source.mean, source.std)
-
-    def example(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = read(index)
-        scale_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(key, 3))
-        image, label = augmentation.random_scale(image, label, settings.scales, scale_seed)
-        image, label = augmentation.random_crop(image, label, settings.crop_size, crop_seed)
-        image = normalize_images(image, *normalization)
-        image, label = augmentation.pad_centered(image, label, settings.crop_size)
-        if settings.shift:
-            image, label = augmentation.random_shift(
-                image, label, settings.shift, _fold_in(crop_seed, 0)
-            )
-        if settings.flip:
-            image, label = augmentation.random_flip(image, label, flip_seed)
-        return image, tf.cast(label, tf.int32)
-
-    indices = _shuffled_indices(len(samples), settings.seed)
-    indices = indices.skip(skip_batches * settings.batch_size)
-    batches = _batches(indices, example, settings.batch_size, drop_remainder=True)
-    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+    return _implementation().training_dataset(samples, source, settings, skip_batches)
 
 
 def evaluation_dataset(
@@ -118,7 +58,7 @@ def evaluation_dataset(
     downsample: int = 1,
     size_multiple: int = 1,
     normalize: bool = True,
-) -> tf.data.Dataset:
+) -> Any:
     """Complete images in the order of `samples`, one per batch.
 
     Args:
@@ -130,115 +70,31 @@ def evaluation_dataset(
         normalize: Whether to return `(image / 255 - mean) / std` in float32 instead of uint8.
 
     Returns:
-        A `tf.data.Dataset` of `(images, labels)`: images `(1, height, width, 3)` and labels
-        `(1, height, width)` int32, 255 where ignored. Faulty files as in `training_dataset`.
+        `(images, labels)` that can be iterated repeatedly and has a length: images
+        `(1, height, width, 3)` and labels `(1, height, width)` int32, 255 where ignored. Faulty
+        files as in `training_dataset`.
 
     Raises:
         ValueError: There are no samples.
         DataError: A file is missing or its size cannot be read.
     """
-    read = _reader(samples, source, downsample)
-    normalization = check_normalization(source.mean, source.std)
-    size = _common_size(samples, source, downsample, size_multiple)
-    mean_color = tf.cast(tf.round(tf.constant(source.mean) * 255.0), tf.uint8)
-
-    def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = read(index)
-        if normalize:
-            image, padding = normalize_images(image, *normalization), tf.zeros(3)
-        else:
-            padding = mean_color
-        image, label = _pad_to_multiple(image, label, size_multiple, padding)
-        if size is not None:
-            image, label = tf.ensure_shape(image, (*size, 3)), tf.ensure_shape(label, size)
-        return image, tf.cast(label, tf.int32)
-
-    return _batches(tf.data.Dataset.range(len(samples)), example, 1, drop_remainder=False)
-
-
-def _batches(
-    indices: tf.data.Dataset, example: Callable, batch_size: int, drop_remainder: bool
-) -> tf.data.Dataset:
-    """Batches of `example(index)` for all `indices`, in their order."""
-    # No autotuning: its thread misses the signal to end, and shutdown then waits for its period,
-    # which grows up to a minute.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    examples = indices.map(
-        example, num_parallel_calls=available_cores().threads, deterministic=True
+    return _implementation().evaluation_dataset(
+        samples,
+        source,
+        downsample=downsample,
+        size_multiple=size_multiple,
+        normalize=normalize,
     )
-    batches = examples.batch(batch_size, drop_remainder=drop_remainder)
-    return batches.prefetch(_PREFETCHED_BATCHES).with_options(options)
 
 
-def _shuffled_indices(num_samples: int, seed: int) -> tf.data.Dataset:
-    """Endless pairs of a sample's index and the `(2,)` key of its random augmentation."""
-    order_seed, augmentation_seed = tf.unstack(tf.random.split((seed, 0), 2))
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_samples, dtype=tf.int64), _fold_in(order_seed, epoch)
-        )
-        epoch_key = _fold_in(augmentation_seed, epoch)
-
-        keys = tf.data.Dataset.range(num_samples).map(
-            lambda position: _fold_in(epoch_key, position)
-        )
-        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), keys)
-
-    return tf.data.Dataset.counter().flat_map(one_epoch)
+def zipped(first: Any, second: Any) -> Any:
+    """Endless pairs of a batch of each of two training datasets, for `keras.Model.fit`."""
+    return _implementation().zipped(first, second)
 
 
-def _fold_in(key: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    # Annotated for numbers, but meant for tensors.
-    return tf.random.fold_in(key, number)  # pyright: ignore[reportArgumentType, reportReturnType]
-
-
-def _reader(
-    samples: Sequence[Sample], source: SegmentationSource, downsample: int, cache: bool = False
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function from an index tensor to the uint8 image and label of that sample."""
-    if not samples:
-        raise ValueError("There are no samples; give at least one.")
-    kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    def read_array(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        number = int(index)
-        arrays = kept.get(number)
-        if arrays is None:
-            arrays = source.read(samples[number], downsample=downsample)
-            if cache:
-                kept[number] = arrays
-        return arrays
-
-    def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, label = tf.numpy_function(read_array, [index], [tf.uint8, tf.uint8])
-        return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None))
-
-    return read
-
-
-def _pad_to_multiple(
-    image: tf.Tensor, label: tf.Tensor, multiple: int, padding: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    if multiple == 1:
-        return image, label
-    missing = tf.math.floormod(-tf.shape(label), multiple)
-    paddings = [[0, missing[0]], [0, missing[1]]]
-    label = tf.pad(label, paddings, constant_values=IGNORE_LABEL)
-    # tf.pad accepts one value for all channels, so this pads the difference to the colour with 0
-    # (uint8 wraps around and back).
-    return tf.pad(image - padding, [*paddings, [0, 0]]) + padding, label
-
-
-def _common_size(
-    samples: Sequence[Sample], source: SegmentationSource, downsample: int, multiple: int
-) -> tuple[int, ...] | None:
-    """Height and width of all images after downsampling and padding; `None` if they differ.
-
-    A network compiles only once if the size is known beforehand.
-    """
-    sizes = {source.read_size(sample) for sample in samples}
-    if len(sizes) > 1:
-        return None
-    return tuple(-(-(side // downsample) // multiple) * multiple for side in sizes.pop())
+def _implementation() -> types.ModuleType:
+    if keras.backend.backend() == "tensorflow":
+        from keras_fasterseg.data import tensorflow_pipeline as implementation
+    else:
+        from keras_fasterseg.data import numpy_pipeline as implementation
+    return implementation

@@ -9,10 +9,10 @@ import io
 import struct
 
 import numpy as np
-import tensorflow as tf
 from google.protobuf import message
 from PIL import Image
 
+from keras_fasterseg.data.example_message import Example
 from keras_fasterseg.data.image_files import open_image
 from keras_fasterseg.data.shard_index import PNG, RAW
 
@@ -33,12 +33,12 @@ def encode_record(image: np.ndarray, train_ids: np.ndarray, name: str, encoding:
     height, width = train_ids.shape
     texts = {"name": name.encode(), "encoding": encoding.encode()}
     pixels = {"image": _encoded(image, encoding), "label": _encoded(train_ids, encoding)}
-    features = {
-        **{key: _bytes_feature(value) for key, value in (*pixels.items(), *texts.items())},
-        "height": _int_feature(height),
-        "width": _int_feature(width),
-    }
-    example = tf.train.Example(features=tf.train.Features(feature=features))
+    example = Example()
+    features = example.features.feature
+    for key, value in (*pixels.items(), *texts.items()):
+        features[key].bytes_list.value.append(value)
+    for key, side in (("height", height), ("width", width)):
+        features[key].int64_list.value.append(side)
     # The order of a protocol buffer's map is otherwise undefined.
     return example.SerializeToString(deterministic=True)
 
@@ -60,7 +60,7 @@ def decode_label(record: bytes, height: int, width: int) -> np.ndarray:
 
 def _features(record: bytes):
     try:
-        return tf.train.Example.FromString(record).features.feature
+        return Example.FromString(record).features.feature
     except message.DecodeError as error:
         raise ValueError("it is not a tf.train.Example") from error
 
@@ -105,11 +105,3 @@ def _value(features, key: str) -> bytes:
     if key not in features or len(features[key].bytes_list.value) != 1:
         raise ValueError(f"it has no {key}")
     return features[key].bytes_list.value[0]
-
-
-def _bytes_feature(value: bytes):
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _int_feature(value: int):
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

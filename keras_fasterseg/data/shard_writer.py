@@ -8,9 +8,8 @@ import pathlib
 import zlib
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
-
 from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.data.record_file import write_record
 from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.shard_index import BYTES_AROUND, Record, Shard
 from keras_fasterseg.data.source import Sample, SegmentationSource
@@ -48,8 +47,7 @@ def write_shards(
 
     Raises:
         DataError: A sample is faulty.
-        OSError: A file cannot be written.
-        tf.errors.OpError: A file cannot be written, usually because the disk is full.
+        OSError: A file cannot be written, for example because the disk is full.
     """
     bar = progress_bar(
         _records(source, samples, encoding, downsample),
@@ -103,9 +101,9 @@ def _write_shard(
     written: list[Record] = []
     size = 0
     with atomic_path(path) as temporary:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
+        with open(temporary, "wb") as file:
             for record, data in records:
-                writer.write(data)
+                write_record(file, data)
                 written.append(dataclasses.replace(record, offset=size))
                 size += len(data) + BYTES_AROUND
                 if size >= shard_size:

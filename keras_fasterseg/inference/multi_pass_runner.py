@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.inference.windows import window_starts
 from keras_fasterseg.runtimes.base import Runner
@@ -101,7 +101,7 @@ class MultiPassRunner(Runner):
             scaled = _scaled(images, scale)
             for step in (1, -1) if self._flip else (1,):
                 logits = _resized(self._logits(scaled[:, :, ::step]), size)
-                total += tf.nn.softmax(logits).numpy()[:, :, ::step]
+                total += ops.convert_to_numpy(ops.softmax(logits))[:, :, ::step]
         total /= len(self._scales) * (1 + self._flip)
         return total
 
@@ -145,11 +145,12 @@ def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
     if size == images.shape[1:3]:
         return images
     # A mean of bytes never leaves their range.
-    return np.rint(tf.image.resize(images, size, method="bilinear").numpy()).astype(np.uint8)
+    return np.rint(_resized(images.astype(np.float32), size)).astype(np.uint8)
 
 
-def _resized(logits: np.ndarray, size: Sequence[int]) -> Any:
-    """The logits at `size`, the inverse of `_scaled`, with the same pixel centres."""
-    if logits.shape[1:3] == tuple(size):
-        return logits
-    return tf.image.resize(logits, size, method="bilinear")
+def _resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Images or logits at `size`; pixel centres as in training, so enlarging inverts reducing."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    resized = ops.image.resize(images, size, "bilinear", data_format="channels_last")
+    return ops.convert_to_numpy(resized)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.reports.draw_architecture import draw_architecture
@@ -54,11 +53,11 @@ class SearchPictures(keras.callbacks.Callback):
         curves = search_figure(
             search_curves(without_nan(self.report.records)), f"After epoch {epoch + 1}"
         )
-        with self._summaries.epoch(epoch):
+        with self._summaries.epoch(epoch) as events:
             for role in self.report.best:
-                _write(f"architecture/{role}", figure_pixels(self._architecture(role)))
-            _write("search", figure_pixels(curves))
-            _write("predictions", self._predictions())
+                events.image(f"architecture/{role}", figure_pixels(self._architecture(role)))
+            events.image("search", figure_pixels(curves))
+            events.image("predictions", self._predictions())
 
     def _architecture(self, role: str):
         table = self.report.table
@@ -81,7 +80,3 @@ class SearchPictures(keras.callbacks.Callback):
                 maps.append(predictions[best.prediction][0])
             rows.append(label_panels(image, maps, self.palette))
         return prediction_grid(rows, ["image", "label", *self.report.best])
-
-
-def _write(name: str, pixels: np.ndarray) -> None:
-    tf.summary.image(name, pixels[np.newaxis])

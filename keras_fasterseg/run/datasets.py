@@ -7,13 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.label_encodings import check_label_encodings
-from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline import (
+    LabelledBatches,
+    evaluation_dataset,
+    training_dataset,
+    zipped,
+)
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.data.source import Sample, SegmentationSource
 from keras_fasterseg.data.split_halves import split_halves
@@ -95,14 +100,15 @@ class Batches:
     """Endless training batches and the length of an epoch.
 
     Attributes:
-        make: Returns the batches after the given number of skipped ones, which are not read.
+        make: Returns the batches after the given number of skipped ones, which are not read, as
+            `keras.Model.fit` accepts them.
         steps_per_epoch: Batches per epoch.
     """
 
-    make: Callable[[int], tf.data.Dataset]
+    make: Callable[[int], Any]
     steps_per_epoch: int
 
-    def from_epoch(self, epoch: int, step: int = 0) -> tf.data.Dataset:
+    def from_epoch(self, epoch: int, step: int = 0) -> Any:
         """Returns the batches from step `step` of epoch `epoch` onwards, both counted from 0."""
         return self.make(epoch * self.steps_per_epoch + step)
 
@@ -167,13 +173,13 @@ def bilevel_batches(
         for index, half in enumerate(split_halves(samples, settings.seed))
     )
 
-    def make(skip_batches: int) -> tf.data.Dataset:
-        return tf.data.Dataset.zip((weights.make(skip_batches), architecture.make(skip_batches)))
+    def make(skip_batches: int) -> Any:
+        return zipped(weights.make(skip_batches), architecture.make(skip_batches))
 
     return Batches(make, min(weights.steps_per_epoch, architecture.steps_per_epoch))
 
 
-def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset:
+def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches:
     """Returns the uncropped uint8 images and labels of a split, one by one, for a `Runner`."""
     samples = source.samples(split)
     check_label_encodings(source, samples)
@@ -182,7 +188,7 @@ def evaluation_images(source: SegmentationSource, split: str) -> tf.data.Dataset
 
 def supernet_evaluation_batches(
     source: SegmentationSource, split: str, count: int, downsample: int
-) -> tf.data.Dataset:
+) -> LabelledBatches:
     """Returns `count` evenly spaced full images, normalised and padded to multiples of 32."""
     return evaluation_dataset(
         evenly_spaced(source.samples(split), count),
@@ -203,7 +209,9 @@ def shown_images(
         size_multiple=size_multiple,
         normalize=False,
     )
-    return tuple((image.numpy()[0], label.numpy()[0].astype(np.uint8)) for image, label in dataset)
+    return tuple(
+        (np.asarray(image)[0], np.asarray(label)[0].astype(np.uint8)) for image, label in dataset
+    )
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:

@@ -15,6 +15,7 @@ from keras import ops
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.datasets import Batches
+from keras_fasterseg.run.epoch_summaries import EpochScalars
 from keras_fasterseg.run.names import LOG
 from keras_fasterseg.run.training_callbacks import (
     LogRemaining,
@@ -87,7 +88,7 @@ def fit(
             LogRemaining((epochs - done) * batches.steps_per_epoch - steps),
             *callbacks,
             _Log(folder / LOG, callbacks),
-            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+            EpochScalars(folder / "tensorboard"),
             _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
         ],
         verbose=_verbosity(),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.run.datasets import LabelledImage
 from keras_fasterseg.run.epoch_summaries import EpochSummaries
@@ -49,6 +48,5 @@ class SamplePredictions(keras.callbacks.Callback):
             label_panels(image, [label, self.runner(image[np.newaxis])[0]], self.palette)
             for image, label in self.images
         ]
-        with self._summaries.epoch(epoch):
-            grid = prediction_grid(rows, ["image", "label", "prediction"])
-            tf.summary.image("predictions", grid[np.newaxis])
+        with self._summaries.epoch(epoch) as events:
+            events.image("predictions", prediction_grid(rows, ["image", "label", "prediction"]))

@@ -6,7 +6,6 @@ import pathlib
 from typing import Any
 
 import keras
-import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.files import write_json
@@ -189,9 +188,9 @@ class SearchReport(keras.callbacks.Callback):
         return candidates
 
     def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:
-        with self._summaries.epoch(epoch):
+        with self._summaries.epoch(epoch) as events:
             for name, value in _flattened(record):
-                tf.summary.scalar(name, value)
+                events.scalar(name, value)
 
 
 def without_nan(value: Any) -> Any:

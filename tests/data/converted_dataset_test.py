@@ -12,7 +12,8 @@ from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.converted_dataset import ConvertedDataset
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.label_statistics import label_histogram
-from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline import evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.data.record_format import encode_record
 from keras_fasterseg.data.registry import load_source
 from keras_fasterseg.files import sha256

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.data.pipeline import TrainingPipeline, evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline import evaluation_dataset, training_dataset
+from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from tests.shared import load_fixture
 
@@ -271,3 +272,14 @@ def test_no_samples_are_refused(source):
         evaluation_dataset((), source)
     with pytest.raises(ValueError, match="no samples"):
         training_dataset((), source, TrainingPipeline(1, (8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("backend", "module"), [("tensorflow", "tensorflow"), ("jax", "numpy"), ("torch", "numpy")]
+)
+def test_the_backend_decides_between_tensorflow_and_numpy(source, monkeypatch, backend, module):
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    evaluation = _evaluation(source)
+    assert isinstance(evaluation, tf.data.Dataset) == (module == "tensorflow")
+    (first, *_) = evaluation
+    assert [type(each) is np.ndarray for each in first] == [module == "numpy"] * 2

@@ -4,8 +4,9 @@ import io
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing import event_file_loader
+from tensorboard.util.tensor_util import make_ndarray
 
 
 def scalars(folder: pathlib.Path) -> dict[tuple[str, int], float]:
@@ -26,9 +27,8 @@ def images(folder: pathlib.Path) -> dict[tuple[str, int], np.ndarray]:
 def _values(folder: pathlib.Path) -> dict[tuple[str, int], np.ndarray]:
     found = {}
     for path in folder.glob("events.out.tfevents.*"):
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
+        for event in event_file_loader.EventFileLoader(str(path)).Load():
             for value in event.summary.value:
                 assert (value.tag, event.step) not in found
-                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+                found[value.tag, event.step] = make_ndarray(value.tensor)
     return found

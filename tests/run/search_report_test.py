@@ -3,7 +3,6 @@ import types
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl import logging
 
 from keras_fasterseg.files import read_json
@@ -13,6 +12,7 @@ from keras_fasterseg.search.candidates import Candidate, best_candidate
 from keras_fasterseg.spaces.cost import serving_key
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
+from tests.run.event_files import scalars
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SPACE, make_space
 
@@ -119,11 +119,9 @@ def test_the_log_of_an_epoch_tells_lambda_and_the_band(tmp_path, space, table, m
 
 def test_scalars_for_tensorboard(tmp_path, space, table):
     make_report(tmp_path, space, table).on_epoch_end(0, {"loss": 1.5})
-    (events,) = (tmp_path / "tensorboard" / "architecture").glob("events.out.tfevents.*")
-    found = {}
-    for record in tf.data.TFRecordDataset(str(events)):
-        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
-            found[value.tag] = float(tf.make_ndarray(value.tensor))
+    values = scalars(tmp_path / "tensorboard" / "architecture")
+    assert {epoch for _, epoch in values} == {0}
+    found = {name: value for (name, _), value in values.items()}
     assert found["loss"] == 1.5
     assert found["teacher/supernet_miou/scale_8_32"] == pytest.approx(0.25)
     assert {"student/entropy/alpha", "student/fps_predicted/scale_16_32"} <= set(found)

@@ -4,21 +4,25 @@
 
 The pipeline is that of a training: decode, scale, crop, flip, normalise, batch. Files and shards
 (`tools.convert_dataset`, png and raw) take turns, so that varying load affects all of them alike.
-"CPU ms" is the processor time per image in the pipeline. "read ms" is the part that reads and
-decodes, measured separately in one thread. The columns
-"times files" are ratios to plain files: the median over the rounds, with its 95 % interval.
-Other programs affect processor time less than images per second.
+"files, NumPy" is the pipeline that other backends than TensorFlow use. "CPU ms" is the processor
+time per image in the pipeline, including the processes that read. "read ms" is the part that reads
+and decodes, measured separately in one thread. The columns "times files" are ratios to plain files:
+the median over the rounds, with its 95 % interval. Other programs affect processor time less than
+images per second.
 """
 
 from tools import command  # isort: skip
 
+import contextlib
 import json
 import os
 import pathlib
 import statistics
 import tempfile
 import time
+import types
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import tabulate
@@ -53,6 +57,7 @@ OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.
 flags.adopt_module_key_flags(settings_flags)
 
 FILES = "files"
+NUMPY = "files, NumPy"
 
 
 def main() -> None:
@@ -100,12 +105,14 @@ def _sources(folder: pathlib.Path) -> Iterator[tuple[str, object]]:
 
 
 def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[dict[str, object]]:
-    from keras_fasterseg.data.pipeline import TrainingPipeline, training_dataset
+    from keras_fasterseg.data import numpy_pipeline, pipeline
+    from keras_fasterseg.data.pipeline_settings import TrainingPipeline
     from keras_fasterseg.data.shard_index import ENCODINGS
     from keras_fasterseg.jobs.convert_dataset import ConversionSettings, convert_dataset
     from keras_fasterseg.latency.median_interval import median_interval
 
-    sources, factors = {FILES: source}, {FILES: downsample}
+    sources = {FILES: source, NUMPY: source}
+    factors = dict.fromkeys(sources, downsample)
     for encoding in ENCODINGS:
         target = folder / f"{name.replace(' ', '_')}_{downsample}_{encoding}"
         settings = ConversionSettings(splits="train", downsample=downsample, encoding=encoding)
@@ -115,20 +122,18 @@ def _measure(name: str, source, downsample: int, folder: pathlib.Path) -> list[d
     height, width = (side // downsample for side in source.read_size(samples[FILES][0]))
     # Half of each side, as in the paper's trainings on Cityscapes.
     crop = (max(height // 64, 2) * 32, max(width // 64, 2) * 32)
-    datasets = {
-        kind: training_dataset(
-            samples[kind],
-            each,
-            TrainingPipeline(BATCH_SIZE.value, crop, downsample=factors[kind]),
-        )
-        for kind, each in sources.items()
-    }
+
+    def make(kind: str) -> Any:
+        settings = TrainingPipeline(BATCH_SIZE.value, crop, downsample=factors[kind])
+        module = numpy_pipeline if kind == NUMPY else pipeline
+        return module.training_dataset(samples[kind], sources[kind], settings)
+
     turns: dict[str, list[dict[str, float]]] = {kind: [] for kind in sources}
-    # The first round does not count: it traces, and fills the page cache.
+    # The first round does not count: it fills the page cache.
     for number in range(ROUNDS.value + 1):
         for kind, each in sources.items():
             _drop(_files(each, samples[kind]))
-            turn = _turn(datasets[kind])
+            turn = _turn(make(kind))
             turn["read_ms"] = _read_ms(each, samples[kind], factors[kind])
             if number:
                 turns[kind].append(turn)
@@ -178,16 +183,26 @@ def _drop(files: list[pathlib.Path]) -> None:
 
 def _turn(dataset) -> dict[str, float]:
     """Speed of the pipeline with a new iterator."""
-    batches = iter(dataset)
-    # Its threads and buffers start empty.
-    for _ in range(2):
-        next(batches)
-    start, cpu_start = time.perf_counter(), time.process_time()
-    for _ in range(BATCHES.value):
-        next(batches)
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    with contextlib.ExitStack() as stack:
+        batches = iter(dataset)
+        if isinstance(batches, types.GeneratorType):
+            # Ends its processes.
+            stack.enter_context(contextlib.closing(batches))
+        # Its threads and buffers start empty.
+        for _ in range(2):
+            next(batches)
+        start, cpu_start = time.perf_counter(), _cpu_seconds()
+        for _ in range(BATCHES.value):
+            next(batches)
+        seconds, cpu_seconds = time.perf_counter() - start, _cpu_seconds() - cpu_start
     count = BATCH_SIZE.value * BATCHES.value
     return {"images_per_second": count / seconds, "cpu_ms": 1000 * cpu_seconds / count}
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of its processes."""
+    times = (child.cpu_times() for child in psutil.Process().children())
+    return time.process_time() + sum(each.user + each.system for each in times)
 
 
 def _read_ms(source, samples, downsample: int) -> float:

@@ -12,7 +12,7 @@ def test_every_storage_is_measured_beside_the_files(tmp_path):
     assert finished.status == 0, finished
     value = read_json(tmp_path / "speed.json")
     results = value["results"]
-    assert [each["stored_as"] for each in results] == ["files", "png", "raw"]
+    assert [each["stored_as"] for each in results] == ["files", "files, NumPy", "png", "raw"]
     assert value["page_cache"] == "dropped before every turn"
     for each in results:
         assert each["crop_size"] == [64, 64]
@@ -24,7 +24,7 @@ def test_every_storage_is_measured_beside_the_files(tmp_path):
             # Three bytes a pixel for the image and one for the label, of 32 x 48 pixels.
             assert 6144 < 1e6 * each["megabytes_per_image"] < 6144 + 400
     # Two lines of headings, one a measurement, the facts.
-    assert len(finished.stdout.splitlines()) == 2 + 3 + 1
+    assert len(finished.stdout.splitlines()) == 2 + 4 + 1
 
 
 def test_a_size_that_is_none():

@@ -1,4 +1,4 @@
-"""Random augmentation of an image and its label together, as pure functions of a seed."""
+"""Random augmentation of an image and its label in a TensorFlow graph: functions of a seed."""
 
 from collections.abc import Sequence
 

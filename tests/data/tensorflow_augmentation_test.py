@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fasterseg.data import augmentation
+from keras_fasterseg.data import tensorflow_augmentation as augmentation
 
 RNG = np.random.default_rng(0)
 
