@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
-from keras_fasterseg.export.options import OUTPUTS, PRECISION_NAMES, PRECISIONS
+from keras_fasterseg.export.options import (
+    OUTPUTS,
+    PRECISION_NAMES,
+    PRECISIONS,
+    CalibrationImages,
+)
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.artefact_format import (
@@ -31,23 +35,6 @@ _PACKAGES = {
     OPENVINO: ("tf2onnx", "onnx", "onnxslim", "openvino"),
     LITERT: (),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class CalibrationImages:
-    """Images and options for calibrating an int8 graph.
-
-    Attributes:
-        images: Real images, uint8 `(batch, height, width, 3)`, in the graph's input shape.
-        method: Method that finds activation ranges, one of `quantization.METHODS`.
-        progress: Whether to show progress bars.
-        symmetric: Whether activations are int8 around zero, as TensorRT requires, or uint8.
-    """
-
-    images: Sequence[np.ndarray]
-    method: str = "percentile"
-    progress: bool = True
-    symmetric: bool = False
 
 
 def export_graph_file(

@@ -8,13 +8,15 @@ from typing import Any
 import keras
 from absl import logging
 
-from keras_fasterseg.export.engine_file import export_engine
-from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.export.manifest import Palette
-from keras_fasterseg.export.options import ENGINE_FORMATS, FREE_BATCH, PRECISIONS
-from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.export.tftrt import convert_saved_model
+from keras_fasterseg.export.options import (
+    ENGINE_FORMATS,
+    FREE_BATCH,
+    PRECISIONS,
+    CalibrationImages,
+)
 from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
+from keras_fasterseg.runtimes.optional_import import require_tensorflow
 from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
@@ -34,6 +36,11 @@ def export_network(
     """Exports a network in memory as `export` does, but without a proof."""
     settings = settings or ExportSettings()
     check_export(settings)
+    # Imported here: they need TensorFlow, which `check_export` has found.
+    from keras_fasterseg.export.engine_file import export_engine
+    from keras_fasterseg.export.graph_file import export_graph_file
+    from keras_fasterseg.export.saved_model import export_saved_model
+
     model: keras.Model = network.without_auxiliary_heads()
     facts = network_facts(network, class_names, palette)
     common: dict[str, Any] = {
@@ -94,6 +101,9 @@ def _export_tftrt(
     calibration: CalibrationImages | None,
     common: dict[str, Any],
 ) -> pathlib.Path:
+    from keras_fasterseg.export.saved_model import export_saved_model
+    from keras_fasterseg.export.tftrt import convert_saved_model
+
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         source = export_saved_model(
             model, pathlib.Path(folder) / "1", **{**common, "overwrite": False}
@@ -114,7 +124,14 @@ def _export_tftrt(
 
 
 def check_export(settings: ExportSettings) -> None:
+    """Raises the errors of `export_network` that depend on nothing but its settings.
+
+    Raises:
+        RuntimeNotInstalledError: Keras does not run on TensorFlow.
+        ValueError: A setting is out of range, or the format does not support it.
+    """
     check_settings(settings)
+    require_tensorflow(f"Exporting to {settings.format}")
     if settings.format == TFTRT:
         require(
             settings.output in (None, "both"),
