@@ -1,4 +1,7 @@
-"""Export of a network in memory, in any format, without a proof."""
+"""Export of a network in memory, in any format, without a proof.
+
+Backend switch: only TensorFlow writes all formats; PyTorch writes ONNX and OpenVINO.
+"""
 
 import pathlib
 import tempfile
@@ -15,7 +18,7 @@ from keras_fasterseg.export.options import (
     PRECISIONS,
     CalibrationImages,
 )
-from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
+from keras_fasterseg.runtimes.artefact_format import ONNX, OPENVINO, SAVED_MODEL
 from keras_fasterseg.runtimes.optional_import import require_tensorflow
 from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.setting import check_settings, require
@@ -36,10 +39,9 @@ def export_network(
     """Exports a network in memory as `export` does, but without a proof."""
     settings = settings or ExportSettings()
     check_export(settings)
-    # Imported here: they need TensorFlow, which `check_export` has found.
+    # Imported here: most need TensorFlow.
     from keras_fasterseg.export.engine_file import export_engine
     from keras_fasterseg.export.graph_file import export_graph_file
-    from keras_fasterseg.export.saved_model import export_saved_model
 
     model: keras.Model = network.without_auxiliary_heads()
     facts = network_facts(network, class_names, palette)
@@ -53,6 +55,8 @@ def export_network(
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
+        from keras_fasterseg.export.saved_model import export_saved_model
+
         return export_saved_model(model, target, input_size=settings.input_size, **common)
     if settings.format == TFTRT:
         return _export_tftrt(model, target, settings, calibration, common)
@@ -127,11 +131,12 @@ def check_export(settings: ExportSettings) -> None:
     """Raises the errors of `export_network` that depend on nothing but its settings.
 
     Raises:
-        RuntimeNotInstalledError: Keras does not run on TensorFlow.
+        RuntimeNotInstalledError: Keras does not run on a backend that can write the format.
         ValueError: A setting is out of range, or the format does not support it.
     """
     check_settings(settings)
-    require_tensorflow(f"Exporting to {settings.format}")
+    if not (settings.format in (ONNX, OPENVINO) and keras.backend.backend() == "torch"):
+        require_tensorflow(f"Exporting to {settings.format}")
     if settings.format == TFTRT:
         require(
             settings.output in (None, "both"),
