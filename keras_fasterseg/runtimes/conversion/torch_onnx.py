@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from keras_fasterseg.runtimes.conversion.onnx import quiet_logger
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 from keras_fasterseg.runtimes.serving_graph import ServingGraph
@@ -50,11 +51,13 @@ def torch_onnx_model(
     batch, *sizes = shape
     # An example of one image would fix the batch size.
     images = torch.zeros((batch or 2, *sizes), dtype=torch.uint8, device=_device(graph))
-    with torch.no_grad():
+    free = {0: torch.export.Dim.DYNAMIC}
+    # It warns of packages that nothing here needs.
+    with torch.no_grad(), quiet_logger("torch.onnx"):
         exported = torch.export.export(
             Module().eval(),
             (images,),
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC if batch is None else None},),
+            dynamic_shapes=(free,) if batch is None else None,
             strict=False,
         )
         program = torch.onnx.export(
