@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures tutorial wheel buildifier clean
+.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures tutorial wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -22,6 +22,16 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Keras on JAX and on PyTorch, in environments without TensorFlow.
+test-jax test-torch: test-%: .venv-%/.ready
+	KERAS_BACKEND=$* .venv-$*/bin/python -m pytest -n 2 --dist worksteal
+
+.venv-jax/.ready .venv-torch/.ready: .venv-%/.ready: pyproject.toml requirements.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e ".[$*]" \
+		pytest pytest-timeout pytest-xdist
+	touch $@
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -44,7 +44,8 @@ def normalize_images(images: Any, mean: np.ndarray, std: np.ndarray) -> Any:
 
     # An exported graph then runs two operations instead of three.
     scale = 1.0 / (255.0 * std.astype("float64"))
-    return (ops.cast(images, "float32") - 255.0 * mean) * scale.astype("float32")
+    mean, scale = map(ops.convert_to_tensor, (255.0 * mean, scale.astype("float32")))
+    return (ops.cast(images, "float32") - mean) * scale
 
 
 def _three_numbers(name: str, values: Sequence[float]) -> np.ndarray:

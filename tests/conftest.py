@@ -1,7 +1,8 @@
-"""Data outside this repository. Tests that need it are deselected if it is missing."""
+"""Data outside this repository, and backends. Tests that need what is missing are left out."""
 
 import pathlib
 
+import keras
 import pytest
 
 from keras_fasterseg.data.camvid import CamVid
@@ -9,6 +10,7 @@ from keras_fasterseg.data.camvid import CamVid
 # Registers the operations, so that every test file also runs alone.
 from keras_fasterseg.spaces.fasterseg import operations  # noqa: F401
 from tests.shared import SHARED
+from tests.without_tensorflow import needs_more
 
 # Folders in `SHARED`, by the name of their fixture.
 FOLDERS = {"camvid": SHARED / "camvid", "full_size_fixtures": SHARED / "fixtures"}
@@ -24,6 +26,16 @@ def camvid() -> CamVid:
 def full_size_fixtures() -> pathlib.Path:
     """The folder of full-size fixtures, the source of `tests/fixtures`."""
     return FOLDERS["full_size_fixtures"]
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
+    # With TensorFlow, nothing is left out: a missing package is an error.
+    if keras.backend.backend() == "tensorflow":
+        return None
+    is_folder = collection_path.is_dir()
+    file = collection_path / "conftest.py" if is_folder else collection_path
+    has_tests = file.is_file() if is_folder else file.name.endswith("_test.py")
+    return True if has_tests and needs_more(file) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -50,7 +50,7 @@ def expected_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     normalised = (images / 255.0 - np.array(MEAN)) / np.array(STD)
     padding = ((0, 0), (0, -height % 32), (0, -width % 32), (0, 0))
     padded = np.pad(normalised, padding).astype(np.float32)
-    return np.asarray(model(padded, training=False))[:, :height, :width]
+    return ops.convert_to_numpy(model(padded, training=False))[:, :height, :width]
 
 
 def assert_same_classes(class_ids: np.ndarray, logits: np.ndarray, noise: float = 1e-4) -> None:

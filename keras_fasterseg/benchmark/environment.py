@@ -20,6 +20,7 @@ PACKAGES = (
     "tensorflow-cpu",
     "numpy",
     "jax",
+    "torch",
     "onnxruntime",
     "onnxruntime-gpu",
     "openvino",

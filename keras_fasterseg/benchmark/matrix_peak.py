@@ -1,14 +1,18 @@
-"""Peak rate of multiply-accumulates on this machine, the reference for a network's speed."""
+"""Peak rate of multiply-accumulates on this machine, the reference for a network's speed.
+
+Backend switch: only TensorFlow can compute on a CPU while it sees a GPU.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.available_cores import available_cores
+from keras_fasterseg.benchmark.environment import device_kind
 from keras_fasterseg.benchmark.timing import measure_callable
-from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.backend_device import backend_device
 
 CPU_SIZES = (512, 1024, 2048)
 GPU_SIZES = (2048, 4096, 8192)
@@ -44,7 +48,7 @@ def measure_matrix_peak(
 
     The fastest single product counts: a peak is the rate of an undisturbed machine. It is a
     measured rate, not a theoretical one, so a network with a better library may come close to it.
-    On a GPU it follows TensorFlow's setting of TensorFloat-32, as the network does.
+    On a GPU it follows the backend's setting of TensorFloat-32, as the network does.
 
     Args:
         device: "CPU" or "GPU".
@@ -66,13 +70,13 @@ def measure_matrix_peak(
 
 
 def prepare_threads(threads: int | None) -> bool:
-    """Requests a number of threads from TensorFlow; returns False if it can no longer change.
+    """Requests a number of threads from Keras's backend; returns False if it can no longer change.
 
-    The number can be set only before TensorFlow has run anything, so a process that needs another
-    number than the default calls this first.
+    TensorFlow and JAX accept the number only before they have run anything, so a process that needs
+    another number than the default calls this first.
     """
     try:
-        tensorflow_device.request_threads(threads)
+        backend_device().request_threads(threads)
     except ValueError:
         return False
     return True
@@ -87,17 +91,23 @@ def best_peak(*peaks: MatrixPeak | None) -> MatrixPeak | None:
 def matrix_products(device: str, threads: int | None) -> Mapping[str, Callable[[int], Product]]:
     """Returns, by library, functions that make a float32 product of square matrices of a size."""
     products: dict[str, Callable[[int], Product]] = {}
+    backend = keras.backend.backend()
+
+    def backend_product(size: int) -> Product:
+        if backend == "tensorflow":
+            return tensorflow_product(size, f"/{device}:0")
+        return _compiled_product(size)
+
+    is_own_device = device_kind(backend_device().device_name()) == device
     if device != "CPU":
-        # Only another runtime can use a GPU that TensorFlow does not see.
-        if tf.config.list_physical_devices("GPU"):
-            products["tensorflow"] = lambda size: tensorflow_product(size, "/GPU:0")
-        return products
+        # Only another runtime can use a GPU that the backend does not see.
+        return {backend: backend_product} if is_own_device else {}
     # numpy's library fixed its number of threads when it was loaded: the number of cores.
     cores = available_cores()
     if (threads or cores.threads) == cores.logical:
         products["numpy"] = _numpy_product
-    if prepare_threads(threads):
-        products["tensorflow"] = lambda size: tensorflow_product(size, "/CPU:0")
+    if prepare_threads(threads) and (is_own_device or backend == "tensorflow"):
+        products[backend] = backend_product
     return products
 
 
@@ -114,15 +124,23 @@ def _numpy_product(size: int) -> Product:
 
 def tensorflow_product(size: int, device: str) -> Product:
     """Returns a function that multiplies square matrices in TensorFlow on a device."""
+    import tensorflow as tf
+
     with tf.device(device):
         left, right = (tf.constant(matrix) for matrix in _matrices(size))
 
     def product() -> None:
         with tf.device(device):
             tf.linalg.matmul(left, right)
-        tensorflow_device.synchronize()
+        backend_device().synchronize()
 
     return product
+
+
+def _compiled_product(size: int) -> Product:
+    run = backend_device().compiled(keras.ops.matmul, [])
+    left, right = map(keras.ops.convert_to_tensor, _matrices(size))
+    return lambda: backend_device().synchronize(run(left, right))
 
 
 def _matrices(size: int) -> tuple[np.ndarray, np.ndarray]:

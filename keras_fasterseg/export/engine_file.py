@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
+from keras_fasterseg.export.graph_file import export_graph_file
 from keras_fasterseg.export.manifest import check_target, described_files
-from keras_fasterseg.export.options import PRECISION_NAMES
+from keras_fasterseg.export.options import PRECISION_NAMES, CalibrationImages
 from keras_fasterseg.export.tensorrt import build_engine
 from keras_fasterseg.files import PathLike, atomic_path, read_json, write_json
 from keras_fasterseg.runtimes.artefact_format import (

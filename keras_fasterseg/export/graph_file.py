@@ -1,17 +1,24 @@
-"""Writes a network as a graph file for ONNX Runtime, OpenVINO or LiteRT."""
+"""Writes a network as a graph file for ONNX Runtime, OpenVINO or LiteRT; a backend switch.
+
+The graph is traced by TensorFlow, or converted to ONNX by PyTorch's exporter.
+"""
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.export.manifest import Palette, check_target, described_files, manifest
-from keras_fasterseg.export.options import OUTPUTS, PRECISION_NAMES, PRECISIONS
+from keras_fasterseg.export.options import (
+    OUTPUTS,
+    PRECISION_NAMES,
+    PRECISIONS,
+    CalibrationImages,
+)
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.runtimes.artefact_format import (
@@ -31,23 +38,6 @@ _PACKAGES = {
     OPENVINO: ("tf2onnx", "onnx", "onnxslim", "openvino"),
     LITERT: (),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class CalibrationImages:
-    """Images and options for calibrating an int8 graph.
-
-    Attributes:
-        images: Real images, uint8 `(batch, height, width, 3)`, in the graph's input shape.
-        method: Method that finds activation ranges, one of `quantization.METHODS`.
-        progress: Whether to show progress bars.
-        symmetric: Whether activations are int8 around zero, as TensorRT requires, or uint8.
-    """
-
-    images: Sequence[np.ndarray]
-    method: str = "percentile"
-    progress: bool = True
-    symmetric: bool = False
 
 
 def export_graph_file(
@@ -81,8 +71,8 @@ def export_graph_file(
         path: The folder to write.
         format: `onnx` (`model.onnx`), `openvino` (`model.xml`, `model.bin`) or `litert`
             (`model.tflite`).
-        input_size: Height and width of the images, each at least 32. None leaves both free; LiteRT
-            and int8 need fixed sizes.
+        input_size: Height and width of the images, each at least 32. None leaves both free;
+            LiteRT, int8 and PyTorch's exporter need fixed sizes.
         batch_size: Images per call. None allows any number; LiteRT needs a fixed one.
         outputs: `class_ids`, `logits` or `both`; `both` computes them in one pass of the network.
         precision: `fp32`, `fp16` or `int8`, see `PRECISIONS`. For `fp16`, OpenVINO and LiteRT
@@ -128,12 +118,10 @@ def export_graph_file(
         metadata=metadata,
         packages=_packages(format, precision),
     )
-    function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
-    sizes = input_size or (None, None)
+    shape = (batch_size, *(input_size or (None, None)), 3)
     # LiteRT's calibration needs a float input; the model it writes still accepts bytes.
-    dtype = tf.float32 if (format, precision) == (LITERT, "int8") else tf.uint8
-    specification = tf.TensorSpec((batch_size, *sizes, 3), dtype, name=INPUT_NAME)
-    traced = function.get_concrete_function(specification)
+    dtype = "float32" if (format, precision) == (LITERT, "int8") else "uint8"
+    traced = _traced(graph, names, shape, dtype)
     with atomic_path(path) as temporary:
         temporary.mkdir()
         file = temporary / GRAPH_FILES[format]
@@ -144,9 +132,30 @@ def export_graph_file(
     return path
 
 
+def _traced(
+    graph: ServingGraph, names: Sequence[str], shape: tuple[int | None, ...], dtype: str
+) -> Any:
+    """A concrete function of TensorFlow; for PyTorch, a function that returns the ONNX model."""
+    if _backend() == "torch":
+        from keras_fasterseg.runtimes.conversion.torch_onnx import torch_onnx_model
+
+        return functools.partial(torch_onnx_model, graph, names, shape)
+    import tensorflow as tf
+
+    function = tf.function(lambda images: graph.outputs(images, names), autograph=False)
+    return function.get_concrete_function(tf.TensorSpec(shape, dtype, name=INPUT_NAME))
+
+
+def _backend() -> str:
+    return keras.backend.backend()
+
+
 def _packages(format: str, precision: str) -> tuple[str, ...]:
     quantizes = precision == "int8" and format != LITERT
-    return (*_PACKAGES[format], *(["onnxruntime"] if quantizes else []))
+    packages = (*_PACKAGES[format], *(["onnxruntime"] if quantizes else []))
+    if _backend() == "torch":
+        return tuple("onnxscript" if name == "tf2onnx" else name for name in packages)
+    return packages
 
 
 def _write(
@@ -199,7 +208,7 @@ def _write_onnx(
     from keras_fasterseg.export.onnx_interface import described
     from keras_fasterseg.runtimes.conversion.onnx import onnx_model
 
-    model = onnx_model(function, simplify=True)
+    model = function() if _backend() == "torch" else onnx_model(function, simplify=True)
     if precision == "fp16":
         from keras_fasterseg.runtimes.conversion.half_precision import half_precision
 
@@ -251,6 +260,11 @@ def _check_interface(
     if input_size is None and format == LITERT:
         raise ValueError(
             "LiteRT needs a fixed image size: set --input_size=HEIGHTxWIDTH (`input_size`)."
+        )
+    if input_size is None and _backend() == "torch":
+        raise ValueError(
+            "With Keras's backend torch, an export has a fixed image size: set "
+            "--input_size=HEIGHTxWIDTH (`input_size`), or KERAS_BACKEND=tensorflow."
         )
     if batch_size is None and format == LITERT:
         raise ValueError(

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.runtimes.artefact_format import MANIFEST, is_artefact_folder
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.runtimes.saved_model_format import (
     INPUT_NAME,
     METADATA_FILE,
@@ -146,10 +146,11 @@ def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
+    backend, version = backend_device().version().split()
     return {
         "keras_fasterseg": __version__,
         "keras": keras.__version__,
-        "tensorflow": tf.__version__,
+        backend: version,
         "numpy": np.__version__,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in packages},

@@ -1,5 +1,10 @@
 """Options of an export, importable without a runtime or TensorFlow."""
 
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
 from keras_fasterseg.runtimes.artefact_format import (
     LITERT,
     ONNX,
@@ -30,3 +35,20 @@ ENGINE_FORMATS = (TENSORRT, TENSORRT_RTX)
 
 METHODS = ("percentile", "entropy", "minmax")
 """Methods that find the range of an activation from its values on calibration images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationImages:
+    """Images and options for calibrating an int8 graph.
+
+    Attributes:
+        images: Real images, uint8 `(batch, height, width, 3)`, in the graph's input shape.
+        method: Method that finds activation ranges, one of `METHODS`.
+        progress: Whether to show progress bars.
+        symmetric: Whether activations are int8 around zero, as TensorRT requires, or uint8.
+    """
+
+    images: Sequence[np.ndarray]
+    method: str = "percentile"
+    progress: bool = True
+    symmetric: bool = False

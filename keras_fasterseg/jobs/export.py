@@ -10,9 +10,8 @@ from absl import logging
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.label_encodings import check_label_encodings
 from keras_fasterseg.data.source import SegmentationSource
-from keras_fasterseg.export.graph_file import CalibrationImages
 from keras_fasterseg.export.manifest import Palette, check_target, extend_manifest
-from keras_fasterseg.export.options import ENGINE_FORMATS
+from keras_fasterseg.export.options import ENGINE_FORMATS, CalibrationImages
 from keras_fasterseg.export.proof import Proof, check_proof
 from keras_fasterseg.export.proving import prove
 from keras_fasterseg.files import PathLike, atomic_path

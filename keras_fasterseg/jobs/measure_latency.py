@@ -21,8 +21,9 @@ from keras_fasterseg.run.inputs import table_input
 from keras_fasterseg.run.latency_tables import check_rows, load_table, meter_schedule
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.run.run import TABLE_INPUT, Run, if_there
-from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.runtimes.operation_runner import RuntimeOperationRunner, runtime_version
+from keras_fasterseg.runtimes.registry import KERAS
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
@@ -126,8 +127,8 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
 
 def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:
     """Fingerprint of this device and a runtime on it, as recorded in a latency table."""
-    # Among the runtimes for operations, only TensorFlow uses the GPU.
-    device = tensorflow_device.device_name() if runtime == "saved_model" else "CPU"
+    # Among the runtimes for operations, only Keras's backend uses the GPU.
+    device = backend_device().device_name() if runtime in ("saved_model", KERAS) else "CPU"
     return Fingerprint(
         device=cpu_model() if device == "CPU" else device,
         runtime=runtime,
@@ -165,8 +166,8 @@ def _threads(threads: int | None) -> int:
     """The number of threads, chosen alike for every runtime so that tables can be compared."""
     if threads is not None:
         return threads
-    tensorflow_device.request_threads(None)
-    return tensorflow_device.intra_op_threads()
+    backend_device().request_threads(None)
+    return backend_device().intra_op_threads()
 
 
 def _profile_schedule(settings: LatencySettings) -> ProfileSchedule:

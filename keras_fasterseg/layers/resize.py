@@ -62,7 +62,7 @@ def resize_bilinear(
         )
     if all(isinstance(side, int) for side in size) and tuple(images.shape[1:3]) == tuple(size):
         return images
-    resize = _resize_with_tensorflow if tf is not None else _resize_with_keras
+    resize = _RESIZES.get(keras.backend.backend(), _resize_with_keras)
     if as_products and all(isinstance(side, int) for side in (*images.shape[1:], *size)):
         resize = _resize_with_products
     # Compute in float32 and cast back: TensorFlow's kernel returns float32 only, and sample
@@ -75,6 +75,20 @@ def _resize_with_tensorflow(images: Tensor, size: tuple[Dimension, Dimension]) -
     if not all(isinstance(side, int) for side in size):
         size = tf.stack([tf.cast(side, tf.int32) for side in size])
     return tf.raw_ops.ResizeBilinear(images=images, size=size, align_corners=True)
+
+
+def _resize_with_torch(images: Tensor, size: tuple[int, int]) -> Tensor:
+    # Likewise a single kernel and a single node.
+    import torch  # pyright: ignore[reportMissingImports]
+
+    planes = ops.transpose(images, (0, 3, 1, 2))
+    resized = torch.nn.functional.interpolate(
+        planes, size=tuple(size), mode="bilinear", align_corners=True
+    )
+    return ops.transpose(resized, (0, 2, 3, 1))
+
+
+_RESIZES = {"tensorflow": _resize_with_tensorflow, "torch": _resize_with_torch}
 
 
 def _resize_with_products(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -10,7 +10,6 @@ import keras
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.run.network_export import export_network, network_facts
 from keras_fasterseg.run.trained_networks import load_network
-from keras_fasterseg.runtimes import tensorflow_device
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
     Artefact,
@@ -18,6 +17,7 @@ from keras_fasterseg.runtimes.artefact_format import (
     folder_of_part,
     suffixes,
 )
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.runtimes.base import Runner
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own_runtime
@@ -63,9 +63,10 @@ def open_artefact(
     """
     if is_network(artefact):
         chosen = check_runtime(runtime or KERAS)
-        if chosen.uses_tensorflow:
-            # Building the network starts TensorFlow, which then no longer accepts a thread count.
-            tensorflow_device.request_threads(threads)
+        if chosen.runs_on_backend:
+            # Building the network starts the backend; TensorFlow and JAX then no longer accept a
+            # thread count.
+            backend_device().request_threads(threads)
         network = _network(artefact, num_classes)
         return _open_network(network, chosen, threads, input_size, batch_size, outputs)
     found = find_artefact(artefact)

@@ -1,7 +1,5 @@
 """Latency tables of a run: loading, checks against this machine, and measurement settings."""
 
-import sys
-
 from absl import logging
 
 from keras_fasterseg.available_cores import available_cores
@@ -12,6 +10,7 @@ from keras_fasterseg.latency.operation_meter import MeasurementSchedule
 from keras_fasterseg.latency.operations import operation_of
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.runtimes.installed_version import UNKNOWN, installed_version
 from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
@@ -158,15 +157,11 @@ def check_table_size(
 def foreign_device(table: LatencyTable) -> str | None:
     """Returns this machine's device if `table` was measured on another one; otherwise None.
 
-    Both the CPU and the first GPU count as this machine's devices. Also returns None if TensorFlow,
-    which knows the GPU, is not loaded.
+    Both the CPU and the first GPU of Keras's backend count as this machine's devices.
     """
     device, cpu = table.metadata.fingerprint.device, cpu_model()
-    # Only TensorFlow knows the GPU. It is used if already loaded, but never started for this.
-    if device == cpu or "tensorflow" not in sys.modules:
+    if device == cpu:
         return None
-    from keras_fasterseg.runtimes import tensorflow_device
-
-    own = tensorflow_device.device_name()
+    own = backend_device().device_name()
     own = cpu if own == "CPU" else own
     return None if device == own else own

@@ -1,4 +1,7 @@
-"""Export of a network in memory, in any format, without a proof."""
+"""Export of a network in memory, in any format, without a proof.
+
+Backend switch: only TensorFlow writes all formats; PyTorch writes ONNX and OpenVINO.
+"""
 
 import pathlib
 import tempfile
@@ -8,13 +11,15 @@ from typing import Any
 import keras
 from absl import logging
 
-from keras_fasterseg.export.engine_file import export_engine
-from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
 from keras_fasterseg.export.manifest import Palette
-from keras_fasterseg.export.options import ENGINE_FORMATS, FREE_BATCH, PRECISIONS
-from keras_fasterseg.export.saved_model import export_saved_model
-from keras_fasterseg.export.tftrt import convert_saved_model
-from keras_fasterseg.runtimes.artefact_format import SAVED_MODEL
+from keras_fasterseg.export.options import (
+    ENGINE_FORMATS,
+    FREE_BATCH,
+    PRECISIONS,
+    CalibrationImages,
+)
+from keras_fasterseg.runtimes.artefact_format import ONNX, OPENVINO, SAVED_MODEL
+from keras_fasterseg.runtimes.optional_import import require_tensorflow
 from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
@@ -34,6 +39,10 @@ def export_network(
     """Exports a network in memory as `export` does, but without a proof."""
     settings = settings or ExportSettings()
     check_export(settings)
+    # Imported here: most need TensorFlow.
+    from keras_fasterseg.export.engine_file import export_engine
+    from keras_fasterseg.export.graph_file import export_graph_file
+
     model: keras.Model = network.without_auxiliary_heads()
     facts = network_facts(network, class_names, palette)
     common: dict[str, Any] = {
@@ -46,6 +55,8 @@ def export_network(
         "overwrite": overwrite,
     }
     if settings.format == SAVED_MODEL:
+        from keras_fasterseg.export.saved_model import export_saved_model
+
         return export_saved_model(model, target, input_size=settings.input_size, **common)
     if settings.format == TFTRT:
         return _export_tftrt(model, target, settings, calibration, common)
@@ -94,6 +105,9 @@ def _export_tftrt(
     calibration: CalibrationImages | None,
     common: dict[str, Any],
 ) -> pathlib.Path:
+    from keras_fasterseg.export.saved_model import export_saved_model
+    from keras_fasterseg.export.tftrt import convert_saved_model
+
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         source = export_saved_model(
             model, pathlib.Path(folder) / "1", **{**common, "overwrite": False}
@@ -114,7 +128,15 @@ def _export_tftrt(
 
 
 def check_export(settings: ExportSettings) -> None:
+    """Raises the errors of `export_network` that depend on nothing but its settings.
+
+    Raises:
+        RuntimeNotInstalledError: Keras does not run on a backend that can write the format.
+        ValueError: A setting is out of range, or the format does not support it.
+    """
     check_settings(settings)
+    if not (settings.format in (ONNX, OPENVINO) and keras.backend.backend() == "torch"):
+        require_tensorflow(f"Exporting to {settings.format}")
     if settings.format == TFTRT:
         require(
             settings.output in (None, "both"),

@@ -1,32 +1,34 @@
-"""Runs a Keras model in memory."""
+"""Runs a Keras model in memory, on Keras's backend."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.runtimes.base import Runner, genotype_fact
 from keras_fasterseg.runtimes.serving_graph import CLASS_IDS, LOGITS, ServingGraph
 
 
 class KerasRunner(Runner):
-    """Traces the serving graph around `model`: the same graph that an export writes.
+    """Runs the serving graph around `model`: the same computation as in an export.
 
-    Weights are read at every call, so a runner made before training uses the trained weights.
+    TensorFlow traces it once, JAX compiles it for every image shape, and PyTorch runs its
+    operations one by one. Weights are read at every call, so a runner made before training uses the
+    trained weights.
 
     Args:
         model: Maps normalised images to logits, see `ServingGraph`.
         mean: Mean of the three channels, of images scaled to [0, 1].
         std: Standard deviation of the three channels, of images scaled to [0, 1].
-        threads: Threads inside an operation. None uses TensorFlow's current number. The model has
-            already started TensorFlow, so any other number raises.
+        threads: Threads inside an operation. None uses the backend's current number. The model has
+            already started TensorFlow or JAX, so any other number raises.
         metadata: Facts about the network, such as `genotype` with its JSON object.
 
     Raises:
-        ValueError: See `ServingGraph`; or TensorFlow can no longer change to `threads`.
+        ValueError: See `ServingGraph`; or the backend can no longer change to `threads`.
     """
 
     def __init__(
@@ -37,40 +39,37 @@ class KerasRunner(Runner):
         threads: int | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        tensorflow_device.request_threads(threads)
+        self._device = backend_device()
+        self._device.request_threads(threads)
         self._graph = ServingGraph(model, mean=mean, std=std)
         self._metadata = dict(metadata or {})
+        self._result: Any = None
         self._functions = {
-            CLASS_IDS: self._compile(self._graph.class_ids),
-            LOGITS: self._compile(self._graph.logits),
+            CLASS_IDS: self._device.compiled(self._graph.class_ids, model.variables),
+            LOGITS: self._device.compiled(self._graph.logits, model.variables),
         }
 
     def load(self) -> None:
-        self._functions[CLASS_IDS].get_concrete_function()
+        # JAX needs the image shape to compile, and PyTorch compiles nothing.
+        if keras.backend.backend() == "tensorflow":
+            self._functions[CLASS_IDS].get_concrete_function()
 
     def synchronize(self) -> None:
-        tensorflow_device.synchronize()
+        self._device.synchronize(self._result)
 
     def describe(self) -> dict[str, object]:
         return {
             "runtime": "keras",
-            "version": f"keras {keras.__version__}, tensorflow {tf.__version__}",
+            "version": f"keras {keras.__version__}, {self._device.version()}",
             "precision": self._graph.precision,
-            "threads": tensorflow_device.intra_op_threads(),
-            "device": tensorflow_device.device_name(),
+            "threads": self._device.intra_op_threads(),
+            "device": self._device.device_name(),
             **genotype_fact(self._metadata),
         }
 
     def _infer(self, images: np.ndarray, output: str) -> Any:
-        return self._functions[output](tf.constant(images))
+        self._result = self._functions[output](ops.convert_to_tensor(images))
+        return self._result
 
     def _fetch(self, handle: Any) -> np.ndarray:
-        return handle.numpy()
-
-    def _compile(self, function):
-        return tf.function(
-            function,
-            input_signature=ServingGraph.input_signature,
-            autograph=False,
-            jit_compile=False,
-        )
+        return ops.convert_to_numpy(handle)

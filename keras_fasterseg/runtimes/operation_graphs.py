@@ -1,27 +1,19 @@
-"""Graphs of single operations for timing."""
+"""Traced TensorFlow graphs of single operations, for timing."""
 
 import dataclasses
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import build_operation
-from keras_fasterseg.layers.resize import resize_bilinear
-from keras_fasterseg.runtimes.serving_graph import ServingGraph
-
-# A convolution of stride 8 reads a sixteenth of its input, in the runtime's own layout, so nothing
-# is converted back to the layout of the outputs. Its kernel is 2x2: OpenVINO moves the stride of a
-# 1x1 convolution into the preceding operation, which would then compute next to nothing.
-_TAIL_KERNEL = 2
-_TAIL_STRIDE = 8
-_TAIL_FILTERS = 16
-
-# Random numbers repeat after this many: drawing millions would take longer than the measurement.
-_BLOCK = 2**16
+from keras_fasterseg.runtimes.operation_parts import (
+    TAIL_STRIDE,
+    random_values,
+    serving,
+    tail_kernels,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +39,7 @@ class OperationGraph:
         for index in range(self.copies):
             for each in specifications:
                 name = f"{each.name.removesuffix('_0')}_{index}" if self.copies > 1 else each.name
-                if each.dtype == tf.uint8:
-                    values = generator.integers(0, 256, _BLOCK, np.uint8)
-                else:
-                    values = generator.standard_normal(_BLOCK, dtype=np.float32)
-                inputs[name] = np.resize(values, tuple(each.shape))
+                inputs[name] = random_values(tuple(each.shape), each.dtype == tf.uint8, generator)
         return inputs
 
 
@@ -77,15 +65,8 @@ def empty_graph(key: OpKey, copies: int) -> OperationGraph:
 
 
 def serving_graph(key: OpKey) -> OperationGraph:
-    """A graph from uint8 images to class ids with a minimal network.
-
-    In place of the network, it has a 1×1 convolution of stride 8 and the upsampling by 8 that ends
-    every network of the space.
-    """
-    images = keras.Input((key.height, key.width, 3), batch_size=1)
-    logits = keras.layers.Conv2D(key.out_filters, 1, strides=8)(images)
-    logits = _Enlarged((key.height, key.width))(logits)
-    graph = ServingGraph(keras.Model(images, logits), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    """A graph from uint8 images to class ids with a minimal network, see `serving`."""
+    graph = serving(key)
     specification = tf.TensorSpec((1, key.height, key.width, 3), tf.uint8, name="images")
 
     def serve(images):
@@ -96,9 +77,7 @@ def serving_graph(key: OpKey) -> OperationGraph:
 
 
 def _graph(key: OpKey, operations: list[Any], filters: int) -> OperationGraph:
-    generator = np.random.default_rng(0)
-    shape = (_TAIL_KERNEL, _TAIL_KERNEL, filters, _TAIL_FILTERS)
-    kernels = [generator.standard_normal(shape).astype("float32") for _ in operations]
+    kernels = tail_kernels(filters, len(operations))
 
     def run(*inputs):
         tails = []
@@ -106,7 +85,7 @@ def _graph(key: OpKey, operations: list[Any], filters: int) -> OperationGraph:
             # Without this, TensorFlow would run independent operations in parallel.
             with tf.control_dependencies(tails[-1:]):
                 result = operation(tf.identity(each))
-                tails.append(tf.nn.conv2d(result, tf.constant(kernel), _TAIL_STRIDE, "VALID"))
+                tails.append(tf.nn.conv2d(result, tf.constant(kernel), TAIL_STRIDE, "VALID"))
         return {"sum": tf.add_n(tails)}
 
     size = (1, key.height, key.width, key.in_filters)
@@ -115,14 +94,3 @@ def _graph(key: OpKey, operations: list[Any], filters: int) -> OperationGraph:
     ]
     function = tf.function(run, autograph=False).get_concrete_function(*specifications)
     return OperationGraph(function, tuple(operations))
-
-
-class _Enlarged(keras.layers.Layer):
-    """Resizes bilinearly to a fixed size."""
-
-    def __init__(self, size: tuple[int, int]):
-        super().__init__()
-        self.size = size
-
-    def call(self, images):
-        return resize_bilinear(images, self.size)

@@ -1,4 +1,7 @@
-"""Late imports of packages that only some runtimes need, with a helpful error if missing."""
+"""Late imports of packages that only some runtimes need, with a helpful error if missing.
+
+Backend switch: converters of Keras models need the backend tensorflow.
+"""
 
 import importlib
 import importlib.util
@@ -29,3 +32,27 @@ def optional_import(module: str, extra: str, purpose: str) -> Any:
             f"{purpose} needs {module.partition('.')[0]}{reason}: "
             f'pip install "keras_fasterseg[{extra}]".'
         ) from error
+
+
+def require_tensorflow(purpose: str, *, as_backend: bool = True) -> None:
+    """Checks for TensorFlow before its first import.
+
+    Args:
+        purpose: Subject of the error's sentence, such as `"The runtime saved_model"`.
+        as_backend: Whether Keras must also run on it, as for a conversion of a Keras model.
+
+    Raises:
+        RuntimeNotInstalledError: TensorFlow is not installed, or Keras runs on another backend.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise RuntimeNotInstalledError(
+            f'{purpose} needs TensorFlow: pip install "keras_fasterseg[cpu]".'
+        )
+    # Imported here: clients of servers use this module without Keras.
+    import keras
+
+    if as_backend and keras.backend.backend() != "tensorflow":
+        raise RuntimeNotInstalledError(
+            f"{purpose} runs on Keras's backend tensorflow; set KERAS_BACKEND=tensorflow. "
+            f"Received: the backend {keras.backend.backend()}"
+        )

@@ -14,7 +14,10 @@ from keras_fasterseg.runtimes.artefact_format import (
     TENSORRT_RTX,
 )
 from keras_fasterseg.runtimes.base import Runner
-from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
+from keras_fasterseg.runtimes.optional_import import (
+    RuntimeNotInstalledError,
+    require_tensorflow,
+)
 
 KERAS = "keras"
 """Name of the runtime and of the format of networks in memory."""
@@ -49,8 +52,8 @@ class Runtime:
     check: Callable[[], None] = _nothing
 
     @property
-    def uses_tensorflow(self) -> bool:
-        """True if the number of threads must be set before TensorFlow starts."""
+    def runs_on_backend(self) -> bool:
+        """True if the number of threads must be set before Keras's backend starts."""
         return self.formats[0] in (KERAS, SAVED_MODEL)
 
 
@@ -131,7 +134,21 @@ def _tftrt(path: PathLike, threads: int | None) -> Runner:
     return TfTrtRunner(path, threads)
 
 
+def _check_tensorflow(name: str) -> Callable[[], None]:
+    def check() -> None:
+        require_tensorflow(f"The runtime {name}", as_backend=False)
+
+    return check
+
+
+def _check_litert() -> None:
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        # TensorFlow has an interpreter, too.
+        require_tensorflow("The runtime litert without ai-edge-litert", as_backend=False)
+
+
 def _check_tftrt() -> None:
+    _check_tensorflow("tftrt")()
     from keras_fasterseg.runtimes.tftrt_graph import check_tftrt
 
     check_tftrt()
@@ -164,8 +181,10 @@ RUNTIMES: dict[str, Runtime] = {
     runtime.name: runtime
     for runtime in (
         Runtime(KERAS, (KERAS,), None),
-        Runtime("saved_model", (SAVED_MODEL,), _saved_model),
-        Runtime("xla", (SAVED_MODEL,), _xla),
+        *(
+            Runtime(name, (SAVED_MODEL,), load, check=_check_tensorflow(name))
+            for name, load in (("saved_model", _saved_model), ("xla", _xla))
+        ),
         Runtime("tftrt", (SAVED_MODEL,), _tftrt, check=_check_tftrt),
         Runtime("onnxruntime", (ONNX,), _onnxruntime("cpu"), _ORT, ONNX),
         *(
@@ -180,7 +199,7 @@ RUNTIMES: dict[str, Runtime] = {
             for provider in ("cuda", "tensorrt")
         ),
         Runtime("openvino", (OPENVINO, ONNX), _openvino, {"openvino": "openvino"}, OPENVINO),
-        Runtime("litert", (LITERT,), _litert),
+        Runtime("litert", (LITERT,), _litert, check=_check_litert),
         Runtime(TENSORRT, (TENSORRT,), _tensorrt, check=_check_tensorrt(TENSORRT)),
         Runtime(TENSORRT_RTX, (TENSORRT_RTX,), _tensorrt_rtx, check=_check_tensorrt(TENSORRT_RTX)),
     )

@@ -1,10 +1,18 @@
-"""TensorFlow's device and threads, for runners that use TensorFlow."""
+"""TensorFlow's device, threads and tracing, for runners that use TensorFlow."""
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_fasterseg.available_cores import available_cores, check_threads
+
+
+def version() -> str:
+    """Name and version of the backend."""
+    return f"tensorflow {tf.__version__}"
 
 
 def request_threads(threads: int | None) -> None:
@@ -52,9 +60,24 @@ def device_name() -> str:
     return str(details.get("device_name", gpus[0].name))
 
 
-def synchronize() -> None:
+def synchronize(result: Any = None) -> None:
     """Waits until every TensorFlow device is idle."""
+    del result  # TensorFlow waits for whole devices.
     tf.test.experimental.sync_devices()
+
+
+def compiled(
+    function: Callable[..., Any], variables: Sequence[keras.Variable]
+) -> Callable[..., Any]:
+    """A `tf.function` of uint8 images of any size, traced at its first call.
+
+    Args:
+        function: A function of images `(batch, height, width, 3)`.
+        variables: Keras variables; TensorFlow reads them by itself.
+    """
+    del variables
+    signature = (tf.TensorSpec((None, None, None, 3), tf.uint8, name="images"),)
+    return tf.function(function, input_signature=signature, autograph=False, jit_compile=False)
 
 
 def _request_quota() -> None:

@@ -86,8 +86,9 @@ class LatencySettings:
     )
     latency_runtime: str = setting(
         "saved_model",
-        "Runtime of the measurement: saved_model, onnxruntime, openvino or litert.",
-        limits=Limits(choices=("saved_model", "onnxruntime", "openvino", "litert")),
+        "Runtime of the measurement: saved_model, onnxruntime, openvino or litert; with Keras's "
+        "backend jax or torch, keras.",
+        limits=Limits(choices=("saved_model", "onnxruntime", "openvino", "litert", "keras")),
     )
     latency_threads: int | None = setting(
         None,

@@ -1,12 +1,18 @@
-"""Every registered search space, with settings that tests can afford."""
+"""Every registered search space, with settings that tests can afford, and its genotypes."""
 
+import collections
 import importlib
 
+import numpy as np
+
+from keras_fasterseg.latency.operations import rows_of
 from keras_fasterseg.spaces.base import SearchSpace
+from keras_fasterseg.spaces.cost import deployed_keys
 from keras_fasterseg.spaces.registry import make_space, space_class, space_names
 from tests.conformance.toy_space import ToySpace
 
 NAMES = (*space_names(), ToySpace.name)
+SIZE, CLASSES = (64, 96), 3
 
 
 def tiny_space(name: str) -> SearchSpace:
@@ -24,3 +30,22 @@ def tiny_space(name: str) -> SearchSpace:
             f"Add tests/spaces/{name}/tiny.py with SETTINGS, the smallest {name} there is."
         ) from error
     return make_space(name, settings)
+
+
+def genotypes(space, count=4):
+    """Random genotypes, and the largest genotype of every role."""
+    generator = np.random.default_rng(0)
+    drawn = [space.random_genotype(generator) for _ in range(count)]
+    return [*drawn, *(space.largest_genotype(role) for role in space.roles)]
+
+
+def rows_of_network(genotype):
+    """The rows that price a network, with the sum of their weights."""
+    rows = collections.Counter()
+    for key in deployed_keys(genotype, SIZE, CLASSES):
+        rows.update(rows_of(key))
+    return rows
+
+
+def count(variables) -> int:
+    return sum(int(np.prod(each.shape)) for each in variables)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.export.engine_file import export_engine
-from keras_fasterseg.export.graph_file import CalibrationImages
+from keras_fasterseg.export.options import CalibrationImages
 from keras_fasterseg.files import read_json, sha256
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from tests.runtimes import exports

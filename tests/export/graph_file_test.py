@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.graph_file import CalibrationImages, export_graph_file
+from keras_fasterseg.export.graph_file import export_graph_file
+from keras_fasterseg.export.options import CalibrationImages
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.registry import RUNTIMES
 from tests.stand_in import (

@@ -1,5 +1,6 @@
 """A latency table of random rows in place of a measured one."""
 
+import keras
 import numpy as np
 
 from keras_fasterseg.jobs.measure_latency import device_fingerprint
@@ -8,12 +9,15 @@ from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import TableMetadata
 from keras_fasterseg.spaces.base import SearchSpace
 
+# The runtime that measures on Keras's backend.
+MEASURED = "saved_model" if keras.backend.backend() == "tensorflow" else "keras"
+
 
 def random_table(
     space: SearchSpace,
     size: tuple[int, int],
     num_classes: int,
-    runtime: str = "saved_model",
+    runtime: str = MEASURED,
 ) -> LatencyTable:
     """Every row that prices a network of the space, and that of serving, between 0.1 and 1 ms.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import sys
 
 import pytest
 from absl import logging
@@ -15,7 +14,7 @@ from keras_fasterseg.latency.table import LatencyRow, LatencyTable
 from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
 from keras_fasterseg.run import latency_tables
 from keras_fasterseg.run.latency_tables import check_table_size, foreign_device, load_table
-from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.backend_device import backend_device
 from tests.shared import FIXTURES
 from tests.spaces.fasterseg.released_costs import released_table
 
@@ -115,17 +114,13 @@ def test_numbers_that_others_measured_have_no_harness_of_ours(tmp_path, warnings
 
 
 def test_the_cpu_and_the_gpu_of_this_machine_are_its_own(monkeypatch):
-    monkeypatch.setattr(tensorflow_device, "device_name", lambda: "NVIDIA H200")
+    device = backend_device()
+    monkeypatch.setattr(device, "device_name", lambda: "NVIDIA H200")
     assert foreign_device(table_of(cpu_model())) is None
     assert foreign_device(table_of("NVIDIA H200")) is None
     assert foreign_device(table_of("Tesla T4")) == "NVIDIA H200"
-    monkeypatch.setattr(tensorflow_device, "device_name", lambda: "CPU")
+    monkeypatch.setattr(device, "device_name", lambda: "CPU")
     assert foreign_device(table_of("NVIDIA H200")) == cpu_model()
-
-
-def test_tensorflow_is_not_started_to_learn_of_a_gpu(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tensorflow")
-    assert foreign_device(table_of("NVIDIA H200")) is None
 
 
 def test_a_table_of_another_size_is_refused_by_name(tmp_path):

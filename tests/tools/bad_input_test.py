@@ -188,8 +188,8 @@ CASES = {
     ),
     "unknown runtime of a table": (
         (*MEASURE, "--latency_runtime=tensorflow"),
-        "--latency_runtime must be one of saved_model, onnxruntime, openvino, litert. Received: "
-        "--latency_runtime=tensorflow",
+        "--latency_runtime must be one of saved_model, onnxruntime, openvino, litert, keras. "
+        "Received: --latency_runtime=tensorflow",
     ),
     "no time": ((*MEASURE, "--time_budget=0"), "--latency_time_budget must be above 0"),
     "two networks to verify": (

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fasterseg.runtimes.optional_import import optional_import
 
@@ -76,6 +75,8 @@ def output_names(function: Any) -> list[str]:
         ValueError: The function does not return a dictionary of tensors, or it was loaded from a
             SavedModel.
     """
+    import tensorflow as tf
+
     outputs = function.structured_outputs
     if not isinstance(outputs, dict) or not all(tf.is_tensor(each) for each in outputs.values()):
         raise ValueError(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fasterseg.export.graph_file import CalibrationImages
+from keras_fasterseg.export.options import CalibrationImages
 from keras_fasterseg.run.network_export import export_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.onnxruntime_runner import OnnxRuntimeRunner

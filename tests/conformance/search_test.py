@@ -1,0 +1,129 @@
+"""Contract of every registered search space with searching; on TensorFlow and JAX."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.spaces.roles import STUDENT
+from tests.conformance.architectures import (
+    architecture_variables,
+    draw_architectures,
+    gradients,
+)
+from tests.conformance.spaces import CLASSES, SIZE, count, genotypes, rows_of_network
+
+
+def test_gradients_reach_everything(space, model, table):
+    penalty = space.penalty(table, CLASSES, 1.0)
+    architecture = architecture_variables(model)
+    weights = model.supernet.trainable_variables
+    # At 1/64 there must be a few pixels left: normalised, one or two are constants.
+    images = keras.random.normal((1, 128, 128, 3), seed=1)
+    labels = keras.random.randint((1, 128, 128), 0, CLASSES, seed=1)
+
+    def loss(total):
+        choices, own = model.search_choices(ops.convert_to_tensor(1.0))
+        loss = model.loss(images, labels, choices)
+        return loss + penalty(own) + model.regularization() if total else loss
+
+    for variables, total in ((architecture, True), (weights, False)):
+        found = gradients(functools.partial(loss, total), variables)
+        for variable, gradient in zip(variables, found, strict=True):
+            assert np.isfinite(gradient).all(), variable.path
+            assert np.any(gradient != 0), variable.path
+
+
+def test_the_gradient_of_the_penalty_equals_central_differences(space, model, table):
+    """Along the gradient and along a random direction, of every variable of the student."""
+    penalty, generator = space.penalty(table, CLASSES, 1.0), np.random.default_rng(1)
+    variables = model.architectures[STUDENT].trainable_variables
+
+    def value():
+        return penalty(model.evaluation_choices(STUDENT))
+
+    found = gradients(value, variables)
+    size = float(value())
+    assert any(np.abs(gradient).max() > 1e-4 * size for gradient in found)
+    for variable, gradient in zip(variables, found, strict=True):
+        before = np.array(variable)
+        for direction in (gradient, generator.normal(size=gradient.shape)):
+            unit = direction / max(np.linalg.norm(direction), 1e-12)
+            values = []
+            for step in (-2, -1, 1, 2):
+                variable.assign(before + 0.05 * step * unit)
+                values.append(float(value()))
+            variable.assign(before)
+            # Of fourth order: float32 leaves no room for small steps.
+            numeric = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * 0.05)
+            expected = float(np.sum(gradient * unit))
+            assert numeric == pytest.approx(expected, rel=0.01, abs=2e-5 * size), variable.path
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, model, table, seed):
+    """No row makes a network faster; where one network is derived, each counts as it is run.
+
+    Whatever function of the latency the penalty is, its derivatives by the rows are to each other
+    as the numbers of times that the network runs them, by their weights. A penalty that stands for
+    several candidates weighs them by rules of its own, which the tests of its space know.
+    """
+    draw_architectures(model, seed)
+    choices = model.discretized(model.evaluation_choices(STUDENT))
+    found = model.candidates(STUDENT)
+    plain = float(space.penalty(table, CLASSES, 0.1)(choices))
+    slopes = {}
+    for key in space.required_keys(SIZE, CLASSES):
+        row = table[key]
+        longer = dataclasses.replace(row, latency_ms=row.latency_ms + 0.05, p90_ms=10.0)
+        changed = LatencyTable({**table, key: longer}, table.metadata)
+        slopes[key] = (float(space.penalty(changed, CLASSES, 0.1)(choices)) - plain) / 0.05
+    assert min(slopes.values()) > -1e-3
+    assert max(slopes.values()) > 0
+    if len(found) > 1:
+        return
+    runs = rows_of_network(*found.values())
+    priced = {key for key, slope in slopes.items() if slope > 1e-3}
+    always = functools.reduce(
+        set.intersection, (set(rows_of_network(each)) for each in genotypes(space, 20))
+    )
+    # What every network runs may be left out, since no choice changes it.
+    assert set(runs) - always <= priced <= set(runs)
+    ratios = [slopes[key] / runs[key] for key in priced]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=0.02)
+
+
+@pytest.mark.parametrize("target", [0.0, -1.0])
+def test_the_target_must_be_positive(space, table, target):
+    with pytest.raises(ValueError, match=f"target_ms={target}"):
+        space.penalty(table, CLASSES, target)
+
+
+def test_candidates_are_pure(space, model):
+    variables = [
+        *model.supernet.variables,
+        *(each for layer in model.architectures.values() for each in layer.variables),
+    ]
+    before = [np.array(each) for each in variables]
+    for role in space.roles:
+        first, second = model.candidates(role), model.candidates(role)
+        assert first == second
+        assert all(isinstance(each, space.genotype) for each in first.values())
+        entropies = model.entropies(role)
+        assert set(entropies) <= set(space.families)
+        assert all(0 <= value <= 1 for value in entropies.values())
+        for genotype in first.values():
+            space.build(genotype, CLASSES)
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_weights_of_the_supernet_are_those_of_the_built_one(space, model):
+    work = space.supernet_work(SIZE, CLASSES)
+    assert work.trainable == count(model.supernet.trainable_weights)
+    assert work.statistics == count(model.supernet.non_trainable_weights)
+    assert work.macs > 0
