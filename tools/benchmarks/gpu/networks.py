@@ -76,7 +76,9 @@ def measure(
         yield name, None
         case = by_name[name]
         try:
-            result = _measure(engine, case, tuple(image_size), limits, pathlib.Path(folder))
+            result = _measure(
+                engine, case, (image_size[0], image_size[1]), limits, pathlib.Path(folder)
+            )
         # A broken device breaks all later measurements too; the process ends for those.
         except Exception as error:
             if engine.is_broken(error):
