@@ -56,7 +56,7 @@ def make_pretrainer(
     trainer = SupernetPretrainer(model, seed=seed)
     optimizer = pretraining_optimizer(settings, steps_per_epoch)
     optimizer.build(model.supernet.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    trainer.compile(optimizer=optimizer)
     return trainer
 
 

@@ -153,7 +153,7 @@ def make_trainer(
     )
     optimizer = training_optimizer(settings, steps_per_epoch)
     optimizer.build(network.trainable_variables)
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    trainer.compile(optimizer=optimizer)
     return trainer
 
 

@@ -5,6 +5,7 @@ variables and minutes of tracing. Here each shape is one `LayerStack`, with a hu
 total, and backends with a tracer trace its body once. This file selects the backend's tracer.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from keras import ops
 
 
-def trace_once(function: Callable, stateful: bool = False) -> Callable:
+def trace_once(function: Callable, on_jax: bool = True) -> Callable:
     """Returns `function` traced once per combination of shapes, dtypes and Python arguments.
 
     On TensorFlow the traced function is never inlined: a graph with 16 calls contains and optimises
@@ -21,17 +22,19 @@ def trace_once(function: Callable, stateful: bool = False) -> Callable:
 
     Args:
         function: The function to trace.
-        stateful: Whether it changes variables; only TensorFlow traces such a function.
+        on_jax: Whether JAX traces it, too. JAX cannot trace on its own a function that changes
+            variables or has a custom gradient.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         return tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
-    if keras.backend.backend() == "jax" and not stateful:
+    if keras.backend.backend() == "jax" and on_jax:
         import jax  # pyright: ignore[reportMissingImports]
 
         constants = ("width_index", "training", "frozen", "class_weights")
-        return jax.jit(function, static_argnames=constants)
+        known = inspect.signature(function).parameters
+        return jax.jit(function, static_argnames=[each for each in constants if each in known])
     return function
 
 
@@ -163,21 +166,30 @@ class StackRun:
         self._kernels = [[each[index] for each in unstacked] for index in range(stack.count)]
         self._rest = ops.unstack(stack._rest.pack(rest))
         self._fixed = ops.unstack(stack._fixed.pack(self._state))
+        self._step: list[Any] = []
 
-    def __call__(self, index: int, inputs: Any, weights: Any, width: Any) -> Any:
+    def __call__(self, index: int | None, inputs: Any, weights: Any, width: Any) -> Any:
         """Runs layer `index`.
 
         Args:
-            index: Index of the layer.
+            index: Index of the layer; `None` for the layer of a step of `scan_layers`.
             inputs: Its input.
             weights: `(primitives,)` or `(settings, primitives)`.
             width: Its output width: see `SlimmableConv2D`.
         """
+        if index is None:
+            outputs, self._step[2] = self._compute(*self._step, inputs, weights, width)
+            return outputs
+        values = self._kernels[index], self._rest[index], self._fixed[index]
+        outputs, self._fixed[index] = self._compute(*values, inputs, weights, width)
+        return outputs
+
+    def _compute(self, kernels, rest, fixed, inputs, weights, width):
         static = isinstance(width, int)
-        outputs, self._fixed[index] = self._stack._traced(
-            self._kernels[index],
-            self._rest[index],
-            self._fixed[index],
+        return self._stack._traced(
+            kernels,
+            rest,
+            fixed,
             inputs,
             weights,
             None if static else width,
@@ -185,7 +197,6 @@ class StackRun:
             training=self._training,
             frozen=self._frozen,
         )
-        return outputs
 
     def finish(self) -> None:
         """Writes the statistics changed by training back to the stack."""
@@ -194,6 +205,57 @@ class StackRun:
         values = self._stack._fixed.unpack(ops.stack(self._fixed))
         for variable, value in zip(self._state, values, strict=True):
             variable.assign(value)
+
+
+def scans(layers: Sequence[int]) -> bool:
+    """True if the backend should run these equal layers by `scan_layers`.
+
+    XLA compiles every call of a traced body again, except in a loop.
+    """
+    return keras.backend.backend() == "jax" and len(layers) > 1
+
+
+def scan_layers(
+    step: Callable[[Any, Any], Any],
+    state: Any,
+    rows: Sequence[Any],
+    runs: Sequence[StackRun],
+    firsts: Sequence[int],
+) -> Any:
+    """Runs equal consecutive layers as a loop that is compiled once.
+
+    Args:
+        step: Maps a state and a row to the next state; calls each of `runs` with index `None`.
+        state: The first state: a structure of tensors.
+        rows: One structure of tensors per layer.
+        runs: The passes that a step calls.
+        firsts: Index of each run's layer in the first step; later steps use the next ones.
+
+    Returns:
+        The last state.
+    """
+    spans = [slice(first, first + len(rows)) for first in firsts]
+    values = [
+        [
+            [ops.stack(each) for each in zip(*run._kernels[span], strict=True)],
+            ops.stack(run._rest[span]),
+            ops.stack(run._fixed[span]),
+        ]
+        for run, span in zip(runs, spans, strict=True)
+    ]
+    stacked = keras.tree.map_structure(lambda *each: ops.stack(each), *rows)
+
+    def body(state, inputs):
+        row, values = inputs
+        for run, own in zip(runs, values, strict=True):
+            run._step = own
+        state = step(state, row)
+        return state, [run._step[2] for run in runs]
+
+    state, fixed = ops.scan(body, state, (stacked, values))
+    for run, span, own in zip(runs, spans, fixed, strict=True):
+        run._fixed[span] = ops.unstack(own)
+    return state
 
 
 class _Hidden:

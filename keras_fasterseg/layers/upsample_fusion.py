@@ -35,6 +35,7 @@ class UpsampleFusion(keras.layers.Layer):
     def build(self, input_shape):
         coarse, fine = input_shape
         self.reduction.build(coarse)
+        self.resize.build([(*coarse[:-1], self.filters), fine])
         self.refinement.build((*fine[:-1], self.filters + fine[-1]))
 
     def call(self, inputs, training: bool | None = None, settings: int = 1):

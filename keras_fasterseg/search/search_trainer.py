@@ -1,15 +1,16 @@
 """Training of architectures and weights, in turns or together on one batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
+from keras_fasterseg.search.supernet_trainer import SupernetTrainer
 from keras_fasterseg.spaces.base import Choices, SearchModel, Tensor
 
 
-class SearchTrainer(keras.Model):
+class SearchTrainer(SupernetTrainer):
     """Alternates a step of the architectures and a step of the weights.
 
     The loss of a step is summed over the choices of the search space. Architectures also get the
@@ -42,21 +43,14 @@ class SearchTrainer(keras.Model):
         single_level: bool = False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.model = model
-        # Checkpoints store attributes under these names.
-        self.supernet = model.supernet
-        for role, architecture in model.architectures.items():
-            setattr(self, role, architecture)
+        super().__init__(model, **kwargs)
         self.penalty = penalty
         self.penalty_weight = self._scalar("penalty_weight", penalty_weight)
         self.temperature = self._scalar("temperature", temperature)
         self.single_level = single_level
         self.architecture_optimizer: Any = None
-        self.loss_tracker = keras.metrics.Mean(name="loss")
         self.architecture_loss_tracker = keras.metrics.Mean(name="architecture_loss")
         self.penalty_tracker = keras.metrics.Mean(name="latency_penalty")
-        self.built = True
 
     def _scalar(self, name: str, value: float) -> keras.Variable:
         initializer = keras.initializers.Constant(value)
@@ -65,7 +59,7 @@ class SearchTrainer(keras.Model):
         )
 
     def compile(self, optimizer, architecture_optimizer, **kwargs):
-        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        super().compile(optimizer=optimizer, **kwargs)
         self.architecture_optimizer = architecture_optimizer
         optimizer.build(self.supernet.trainable_variables)
         architecture_optimizer.build(self.architecture_variables)
@@ -80,6 +74,12 @@ class SearchTrainer(keras.Model):
         ]
 
     @property
+    def non_trainable_variables(self):
+        # On JAX, everything that a step changes is its argument.
+        slots = getattr(self.architecture_optimizer, "variables", ())
+        return [*super().non_trainable_variables, *slots]
+
+    @property
     def expected_ms(self) -> Callable[[Choices], Tensor] | None:
         """Expected latency of choices under a two-sided penalty; None for other penalties.
 
@@ -91,60 +91,40 @@ class SearchTrainer(keras.Model):
     def metrics(self):
         return [self.loss_tracker, self.architecture_loss_tracker, self.penalty_tracker]
 
-    def train_step(self, data):
+    def step(self, data):
+        weights = (self.optimizer, self.supernet.trainable_variables)
+        architectures = (self.architecture_optimizer, self.architecture_variables)
         if self.single_level:
-            self._joint_step(*data)
-        else:
-            weight_batch, architecture_batch = data
-            self._architecture_step(*architecture_batch)
-            self._weight_step(*weight_batch)
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    def _architecture_step(self, images, labels):
-        variables = self.architecture_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            choices, own = self._choices()
-            loss = self.model.loss(images, labels, choices, frozen=True) + self._terms(own)
-        self.architecture_optimizer.apply(_gradients(tape, loss, variables), variables)
-        self.architecture_loss_tracker.update_state(loss)
-
-    def _weight_step(self, images, labels):
-        weights = self.supernet.trainable_variables
-        choices, _ = self._choices()
-        with tf.GradientTape() as tape:
-            loss = self.model.loss(images, labels, choices)
-        self.optimizer.apply(_gradients(tape, loss, weights), weights)
-        self.loss_tracker.update_state(loss)
-
-    def _joint_step(self, images, labels):
-        weights, variables = self.supernet.trainable_variables, self.architecture_variables
-        with tf.GradientTape() as tape:
-            choices, own = self._choices()
-            loss = self.model.loss(images, labels, choices)
-            total = loss + self._terms(own)
-        gradients = _gradients(tape, total, [*weights, *variables])
-        self.optimizer.apply(gradients[: len(weights)], weights)
-        self.architecture_optimizer.apply(gradients[len(weights) :], variables)
-        self.loss_tracker.update_state(loss)
+            images, labels = data
+            loss, total = self.update(
+                self._choices,
+                lambda choices: self.model.loss(images, labels, choices),
+                [weights, architectures],
+                self._terms,
+            )
+            self.loss_tracker.update_state(loss)
+            self.architecture_loss_tracker.update_state(total)
+            return
+        (images, labels), (architecture_images, architecture_labels) = data
+        _, total = self.update(
+            self._choices,
+            lambda choices: self.model.loss(
+                architecture_images, architecture_labels, choices, frozen=True
+            ),
+            [architectures],
+            self._terms,
+        )
         self.architecture_loss_tracker.update_state(total)
+        loss, _ = self.update(
+            self._choices, lambda choices: self.model.loss(images, labels, choices), [weights]
+        )
+        self.loss_tracker.update_state(loss)
 
     def _choices(self) -> tuple[Choices, Choices]:
-        return self.model.search_choices(tf.convert_to_tensor(self.temperature))
+        return self.model.search_choices(ops.convert_to_tensor(self.temperature))
 
     def _terms(self, choices: Choices) -> Tensor:
         """Returns the weighted penalty plus the space's regularization."""
-        penalty = tf.constant(0.0) if self.penalty is None else self.penalty(choices)
+        penalty = ops.zeros(()) if self.penalty is None else self.penalty(choices)
         self.penalty_tracker.update_state(penalty)
-        return penalty * tf.convert_to_tensor(self.penalty_weight) + self.model.regularization()
-
-
-def _gradients(
-    tape: tf.GradientTape, loss: Tensor, variables: Sequence[keras.Variable]
-) -> list[Tensor]:
-    """Returns gradients; zero for variables unused in this step, so that decay still applies."""
-    return tape.gradient(
-        loss,
-        [variable.value for variable in variables],
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
+        return penalty * ops.convert_to_tensor(self.penalty_weight) + self.model.regularization()

@@ -1,13 +1,13 @@
 """Training of the supernet's weights before the search."""
 
 import keras
-import tensorflow as tf
 
 from keras_fasterseg.layers.random_state import SavesRandomState
+from keras_fasterseg.search.supernet_trainer import SupernetTrainer
 from keras_fasterseg.spaces.base import SearchModel
 
 
-class SupernetPretrainer(SavesRandomState, keras.Model):
+class SupernetPretrainer(SavesRandomState, SupernetTrainer):
     """Trains weights with choices made by the search space; architectures do not change.
 
     Compile with the optimizer alone: `compile(optimizer=L2SGD(..., global_clipnorm=5.0))`.
@@ -23,33 +23,15 @@ class SupernetPretrainer(SavesRandomState, keras.Model):
     """
 
     def __init__(self, model: SearchModel, seed: int | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.model = model
-        # Checkpoints store attributes under these names.
-        self.supernet = model.supernet
-        for role, architecture in model.architectures.items():
-            setattr(self, role, architecture)
+        super().__init__(model, **kwargs)
         self.random = keras.random.SeedGenerator(seed)
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.built = True
 
-    @property
-    def metrics(self):
-        return [self.loss_tracker]
-
-    def train_step(self, data):
+    def step(self, data):
         images, labels = data
-        weights = self.supernet.trainable_variables
-        choices = self.model.pretraining_choices(self.optimizer.iterations, self.random)
-        with tf.GradientTape() as tape:
-            loss = self.model.loss(images, labels, choices)
-        # A step may not use some weights, such as the heads of one role; decay and momentum still
-        # apply to them.
-        gradients = tape.gradient(
-            loss,
-            [variable.value for variable in weights],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        iteration = self.optimizer.iterations
+        loss, _ = self.update(
+            lambda: (self.model.pretraining_choices(iteration, self.random), None),
+            lambda choices: self.model.loss(images, labels, choices),
+            [(self.optimizer, self.supernet.trainable_variables)],
         )
-        self.optimizer.apply(gradients, weights)
         self.loss_tracker.update_state(loss)
-        return {"loss": self.loss_tracker.result()}

@@ -91,6 +91,14 @@ class SearchModel(abc.ABC):
             frozen: True if no gradient to the weights is needed.
         """
 
+    def passes(self, choices: Choices) -> Sequence[Choices]:
+        """Splits `choices` into settings whose losses add up to the loss of `choices`.
+
+        An engine may run them one after another to save memory. They are structures (tuples or
+        dictionaries) of float tensors of the same shapes, which `loss` accepts. Default: one pass.
+        """
+        return [choices]
+
     @abc.abstractmethod
     def predictions(self, images: Tensor, choices: Choices) -> Mapping[str, Tensor]:
         """Logits of every prediction by name, for one setting in inference mode."""

@@ -1,13 +1,15 @@
 """Training of a derived network, alone or with a frozen teacher."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
+
+Tensor = Any  # a tensor of the backend that Keras runs on
 
 
 class DistillationTrainer(keras.Model):
@@ -15,8 +17,8 @@ class DistillationTrainer(keras.Model):
 
     `loss = OHEM(prediction) + .2 * sum(OHEM(auxiliary)) + KL(teacher || network)`. All terms are
     computed at the size of the labels, in float32 whatever the networks' precision. Compile with
-    only the optimizer: `compile(optimizer=L2SGD(...))`; for float16, wrap it in a
-    `LossScaleOptimizer`.
+    only the optimizer, `compile(optimizer=L2SGD(...))`, then `fit` on any backend; for float16,
+    wrap the optimizer in a `LossScaleOptimizer`.
 
     Args:
         network: Maps images to a dictionary of full-size logits.
@@ -63,32 +65,32 @@ class DistillationTrainer(keras.Model):
         self.class_weights = None if class_weights is None else tuple(class_weights)
         # On a GPU the kernels are fast already, and XLA needs libraries that some users lack.
         self._compiles_losses = computes_on_tensorflow_cpu()
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
+        if teacher is not None:
+            self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
         self.built = True
 
-    @property
-    def metrics(self):
-        if self.teacher is None:
-            return [self.loss_tracker]
-        return [self.loss_tracker, self.distillation_tracker]
+    def compile(self, optimizer, **kwargs):
+        # On TensorFlow, XLA would need minutes for the graph of a step; JAX always compiles.
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        kwargs = {"jit_compile": False if on_tensorflow else "auto", **kwargs}
+        super().compile(optimizer=optimizer, **kwargs)
 
-    def train_step(self, data):
-        images, labels = data
-        weights = self.network.trainable_variables
-        with tf.GradientTape() as tape:
-            predictions = self.network(images, training=True)
-            teacher = None if self.teacher is None else self.teacher(images, training=False)
-            loss = self.loss_of(labels, predictions, teacher)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, [weight.value for weight in weights])
-        self.optimizer.apply(gradients, weights)
-        self.loss_tracker.update_state(loss)
-        return {metric.name: metric.result() for metric in self.metrics}
+    def call(
+        self, images: Tensor, training: bool | None = None
+    ) -> tuple[Mapping[str, Tensor], Tensor | None]:
+        """Returns the network's logits by head, and the teacher's logits."""
+        predictions = self.network(images, training=training)
+        return predictions, None if self.teacher is None else self.teacher(images, training=False)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs
+    ) -> Tensor:
+        predictions, teacher = y_pred
+        return self.loss_of(y, predictions, teacher)
 
     def loss_of(
-        self, labels: tf.Tensor, predictions: Mapping[str, tf.Tensor], teacher: tf.Tensor | None
-    ) -> tf.Tensor:
+        self, labels: Tensor, predictions: Mapping[str, Tensor], teacher: Tensor | None
+    ) -> Tensor:
         """Returns the loss of full-size logits; also updates the metric of the distillation loss.
 
         Args:

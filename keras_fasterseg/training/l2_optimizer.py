@@ -1,18 +1,27 @@
-"""Base class of optimizers whose L2 term is part of the gradient, as in PyTorch."""
+"""Base class of optimizers whose L2 term is part of the gradient, as in PyTorch.
 
+This file has a switch: on TensorFlow, weights are updated one after another to save memory.
+"""
+
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+else:
+    tf: Any = None
 
 
 class L2Optimizer(keras.optimizers.Optimizer):
     """Adds `l2 * weight` to every weight's gradient; put it before an optimizer of Keras.
 
-    Keras' `weight_decay` is decoupled: neither momentum nor clipping applies to it. A supernet's
-    weights need a gigabyte. To save memory, weights are updated one after another, and
-    `global_clipnorm` scales each gradient only at that time. The L2 term is added after clipping.
+    Keras' `weight_decay` is decoupled: neither momentum nor clipping applies to it. The L2 term is
+    added after clipping. A supernet's weights need a gigabyte. To save memory, TensorFlow updates
+    weights one after another, and `global_clipnorm` scales each gradient only at that time.
 
     With `gradient_accumulation_steps`, an update uses the mean gradient over that number of calls
     of `apply`, and the L2 term once. Learning rate schedules count calls, as in Keras. With
@@ -29,7 +38,7 @@ class L2Optimizer(keras.optimizers.Optimizer):
         super().__init__(*args, **kwargs)
         self.l2 = l2
         self._after: list[Any] = []
-        self._scale: tf.Tensor | None = None
+        self._scale: Any = None
 
     def build(self, variables):
         super().build(variables)
@@ -45,12 +54,11 @@ class L2Optimizer(keras.optimizers.Optimizer):
     def apply(self, grads, trainable_variables=None):
         self._after, self._scale = [], None
         # Created once for all weights: in a graph, every use of a Python number is a node.
-        self._l2 = tf.constant(self.l2)
+        self._l2 = ops.convert_to_tensor(self.l2, "float32")
         return super().apply(grads, trainable_variables)
 
     def _clip_gradients(self, grads):
-        distributed = tf.distribute.get_strategy().num_replicas_in_sync > 1
-        if not self.global_clipnorm or distributed:
+        if tf is None or not self.global_clipnorm or _replicas() > 1:
             # Each replica clips its own gradients.
             return super()._clip_gradients(grads)
         norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
@@ -58,27 +66,36 @@ class L2Optimizer(keras.optimizers.Optimizer):
         return grads
 
     def update_step(self, gradient, variable, learning_rate):
-        with tf.control_dependencies([*self._after, gradient]):
+        with _after([*self._after, gradient]):
             if self._scale is not None:
-                gradient = gradient * tf.cast(self._scale, gradient.dtype)
-            gradient = gradient + tf.cast(self._l2, variable.dtype) * variable
+                gradient = gradient * ops.cast(self._scale, gradient.dtype)
+            gradient = gradient + ops.cast(self._l2, variable.dtype) * variable
             self._after = self._update(gradient, variable, learning_rate)
 
     def _update(self, gradient, variable, learning_rate) -> list[Any]:
         """Updates `variable` by its complete gradient; returns what the next update waits for."""
         super().update_step(gradient, variable, learning_rate)
-        return [tf.convert_to_tensor(variable)]
+        return [ops.convert_to_tensor(variable)]
 
     def get_config(self):
         return {**super().get_config(), "l2": self.l2}
 
     def _update_model_variables_moving_average(self, trainable_variables):
-        average = super()._update_model_variables_moving_average
         if not self.gradient_accumulation_steps:
-            average(trainable_variables)
+            super()._update_model_variables_moving_average(trainable_variables)
             return
-        ops.cond(
-            ops.equal((self._iterations + 1) % self.gradient_accumulation_steps, 0),
-            lambda: average(trainable_variables),
-            lambda: None,
-        )
+        updates = ops.equal((self._iterations + 1) % self.gradient_accumulation_steps, 0)
+        # As in Keras, the averages equal the weights after the first update.
+        momentum = self.ema_momentum * ops.cast(ops.not_equal(self.iterations, 0), "float32")
+        momentum = ops.where(updates, momentum, 1.0)
+        for average, variable in zip(self.averages or (), trainable_variables, strict=True):
+            average.assign(momentum * average + (1.0 - momentum) * variable)
+
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _after(operations: Sequence[Any]) -> contextlib.AbstractContextManager:
+    """Context whose operations run after others; other backends order them by their data."""
+    return contextlib.nullcontext() if tf is None else tf.control_dependencies(operations)

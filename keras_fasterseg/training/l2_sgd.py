@@ -1,14 +1,22 @@
-"""SGD as in PyTorch: the L2 term is part of the gradient."""
+"""SGD as in PyTorch: the L2 term is part of the gradient. Has a switch for TensorFlow's kernel."""
+
+from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_fasterseg.training.l2_optimizer import L2Optimizer
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+else:
+    tf: Any = None
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
 class L2SGD(L2Optimizer, keras.optimizers.SGD):
-    """SGD with momentum and the L2 term of `L2Optimizer`; one operation updates a weight.
+    """SGD with momentum and the L2 term of `L2Optimizer`.
+
+    On TensorFlow, one operation updates a weight.
 
     Args:
         learning_rate: A number or a schedule.
@@ -24,11 +32,12 @@ class L2SGD(L2Optimizer, keras.optimizers.SGD):
         super().__init__(learning_rate, momentum=momentum, l2=l2, **kwargs)
 
     def apply(self, grads, trainable_variables=None):
-        self._momentum = tf.constant(float(self.momentum))
+        if tf is not None:
+            self._momentum = tf.constant(float(self.momentum))
         return super().apply(grads, trainable_variables)
 
     def _update(self, gradient, variable, learning_rate):
-        if self.momentum == 0:
+        if tf is None or self.momentum == 0:
             return super()._update(gradient, variable, learning_rate)
         update = tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,

@@ -5,9 +5,10 @@ import copy
 from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
+from keras_fasterseg.spaces.base import Tensor
 from keras_fasterseg.spaces.fasterseg.choices import one_hot_widths, uniform_widths, width_shapes
 from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
@@ -23,6 +24,8 @@ SPACE = FasterSegSpace(SETTINGS)
 @contextlib.contextmanager
 def functions_run_eagerly() -> Iterator[None]:
     """A single pass, with its gradients above all, costs less than to trace it."""
+    import tensorflow as tf  # not at the top: other backends use this file, too
+
     tf.config.run_functions_eagerly(True)
     try:
         yield
@@ -47,13 +50,13 @@ def with_loss(space: FasterSegSearch, loss) -> FasterSegSearch:
     return space
 
 
-def random_batch(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
+def random_batch(seed: int = 0) -> tuple[Tensor, Tensor]:
     """One image of 64 x 64 and its labels, some ignored."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, NUM_CLASSES, (1, 64, 64))
     labels[generator.random(labels.shape) < 0.1] = 255
     images = generator.normal(size=(1, 64, 64, 3))
-    return tf.constant(images, tf.float32), tf.constant(labels, tf.int32)
+    return ops.convert_to_tensor(images, "float32"), ops.convert_to_tensor(labels, "int32")
 
 
 def uniform_setting(index: int):
@@ -68,7 +71,7 @@ def random_widths(seed: int):
     return one_hot_widths(indexes, len(WIDTHS))
 
 
-def plain_loss(supernet, images, labels, choices) -> tf.Tensor:
+def plain_loss(supernet, images, labels, choices) -> Tensor:
     """Cost of one pass with only the supernet and the loss."""
     predictions = supernet(images, choices=choices, training=True)
     eighth = labels[:, ::8, ::8]

@@ -66,7 +66,7 @@ class FasterSegSearch(SearchModel):
         never trains the student's). Operations and paths are blended by the architectures'
         probabilities, uniform at the start.
         """
-        is_student = ops.equal(ops.cast(iteration, "int64") % 2, 1)
+        is_student = ops.equal(ops.cast(iteration, "int32") % 2, 1)
         teacher, student = (self.architectures[role]() for role in (TEACHER, STUDENT))
         alphas, betas = (
             tuple(
@@ -111,7 +111,45 @@ class FasterSegSearch(SearchModel):
             betas=tuple(one_hot(rows) for rows in choices.betas),
         )
 
-    def loss(self, images: Any, labels: Any, choices: Choices, frozen: bool = False) -> Any:
+    def passes(self, choices: Choices) -> list[dict[str, Any]]:
+        roles = choices.role
+        named = isinstance(roles, tuple)
+        if not named:
+            roles = (roles,) * choices.settings
+        students = [
+            float(role == STUDENT) if isinstance(role, str) else ops.cast(role, "float32")
+            for role in roles
+        ]
+        return [
+            {
+                "alphas": tuple(rows[index] for rows in choices.alphas),
+                "betas": tuple(rows[index] for rows in choices.betas),
+                "widths": tuple(rows[index] for rows in choices.widths),
+                "student": students[index],
+                # Consecutive settings of a role share the stem and its statistics.
+                "first": float(index == 0 or (named and roles[index] != roles[index - 1])),
+            }
+            for index in range(choices.settings)
+        ]
+
+    def loss(
+        self, images: Any, labels: Any, choices: Choices | dict[str, Any], frozen: bool = False
+    ) -> Any:
+        if isinstance(choices, Choices):
+            return self._loss(images, labels, choices, frozen)
+        statistics = [
+            variable
+            for stem in self.supernet.stems.values()
+            for variable in stem.non_trainable_variables
+        ]
+        before = [ops.convert_to_tensor(variable) for variable in statistics]
+        families = (choices[name] for name in ("alphas", "betas", "widths"))
+        loss = self._loss(images, labels, Choices(*families, choices["student"] > 0.5), frozen)
+        for variable, value in zip(statistics, before, strict=True):
+            variable.assign(ops.where(choices["first"] > 0.5, variable.value, value))
+        return loss
+
+    def _loss(self, images, labels, choices, frozen):
         return self.supernet_loss(
             images, labels, choices, frozen=frozen, class_weights=self.class_weights
         )

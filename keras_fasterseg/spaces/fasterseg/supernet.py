@@ -1,5 +1,6 @@
 """Supernet: the network that contains every network of the search space."""
 
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +10,10 @@ from keras import ops
 
 from keras_fasterseg.filters import node_filters
 from keras_fasterseg.layers.gumbel_softmax import straight_through_gate
-from keras_fasterseg.layers.layer_stack import LayerStack, trace_once
+from keras_fasterseg.layers.layer_stack import LayerStack, scan_layers, scans, trace_once
 from keras_fasterseg.layers.mixed_op import MixedOp
 from keras_fasterseg.layers.slimmable_conv2d import scale_settings
+from keras_fasterseg.layers.stateful_cond import stateful_cond
 from keras_fasterseg.layers.stem import Stem
 from keras_fasterseg.spaces.fasterseg.architecture import MINIMAL_LAYERS
 from keras_fasterseg.spaces.fasterseg.choices import Choices, width_shapes
@@ -87,7 +89,7 @@ class Supernet(keras.Model):
             for role, width in widths.items()
         }
         self._decode = {
-            role: trace_once(decoder, stateful=True) for role, decoder in self.decoders.items()
+            role: trace_once(decoder, on_jax=False) for role, decoder in self.decoders.items()
         }
         # Cells of stride 1 are at layers j .. L - 1, cells of stride 2 at layers j .. L - 2.
         self.keep = [self._stack(j, 1, num_layers - j) for j in range(3)]
@@ -131,6 +133,7 @@ class Supernet(keras.Model):
             parts.append(
                 self._of_role(
                     role,
+                    self.decoders,
                     lambda name, share=share, settings=settings: self._decode[name](
                         self._head_inputs(outputs, name, *share),
                         training=training,
@@ -169,8 +172,8 @@ class Supernet(keras.Model):
 
         for role, settings in _runs_of_roles(choices):
             # The stem's input is the same for all settings of a role.
-            features += [self._of_role(role, stem)] * settings
-            head_widths += [self._of_role(role, head_width)] * settings
+            features += [self._of_role(role, self.stems, stem)] * settings
+            head_widths += [self._of_role(role, {}, head_width)] * settings
         several = len(choices.alphas[0].shape) == 3
         families = choices.alphas, choices.betas, choices.widths
         if several:
@@ -184,10 +187,12 @@ class Supernet(keras.Model):
             frozen=frozen,
         )
 
-    def _of_role(self, role, function):
+    def _of_role(self, role, layers, function):
+        """Runs `function` for a role; it uses `layers`, which are also by role."""
         if isinstance(role, str):
             return function(role)
-        return ops.cond(role, lambda: function(STUDENT), lambda: function(TEACHER))
+        variables = [variable for layer in layers.values() for variable in layer.variables]
+        return stateful_cond(role, lambda: function(STUDENT), lambda: function(TEACHER), variables)
 
     def _head_inputs(self, outputs, role, start=0, count=1, settings=1):
         """Outputs at the width of the role's heads, for `count` settings from `start` on."""
@@ -201,41 +206,57 @@ class Supernet(keras.Model):
         return inputs
 
     def _cells(self, features, alphas, betas, widths, head_width, training, frozen):
-        keep_weights, down_weights = _primitive_weights(alphas, widths)
-        keep_widths, down_widths = _output_widths(widths, head_width, self.num_layers)
-        betas = [[ops.split(row, 2, axis=-1) for row in ops.unstack(rows)] for rows in betas]
-        keep_runs = [stack.start(training, frozen) for stack in self.keep]
-        down_runs = [stack.start(training, frozen) for stack in self.down]
+        runs = [
+            [stack.start(training, frozen) for stack in stacks] for stacks in (self.keep, self.down)
+        ]
+        rows_of = functools.partial(
+            _rows_of_layer,
+            _primitive_weights(alphas, widths),
+            _output_widths(widths, head_width, self.num_layers),
+            [[ops.split(row, 2, axis=-1) for row in ops.unstack(rows)] for rows in betas],
+        )
 
-        def run(stack_run, cell, node_inputs, weights, widths):
-            results = [stack_run(cell, x, weights[cell], widths[cell]) for _, x in node_inputs]
-            return _blend([share for share, _ in node_inputs], results)
-
-        kept, downed = [features], []
-        for layer in range(self.num_layers):
-            inputs = self._node_inputs(layer, kept, downed, betas)
-            kept = [
-                run(keep_runs[j], layer - j, node_inputs, keep_weights[j], keep_widths[j])
-                for j, node_inputs in enumerate(inputs)
-            ]
-            if layer + 1 < self.num_layers:
-                downed = [
-                    run(down_runs[j], layer - j, node_inputs, down_weights[j], down_widths[j])
-                    for j, node_inputs in enumerate(inputs[:2])
+        def run_layer(state, rows, layer=None):
+            cells, betas = rows
+            inputs = self._node_inputs(*state, betas)
+            return tuple(
+                [
+                    _blend(
+                        [share for share, _ in node_inputs],
+                        [
+                            run(None if layer is None else layer - j, x, *cell)
+                            for _, x in node_inputs
+                        ],
+                    )
+                    for j, (run, node_inputs, cell) in enumerate(
+                        zip(of_stride, inputs, of_layer, strict=False)
+                    )
                 ]
-        for stack_run in (*keep_runs, *down_runs):
-            stack_run.finish()
-        return kept
+                for of_stride, of_layer in zip(runs, cells, strict=True)
+            )
 
-    def _node_inputs(self, layer, kept, downed, betas):
+        # All layers from the fourth to the last but one have the same cells.
+        equal = () if isinstance(widths, int) else range(3, self.num_layers - 1)
+        state, every = ([features], []), [run for of_stride in runs for run in of_stride]
+        for layer in range(self.num_layers):
+            if not scans(equal) or layer not in equal:
+                state = run_layer(state, rows_of(layer), layer)
+            elif layer == equal[0]:
+                firsts = [layer - j for of_stride in runs for j in range(len(of_stride))]
+                state = scan_layers(run_layer, state, list(map(rows_of, equal)), every, firsts)
+        for run in every:
+            run.finish()
+        return state[0]
+
+    def _node_inputs(self, kept, downed, betas):
         """Inputs of the cell at each scale, as `[(share or None, features), ...]`."""
         inputs = [[(None, kept[0])]]
-        for j in range(1, min(layer, 2) + 1):
-            if layer == j:
-                inputs.append([(None, downed[j - 1])])
+        for j, fine in enumerate(downed, start=1):
+            if len(kept) == j:
+                inputs.append([(None, fine)])
                 continue
-            beta = betas[j - 1][layer - j - 1]
-            pair = [(beta[0], downed[j - 1]), (beta[1], kept[j])]
+            beta = betas[j - 1]
+            pair = [(beta[0], fine), (beta[1], kept[j])]
             if self.blend == "inputs":
                 shares, features = zip(*pair, strict=True)
                 pair = [(None, _blend(shares, features))]
@@ -287,6 +308,19 @@ def _output_widths(widths, head_width, num_layers):
         rows = [ops.unstack(each) for each in widths]
     keep = [[*rows[0], head_width], *([*each[1:], head_width] for each in rows[1:])]
     return keep, rows[1:]
+
+
+def _rows_of_layer(weights, widths, betas, layer):
+    """Weights and width of every cell of a layer, by stride and scale, and betas by scale."""
+    cells = [
+        [
+            (rows[layer - j], width[layer - j])
+            for j, (rows, width) in enumerate(zip(*of_stride, strict=True))
+            if 0 <= layer - j < len(rows)
+        ]
+        for of_stride in zip(weights, widths, strict=True)
+    ]
+    return cells, [rows[layer - j] for j, rows in enumerate(betas, start=2) if layer >= j]
 
 
 def _blend(shares, features):

@@ -30,7 +30,7 @@ class SupernetLoss:
         self.supernet = supernet
         self.threshold = threshold
         self.ignore_label = ignore_label
-        self._cross_entropy = trace_once(self._traced_cross_entropy)
+        self._cross_entropy = trace_once(self._traced_cross_entropy, on_jax=False)
 
     def __call__(
         self,

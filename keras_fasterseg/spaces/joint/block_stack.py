@@ -13,6 +13,7 @@ from keras_fasterseg.layers.dilated_conv2d import dilated_convolution
 from keras_fasterseg.layers.layer_stack import trace_once
 from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.layers.resize import resize_bilinear
+from keras_fasterseg.layers.stateful_cond import stateful_cond
 from keras_fasterseg.spaces.joint.choices import BlockOperation, Choices, reached
 from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
@@ -69,7 +70,7 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
         self._masks = np.asarray(
             [np.arange(filters) < width for width in widths], "float32"
         )  # (widths, filters)
-        self._block = trace_once(self._traced_block, stateful=True)
+        self._block = trace_once(self._traced_block, on_jax=False)
 
     def build(self, input_shape):
         shape = (self.blocks, len(self.operations))
@@ -156,7 +157,8 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
             statistics = [ops.stack(pair) for pair in zip(one, two, strict=True)]
             return total + (inputs + features) * (share * last), *statistics
 
-        return ops.cond(share > 0, computed, lambda: (total, mean, variance))
+        pruned = total, mean, variance
+        return stateful_cond(share > 0, computed, lambda: pruned, [self.random.state])
 
     def compute_output_shape(self, input_shape, choices=None):
         return tuple(input_shape)
