@@ -66,8 +66,8 @@ def main() -> None:
         size = path.stat().st_size / 1e6
         if size > MEGABYTES.value:
             raise ValueError(
-                f"The bundle has {size:.1f} MB, more than {MEGABYTES.value:g}; raise --megabytes or "
-                "pack less."
+                f"The bundle has {size:.1f} MB, more than {MEGABYTES.value:g}; raise --megabytes "
+                "or leave packages out with --without."
             )
     print(f"{OUTPUT.value}: {size:.1f} MB. On the GPU machine:")
     name = pathlib.Path(OUTPUT.value).name

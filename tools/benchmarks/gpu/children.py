@@ -56,7 +56,7 @@ def measure_in_child(
                     _say(name, measurement)
         if child.timed_out or child.status == 0:
             return
-        reason = f"the process ended with status {child.status}: {child.last_line()}"
+        reason = f"the process ended with status {child.status}: {last_line(log)}"
         for name in [started] if started else missing:
             results.add(name, {"error": reason})
             _say(name, {"error": reason})
@@ -65,9 +65,7 @@ def measure_in_child(
 class _Child:
     def __init__(self, module: str, call: str, backend: str, log: pathlib.Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = log
         with log.open("a", encoding="utf-8") as stream:
-            self._start = stream.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, module, call],
                 stdout=subprocess.PIPE,
@@ -107,11 +105,11 @@ class _Child:
                 for line in lines:
                     yield tuple(json.loads(line))
 
-    def last_line(self) -> str:
-        with self._log.open(encoding="utf-8", errors="replace") as stream:
-            stream.seek(self._start)
-            lines = [line.strip() for line in stream if line.strip()]
-        return lines[-1][:300] if lines else "no error output"
+
+def last_line(log: pathlib.Path) -> str:
+    """The last line of a log, shortened."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "no output"
 
 
 def _say(name: str, measurement: dict[str, Any]) -> None:

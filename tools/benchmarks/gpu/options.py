@@ -10,6 +10,7 @@ from tools.benchmarks.gpu.machine import describe_machine
 from tools.benchmarks.gpu.results import Results
 from tools.benchmarks.gpu.timing import Effort
 
+PRESETS = pathlib.Path(__file__).resolve().parents[3] / "flags" / "presets"
 FULL_EFFORT = Effort()
 REHEARSAL_EFFORT = Effort(repetitions=3, seconds=0.0, warmup_seconds=0.2)
 

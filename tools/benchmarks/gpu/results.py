@@ -49,6 +49,13 @@ class Results:
         done = {name: each for name, each in self.measurements.items() if "error" not in each}
         self._value["measurements"] = done
 
+    def spend(self, name: str, seconds: float) -> float:
+        """Adds to the time that unfinished runs of a measurement took, and returns all of it."""
+        spent = self._value.setdefault("seconds_spent", {})
+        spent[name] = spent.get(name, 0.0) + seconds
+        write_json(self.path, self._value)
+        return spent[name]
+
     def add(self, name: str, measurement: dict[str, Any]) -> None:
         """Adds a measurement, or its `error`, and writes the file."""
         self.measurements[name] = {**measurement, "machine": self._machine}

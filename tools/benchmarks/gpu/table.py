@@ -1,6 +1,7 @@
 """Markdown tables of the results in a folder."""
 
 import pathlib
+import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -84,7 +85,7 @@ def _networks(measurements: Measurements) -> str:
                 f"{each['fps'] / baseline:.2f}" if baseline else "",
                 f"{100 * each['share_of_peak']:.1f}",
                 f"{each['compile_seconds']:.1f}",
-                "" if memory is None else f"{memory / GIB:.2f}",
+                _gib(memory),
                 "" if equal is None else f"{100 * equal:.3f}",
                 "" if equal is None else f"{each['largest_logit_difference']:.1e}",
             )
@@ -100,8 +101,94 @@ def _engine(each: Mapping[str, Any]) -> tuple[str, str, str]:
     return each["backend"], each["model"], each["runner"]
 
 
+def _supernet(measurements: Measurements) -> str:
+    headers = (
+        *("stage", "precision", "batch", "crop", "compile s", "p50 ms", "p99 ms"),
+        *("back to back ms", "memory GiB", "steps of the preset", "hours"),
+    )
+    rows = [
+        (
+            *(each["stage"], each["precision"], each["batch_size"]),
+            "x".join(map(str, each["crop_size"])),
+            f"{each['compile_seconds']:.1f}",
+            *(f"{each[name]:.1f}" for name in ("p50_ms", "p99_ms", "back_to_back_ms")),
+            _gib(each["peak_memory_bytes"]),
+            each["schedule_steps"],
+            f"{each['schedule_hours']:.2f}",
+        )
+        for each in measurements.values()
+    ]
+    return _markdown(headers, rows)
+
+
+def _latency(measurements: Measurements) -> str:
+    headers = (
+        *("backend", "predicted by", "Spearman", "median error %", "largest error %"),
+        *("networks", "minutes"),
+    )
+    rows = [
+        (
+            backend,
+            kind,
+            f"{each[kind]['spearman']:.3f}",
+            f"{100 * each[kind]['median_relative_error']:.1f}",
+            f"{100 * each[kind]['worst_relative_error']:.1f}",
+            len(each["networks"]),
+            f"{each['seconds'] / 60:.1f}",
+        )
+        for backend, each in measurements.items()
+        for kind in ("sum", "calibrated")
+        if kind in each
+    ]
+    return _markdown(headers, rows)
+
+
+def _onnxruntime(measurements: Measurements) -> str:
+    headers = ("network", "precision", "provider", "p50 ms", "p90 ms", "p99 ms", "FPS", "load s")
+    rows = [
+        (
+            *(each["network"], each["precision"], each["provider"]),
+            *(f"{each[f'p{share}_ms']:.3f}" for share in (50, 90, 99)),
+            f"{each['fps']:.1f}",
+            f"{each['load_seconds']:.1f}",
+        )
+        for each in measurements.values()
+        if "provider" in each
+    ]
+    return _markdown(headers, rows)
+
+
+def _camvid(measurements: Measurements) -> str:
+    scored = [each for each in measurements.values() if "miou" in each]
+    networks = list(dict.fromkeys(each["network"] for each in scored))
+    seeds = sorted({each["seed"] for each in scored})
+    rows = []
+    for network in networks:
+        own = {each["seed"]: 100 * each["miou"] for each in scored if each["network"] == network}
+        values = list(own.values())
+        spread = f"{statistics.stdev(values):.2f}" if len(values) > 1 else ""
+        shown = (f"{own[seed]:.2f}" if seed in own else "" for seed in seeds)
+        rows.append((network, *shown, f"{statistics.mean(values):.2f}", spread))
+    headers = (
+        *("mIoU % on val", *(f"seed {seed}" for seed in seeds)),
+        *("mean", "standard deviation"),
+    )
+    times = [(name, f"{each['seconds'] / 60:.1f}") for name, each in measurements.items()]
+    return "\n\n".join([_markdown(headers, rows), _markdown(("stage", "minutes"), times)])
+
+
+def _gib(memory: int | None) -> str:
+    return "" if memory is None else f"{memory / GIB:.2f}"
+
+
 def _markdown(headers: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     return tabulate.tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 
-_TABLES: dict[str, Callable[[Measurements], str]] = {"networks": _networks}
+_TABLES: dict[str, Callable[[Measurements], str]] = {
+    "networks": _networks,
+    "supernet": _supernet,
+    "latency": _latency,
+    "onnxruntime": _onnxruntime,
+    "camvid": _camvid,
+}
