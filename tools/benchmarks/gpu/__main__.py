@@ -31,6 +31,9 @@ TABLE = flags.DEFINE_bool("table", False, "Only print the Markdown tables of all
 NETWORK_NAMES = flags.DEFINE_list(
     "networks", list(NETWORKS), "Networks of the piece `networks`: presets or genotype files."
 )
+MATCHING = flags.DEFINE_string(
+    "matching", "", "Regular expression: only these measurements of the piece `networks`."
+)
 COMPILE_MODE = flags.DEFINE_string(
     "compile_mode", None, "Mode of torch.compile. Default: max-autotune."
 )
@@ -44,6 +47,8 @@ def main() -> None:
 
     output = pathlib.Path(OUTPUT.value)
     if TABLE.value:
+        if not any(output.glob("*.json")):
+            raise FileNotFoundError(f"{output} has no results; run a piece first.")
         print(write_tables(output))
         return
     options = Options(
@@ -54,6 +59,7 @@ def main() -> None:
         networks=tuple(NETWORK_NAMES.value),
         retry=RETRY.value,
         compile_mode=COMPILE_MODE.value,
+        pattern=MATCHING.value,
         data_dir=DATA_DIR.value,
         seeds=SEEDS.value,
     )

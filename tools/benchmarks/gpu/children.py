@@ -1,6 +1,6 @@
 """Processes that measure: each has one backend, and reports every measurement when it is done.
 
-A child is a module of this package with a function `measure(**arguments)` that yields pairs of a
+A child runs a module with a function `measure(**arguments)` that yields pairs of a
 name and a measurement. Before each measurement it yields its name with `None`, so that the parent
 knows what a crashed child was measuring.
 """
@@ -36,7 +36,7 @@ def measure_in_child(
 
     Args:
         results: Where measurements go.
-        module: Module of this package.
+        module: Full name of the module.
         names: Measurements of the module, in order.
         backend: Keras's backend in the child.
         deadline: When to stop, in seconds of `time.monotonic()`.
@@ -124,7 +124,7 @@ def main() -> None:
     # Whatever libraries print belongs into the log.
     reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    measure = importlib.import_module(f"{__package__}.{module}").measure
+    measure = importlib.import_module(module).measure
     for report in measure(**json.loads(call)):
         print(json.dumps(report), file=reports, flush=True)
 

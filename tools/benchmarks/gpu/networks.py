@@ -38,11 +38,12 @@ def run(options: Options) -> list[str]:
         "effort": dataclasses.asdict(options.effort),
         "compile_mode": mode,
     }
+    groups = [[case for case in group if options.wants(case.name)] for group in groups]
     results = options.results("networks", {"text": METHOD, "num_classes": NUM_CLASSES, **settings})
-    for cases in groups:
+    for cases in filter(None, groups):
         measure_in_child(
             results,
-            "networks",
+            __name__,
             [case.name for case in cases],
             cases[0].backend,
             options.deadline,

@@ -54,7 +54,7 @@ def run(options: Options) -> list[str]:
                         files[name] = str(folder / "model.onnx")
     measure_in_child(
         results,
-        "onnxruntime",
+        __name__,
         list(files),
         "torch",
         options.deadline,

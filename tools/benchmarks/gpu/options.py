@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import pathlib
+import re
 import time
 from typing import Any
 
@@ -27,6 +28,7 @@ class Options:
         networks: Names of presets, or genotype files, of the piece `networks`.
         retry: Whether to repeat measurements that failed in an earlier run.
         compile_mode: Mode of torch.compile; `None` is that of the piece.
+        pattern: Regular expression of the wanted measurements of the piece `networks`.
         data_dir: Folder of CamVid.
         seeds: Number of seeds of the piece `camvid`.
     """
@@ -38,6 +40,7 @@ class Options:
     networks: tuple[str, ...]
     retry: bool = False
     compile_mode: str | None = None
+    pattern: str = ""
     data_dir: str | None = None
     seeds: int = 1
 
@@ -53,6 +56,10 @@ class Options:
         if self.retry:
             results.forget_errors()
         return results
+
+    def wants(self, name: str) -> bool:
+        """True if a measurement is wanted."""
+        return re.search(self.pattern, name) is not None
 
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()

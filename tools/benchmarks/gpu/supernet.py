@@ -41,7 +41,7 @@ def run(options: Options) -> list[str]:
     for name in names:
         measure_in_child(
             results,
-            "supernet",
+            __name__,
             [name],
             "jax",
             options.deadline,

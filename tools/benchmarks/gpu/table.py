@@ -16,14 +16,8 @@ GIB = 2**30
 
 
 def write_tables(folder: pathlib.Path) -> str:
-    """Writes the tables of all results into `tables.md` and returns the text.
-
-    Raises:
-        FileNotFoundError: The folder has no results.
-    """
+    """Writes the tables of all results into `tables.md` and returns the text."""
     paths = [folder / f"{piece}.json" for piece in _TABLES if (folder / f"{piece}.json").is_file()]
-    if not paths:
-        raise FileNotFoundError(f"{folder} has no results; run a piece first.")
     text = "\n\n".join(piece_tables(path.stem, read_json(path)) for path in paths) + "\n"
     write_text(folder / TABLES, text)
     return text
