@@ -15,6 +15,7 @@ from keras_fasterseg.run.run import Run
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.settings.training import PretrainSettings
@@ -39,7 +40,7 @@ def pretrain(
         source.samples(data.train_split),
         **batch_options(settings, data, seed),
     )
-    model = space.search_model(source.num_classes, seed)
+    model = space.search_model(source.num_classes, seed, settings.precision)
     trainer = make_pretrainer(model, settings, batches.steps_per_epoch, seed)
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
@@ -67,6 +68,7 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
         ValueError: A setting is wrong, or differs from that of the finished stage.
         OSError: A folder is missing or cannot be written.
     """
+    check_backend()
     require(
         space.pretrains,
         f"The search space {space.name} has no pretraining; start with the search.",

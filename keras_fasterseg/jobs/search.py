@@ -36,6 +36,7 @@ from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.penalty_controller import PenaltyController
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
+from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.settings.training import SearchSettings
@@ -72,7 +73,7 @@ def search(
     make_batches = training_batches if space.single_level else bilevel_batches
     samples = source.samples(data.train_split)
     batches = make_batches(source, samples, **batch_options(settings, data, seed))
-    model = space.search_model(source.num_classes, seed)
+    model = space.search_model(source.num_classes, seed, settings.precision)
     model.class_weights = resolve_class_weights(settings.class_weights, source, samples)
     if pretrained is not None:
         model.supernet.load_weights(pretrained)
@@ -124,6 +125,7 @@ def check_search(
         space: The search space.
         class_names: Classes of the data set, if known.
     """
+    check_backend()
     check_settings(settings)
     check_class_weight_setting(settings.class_weights, class_names)
     require(

@@ -1,7 +1,11 @@
-"""Measures a few steps of a training on random images of the true size, in a separate process."""
+"""Measures a few steps of a training on random images of the true size, in a separate process.
+
+This file selects the backend's statistics of a GPU's memory.
+"""
 
 import contextlib
 import dataclasses
+import itertools
 import multiprocessing
 import resource
 import statistics
@@ -13,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 import psutil
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.jobs.pretrain import make_pretrainer
 from keras_fasterseg.jobs.search import make_search_trainer
@@ -90,31 +94,62 @@ def measure_step(
     """
     start = time.perf_counter()
     trainer, network, batch = _prepared(stage, settings, num_classes, genotypes)
-    step = tf.function(trainer.train_step, autograph=False, jit_compile=False)
-    ends = []
+    times = _StepTimes()
     with contextlib.ExitStack() as stack:
         if stage in ("pretrain", "search"):
             stack.enter_context(without_graph_rewriting())
             stack.enter_context(returned_to_system())
-        for _ in range(1 + STEPS):
-            # Reading a result waits for it.
-            tf.nest.map_structure(np.asarray, step(batch))
-            ends.append(time.perf_counter())
+        trainer.fit(
+            (batch for _ in itertools.count()),
+            steps_per_epoch=1 + STEPS,
+            shuffle=False,
+            callbacks=[times],
+            verbose=0,
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    gpu = None
-    if tf.config.list_physical_devices("GPU"):
-        gpu = int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
     slots = [*trainer.optimizer.variables]
     if stage == "search":
         slots += trainer.architecture_optimizer.variables
     return StepCost(
-        ends[0] - start,
-        statistics.median(np.diff(ends).tolist()),
+        times.ends[0] - start,
+        statistics.median(np.diff(times.ends).tolist()),
         peak if sys.platform == "darwin" else 1024 * peak,
-        gpu,
-        weight_bytes=sum(each.value.numpy().nbytes for each in network.variables),
-        slot_bytes=sum(each.value.numpy().nbytes for each in slots),
+        _gpu_peak_bytes(),
+        weight_bytes=sum(ops.convert_to_numpy(each).nbytes for each in network.variables),
+        slot_bytes=sum(ops.convert_to_numpy(each).nbytes for each in slots),
     )
+
+
+class _StepTimes(keras.callbacks.Callback):
+    """Records when every step ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Reading a result waits for it.
+        float((logs or {})["loss"])
+        self.ends.append(time.perf_counter())
+
+
+def _gpu_peak_bytes() -> int | None:
+    """Largest memory that this process has used on the first GPU; `None` without a GPU."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return None
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    if backend == "jax":
+        import jax  # pyright: ignore[reportMissingImports]
+
+        device = jax.local_devices()[0]
+        return device.memory_stats()["peak_bytes_in_use"] if device.platform == "gpu" else None
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
 
 
 def _prepared(
@@ -124,10 +159,10 @@ def _prepared(
     space, own = settings.space, getattr(settings, stage)
     generator = np.random.default_rng(0)
     shape = (own.batch_size, *own.crop_size)
-    images = tf.constant(generator.standard_normal((*shape, 3), "float32"))
-    batch = (images, tf.constant(generator.integers(0, num_classes, shape, "int32")))
+    images = generator.standard_normal((*shape, 3), "float32")
+    batch = (images, generator.integers(0, num_classes, shape, "int32"))
     if stage in ("pretrain", "search"):
-        model = space.search_model(num_classes, seed=0)
+        model = space.search_model(num_classes, 0, own.precision)
         if stage == "pretrain":
             return make_pretrainer(model, own, STEPS, seed=0), model.supernet, batch
         # Every operation takes 1 ms, from which shares cannot be computed; the paper's are used,
@@ -150,7 +185,11 @@ def _send(sender, *arguments: Any) -> None:
         result: StepCost | Exception = measure_step(*arguments)
     # Any error is reported, because only its sentence leaves this process.
     except Exception as error:
-        exhausted = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+        found = f"{type(error).__name__} {error}"
+        # ResourceExhaustedError (TensorFlow), RESOURCE_EXHAUSTED (JAX), OutOfMemoryError (PyTorch).
+        exhausted = isinstance(error, MemoryError) or any(
+            each in found.lower().replace("_", "") for each in ("resourceexhausted", "outofmemory")
+        )
         sentence = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         result = MemoryError(sentence) if exhausted else RuntimeError(sentence)
     sender.send(result)

@@ -32,7 +32,7 @@ def trace_once(function: Callable, on_jax: bool = True) -> Callable:
     if keras.backend.backend() == "jax" and on_jax:
         import jax  # pyright: ignore[reportMissingImports]
 
-        constants = ("width_index", "training", "frozen", "class_weights")
+        constants = ("width_index", "training", "frozen")
         known = inspect.signature(function).parameters
         return jax.jit(function, static_argnames=[each for each in constants if each in known])
     return function

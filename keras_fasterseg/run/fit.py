@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.checkpoints import Checkpoints
@@ -19,6 +20,7 @@ from keras_fasterseg.run.training_callbacks import (
     LogRemaining,
     WatchLoss,
     has_finite_weights,
+    synchronize_variables,
 )
 
 
@@ -148,6 +150,7 @@ class _SaveCheckpoint(keras.callbacks.Callback):
         # After the last step, on_epoch_end writes the checkpoint.
         within = batch + 1 < self.params["steps"]
         if within and time.monotonic() - self._saved >= 60 * self.minutes_between:
+            synchronize_variables(self.model)
             self._save(self._steps_before + batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -158,7 +161,7 @@ class _SaveCheckpoint(keras.callbacks.Callback):
         return [variable for metric in self.model.metrics for variable in metric.variables]
 
     def _save(self, steps: int) -> None:
-        means = [np.array(variable) for variable in self._metric_variables()]
+        means = [ops.convert_to_numpy(variable) for variable in self._metric_variables()]
         if not (all(np.isfinite(mean).all() for mean in means) and has_finite_weights(self.model)):
             # WatchLoss ends the training after the next step.
             return

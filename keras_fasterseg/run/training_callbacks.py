@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from absl import logging
+from keras import ops
 
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.wording import duration
@@ -103,7 +104,14 @@ class LogRemaining(keras.callbacks.Callback):
 
 def has_finite_weights(model: keras.Model) -> bool:
     """True if all trainable weights are finite."""
-    return all(np.isfinite(np.array(weight)).all() for weight in model.trainable_variables)
+    weights = map(ops.convert_to_numpy, model.trainable_variables)
+    return all(np.isfinite(weight).all() for weight in weights)
+
+
+def synchronize_variables(model: keras.Model) -> None:
+    """Gives variables the values of the last step, which JAX's training loop keeps to itself."""
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
 
 
 def _loss(logs: dict[str, Any] | None) -> float:

@@ -1,17 +1,16 @@
-"""Accuracy of the supernet before any network is derived."""
+"""Accuracy of the supernet before any network is derived. Selects the backend's tracer."""
 
 from collections.abc import Iterable
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.spaces.base import Choices, SearchModel
-
-_ANY_SIZE = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
 
 
 class SupernetEvaluator:
@@ -26,7 +25,7 @@ class SupernetEvaluator:
     def __init__(self, model: SearchModel, batches: Iterable[tuple[Any, Any]]):
         self.model = model
         self.batches = batches
-        self._functions: dict[str, Any] = {}
+        self._functions: dict[Any, Any] = {}
 
     def __call__(self, role: str, discretized: bool = False) -> dict[str, float]:
         """Returns the mean IoU by name of the prediction, such as `scale_8_32`.
@@ -35,34 +34,56 @@ class SupernetEvaluator:
             role: Role of the architecture to evaluate.
             discretized: Whether to replace its mixtures by their likeliest entries.
         """
-        choices = self.model.evaluation_choices(role)
-        if discretized:
-            choices = self.model.discretized(choices)
         classes = self.model.num_classes
         confusions: dict[str, np.ndarray] = {}
         for images, labels in self.batches:
             labels = np.asarray(labels)
-            for name, ids in self._class_ids(role, images, choices).items():
+            for name, ids in self.class_ids(role, images, discretized).items():
                 confusions[name] = confusions.get(name, 0) + confusion_of(labels, ids, classes)
         return {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
 
-    def class_ids(self, role: str, images: Any) -> dict[str, np.ndarray]:
+    def class_ids(self, role: str, images: Any, discretized: bool = False) -> dict[str, np.ndarray]:
         """Returns class ids, uint8 `(batch, height, width)`, by name of the prediction."""
-        return self._class_ids(role, images, self.model.evaluation_choices(role))
+        run = self._with_jax if keras.backend.backend() == "jax" else self._with_tensorflow
+        ids = run(role, images, discretized)
+        return {name: np.asarray(each).astype(np.uint8) for name, each in ids.items()}
 
-    def _class_ids(self, role: str, images: Any, choices: Choices) -> dict[str, np.ndarray]:
-        # With an open size, one trace per role is enough for images of any size.
-        if role not in self._functions:
-            signature = _ANY_SIZE, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
-            self._functions[role] = tf.function(
-                self._traced_class_ids, input_signature=signature, autograph=False
-            )
-        ids = self._functions[role](images, choices)
-        return {name: each.numpy().astype(np.uint8) for name, each in ids.items()}
+    def _choices(self, role: str, discretized: bool) -> Choices:
+        choices = self.model.evaluation_choices(role)
+        return self.model.discretized(choices) if discretized else choices
 
-    def _traced_class_ids(self, images, choices):
-        size = tf.shape(images)[1], tf.shape(images)[2]
+    def _class_ids(self, images: Any, choices: Choices) -> dict[str, Any]:
+        size = ops.shape(images)[1:3]
         return {
-            name: tf.argmax(resize_bilinear(logits, size), axis=-1)
+            name: ops.argmax(resize_bilinear(logits, size), axis=-1)
             for name, logits in self.model.predictions(images, choices).items()
         }
+
+    def _with_tensorflow(self, role: str, images: Any, discretized: bool) -> dict[str, Any]:
+        import tensorflow as tf
+
+        choices = self._choices(role, discretized)
+        # With an open size, one trace per role is enough for images of any size.
+        if role not in self._functions:
+            any_size = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
+            signature = any_size, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
+            self._functions[role] = tf.function(
+                self._class_ids, input_signature=signature, autograph=False
+            )
+        return self._functions[role](images, choices)
+
+    def _with_jax(self, role: str, images: Any, discretized: bool) -> dict[str, Any]:
+        import jax  # pyright: ignore[reportMissingImports]
+
+        layers = [self.model.supernet, *self.model.architectures.values()]
+        variables = [variable for layer in layers for variable in layer.variables]
+        key = role, discretized
+        if key not in self._functions:
+
+            def class_ids(values, images):
+                mapping = zip(variables, values, strict=True)
+                with keras.StatelessScope(state_mapping=list(mapping)):
+                    return self._class_ids(images, self._choices(role, discretized))
+
+            self._functions[key] = jax.jit(class_ids)
+        return self._functions[key]([each.value for each in variables], np.asarray(images))

@@ -14,6 +14,9 @@ from keras_fasterseg.setting import (
     setting,
 )
 
+_PRECISION = "Arithmetic of the supernet: float32 or mixed_bfloat16. Weights are always float32."
+_PRECISIONS = Limits(choices=("float32", "mixed_bfloat16"))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AugmentationSettings:
@@ -64,6 +67,7 @@ class PretrainSettings(AugmentationSettings):
         limits=AT_LEAST_ZERO,
     )
     clip_norm: float = setting(5.0, "Gradients are clipped to this global norm.", limits=POSITIVE)
+    precision: str = setting("float32", _PRECISION, limits=_PRECISIONS, added=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +120,7 @@ class SearchSettings(AugmentationSettings):
     clip_norm: float = setting(
         5.0, "Gradients of the weights are clipped to this global norm.", limits=POSITIVE
     )
+    precision: str = setting("float32", _PRECISION, limits=_PRECISIONS, added=True)
     architecture_learning_rate: float = setting(
         3e-4, "Learning rate of Adam for the architecture parameters.", limits=POSITIVE
     )

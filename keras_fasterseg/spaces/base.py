@@ -182,8 +182,14 @@ class SearchSpace(abc.ABC):
     # === The search ===
 
     @abc.abstractmethod
-    def search_model(self, num_classes: int, seed: int) -> SearchModel:
-        """Makes a new supernet with its architectures; `seed` seeds their sampling."""
+    def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> SearchModel:
+        """Makes a new supernet with its architectures.
+
+        Args:
+            num_classes: Number of classes.
+            seed: Seed of the sampling.
+            dtype: Keras's dtype policy of the supernet. Architectures are always float32.
+        """
 
     @abc.abstractmethod
     def penalty(

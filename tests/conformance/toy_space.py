@@ -121,7 +121,7 @@ class ToySpace(SearchSpace):
     name, families, single_level, pretrains = "toy", ("cells",), True, False
     settings_class, genotype, network = ToySettings, ToyGenotype, ToyNetwork
 
-    def search_model(self, num_classes, seed):
+    def search_model(self, num_classes, seed, dtype="float32"):
         return ToySearch(self.settings.cells, num_classes)
 
     def penalty(self, table, num_classes, target_ms, shares="paper"):

@@ -34,12 +34,15 @@ class FasterSegSearch(SearchModel):
         settings: Settings of the supernet.
         num_classes: Number of classes.
         seed: Seed for sampling widths.
+        dtype: Keras's dtype policy of the supernet.
 
     Reference:
         FasterSeg, sections 3.2 to 4.2 (https://arxiv.org/abs/1912.10917).
     """
 
-    def __init__(self, settings: FasterSegSettings, num_classes: int, seed: int):
+    def __init__(
+        self, settings: FasterSegSettings, num_classes: int, seed: int, dtype: str = "float32"
+    ):
         self.num_classes = num_classes
         self.supernet = Supernet(
             num_classes,
@@ -47,6 +50,7 @@ class FasterSegSearch(SearchModel):
             settings.base_filters,
             settings.width_multipliers,
             stem_head_widths=settings.stem_head_widths,
+            dtype=dtype,
             name="supernet",
         )
         self.supernet.build()

@@ -49,8 +49,8 @@ class FasterSegSpace(SearchSpace):
         # Workdirs from before other search spaces existed do not name one.
         return {"supernet": self.settings}
 
-    def search_model(self, num_classes: int, seed: int) -> FasterSegSearch:
-        return FasterSegSearch(self.settings, num_classes, seed)
+    def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> FasterSegSearch:
+        return FasterSegSearch(self.settings, num_classes, seed, dtype)
 
     def penalty(
         self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"

@@ -37,16 +37,19 @@ class JointSearch(SearchModel):
         settings: Settings of the space.
         num_classes: Number of classes.
         seed: Seed of the dropout.
+        dtype: Keras's dtype policy of the supernet.
 
     Reference:
         Ye et al., IJCV 2022 (https://arxiv.org/abs/2208.05271). The resolution of the loss, 1/8,
         and the teacher are not specified in the paper; our choices.
     """
 
-    def __init__(self, settings: JointSettings, num_classes: int, seed: int):
+    def __init__(
+        self, settings: JointSettings, num_classes: int, seed: int, dtype: str = "float32"
+    ):
         self.settings = settings
         self.num_classes = num_classes
-        self.supernet = JointSupernet(settings, num_classes, seed, name="supernet")
+        self.supernet = JointSupernet(settings, num_classes, seed, dtype=dtype, name="supernet")
         self.supernet.build()
         self.architectures = {
             TEACHER: keras.layers.Identity(name=TEACHER),

@@ -44,8 +44,8 @@ class JointSpace(SearchSpace):
     def operations_record(self):
         return {"space": self.name, "supernet": self.settings.of_operations}
 
-    def search_model(self, num_classes: int, seed: int) -> JointSearch:
-        return JointSearch(self.settings, num_classes, seed)
+    def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> JointSearch:
+        return JointSearch(self.settings, num_classes, seed, dtype)
 
     def penalty(
         self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
