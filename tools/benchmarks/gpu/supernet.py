@@ -87,10 +87,9 @@ def _measure(
     from tools.benchmarks.gpu.machine import card_state
 
     jax.config.update("jax_default_matmul_precision", PRODUCTS[precision])
-    if precision == "bf16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(0)
-    trainer = _trainer(stage, space, steps)
+    policy = "mixed_bfloat16" if precision == "bf16" else "float32"
+    trainer = _trainer(stage, space, policy, steps)
     shape = (settings["batch_size"], *settings["crop_size"])
     generator = np.random.default_rng(0)
 
@@ -135,7 +134,7 @@ def _measure(
     }
 
 
-def _trainer(stage: str, space_settings: dict[str, Any], steps: int) -> Any:
+def _trainer(stage: str, space_settings: dict[str, Any], policy: str, steps: int) -> Any:
     from keras_fasterseg.latency.table import LatencyRow, LatencyTable
     from keras_fasterseg.latency.table_metadata import Fingerprint, TableMetadata
     from keras_fasterseg.run.optimizers import (
@@ -150,7 +149,7 @@ def _trainer(stage: str, space_settings: dict[str, Any], steps: int) -> Any:
 
     space = make_space("fasterseg")
     space = make_space("fasterseg", dataclasses.replace(space.settings, **space_settings))
-    model = space.search_model(NUM_CLASSES, seed=0)
+    model = space.search_model(NUM_CLASSES, 0, policy)
     if stage == "pretrain":
         trainer = SupernetPretrainer(model, seed=0)
         trainer.compile(pretraining_optimizer(PretrainSettings(), steps))
