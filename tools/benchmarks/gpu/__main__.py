@@ -54,7 +54,7 @@ def main() -> None:
     options = Options(
         output=output,
         deadline=time.monotonic() + 60 * MINUTES.value,
-        command=command.line(),
+        command=command.line().replace(".__main__", "", 1),
         rehearsal=REHEARSAL.value,
         networks=tuple(NETWORK_NAMES.value),
         retry=RETRY.value,

@@ -15,7 +15,6 @@ CHANGES = (
     {"folded": True},
     {"products": True},
     {"folded": True, "multiple": 16},
-    {"multiple": 16},
 )
 
 
@@ -48,7 +47,7 @@ def plain_logits(network, images, **changes):
     return logits.permute(0, 2, 3, 1).numpy()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_fasterseg_networks_keep_their_logits(seed):
     network, images = network_of("fasterseg", seed), random_images(2, 64, 96)
     expected = keras_logits(network, images)
