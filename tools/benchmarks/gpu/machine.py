@@ -25,13 +25,7 @@ PACKAGES = (
     "numpy",
 )
 CARD = ("name", "driver_version", "memory.total", "power.limit", "clocks.max.sm", "clocks.max.mem")
-STATE = (
-    "clocks.sm",
-    "clocks.mem",
-    "power.draw",
-    "temperature.gpu",
-    "clocks_throttle_reasons.active",
-)
+STATE = ("clocks.sm", "clocks.mem", "power.draw", "temperature.gpu")
 
 
 def describe_machine() -> dict[str, Any]:
