@@ -22,8 +22,7 @@ METHOD = (
 )
 BACKEND = "jax"
 PRESET = f"--flagfile={PRESETS}/camvid_small.flags"
-WIDTHS = "--width_multipliers=4/12,8/12,1"
-SPACE = ("--num_layers=8", "--base_filters=8", WIDTHS)
+SPACE = ("--num_layers=8", "--base_filters=8", "--width_multipliers=4/12,8/12,1")
 # Flags of each stage after those of the preset; epochs are the budget.
 FULL = {
     "latency": ("--latency_size=352x480", "--calibrate=20", "--verify=20", "--time_budget=4"),
@@ -32,7 +31,7 @@ FULL = {
     "teacher": ("--teacher_epochs=100", "--teacher_crop_size=352x480", "--teacher_batch_size=12"),
     "student": ("--student_epochs=100", "--student_crop_size=352x480", "--student_batch_size=12"),
 }
-REHEARSAL_SPACE = ("--num_layers=5", "--base_filters=2", WIDTHS)
+REHEARSAL_SPACE = ("--num_layers=5", "--base_filters=2", "--width_multipliers=8/12,1")
 REHEARSAL = {
     "latency": (
         *("--latency_size=64x96", "--calibrate=0", "--verify=0", "--time_budget=0.05"),

@@ -16,7 +16,8 @@ METHOD = (
 FULL = ("--latency_size=1024x2048", "--calibrate=20", "--verify=20", "--time_budget=6")
 REHEARSAL = (
     *("--latency_size=64x128", "--calibrate=2", "--verify=3", "--time_budget=0.05"),
-    *("--num_layers=5", "--base_filters=2", "--latency_repetitions=1", "--latency_warmup=1"),
+    *("--num_layers=5", "--base_filters=2", "--width_multipliers=8/12,1"),
+    *("--latency_repetitions=1", "--latency_warmup=1"),
 )
 
 
