@@ -56,8 +56,7 @@ def convert_dataset(
     Raises:
         ValueError: `source` is already converted, or lacks a split.
         DataError: A file of `source` is faulty, or `target` has other contents.
-        OSError: `target` cannot be written.
-        OSError: The disk is full.
+        OSError: `target` cannot be written, or the disk is full.
     """
     require(
         not isinstance(source, ConvertedDataset),

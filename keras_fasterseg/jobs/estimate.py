@@ -6,11 +6,12 @@ import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
+import keras
 import numpy as np
 import psutil
 from absl import logging
 
-from keras_fasterseg.available_cores import available_memory
+from keras_fasterseg.available_cores import available_cores, available_memory
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.jobs.step_costs import (
     FORWARDS_A_STEP,
@@ -240,7 +241,10 @@ def _stage(
         steps = own.epochs * (own.steps_per_epoch or images // own.batch_size)
         seconds = cost.first_seconds + step * max(0, steps - 1)
         seconds += _evaluation_seconds(name, cost, settings, facts)
-        memory += 4 * facts.train_images * math.prod(facts.size) * settings.data.cache
+        images = 4 * facts.train_images * math.prod(facts.size) * settings.data.cache
+        # Without tf.data, every reading process keeps the images that it has read.
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        memory += images * (1 if on_tensorflow else available_cores().threads)
         # The two newest checkpoints and the next one; the best network and its replacement.
         disk = 5 * cost.weight_bytes + 3 * cost.slot_bytes
     disk += LOG_BYTES

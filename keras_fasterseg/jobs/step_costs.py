@@ -11,14 +11,14 @@ import statistics
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.benchmark.matrix_peak import tensorflow_product
+from keras_fasterseg.benchmark.matrix_peak import matrix_products
 from keras_fasterseg.benchmark.timing import measure_callable
 from keras_fasterseg.latency.operations import Work, work
 from keras_fasterseg.run.latency_tables import meter_schedule
-from keras_fasterseg.runtimes import tensorflow_device
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.settings.stages import LatencySettings, RunSettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.cost import network_work
@@ -103,31 +103,32 @@ class MachineSpeed:
 
 
 def measure_speed(threads: int | None = None) -> MachineSpeed:
-    """Measures the speed of the first GPU that TensorFlow sees, or else of the CPU.
+    """Measures the speed of the first GPU that Keras's backend sees, or else of the CPU.
 
-    The fastest of many repetitions counts. On a CPU only numpy runs, because TensorFlow cannot
+    The fastest of many repetitions counts. On a CPU only numpy runs, because a backend may not
     change its number of threads once it has run. Small matrices run on one core, so that other
     programs cannot delay a thread for which the others wait; every physical core within the quota
     is assumed to be as fast.
 
     Args:
-        threads: CPU threads to request from TensorFlow before a GPU starts it, because it cannot
-            change them afterwards: those of the latency table. None lets TensorFlow choose.
+        threads: CPU threads to request from the backend before a GPU starts it, because it cannot
+            change them afterwards: those of the latency table. None lets it choose.
 
     Raises:
-        ValueError: TensorFlow already runs with another number of threads.
+        ValueError: The backend already runs with another number of threads.
     """
 
     def seconds(function: Callable[[], object]) -> float:
         return min(measure_callable(function, warmup=1, min_repetitions=3, min_seconds=0.2))
 
     source = np.ones(_COPIED_BYTES // VALUE_BYTES, np.float32)
-    if tensorflow_device.device_name() != "CPU":
-        tensorflow_device.request_threads(threads)
-        rate = _GPU_SIDE**3 / seconds(tensorflow_product(_GPU_SIDE, "/GPU:0"))
-        with tf.device("/GPU:0"):
-            there = tf.constant(source)
-        copy = seconds(lambda: (tf.negative(there), tensorflow_device.synchronize()))
+    device = backend_device()
+    if device.device_name() != "CPU":
+        device.request_threads(threads)
+        (product,) = matrix_products("GPU", threads).values()
+        rate = _GPU_SIDE**3 / seconds(product(_GPU_SIDE))
+        there = ops.convert_to_tensor(source)
+        copy = seconds(lambda: device.synchronize(ops.negative(there)))
         return MachineSpeed(rate, _COPIED_BYTES / copy, on_gpu=True)
     matrices = np.ones((_MATRICES, _SIDE, _SIDE), np.float32)
     target, products = np.empty_like(source), np.empty_like(matrices)

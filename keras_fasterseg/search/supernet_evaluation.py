@@ -10,6 +10,7 @@ from keras import ops
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
+from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.spaces.base import Choices, SearchModel
 
 
@@ -73,17 +74,11 @@ class SupernetEvaluator:
         return self._functions[role](images, choices)
 
     def _with_jax(self, role: str, images: Any, discretized: bool) -> dict[str, Any]:
-        import jax  # pyright: ignore[reportMissingImports]
-
         layers = [self.model.supernet, *self.model.architectures.values()]
         variables = [variable for layer in layers for variable in layer.variables]
         key = role, discretized
         if key not in self._functions:
-
-            def class_ids(values, images):
-                mapping = zip(variables, values, strict=True)
-                with keras.StatelessScope(state_mapping=list(mapping)):
-                    return self._class_ids(images, self._choices(role, discretized))
-
-            self._functions[key] = jax.jit(class_ids)
-        return self._functions[key]([each.value for each in variables], np.asarray(images))
+            self._functions[key] = backend_device().compiled(
+                lambda images: self._class_ids(images, self._choices(role, discretized)), variables
+            )
+        return self._functions[key](np.asarray(images))

@@ -71,7 +71,10 @@ class DataSettings(ReadingSettings):
         (128, 256), "Height x width of generated images.", limits=IMAGE_SIZE
     )
     cache: bool = setting(
-        False, "Keep decoded images in memory (4 bytes per pixel).", harmless=True
+        False,
+        "Keep decoded images in memory: 4 bytes per pixel. On JAX and PyTorch, every reading "
+        "process keeps its own.",
+        harmless=True,
     )
 
 

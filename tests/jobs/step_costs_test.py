@@ -130,7 +130,7 @@ def test_a_row_is_measured_until_its_median_is_known():
 
 def test_rates_are_work_over_time_on_every_physical_core(monkeypatch):
     monkeypatch.setattr(step_costs, "measure_callable", lambda function, **_: [0.75, 0.5])
-    monkeypatch.setattr(step_costs.tensorflow_device, "device_name", lambda: "CPU")
+    monkeypatch.setattr(step_costs.backend_device(), "device_name", lambda: "CPU")
     # Four physical cores, of whose time a quota leaves two and a half.
     monkeypatch.setattr(step_costs, "available_cores", lambda: AvailableCores(8, 4, 2.5))
     rate = step_costs.CONVOLUTION_RATE * 2 * 32 * 64**3 / 0.5

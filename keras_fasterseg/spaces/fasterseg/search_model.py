@@ -116,24 +116,24 @@ class FasterSegSearch(SearchModel):
         )
 
     def passes(self, choices: Choices) -> list[dict[str, Any]]:
-        roles: Any = choices.role
-        named = isinstance(roles, tuple)
-        if not named:
-            roles = (roles,) * choices.settings
+        count = choices.settings
+        named = isinstance(choices.role, tuple)
+        roles: Any = choices.role if named else (choices.role,) * count
         students = [
             float(role == STUDENT) if isinstance(role, str) else ops.cast(role, "float32")
             for role in roles
         ]
         return [
             {
-                "alphas": tuple(rows[index] for rows in choices.alphas),
-                "betas": tuple(rows[index] for rows in choices.betas),
-                "widths": tuple(rows[index] for rows in choices.widths),
+                **{
+                    family: tuple(rows[index] for rows in getattr(choices, family))
+                    for family in ("alphas", "betas", "widths")
+                },
                 "student": students[index],
                 # Consecutive settings of a role share the stem and its statistics.
                 "first": float(index == 0 or (named and roles[index] != roles[index - 1])),
             }
-            for index in range(choices.settings)
+            for index in range(count)
         ]
 
     def loss(
