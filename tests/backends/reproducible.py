@@ -40,14 +40,14 @@ def fixed_draws() -> Iterator[None]:
         yield
 
 
-def batches(count: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
+def batches(size: tuple[int, int] = SIZE, count: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
     """Batches of two images, whose colours tell the labels of squares of 16 pixels."""
     found = []
     for seed in range(count):
         generator = np.random.default_rng(seed)
-        labels = generator.integers(0, CLASSES, (2, SIZE[0] // 16, SIZE[1] // 16))
+        labels = generator.integers(0, CLASSES, (2, size[0] // 16, size[1] // 16))
         labels = labels.repeat(16, 1).repeat(16, 2)
-        images = generator.normal(size=(2, *SIZE, 3)) + 0.3 * labels[..., None]
+        images = generator.normal(size=(2, *size, 3)) + 0.3 * labels[..., None]
         labels[:, :3] = 255
         found.append((images.astype("float32"), labels.astype("int32")))
     return found

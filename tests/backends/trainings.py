@@ -77,7 +77,8 @@ def trainer_of_network(name: str) -> DistillationTrainer:
 
 # === Supernets ===
 
-# Batch statistics of a few values amplify roundoff: with .02, losses differ after ten steps.
+# Batch statistics of a few values amplify roundoff: at 64x64, some are of two values.
+SUPERNET_SIZE = (128, 128)
 RATE = 1e-3
 SUPERNETS = ("pretraining fasterseg", "search fasterseg", "search joint", "search toy")
 
@@ -129,7 +130,7 @@ RESUMED = ("accumulated", "adam", "search toy")
 
 def logs_of(name: str, trainer: Any, first: int = 0, steps: int = STEPS) -> dict[str, list]:
     """Metrics of `steps` steps from step `first` on."""
-    data: list[Any] = batches()
+    data: list[Any] = batches(SIZE if name in TRAININGS else SUPERNET_SIZE)
     if name.startswith("search") and not trainer.single_level:
         data = list(zip(data, data[1:] + data[:1], strict=True))
     with fixed_draws():
