@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch results pictures tutorial wheel buildifier clean
+.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch gpu-bundle results pictures tutorial wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -124,6 +124,10 @@ bench-pytorch: setup $(PYTORCH)/.ready
 	$(BIN)/python -m tools.benchmark --artefact=runs/pytorch/model.onnx \
 		--side_by_side=runs/pytorch/ours/model.onnx --runtime=onnxruntime --input_size=512x1024 \
 		--repetitions=100 --output=runs/pytorch/speed.json
+
+# Packs the GPU harness with CamVid and its wheels for a machine without network; see docs/gpu.md.
+gpu-bundle: setup
+	$(BIN)/python -m tools.benchmarks.gpu.bundle --output=runs/gpu_bundle.tar
 
 # Generates the tables of docs/results.md from docs/results. --record=docs/results adds a run to it.
 RESULTS := docs/results

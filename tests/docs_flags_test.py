@@ -30,7 +30,7 @@ def tools() -> list[str]:
     """The tools that define flags."""
     paths = [
         path
-        for part in ("", "serving/", "maintenance/")
+        for part in ("", "serving/", "maintenance/", "benchmarks/gpu/")
         for path in (ROOT / "tools").glob(f"{part}*.py")
     ]
     return sorted(

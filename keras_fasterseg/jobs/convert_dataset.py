@@ -57,7 +57,7 @@ def convert_dataset(
         ValueError: `source` is already converted, or lacks a split.
         DataError: A file of `source` is faulty, or `target` has other contents.
         OSError: `target` cannot be written.
-        tf.errors.OpError: The disk is full.
+        OSError: The disk is full.
     """
     require(
         not isinstance(source, ConvertedDataset),

@@ -9,6 +9,7 @@ from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import batch_options, training_batches
 from keras_fasterseg.run.fit import fit
+from keras_fasterseg.run.local_devices import all_local_devices
 from keras_fasterseg.run.names import SUPERNET_WEIGHTS
 from keras_fasterseg.run.optimizers import pretraining_optimizer
 from keras_fasterseg.run.run import Run
@@ -77,10 +78,11 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
     if run.workdir.recorded("pretrain") is None:
         check_images("pretrain", settings, check_data(run.data))
     source = run.source
-    folder = run.workdir.stage(
-        "pretrain",
-        {**run.data_record(), **space.record(), "seed": run.seed, "pretrain": settings},
-        lambda folder: pretrain(folder, source, run.data, space, settings, run.seed),
-        inputs=run.splits(run.data.train_split),
-    )
+    with all_local_devices(settings.batch_size):
+        folder = run.workdir.stage(
+            "pretrain",
+            {**run.data_record(), **space.record(), "seed": run.seed, "pretrain": settings},
+            lambda folder: pretrain(folder, source, run.data, space, settings, run.seed),
+            inputs=run.splits(run.data.train_split),
+        )
     return folder / SUPERNET_WEIGHTS

@@ -178,18 +178,16 @@ class StackRun:
             width: Its output width: see `SlimmableConv2D`.
         """
         if index is None:
-            outputs, self._step[2] = self._compute(*self._step, inputs, weights, width)
+            outputs, self._step[2] = self._compute(self._step, inputs, weights, width)
             return outputs
         values = self._kernels[index], self._rest[index], self._fixed[index]
-        outputs, self._fixed[index] = self._compute(*values, inputs, weights, width)
+        outputs, self._fixed[index] = self._compute(values, inputs, weights, width)
         return outputs
 
-    def _compute(self, kernels, rest, fixed, inputs, weights, width):
+    def _compute(self, values, inputs, weights, width):
         static = isinstance(width, int)
         return self._stack._traced(
-            kernels,
-            rest,
-            fixed,
+            *values,
             inputs,
             weights,
             None if static else width,

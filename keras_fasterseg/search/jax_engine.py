@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
+import jax  # pyright: ignore[reportMissingImports]
 import keras
-from jax import numpy as jnp
+from jax import numpy as jnp  # pyright: ignore[reportMissingImports]
 
 from keras_fasterseg.spaces.base import Choices, SearchModel, Tensor
 

@@ -58,7 +58,9 @@ class SearchTrainer(SupernetTrainer):
             shape=(), initializer=initializer, name=name, trainable=False, autocast=False
         )
 
-    def compile(self, optimizer, architecture_optimizer, **kwargs):
+    def compile(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, optimizer, architecture_optimizer, **kwargs
+    ):
         super().compile(optimizer=optimizer, **kwargs)
         self.architecture_optimizer = architecture_optimizer
         optimizer.build(self.supernet.trainable_variables)

@@ -85,7 +85,7 @@ class DistillationTrainer(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs
     ) -> Tensor:
-        predictions, teacher = y_pred
+        predictions, teacher = y_pred  # pyright: ignore[reportGeneralTypeIssues]
         return self.loss_of(y, predictions, teacher)
 
     def loss_of(

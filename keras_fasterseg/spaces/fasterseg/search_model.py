@@ -116,7 +116,7 @@ class FasterSegSearch(SearchModel):
         )
 
     def passes(self, choices: Choices) -> list[dict[str, Any]]:
-        roles = choices.role
+        roles: Any = choices.role
         named = isinstance(roles, tuple)
         if not named:
             roles = (roles,) * choices.settings
@@ -147,8 +147,9 @@ class FasterSegSearch(SearchModel):
             for variable in stem.non_trainable_variables
         ]
         before = [ops.convert_to_tensor(variable) for variable in statistics]
-        families = (choices[name] for name in ("alphas", "betas", "widths"))
-        loss = self._loss(images, labels, Choices(*families, choices["student"] > 0.5), frozen)
+        families = {name: choices[name] for name in ("alphas", "betas", "widths")}
+        own = Choices(**families, role=choices["student"] > 0.5)
+        loss = self._loss(images, labels, own, frozen)
         for variable, value in zip(statistics, before, strict=True):
             variable.assign(ops.where(choices["first"] > 0.5, variable.value, value))
         return loss

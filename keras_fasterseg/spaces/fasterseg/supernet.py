@@ -217,8 +217,8 @@ class Supernet(keras.Model):
         )
 
         def run_layer(state, rows, layer=None):
-            cells, betas = rows
-            inputs = self._node_inputs(*state, betas)
+            (kept, downed), (cells, betas) = state, rows
+            inputs = self._node_inputs(kept, downed, betas)
             return tuple(
                 [
                     _blend(
@@ -236,7 +236,7 @@ class Supernet(keras.Model):
             )
 
         # All layers from the fourth to the last but one have the same cells.
-        equal = () if isinstance(widths, int) else range(3, self.num_layers - 1)
+        equal = range(3, 3 if isinstance(widths, int) else self.num_layers - 1)
         state, every = ([features], []), [run for of_stride in runs for run in of_stride]
         for layer in range(self.num_layers):
             if not scans(equal) or layer not in equal:

@@ -1,0 +1,1 @@
+"""Measurements on a GPU, piece by piece, for machines without TensorFlow."""
