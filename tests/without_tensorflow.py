@@ -19,6 +19,7 @@ NEED_TENSORFLOW = {
     "tests/conformance/one_role_run_test.py": "runs every stage, which exports a SavedModel",
     "tests/export/graph_file_test.py": "graphs that TensorFlow traces",
     "tests/jobs/checks_test.py": "checks every stage, which exports a SavedModel",
+    "tests/tools/quiet_import_test.py": "the import of TensorFlow",
     "tests/jobs/export_test.py": "all formats; most are written by TensorFlow",
 }
 """Files whose imports do not show that they need TensorFlow, each with the reason."""
@@ -27,10 +28,20 @@ SEARCH = (
     "tests/backends/search_test.py",
     "tests/conformance/resume_test.py",
     "tests/conformance/search_test.py",
+    "tests/jobs/convert_reference_test.py",
+    "tests/jobs/search_pictures_test.py",
+    "tests/jobs/search_test.py",
+    "tests/jobs/stages_test.py",
+    "tests/run/search_report_test.py",
     "tests/search",
+    "tests/spaces/fasterseg/latency_costs_test.py",
+    "tests/spaces/fasterseg/released_test.py",
+    "tests/spaces/fasterseg/supernet_decoder_test.py",
+    "tests/spaces/joint/expected_cost_test.py",
     "tests/spaces/joint/resume_test.py",
+    "tests/tools/stages_test.py",
 )
-"""Files and folders that train supernets, which PyTorch does not."""
+"""Files and folders that make or train supernets, which PyTorch does not."""
 
 
 def needs_more(path: pathlib.Path) -> bool:
