@@ -1,4 +1,7 @@
-"""Test files that cannot run where Keras runs on JAX or PyTorch, without TensorFlow."""
+"""Test files that cannot run where Keras runs on JAX or PyTorch, without TensorFlow.
+
+Backend switch: PyTorch trains no supernets.
+"""
 
 import ast
 import functools
@@ -6,23 +9,50 @@ import importlib.util
 import pathlib
 import sys
 
+import keras
+
 from tests.shared import ROOT
 
 _OWN = ("keras_fasterseg", "tests", "tools", "flags")
 
 NEED_TENSORFLOW = {
     "tests/conformance/one_role_run_test.py": "runs every stage, which exports a SavedModel",
+    "tests/export/graph_file_test.py": "graphs that TensorFlow traces",
+    "tests/jobs/checks_test.py": "checks every stage, which exports a SavedModel",
+    "tests/tools/quiet_import_test.py": "the import of TensorFlow",
+    "tests/jobs/export_test.py": "all formats; most are written by TensorFlow",
 }
 """Files whose imports do not show that they need TensorFlow, each with the reason."""
 
+SEARCH = (
+    "tests/backends/search_test.py",
+    "tests/conformance/resume_test.py",
+    "tests/conformance/search_test.py",
+    "tests/jobs/convert_reference_test.py",
+    "tests/jobs/search_pictures_test.py",
+    "tests/jobs/search_test.py",
+    "tests/jobs/stages_test.py",
+    "tests/run/search_report_test.py",
+    "tests/search",
+    "tests/spaces/fasterseg/latency_costs_test.py",
+    "tests/spaces/fasterseg/released_test.py",
+    "tests/spaces/fasterseg/supernet_decoder_test.py",
+    "tests/spaces/joint/expected_cost_test.py",
+    "tests/spaces/joint/resume_test.py",
+    "tests/tools/stages_test.py",
+)
+"""Files and folders that make or train supernets, which PyTorch does not."""
+
 
 def needs_more(path: pathlib.Path) -> bool:
-    """True if a test file needs TensorFlow or another package that is missing here.
+    """True if a test file needs TensorFlow, another package that is missing here or a search.
 
     A file needs what it imports at the top, directly or through modules of this repository.
     """
-    name = path.relative_to(ROOT).as_posix()
-    return name in NEED_TENSORFLOW or bool(missing_packages(path))
+    name = path.relative_to(ROOT)
+    if keras.backend.backend() == "torch" and any(map(name.is_relative_to, SEARCH)):
+        return True
+    return name.as_posix() in NEED_TENSORFLOW or bool(missing_packages(path))
 
 
 def missing_packages(path: pathlib.Path) -> set[str]:

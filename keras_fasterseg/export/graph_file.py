@@ -165,7 +165,7 @@ def _write(
     precision: str,
     calibration: CalibrationImages | None,
 ) -> dict[str, Any]:
-    """Writes the graph and returns the manifest fields for its precision."""
+    """Writes the graph and returns the manifest fields for its precision and its opset."""
     format = facts["format"]
     if format == LITERT:
         return _write_litert(function, file, precision, calibration)
@@ -177,10 +177,11 @@ def _write(
         onnx_file = pathlib.Path(folder) / GRAPH_FILES[ONNX]
         # OpenVINO converts the weights to float16 on saving.
         source = "fp32" if precision == "fp16" else precision
-        of_precision = _write_onnx(function, onnx_file, facts, source, calibration)
+        written = _write_onnx(function, onnx_file, facts, source, calibration)
         model = openvino.Core().read_model(onnx_file)
         openvino.save_model(model, file, compress_to_fp16=precision == "fp16")
-    return of_precision | _facts(precision)
+    del written["opset"]
+    return written | _facts(precision)
 
 
 def _write_litert(
@@ -214,9 +215,9 @@ def _write_onnx(
 
         model = half_precision(model)
     if precision != "int8" or calibration is None:
-        of_precision = _facts(precision)
-        file.write_bytes(described(model, facts | of_precision).SerializeToString())
-        return of_precision
+        written = _facts(precision) | _opset(model)
+        file.write_bytes(described(model, facts | written).SerializeToString())
+        return written
     import onnx
 
     from keras_fasterseg.export.quantization import quantize_onnx
@@ -232,9 +233,19 @@ def _write_onnx(
             progress=calibration.progress,
             symmetric=calibration.symmetric,
         )
-        of_precision = {**_facts(precision), "quantization": dataclasses.asdict(quantization)}
-        file.write_bytes(described(onnx.load(target), facts | of_precision).SerializeToString())
-    return of_precision
+        model = onnx.load(target)
+        written = {
+            **_facts(precision),
+            "quantization": dataclasses.asdict(quantization),
+            **_opset(model),
+        }
+        file.write_bytes(described(model, facts | written).SerializeToString())
+    return written
+
+
+def _opset(model: Any) -> dict[str, int]:
+    """The manifest field for the version of ONNX's own operators."""
+    return {"opset": next(each.version for each in model.opset_import if not each.domain)}
 
 
 def _facts(precision: str) -> dict[str, Any]:

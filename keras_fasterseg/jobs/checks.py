@@ -7,8 +7,10 @@ from keras_fasterseg.jobs.measure_latency import check_latency
 from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.run.data_checks import DataFacts, check_data, check_images
+from keras_fasterseg.run.network_export import check_export
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.setting import check_settings
+from keras_fasterseg.settings.export import ExportSettings
 from keras_fasterseg.settings.stages import RunSettings
 from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.registry import flag_prefix
@@ -59,9 +61,10 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         "search": search,
         TEACHER: lambda: training(TEACHER, settings.teacher),
         STUDENT: lambda: training(STUDENT, settings.student),
+        "export": lambda: check_export(ExportSettings()),
         "benchmark": lambda: check_settings(settings.benchmark, "--benchmark_"),
     }
-    return {name: checks[name] for name in stages_of(settings.space) if name in checks}
+    return {name: checks[name] for name in stages_of(settings.space)}
 
 
 @contextlib.contextmanager

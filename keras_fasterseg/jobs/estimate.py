@@ -37,6 +37,7 @@ from keras_fasterseg.run.data_checks import DataFacts
 from keras_fasterseg.run.datasets import is_generated
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
+from keras_fasterseg.runtimes.operation_runner import operation_runtime
 from keras_fasterseg.setting import Size
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE, RunSettings
 from keras_fasterseg.settings.training import SearchSettings, TrainSettings
@@ -109,7 +110,7 @@ def estimate_run(
     missing = [name for name in steps if name not in costs]
     if missing:
         latency = settings.latency
-        of_table = "latency" in missing and latency.latency_runtime == "saved_model"
+        of_table = "latency" in missing and latency.latency_runtime in (None, operation_runtime())
         speed = measure_speed(latency.latency_threads if of_table else None)
         costs |= {name: computed_step(name, *arguments, speed) for name in missing}
     stages = []

@@ -1,5 +1,6 @@
 """Job: measure the latency of every operation of a search space on this device."""
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 
@@ -22,8 +23,11 @@ from keras_fasterseg.run.latency_tables import check_rows, load_table, meter_sch
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.run.run import TABLE_INPUT, Run, if_there
 from keras_fasterseg.runtimes.backend_device import backend_device
-from keras_fasterseg.runtimes.operation_runner import RuntimeOperationRunner, runtime_version
-from keras_fasterseg.runtimes.registry import KERAS
+from keras_fasterseg.runtimes.operation_runner import (
+    RuntimeOperationRunner,
+    operation_runtime,
+    runtime_version,
+)
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import LatencySettings
 from keras_fasterseg.spaces.base import SearchSpace
@@ -112,7 +116,7 @@ def check_latency(settings: LatencySettings, space: SearchSpace, num_classes: in
         "Calibration needs at least two networks; set --latency_calibration (--calibrate) to 0 or "
         "at least 2. Received: 1",
     )
-    runtime_version(settings.latency_runtime)
+    runtime_version(operation_runtime(settings.latency_runtime))
 
 
 def operation_meter(settings: LatencySettings) -> OperationMeter:
@@ -125,10 +129,16 @@ def operation_meter(settings: LatencySettings) -> OperationMeter:
     return OperationMeter(runner, meter_schedule(settings))
 
 
-def device_fingerprint(runtime: str = "saved_model", threads: int | None = None) -> Fingerprint:
-    """Fingerprint of this device and a runtime on it, as recorded in a latency table."""
+def device_fingerprint(runtime: str | None = None, threads: int | None = None) -> Fingerprint:
+    """Fingerprint of this device and a runtime on it, as recorded in a latency table.
+
+    Args:
+        runtime: See `operation_runtime`.
+        threads: CPU threads of the runtime. None: one per available core.
+    """
+    runtime = operation_runtime(runtime)
     # Among the runtimes for operations, only Keras's backend uses the GPU.
-    device = backend_device().device_name() if runtime in ("saved_model", KERAS) else "CPU"
+    device = backend_device().device_name() if runtime == operation_runtime() else "CPU"
     return Fingerprint(
         device=cpu_model() if device == "CPU" else device,
         runtime=runtime,
@@ -225,6 +235,10 @@ def latency_stage(
     require(
         num_classes >= 1,
         f"A latency table needs at least one class. Received: num_classes={num_classes}",
+    )
+    # Recorded by its name.
+    settings = dataclasses.replace(
+        settings, latency_runtime=operation_runtime(settings.latency_runtime)
     )
     if run.workdir.recorded("latency") is None:
         check_latency(settings, space, num_classes)

@@ -38,14 +38,15 @@ class RuntimeOperationRunner(OperationRunner):
     """Makes graphs of operations callable on one runtime.
 
     Args:
-        runtime: One of `OPERATION_RUNTIMES`.
+        runtime: See `operation_runtime`.
         threads: CPU threads inside an operation; None leaves the choice to the runtime.
 
     Raises:
         ValueError: The runtime cannot time operations, or cannot use `threads`.
     """
 
-    def __init__(self, runtime: str = "saved_model", threads: int | None = None):
+    def __init__(self, runtime: str | None = None, threads: int | None = None):
+        runtime = operation_runtime(runtime)
         if runtime not in OPERATION_RUNTIMES:
             raise ValueError(
                 "A latency table can be measured only on "
@@ -80,6 +81,11 @@ class RuntimeOperationRunner(OperationRunner):
         if self._reads_onnx:
             return dataclasses.replace(make(key, 1), copies=copies)
         return make(key, copies)
+
+
+def operation_runtime(name: str | None = None) -> str:
+    """One of `OPERATION_RUNTIMES`; for None, the one that runs on Keras's backend."""
+    return name or ("saved_model" if keras.backend.backend() == "tensorflow" else KERAS)
 
 
 def check_operation_runtime(runtime: str) -> None:

@@ -48,10 +48,12 @@ def require_tensorflow(purpose: str, *, as_backend: bool = True) -> None:
         raise RuntimeNotInstalledError(
             f'{purpose} needs TensorFlow: pip install "keras_fasterseg[cpu]".'
         )
+    if not as_backend:
+        return
     # Imported here: clients of servers use this module without Keras.
     import keras
 
-    if as_backend and keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow":
         raise RuntimeNotInstalledError(
             f"{purpose} runs on Keras's backend tensorflow; set KERAS_BACKEND=tensorflow. "
             f"Received: the backend {keras.backend.backend()}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fasterseg.runtimes.optional_import import optional_import
+from keras_fasterseg.runtimes.optional_import import optional_import, require_tensorflow
 from keras_fasterseg.runtimes.signature import CLASS_IDS
 from keras_fasterseg.serving.client import SegmentationClient, with_port
 from keras_fasterseg.serving.errors import ServingError, TransientServingError
@@ -46,6 +46,8 @@ class GrpcClient(SegmentationClient):
 
     def __init__(self, server: str, model: str, **options: Any) -> None:
         super().__init__(server, model, **options)
+        # It writes and reads TensorProtos.
+        require_tensorflow("A client for gRPC", as_backend=False)
         self._grpc = optional_import("grpc", "serving", "A client for gRPC")
         self._channel = self._grpc.insecure_channel(self.server, options=self._options())
         self._method = self._channel.unary_unary(

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 
 from keras_fasterseg.files import atomic_path, write_text
+from keras_fasterseg.runtimes.optional_import import require_tensorflow
 from keras_fasterseg.runtimes.saved_model_format import WARMUP_FILE, is_saved_model
 from keras_fasterseg.serving.versions import versions
 
@@ -79,10 +80,12 @@ def add_saved_model(
     """Copies the SavedModel to the version folder `target` and rewrites the configuration.
 
     Raises:
+        RuntimeNotInstalledError: TensorFlow, which reads the SavedModel, is not installed.
         ValueError: The SavedModel is damaged or was not exported by this package; its size differs
             from a warm-up size; batching is set although its number of images is fixed; or a
             warm-up size is below 32.
     """
+    require_tensorflow("A repository of TensorFlow Serving", as_backend=False)
     # Imported here: flags use the parameters above without TensorFlow.
     from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
     from keras_fasterseg.serving.warmup import warmup_images, write_warmup_requests

@@ -87,10 +87,10 @@ class LatencySettings:
         "Height x width of the images for which latencies are measured.",
         limits=TRAINED_SIZE,
     )
-    latency_runtime: str = setting(
-        "saved_model",
+    latency_runtime: str | None = setting(
+        None,
         "Runtime of the measurement: saved_model, onnxruntime, openvino or litert; with Keras's "
-        "backend jax or torch, keras.",
+        "backend jax or torch, keras. Default: saved_model, or keras with these backends.",
         limits=Limits(choices=("saved_model", "onnxruntime", "openvino", "litert", "keras")),
     )
     latency_threads: int | None = setting(

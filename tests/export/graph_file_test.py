@@ -64,6 +64,7 @@ def test_a_folder_holds_the_graph_and_what_it_is(model, tmp_path, format):
     assert manifest["precision"] == "float32"
     assert manifest["mean"] == list(MEAN)
     assert manifest["genotype"] == "abc"
+    assert ("opset" in manifest) == (format == "onnx")
     assert manifest["versions"]["keras"]
     assert manifest["files"] == {
         name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in _FILES[format]

@@ -1,4 +1,4 @@
-"""Pyramid pooling: adds averages over coarse grids to a feature map."""
+"""Pyramid pooling: adds averages over coarse grids to a feature map; a backend switch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -81,7 +81,13 @@ class PyramidPooling(keras.layers.Layer):
         lines = ops.reshape(inputs, (-1, height, width * channels))
         lines = ops.matmul(ops.concatenate(rows, axis=0), lines)
         lines = ops.reshape(lines, (-1, sum(self.bins), width, channels))
-        grids = ops.split(lines, np.cumsum(self.bins)[:-1].tolist(), axis=1)
+        ends = np.cumsum(self.bins).tolist()
+        if keras.backend.backend() == "torch":
+            # Keras's split reads its sizes from tensors, which PyTorch's exporter cannot trace.
+            pairs = zip(self.bins, ends, strict=True)
+            grids = [lines[:, end - count : end] for count, end in pairs]
+        else:
+            grids = ops.split(lines, ends[:-1], axis=1)
         return [ops.matmul(matrix, grid) for matrix, grid in zip(columns, grids, strict=True)]
 
     def compute_output_shape(self, input_shape):
