@@ -24,7 +24,8 @@ def connect(protocol: str, server: str, model: str, **options: Any) -> Segmentat
         **options: `version`, `timeout_s` and `attempts` of `SegmentationClient`.
 
     Raises:
-        RuntimeNotInstalledError: A package of the extra `serving`, or TensorFlow for gRPC, is missing.
+        RuntimeNotInstalledError: A package of the extra `serving` is missing, or TensorFlow for
+            gRPC.
         ValueError: Unknown protocol, or an option is out of range.
     """
     if protocol not in CLIENTS:

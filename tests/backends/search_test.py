@@ -15,7 +15,6 @@ from tests.backends.trainings import (
     recorded,
 )
 
-
 # Adam's steps do not depend on the size of a gradient. Of FasterSeg's many small ones some are
 # roundoff, which changes later losses by up to 7e-4.
 COMPARED = {"search fasterseg": 6}
