@@ -22,9 +22,7 @@ def test_gradients_reach_everything(space, model, table):
     penalty = space.penalty(table, CLASSES, 1.0)
     architecture = architecture_variables(model)
     weights = model.supernet.trainable_variables
-    # At 1/64 there must be a few pixels left: normalised, one or two are constants.
-    images = keras.random.normal((1, 128, 128, 3), seed=1)
-    labels = keras.random.randint((1, 128, 128), 0, CLASSES, seed=1)
+    images, labels = labelled_images()
 
     def loss(total):
         choices, own = model.search_choices(ops.convert_to_tensor(1.0))
@@ -95,6 +93,45 @@ def test_the_penalty_of_one_hot_choices_prices_the_rows_that_are_run(space, mode
     assert set(runs) - always <= priced <= set(runs)
     ratios = [slopes[key] / runs[key] for key in priced]
     np.testing.assert_allclose(ratios, ratios[0], rtol=0.02)
+
+
+def labelled_images():
+    # At 1/64 there must be a few pixels left: normalised, one or two are constants.
+    images = keras.random.normal((1, 128, 128, 3), seed=1)
+    return images, keras.random.randint((1, 128, 128), 0, CLASSES, seed=1)
+
+
+def test_the_losses_of_passes_add_up_and_leave_the_same_statistics(model):
+    choices, _ = model.search_choices(ops.convert_to_tensor(1.0))
+    statistics = [each for each in model.supernet.variables if not each.trainable]
+    before = [ops.convert_to_numpy(each).copy() for each in statistics]
+    found = []
+    for parts in ([choices], model.passes(choices)):
+        for variable, value in zip(statistics, before, strict=True):
+            variable.assign(value)
+        total = sum(float(model.loss(*labelled_images(), each)) for each in parts)
+        found.append((total, [ops.convert_to_numpy(each).copy() for each in statistics]))
+    (loss, values), (sum_of_losses, other_values) = found
+    assert sum_of_losses == pytest.approx(loss, rel=1e-5)
+    assert any(np.any(one != other) for one, other in zip(values, before, strict=True))
+    for variable, one, other in zip(statistics, values, other_values, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5, err_msg=variable.path)
+
+
+def test_a_supernet_in_half_precision_computes_nearly_the_same(space, model):
+    half = space.search_model(CLASSES, 0, "mixed_bfloat16")
+    for one, other in zip(half.supernet.variables, model.supernet.variables, strict=True):
+        one.assign(other)
+    assert {each.dtype for each in architecture_variables(half)} == {"float32"}
+    assert {each.dtype for each in half.supernet.trainable_variables} == {"float32"}
+    choices = model.evaluation_choices(STUDENT)
+    images, _ = labelled_images()
+    expected, found = (each.predictions(images, choices) for each in (model, half))
+    assert set(found) == set(expected)
+    for name, logits in expected.items():
+        logits, other = (np.asarray(ops.cast(each, "float32")) for each in (logits, found[name]))
+        # bfloat16 has 8 bits; a dozen layers add up to a few percent.
+        assert 0 < np.abs(other - logits).max() < 0.1 * np.abs(logits).max()
 
 
 @pytest.mark.parametrize("target", [0.0, -1.0])

@@ -84,15 +84,15 @@ class ToyArchitecture(keras.layers.Layer):
 class ToySearch(SearchModel):
     """Every cell blends its operations by their probabilities."""
 
-    def __init__(self, cells, num_classes):
+    def __init__(self, cells, num_classes, dtype):
         self.num_classes = num_classes
         self.architectures = {STUDENT: ToyArchitecture(cells)}
         images, choices = keras.Input((None, None, 3)), keras.Input(batch_shape=(cells, len(NAMES)))
-        features = ConvBatchNorm(FILTERS, 3, 2)(images)
+        features = ConvBatchNorm(FILTERS, 3, 2, dtype=dtype)(images)
         for row in range(cells):
-            cells = enumerate(map(toy_cell, DILATIONS.values()))
+            cells = enumerate(toy_cell(each, dtype=dtype) for each in DILATIONS.values())
             features = sum(choices[row, index] * cell(features) for index, cell in cells)
-        self.supernet = keras.Model([images, choices], Head(num_classes)(features))
+        self.supernet = keras.Model([images, choices], Head(num_classes, dtype=dtype)(features))
 
     def evaluation_choices(self, role):
         return {"cells": self.architectures[role].probabilities()}
@@ -122,7 +122,7 @@ class ToySpace(SearchSpace):
     settings_class, genotype, network = ToySettings, ToyGenotype, ToyNetwork
 
     def search_model(self, num_classes, seed, dtype="float32"):
-        return ToySearch(self.settings.cells, num_classes)
+        return ToySearch(self.settings.cells, num_classes, dtype)
 
     def penalty(self, table, num_classes, target_ms, shares="paper"):
         require(target_ms > 0, f"`target_ms` must be positive. Received: target_ms={target_ms}")

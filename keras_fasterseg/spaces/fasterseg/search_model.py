@@ -146,7 +146,7 @@ class FasterSegSearch(SearchModel):
             for stem in self.supernet.stems.values()
             for variable in stem.non_trainable_variables
         ]
-        before = [ops.convert_to_tensor(variable) for variable in statistics]
+        before = [ops.copy(variable) for variable in statistics]
         families = {name: choices[name] for name in ("alphas", "betas", "widths")}
         own = Choices(**families, role=choices["student"] > 0.5)
         loss = self._loss(images, labels, own, frozen)

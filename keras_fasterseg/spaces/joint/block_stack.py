@@ -61,7 +61,8 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Half precision would round probabilities and statistics.
+        super().__init__(autocast=False, **kwargs)
         self.blocks = blocks
         self.filters = filters
         self.operations = operations
@@ -109,7 +110,7 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
             ops.unstack(choices["depth"]), zip(*arguments, strict=True), strict=True
         ):
             features, *changed = self._block(features, *values, training=training)
-            outputs = outputs + depth * features
+            outputs = outputs + ops.cast(depth, features.dtype) * features
             statistics.append(changed)
         if training:
             for variable, values in zip(
@@ -142,11 +143,11 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
 
         def computed():
             source = pooled if operation.pooled else inputs
-            kernel = first[:, None]
-            features = dilated_convolution(source, kernel, (operation.dilation, 1))
+            kernels = [ops.cast(each, inputs.dtype) for each in (first[:, None], second[None])]
+            features = dilated_convolution(source, kernels[0], (operation.dilation, 1))
             features, *one = _normalize(features, gamma[0], beta[0], mean[0], variance[0], training)
-            features = ops.relu(features * middle)
-            features = dilated_convolution(features, second[None], (1, operation.dilation))
+            features = ops.relu(features * ops.cast(middle, features.dtype))
+            features = dilated_convolution(features, kernels[1], (1, operation.dilation))
             features, *two = _normalize(features, gamma[1], beta[1], mean[1], variance[1], training)
             if operation.pooled:
                 size = tuple(ops.shape(inputs)[1:3])
@@ -155,7 +156,8 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
             if training and self.dropout:
                 features = keras.random.dropout(features, self.dropout, seed=self.random)
             statistics = [ops.stack(pair) for pair in zip(one, two, strict=True)]
-            return total + (inputs + features) * (share * last), *statistics
+            blended = (inputs + features) * ops.cast(share * last, features.dtype)
+            return total + blended, *statistics
 
         pruned = total, mean, variance
         return stateful_cond(share > 0, computed, lambda: pruned, [self.random.state])
@@ -166,12 +168,13 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
 
 def _normalize(inputs, gamma, beta, mean, variance, training):
     """Batch normalisation; also returns the new running statistics, as Keras updates them."""
+    dtype, inputs = inputs.dtype, ops.cast(inputs, "float32")
     if not training:
         scale = gamma * ops.rsqrt(variance + EPSILON)
-        return inputs * scale + (beta - mean * scale), mean, variance
+        return ops.cast(inputs * scale + (beta - mean * scale), dtype), mean, variance
     outputs, batch_mean, batch_variance = batch_normalize(inputs, gamma, beta, EPSILON)
     return (
-        outputs,
+        ops.cast(outputs, dtype),
         MOMENTUM * mean + (1 - MOMENTUM) * batch_mean,
         MOMENTUM * variance + (1 - MOMENTUM) * batch_variance,
     )

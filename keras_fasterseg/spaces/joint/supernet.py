@@ -33,7 +33,8 @@ class JointSupernet(keras.Model):
     def __init__(
         self, settings: JointSettings, num_classes: int, seed: int | None = None, **kwargs
     ):
-        super().__init__(**kwargs)
+        # Layers cast their inputs themselves; half precision would round probabilities.
+        super().__init__(autocast=False, **kwargs)
         self.settings = settings
         self.num_classes = num_classes
         self.seed = seed
