@@ -62,7 +62,7 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
         **kwargs,
     ):
         # Half precision would round probabilities and statistics.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(autocast=False, **kwargs)  # pyright: ignore[reportCallIssue]
         self.blocks = blocks
         self.filters = filters
         self.operations = operations
