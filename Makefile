@@ -23,7 +23,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Keras on JAX and on PyTorch, in environments without TensorFlow. XLA compiles twice as fast without
+# Keras on JAX and on PyTorch, in environments without TensorFlow. XLA compiles faster without
 # optimising, and keeps what it has compiled for the next call.
 test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
 test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.venv-jax/compiled
