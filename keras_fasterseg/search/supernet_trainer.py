@@ -1,12 +1,12 @@
 """Base class of the trainers of a supernet. This file selects the backend's engine."""
 
-from collections.abc import Callable, Sequence
+import abc
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_fasterseg.setting import require
-from keras_fasterseg.spaces.base import Choices, SearchModel, Tensor
+from keras_fasterseg.spaces.base import SearchModel
 
 BACKEND = keras.backend.backend()
 
@@ -30,8 +30,20 @@ def check_backend() -> None:
 class SupernetTrainer(Engine):
     """Trains a supernet; subclasses define `step`, and the backend's engine runs its updates.
 
+    A step calls `update(choose, loss, trained, terms)`, which changes variables by the gradient of
+    `loss(choices) + terms(own)` and returns the loss without and with these terms, two scalars:
+
+    - `choose()` returns the settings of the pass, `choices`, and `own`, which only `terms` reads.
+    - `loss(choices)` is the sum of the losses of the settings. An engine may call it with each of
+      `SearchModel.passes(choices)` instead.
+    - `trained` lists pairs of an optimizer and the variables that it updates.
+    - `terms(own)` is a scalar; `None` for no additional terms.
+
     Args:
         model: The supernet and the architectures.
+
+    Raises:
+        ValueError: Keras's backend has no engine.
     """
 
     def __init__(self, model: SearchModel, **kwargs):
@@ -55,28 +67,6 @@ class SupernetTrainer(Engine):
     def metrics(self):
         return [self.loss_tracker]
 
+    @abc.abstractmethod
     def step(self, data: Any) -> None:
         """Makes the updates of one step and records their losses in `metrics`."""
-        raise NotImplementedError
-
-    if TYPE_CHECKING:
-
-        def update(
-            self,
-            choose: Callable[[], tuple[Choices, Any]],
-            loss: Callable[[Choices], Tensor],
-            trained: Sequence[tuple[keras.optimizers.Optimizer, Sequence[keras.Variable]]],
-            terms: Callable[[Any], Tensor] | None = None,
-        ) -> tuple[Tensor, Tensor]:
-            """Updates variables by the gradient of `loss(choices) + terms(own)`.
-
-            Args:
-                choose: Returns the settings of the pass, `choices`, and `own`.
-                loss: Sum of the losses of the settings, a scalar.
-                trained: The variables to update, with their optimizers.
-                terms: Additional terms, a scalar function of `own`; `None` for no terms.
-
-            Returns:
-                The loss without and with the additional terms.
-            """
-            ...
