@@ -1,7 +1,6 @@
 """Base class of the trainers of a supernet. This file selects the backend's engine."""
 
-import abc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -28,9 +27,10 @@ def check_backend() -> None:
 
 
 class SupernetTrainer(Engine):
-    """Trains a supernet; subclasses define `step`, and the backend's engine runs its updates.
+    """Trains a supernet; subclasses define a step, and the backend's engine runs its updates.
 
-    A step calls `update(choose, loss, trained, terms)`, which changes variables by the gradient of
+    `step(data)` makes the updates of one batch and records their losses in `metrics`. It calls
+    `update(choose, loss, trained, terms)`, which changes variables by the gradient of
     `loss(choices) + terms(own)` and returns the loss without and with these terms, two scalars:
 
     - `choose()` returns the settings of the pass, `choices`, and `own`, which only `terms` reads.
@@ -66,7 +66,3 @@ class SupernetTrainer(Engine):
     @property
     def metrics(self):
         return [self.loss_tracker]
-
-    @abc.abstractmethod
-    def step(self, data: Any) -> None:
-        """Makes the updates of one step and records their losses in `metrics`."""
