@@ -39,8 +39,14 @@ def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    backend = keras.backend.backend()
     missing = {name for name, folder in FOLDERS.items() if not folder.is_dir()}
-    without = [item for item in items if missing & {*getattr(item, "fixturenames", ())}]
+    without = [
+        item
+        for item in items
+        if missing & {*getattr(item, "fixturenames", ())}
+        or any(backend not in each.args for each in item.iter_markers("backends"))
+    ]
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]

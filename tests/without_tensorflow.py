@@ -20,6 +20,7 @@ NEED_TENSORFLOW = {
     "tests/export/graph_file_test.py": "graphs that TensorFlow traces",
     "tests/jobs/checks_test.py": "checks every stage, which exports a SavedModel",
     "tests/tools/quiet_import_test.py": "the import of TensorFlow",
+    "tests/run/keras_tensorboard_test.py": "Keras's own callback for TensorBoard",
     "tests/jobs/export_test.py": "all formats; most are written by TensorFlow",
 }
 """Files whose imports do not show that they need TensorFlow, each with the reason."""

@@ -60,7 +60,7 @@ class SupernetTrainer(Engine):
         self.built = True
 
     def compile(self, optimizer, **kwargs):
-        # JAX compiles every step. On TensorFlow, XLA would need an hour for the graph of one.
+        # "auto" would differ between machines on TensorFlow; JAX without it would not compile.
         super().compile(optimizer=optimizer, **{"jit_compile": BACKEND == "jax", **kwargs})
 
     @property

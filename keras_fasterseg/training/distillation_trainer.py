@@ -70,7 +70,7 @@ class DistillationTrainer(keras.Model):
         self.built = True
 
     def compile(self, optimizer, **kwargs):
-        # On TensorFlow, XLA would need minutes for the graph of a step; JAX always compiles.
+        # "auto" differs between machines on TensorFlow; on JAX it compiles.
         on_tensorflow = keras.backend.backend() == "tensorflow"
         kwargs = {"jit_compile": False if on_tensorflow else "auto", **kwargs}
         super().compile(optimizer=optimizer, **kwargs)

@@ -31,6 +31,7 @@ def test_a_space_that_is_used_up(monkeypatch):
         job.random_networks(SPACE, 2, seed=0)
 
 
+@pytest.mark.backends("tensorflow")
 @pytest.mark.parametrize("runtime", ["saved_model", "onnxruntime"])
 def test_networks_run_where_the_table_was_measured(runtime, monkeypatch):
     table = random_table(SPACE, SIZE, NUM_CLASSES, runtime)

@@ -52,6 +52,7 @@ def test_a_pass_is_products_copies_and_starts():
     assert speed.forward(work, 4, copies=5) == pytest.approx(40 + 5 * 12 + starts)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_weights_are_those_of_the_built_networks():
     supernet = SPACE.search_model(3, seed=0).supernet
     network = SPACE.build(networks()[STUDENT], 3, auxiliary_heads=True)

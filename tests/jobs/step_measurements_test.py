@@ -68,6 +68,7 @@ def test_one_that_fails_says_why():
         measure_apart("student", settings(), 3, {}, 300, PLENTY)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_supernets_are_trained_as_by_the_jobs():
     trainer, network, (images, labels) = _prepared("pretrain", settings(), 3, {})
     assert isinstance(trainer, SupernetPretrainer)

@@ -86,6 +86,7 @@ def test_an_export_runs_in_its_own_runtime(folder, network, format):
     assert file.describe() == facts
 
 
+@pytest.mark.backends("tensorflow")
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "litert"])
 def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
     """From 7x15 pixels at 1/32 to 3x7 and back, which are no whole multiples."""

@@ -5,8 +5,12 @@ import pytest
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError
 from keras_fasterseg.serving.connect import CLIENTS, connect
 
+# gRPC's messages are TensorFlow's.
+GRPC = pytest.mark.backends("tensorflow")
+PROTOCOLS = [pytest.param(each, marks=GRPC if each == "grpc" else ()) for each in CLIENTS]
 
-@pytest.mark.parametrize("protocol", CLIENTS)
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_protocols_by_name(protocol):
     with connect(protocol, "127.0.0.1:1", "student", version=2) as client:
         assert type(client) is CLIENTS[protocol]
@@ -17,10 +21,10 @@ def test_protocols_by_name(protocol):
     ("protocol", "server", "expected"),
     [
         ("rest", "localhost", "localhost:8501"),
-        ("grpc", "localhost", "localhost:8500"),
+        pytest.param("grpc", "localhost", "localhost:8500", marks=GRPC),
         ("triton", "localhost", "localhost:8000"),
-        ("grpc", "localhost:", "localhost:8500"),
-        ("grpc", "localhost:1", "localhost:1"),
+        pytest.param("grpc", "localhost:", "localhost:8500", marks=GRPC),
+        pytest.param("grpc", "localhost:1", "localhost:1", marks=GRPC),
         ("triton", "::1", "[::1]:8000"),
         ("triton", "[::1]", "[::1]:8000"),
         ("triton", "[::1]:9", "[::1]:9"),
@@ -30,13 +34,13 @@ def test_protocols_by_name(protocol):
         ("triton", "localhost/a/b", "localhost:8000/a/b"),
         ("triton", "::1/prefix", "[::1]:8000/prefix"),
         # With a resolver of gRPC.
-        ("grpc", "unix:/tmp/s", "unix:/tmp/s"),
-        ("grpc", "unix:///tmp/s", "unix:///tmp/s"),
-        ("grpc", "unix-abstract:s", "unix-abstract:s"),
-        ("grpc", "dns:localhost:8500", "dns:localhost:8500"),
-        ("grpc", "dns:///localhost:8500", "dns:///localhost:8500"),
-        ("grpc", "ipv4:1.2.3.4:8500", "ipv4:1.2.3.4:8500"),
-        ("grpc", "ipv6:[::1]:8500", "ipv6:[::1]:8500"),
+        pytest.param("grpc", "unix:/tmp/s", "unix:/tmp/s", marks=GRPC),
+        pytest.param("grpc", "unix:///tmp/s", "unix:///tmp/s", marks=GRPC),
+        pytest.param("grpc", "unix-abstract:s", "unix-abstract:s", marks=GRPC),
+        pytest.param("grpc", "dns:localhost:8500", "dns:localhost:8500", marks=GRPC),
+        pytest.param("grpc", "dns:///localhost:8500", "dns:///localhost:8500", marks=GRPC),
+        pytest.param("grpc", "ipv4:1.2.3.4:8500", "ipv4:1.2.3.4:8500", marks=GRPC),
+        pytest.param("grpc", "ipv6:[::1]:8500", "ipv6:[::1]:8500", marks=GRPC),
     ],
 )
 def test_a_server_without_a_port_has_that_of_the_protocol(protocol, server, expected):

@@ -29,7 +29,7 @@ def test_an_optimizer_takes_it_and_gives_it_back():
     variable = keras.Variable(np.zeros(1, "float32"))
     for expected in (0.0, 0.25 * 0.5 * 0.1**0.5):
         assert float(optimizer.learning_rate) == pytest.approx(expected)
-        optimizer.apply([np.ones(1, "float32")], [variable])
+        optimizer.apply([keras.ops.ones(1)], [variable])
 
 
 def test_says_how_many_steps_are_wrong():

@@ -96,14 +96,15 @@ def measure(count: int, size: tuple[int, int], num_classes: int, runner: str) ->
 
 
 def _runner(name: str, network, num_classes: int, folder: str) -> "Runner":
-    from keras_fasterseg.export.saved_model import export_saved_model
     from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
     from keras_fasterseg.runtimes.keras_runner import KerasRunner
-    from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
 
     normalization: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     if name == "keras":
         return KerasRunner(network, **normalization)
+    from keras_fasterseg.export.saved_model import export_saved_model
+    from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+
     target = os.path.join(folder, "1")
     export_saved_model(network, target, num_classes=num_classes, **normalization)
     return SavedModelRunner(target)

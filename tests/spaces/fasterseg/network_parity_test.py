@@ -5,6 +5,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.released import load_released_network, network_assignments
@@ -44,13 +45,15 @@ class Run:
         }
         probed = keras.Model(self.network.input, probes)
         self.images = load_fixture("input_256x512", folder)["x_nhwc"]
-        self.evaluated = {k: np.array(v) for k, v in probed(self.images, training=False).items()}
-        self.trained = {k: np.array(v) for k, v in probed(self.images, training=True).items()}
+        self.evaluated, self.trained = (
+            {k: ops.convert_to_numpy(v) for k, v in probed(self.images, training=training).items()}
+            for training in (False, True)
+        )
         self.after = self.statistics()
 
     def statistics(self):
         return {
-            assignment.name: np.array(assignment.weight)
+            assignment.name: ops.convert_to_numpy(assignment.weight)
             for assignment in network_assignments(self.network)
             if "running" in assignment.name
         }

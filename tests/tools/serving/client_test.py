@@ -100,7 +100,10 @@ def test_the_limit_of_megapixels(images):
     assert len(server.received) == 2
 
 
-@pytest.mark.parametrize("protocol", ["rest", "grpc", "triton"])
+@pytest.mark.parametrize(
+    "protocol",
+    ["rest", pytest.param("grpc", marks=pytest.mark.backends("tensorflow")), "triton"],
+)
 def test_nobody_there(images, protocol):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
