@@ -29,12 +29,12 @@ test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
 test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.venv-jax/compiled
 test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax test-torch: test-%: .venv-%/.ready
-	KERAS_BACKEND=$* .venv-$*/bin/python -m pytest -n 2 --dist worksteal tests $(wildcard tests/environments/$*)
+	KERAS_BACKEND=$* .venv-$*/bin/python -m pytest -p tests.no_skips -n 2 --dist worksteal tests $(wildcard tests/environments/$*)
 
 .venv-jax/.ready .venv-torch/.ready: .venv-%/.ready: pyproject.toml requirements.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e ".[$*]" \
-		pytest pytest-timeout pytest-xdist
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt \
+		-e ".[$*,video,serving]" onnx onnxruntime onnxslim openvino pytest pytest-timeout pytest-xdist
 	touch $@
 
 test-slow: setup

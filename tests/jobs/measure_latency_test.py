@@ -118,7 +118,7 @@ def test_really_measures_an_operation(tmp_path):
     others = {key: row for key, row in whole.items() if key != last}
     LatencyTable(others, whole.metadata).save(tmp_path / LATENCY_TABLE)
     table = measure(tmp_path, latency_repetitions=2, latency_time_budget=0.001)
-    assert table[last].repetitions == 2
+    assert table[last].repetitions >= 2
     assert table[last].latency_ms > 0
     assert {key: table[key] for key in others} == others
 

@@ -30,6 +30,8 @@ GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CE
 SIZE = (96, 128)
 OWN_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 FORMATS = {runtime: format for format, runtime in OWN_RUNTIMES.items()}
+# Only TensorFlow writes all formats.
+EXPORTS = pytest.mark.backends("tensorflow")
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite"}
 
 
@@ -43,13 +45,11 @@ def network():
 
 @pytest.fixture(scope="module")
 def folder(network, tmp_path_factory):
-    pytest.importorskip("tf2onnx")
     folder = tmp_path_factory.mktemp("artefacts")
     network.save(folder / "network.keras")
     GENOTYPE.save(folder / "genotype.json")
     export_network(network, folder / "saved_model")
     for format in OWN_RUNTIMES:
-        pytest.importorskip(OWN_RUNTIMES[format].replace("litert", "tensorflow"))
         settings = ExportSettings(format, input_size=SIZE, output="both")
         export_network(network, folder / format, settings=settings)
     return folder
@@ -66,6 +66,7 @@ def assert_same(runner, network):
     assert_same_classes(runner(images), expected, noise=2e-5 * scale)
 
 
+@EXPORTS
 def test_a_part_of_an_export_leads_to_its_folder(folder):
     part = folder / "saved_model" / "saved_model.pb"
     with pytest.raises(
@@ -74,6 +75,7 @@ def test_a_part_of_an_export_leads_to_its_folder(folder):
         open_artefact(part)
 
 
+@EXPORTS
 @pytest.mark.parametrize("format", OWN_RUNTIMES)
 def test_an_export_runs_in_its_own_runtime(folder, network, format):
     runner = open_artefact(folder / format)
@@ -86,7 +88,7 @@ def test_an_export_runs_in_its_own_runtime(folder, network, format):
     assert file.describe() == facts
 
 
-@pytest.mark.backends("tensorflow")
+@EXPORTS
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "litert"])
 def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
     """From 7x15 pixels at 1/32 to 3x7 and back, which are no whole multiples."""
@@ -106,6 +108,7 @@ def test_zoomed_cells_return_to_their_size(tmp_path, runtime):
     assert_same_classes(ids, expected, noise=2e-5 * np.abs(expected).max())
 
 
+@EXPORTS
 @pytest.mark.parametrize("runtime", [None, "saved_model", "xla"])
 def test_a_saved_model_runs_in_tensorflow(folder, network, runtime):
     runner = open_artefact(str(folder / "saved_model"), runtime)
@@ -114,12 +117,14 @@ def test_a_saved_model_runs_in_tensorflow(folder, network, runtime):
     assert_same(runner, network)
 
 
+@EXPORTS
 def test_openvino_runs_onnx_too(folder, network):
     runner = open_artefact(folder / "onnx", "openvino")
     assert runner.describe()["runtime"] == "openvino"
     assert_same(runner, network)
 
 
+@EXPORTS
 @pytest.mark.parametrize(
     "runtime", [None, "saved_model", "xla", "onnxruntime", "openvino", "litert"]
 )
@@ -131,6 +136,7 @@ def test_a_trained_network_is_converted_on_the_way(folder, network, runtime):
     assert_same(runner, network)
 
 
+@EXPORTS
 def test_the_folder_of_a_conversion_goes_with_the_runner(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(artefacts.tempfile, "tempdir", str(tmp_path))
     runner = open_artefact(folder / "network.keras", "litert", input_size=SIZE)
@@ -144,6 +150,7 @@ def test_the_folder_of_a_conversion_goes_with_the_runner(folder, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@EXPORTS
 def test_a_genotype_is_built_with_the_same_weights_every_time(folder):
     images = random_images(1, *SIZE)
     first = open_artefact(folder / "genotype.json", num_classes=4)
@@ -159,6 +166,7 @@ def test_a_preset_is_a_genotype():
     assert runner.describe()["genotype"] == artefacts.resolve_genotype("fasterseg_student").id
 
 
+@EXPORTS
 def test_outputs_of_a_conversion_can_be_chosen(folder):
     runner = open_artefact(
         folder / "network.keras", "litert", input_size=SIZE, batch_size=2, outputs="class_ids"
@@ -168,6 +176,7 @@ def test_outputs_of_a_conversion_can_be_chosen(folder):
     assert runner.input_size == SIZE
 
 
+@EXPORTS
 @pytest.mark.parametrize(
     ("artefact", "runtime", "message"),
     [
@@ -186,6 +195,7 @@ def test_what_a_runtime_does_not_run_is_refused(folder, artefact, runtime, messa
         open_artefact(folder / artefact, runtime)
 
 
+@EXPORTS
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -66,9 +66,20 @@ def test_an_unknown_protocol():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "package"), [("rest", "requests"), ("grpc", "grpc"), ("triton", "requests")]
+    ("protocol", "package"),
+    [
+        ("rest", "requests"),
+        pytest.param("grpc", "grpc", marks=GRPC),
+        ("triton", "requests"),
+    ],
 )
 def test_what_is_not_installed_is_named(protocol, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(RuntimeNotInstalledError, match=rf"needs {package}.*\[serving\]"):
         connect(protocol, "127.0.0.1:1", "student")
+
+
+@pytest.mark.backends("jax", "torch")
+def test_grpc_needs_tensorflow():
+    with pytest.raises(RuntimeNotInstalledError, match=r"^A client for gRPC needs TensorFlow: pip"):
+        connect("grpc", "127.0.0.1:1", "student")

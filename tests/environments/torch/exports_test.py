@@ -17,23 +17,26 @@ from tests.stand_in import MEAN, STD, assert_same_classes, expected_logits, rand
 SIZE, CLASSES = (70, 96), 5
 
 
-def exported(name, folder, **changes):
-    """A network of the search space `name` and the folder of its ONNX export, which is proven."""
+def exported(name, folder, format="onnx", **changes):
+    """A network of the search space `name` and the folder of its export, which is proven."""
     keras.utils.set_random_seed(0)
     space = tiny_space(name)
     network = space.build(genotypes(space)[0], CLASSES, mean=MEAN, std=STD)
     network.save(folder / "network.keras")
     options = {"input_size": SIZE, "output": "both", "proof_images": 2, **changes}
-    settings = ExportSettings("onnx", **options)
-    export(folder / "network.keras", folder / "onnx", settings, progress=False)
-    return network, folder / "onnx"
+    settings = ExportSettings(format, **options)
+    export(folder / "network.keras", folder / format, settings, progress=False)
+    return network, folder / format
 
 
-@pytest.mark.parametrize("batch_size", [0, 1])
+@pytest.mark.parametrize(
+    ("format", "runtime", "batch_size"),
+    [("onnx", "onnxruntime", 0), ("onnx", "onnxruntime", 1), ("openvino", "openvino", 1)],
+)
 @pytest.mark.parametrize("name", ["fasterseg", "joint"])
-def test_an_onnx_file_answers_as_keras(tmp_path, name, batch_size):
-    network, path = exported(name, tmp_path, batch_size=batch_size)
-    runner = open_artefact(path, "onnxruntime")
+def test_an_export_answers_as_keras(tmp_path, name, format, runtime, batch_size):
+    network, path = exported(name, tmp_path, format, batch_size=batch_size)
+    runner = open_artefact(path, runtime)
     assert runner.batch_size == (batch_size or None)
     images = random_images(batch_size or 3, *SIZE)
     expected = expected_logits(network, images)

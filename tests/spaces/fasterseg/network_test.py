@@ -126,7 +126,7 @@ def test_sizes_may_be_fixed_or_open():
     for height, width in ((64, 96), (96, 160)):
         images = random_images(1, height, width)
         traced = open_network.predict(images, verbose=0)
-        np.testing.assert_allclose(traced, open_network(images), atol=1e-4)
+        np.testing.assert_allclose(traced, outputs(open_network, images), atol=1e-4)
 
 
 def test_sizes_that_are_no_multiples_of_32():
