@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-pytorch gpu-bundle results pictures tutorial wheel buildifier clean
+.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-backends bench-pytorch gpu-bundle results pictures tutorial wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -23,9 +23,8 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Keras on JAX and on PyTorch, in environments without TensorFlow. XLA compiles faster without
-# optimising, and keeps what it has compiled for the next call.
-test-jax: export XLA_FLAGS := --xla_backend_optimization_level=0
+# Keras on JAX and on PyTorch, in environments without TensorFlow. XLA keeps what it has compiled
+# for the next call.
 test-jax: export JAX_COMPILATION_CACHE_DIR := $(CURDIR)/.venv-jax/compiled
 test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 test-jax test-torch: test-%: .venv-%/.ready
@@ -108,6 +107,11 @@ bench: setup
 	$(BIN)/python -m tools.benchmarks.training_step --num_layers=5 --base_filters=4
 	$(BIN)/python -m tools.benchmarks.training_step --num_layers=6 --base_filters=6 \
 		--image_size=256x320 --num_classes=11
+
+# The full supernet's steps on TensorFlow and on JAX, one after the other.
+bench-backends: setup .venv-jax/.ready
+	$(BIN)/python -m tools.benchmarks.supernet_step --output=runs/supernet_step/tensorflow.json
+	KERAS_BACKEND=jax .venv-jax/bin/python -m tools.benchmarks.supernet_step --output=runs/supernet_step/jax.json
 
 # Compares the published student's ONNX file with PyTorch's own export of that network, in turns.
 PYTORCH := .venv-pytorch

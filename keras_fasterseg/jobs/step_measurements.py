@@ -93,8 +93,8 @@ def measure_step(
         genotypes: Networks by role.
     """
     start = time.perf_counter()
-    trainer, network, batch = _prepared(stage, settings, num_classes, genotypes)
-    times = _StepTimes()
+    trainer, network, batch = prepare_step(stage, settings, num_classes, genotypes)
+    times = StepTimes()
     with contextlib.ExitStack() as stack:
         if stage in ("pretrain", "search"):
             stack.enter_context(without_graph_rewriting())
@@ -120,12 +120,16 @@ def measure_step(
     )
 
 
-class _StepTimes(keras.callbacks.Callback):
-    """Records when every step ends."""
+class StepTimes(keras.callbacks.Callback):
+    """Records when the first step starts and when every step ends, in seconds."""
 
     def __init__(self):
         super().__init__()
+        self.start = 0.0
         self.ends: list[float] = []
+
+    def on_train_begin(self, logs=None):
+        self.start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         # Reading a result waits for it.
@@ -152,10 +156,10 @@ def _gpu_peak_bytes() -> int | None:
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
 
 
-def _prepared(
+def prepare_step(
     stage: str, settings: RunSettings, num_classes: int, genotypes: Mapping[str, Genotype]
 ) -> tuple[keras.Model, keras.Model, Any]:
-    """The trainer of the stage, the network that it trains, and a batch."""
+    """The compiled trainer of a stage, the network that it trains, and a random batch for it."""
     space, own = settings.space, getattr(settings, stage)
     generator = np.random.default_rng(0)
     shape = (own.batch_size, *own.crop_size)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from keras_fasterseg.jobs.step_measurements import _prepared, measure_apart
+from keras_fasterseg.jobs.step_measurements import measure_apart, prepare_step
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from tests.jobs.step_costs_test import SPACE, networks, settings, size
@@ -70,20 +70,20 @@ def test_one_that_fails_says_why():
 
 @pytest.mark.backends("tensorflow", "jax")
 def test_supernets_are_trained_as_by_the_jobs():
-    trainer, network, (images, labels) = _prepared("pretrain", settings(), 3, {})
+    trainer, network, (images, labels) = prepare_step("pretrain", settings(), 3, {})
     assert isinstance(trainer, SupernetPretrainer)
     assert network is trainer.supernet
     assert images.shape == (2, 64, 128, 3)
     assert labels.shape == (2, 64, 128)
-    trainer, _, batch = _prepared("search", settings(), 3, {})
+    trainer, _, batch = prepare_step("search", settings(), 3, {})
     assert isinstance(trainer, SearchTrainer)
     assert len(batch) == 2
     assert trainer.penalty is not None
 
 
 def test_a_student_has_its_teacher_beside_it():
-    trainer, network, _ = _prepared("student", settings(), 3, networks())
+    trainer, network, _ = prepare_step("student", settings(), 3, networks())
     assert trainer.network is network
     assert network.auxiliary_heads
     assert trainer.teacher.genotype == networks()["teacher"]
-    assert _prepared("teacher", settings(), 3, networks())[0].teacher is None
+    assert prepare_step("teacher", settings(), 3, networks())[0].teacher is None

@@ -31,7 +31,8 @@ def make_searcher(seed):
 
 def step(trainer, seed):
     with functions_run_eagerly():
-        trainer.train_step(random_batch(seed))
+        batches = (each for each in [random_batch(seed)])
+        trainer.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0)
 
 
 def state(trainer):

@@ -4,6 +4,7 @@ import contextlib
 import copy
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -23,7 +24,10 @@ SPACE = FasterSegSpace(SETTINGS)
 
 @contextlib.contextmanager
 def functions_run_eagerly() -> Iterator[None]:
-    """A single pass, with its gradients above all, costs less than to trace it."""
+    """On TensorFlow, a single pass costs less than to trace it, with its gradients above all."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
     import tensorflow as tf  # not at the top: other backends use this file, too
 
     tf.config.run_functions_eagerly(True)

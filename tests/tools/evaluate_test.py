@@ -86,6 +86,7 @@ def test_a_submission_of_a_split_without_labels(root, tmp_path):
     assert "has no label" in sentence(evaluate(root, "--split=test", "--official"))
 
 
+@pytest.mark.backends("tensorflow")
 def test_windows_of_an_export_of_one_size(root, one_size, tmp_path):
     """The mean over windows of logits from ONNX Runtime is that of Keras."""
     found = []

@@ -15,6 +15,8 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
 from tests.tools import tiny_run
 from tests.tools.run_tool import Finished, run_tool, sentence
 
+EXPORTS = pytest.mark.backends("tensorflow")
+
 
 def succeed(name, *arguments) -> Finished:
     finished = run_tool(name, *arguments)
@@ -137,26 +139,31 @@ class TestTrainedNetwork:
         assert str(target) in finished.stdout
         return target
 
+    @EXPORTS
     def test_export(self, run, saved_model):
         metadata = read_json(saved_model / "assets.extra" / "metadata.json")
         assert metadata["class_names"][:2] == ["road", "sidewalk"]
         assert metadata["genotype"] == tiny_genotype().to_json()
 
+    @EXPORTS
     def test_export_overwrites_on_demand_only(self, run, saved_model):
         arguments = (f"--network={run}/student/network.keras", f"--target={saved_model}")
         assert f"{saved_model} exists" in sentence(run_tool("export", *arguments))
         succeed("export", *arguments, "--overwrite", "--dataset=synthetic")
 
+    @EXPORTS
     def test_export_with_the_names_of_other_classes(self, run, tmp_path):
         arguments = (f"--network={run}/student/network.keras", f"--target={tmp_path}/1")
         message = sentence(run_tool("export", *arguments, "--dataset=camvid"))
         assert "has 19 classes (road, sidewalk" in message
         assert not (tmp_path / "1").exists()
 
+    @EXPORTS
     def test_export_of_nothing(self, tmp_path):
         message = sentence(run_tool("export", "--network=gone.keras", f"--target={tmp_path}/1"))
         assert "The trained network gone.keras does not exist" in message
 
+    @EXPORTS
     def test_scores_agree_with_those_of_training(self, run, saved_model, tmp_path):
         expected = read_json(run / "student" / "evaluation.json")
         for artefact in (run / "student" / "network.keras", saved_model):
@@ -183,6 +190,7 @@ class TestTrainedNetwork:
         message = sentence(run_tool("evaluate", "--artefact=gone"))
         assert "--data_dir is not set" in message
 
+    @EXPORTS
     @pytest.mark.slow
     def test_benchmark(self, saved_model, tmp_path):
         output = tmp_path / "speed.json"
@@ -203,6 +211,7 @@ class TestTrainedNetwork:
         assert f"FPS {result['fps']:.1f}" in finished.stdout
         assert "batch 1 of 64x128; 3 calls after 1 untimed ones" in finished.stdout
 
+    @EXPORTS
     def test_benchmark_that_cannot_be(self, saved_model):
         message = sentence(run_tool("benchmark", f"--artefact={saved_model}", "--batch_size=0"))
         assert "--batch_size must be at least 1" in message

@@ -1,19 +1,22 @@
 """Seconds and memory of a training step of the full supernet, on random images.
 
-Each job runs in a separate process, so that its peak memory can be measured. "First step" includes
-tracing; "step" is the median of the following steps. For a search space that prunes, "pruned step"
-is the same after pruning until nothing more is removed, from random architecture parameters.
+Each job runs in a separate process, so that its peak memory can be measured, on the backend that
+the environment variable `KERAS_BACKEND` names. "Compile" is how much longer the first two steps
+take than later ones: tracing, and on JAX compiling, which happens again once Keras's metrics exist.
+"Step" is the median of the later steps. For a search space that prunes, "pruned step" is the same
+after pruning until nothing more is removed, from random architecture parameters.
 """
 
 from tools import command  # isort: skip
 
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import pathlib
 import resource
 import statistics
-import time
+import sys
 
 import psutil
 import tabulate
@@ -32,7 +35,9 @@ BATCH_SIZE = flags.DEFINE_integer(
 IMAGE_SIZE = flags.DEFINE(
     settings_flags.SizeParser(), "image_size", (128, 256), "Height x width of the images."
 )
-STEPS = flags.DEFINE_integer("steps", 5, "Number of timed steps after the first.", lower_bound=1)
+STEPS = flags.DEFINE_integer(
+    "steps", 5, "Number of timed steps after the first two.", lower_bound=1
+)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
 settings_flags.define_space()
 flags.adopt_module_key_flags(settings_flags)
@@ -40,110 +45,91 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     space = settings_flags.read_space()
-    images = (BATCH_SIZE.value, *IMAGE_SIZE.value, 3)
-    context = multiprocessing.get_context("spawn")
-    results = {}
+    context, load = multiprocessing.get_context("spawn"), psutil.getloadavg()[0]
+    facts, results = {}, {}
     for job in JOBS if space.pretrains else ("search",):
         receiver, sender = context.Pipe(duplex=False)
-        arguments = (
-            sender,
-            job,
-            space.name,
-            space.settings,
-            NUM_CLASSES.value,
-            images,
-            STEPS.value,
-        )
+        sizes = {"batch_size": BATCH_SIZE.value, "crop_size": IMAGE_SIZE.value}
+        arguments = (sender, job, space.name, space.settings, NUM_CLASSES.value, sizes, STEPS.value)
         process = context.Process(target=_measure, args=arguments)
         process.start()
         sender.close()
         try:
-            results[job] = receiver.recv()
+            facts, results[job] = receiver.recv()
         except EOFError:
-            raise OSError(
-                f"The {job} process died; probably it ran out of memory. Use a smaller "
-                "--batch_size or --image_size."
-            ) from None
+            process.join()
+            # Linux kills with signal 9 if memory runs out.
+            reason = "; probably memory ran out" if process.exitcode == -9 else ""
+            raise OSError(f"The {job} process ended with {process.exitcode}{reason}.") from None
         process.join()
     rows = [
         (
             job,
-            f"{each['first_step_seconds']:.1f}",
+            f"{each['compile_seconds']:.1f}",
             f"{each['step_seconds']:.2f}",
             f"{each['pruned_step_seconds']:.2f}" if "pruned_step_seconds" in each else "",
             f"{each['peak_memory_gb']:.2f}",
         )
         for job, each in results.items()
     ]
-    headers = ("job", "trace + first step s", "step s", "pruned step s", "peak memory GB")
+    headers = ("job", "compile s", "step s", "pruned step s", "peak memory GB")
     print(tabulate.tabulate(rows, headers=headers, disable_numparse=True))
-    facts = {
+    facts |= {
         "space": space.name,
         **dataclasses.asdict(space.settings),
-        "images": list(images),
+        "images": [BATCH_SIZE.value, *IMAGE_SIZE.value, 3],
         "available_cores": available_cores().logical,
         "cpu_quota": available_cores().quota,
-        "load_average_before": psutil.getloadavg()[0],
+        "load_average_before": load,
     }
     print(json.dumps(facts))
     if OUTPUT.value:
         write_json(pathlib.Path(OUTPUT.value), {**facts, "jobs": results})
 
 
-def _measure(sender, job: str, name: str, settings, num_classes: int, images, steps: int):
-    # Imported here: the waiting process does not need TensorFlow.
+def _measure(sender, job: str, name: str, space_settings, num_classes: int, sizes, steps: int):
+    # Imported here: the waiting process does not need Keras.
     import keras
     import numpy as np
 
+    from keras_fasterseg.jobs.step_measurements import StepTimes, prepare_step
     from keras_fasterseg.search.freed_memory import returned_to_system
     from keras_fasterseg.search.graph_options import without_graph_rewriting
-    from keras_fasterseg.search.search_trainer import SearchTrainer
-    from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
+    from keras_fasterseg.settings.stages import RunSettings
+    from keras_fasterseg.settings.training import PretrainSettings, SearchSettings
     from keras_fasterseg.spaces.registry import make_space
-    from keras_fasterseg.training.l2_sgd import L2SGD
 
-    space = make_space(name, settings)
-    model = space.search_model(num_classes, seed=0)
-    generator = np.random.default_rng(0)
-    batch = (
-        generator.standard_normal(images, "float32"),
-        generator.integers(0, num_classes, images[:3], "int32"),
+    settings = RunSettings(
+        space=make_space(name, space_settings),
+        pretrain=PretrainSettings(**sizes),
+        search=SearchSettings(**sizes),
     )
-    optimizer = L2SGD(0.01, l2=5e-4, global_clipnorm=5.0)
-    optimizer.build(model.supernet.trainable_variables)
-    if job == "pretrain":
-        trainer, data = SupernetPretrainer(model, seed=0), batch
-        trainer.compile(optimizer=optimizer, jit_compile=False)
-    else:
-        trainer = SearchTrainer(model, single_level=space.single_level)
-        data = batch if space.single_level else (batch, batch)
-        trainer.compile(optimizer, keras.optimizers.Adam(3e-4, beta_1=0.5))
-    import tensorflow as tf
-
-    step = tf.function(trainer.train_step, autograph=False, jit_compile=False)
-    data = tf.nest.map_structure(tf.constant, data)
+    trainer, supernet, batch = prepare_step(job, settings, num_classes, {})
 
     def timed(count: int) -> list[float]:
-        seconds = []
-        for _ in range(count):
-            start = time.perf_counter()
-            tf.nest.map_structure(np.asarray, step(data))
-            seconds.append(time.perf_counter() - start)
-        return seconds
+        """Seconds of `count` steps."""
+        times = StepTimes()
+        batches = (batch for _ in itertools.count())
+        trainer.fit(batches, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[times])
+        return np.diff([times.start, *times.ends]).tolist()
 
     with without_graph_rewriting(), returned_to_system():
-        seconds = timed(steps + 1)
+        first, second, *later = timed(2 + steps)
+        step = statistics.median(later)
         result = {
-            "first_step_seconds": seconds[0],
-            "step_seconds": statistics.median(seconds[1:]),
+            "compile_seconds": first + second - 2 * step,
+            "step_seconds": step,
+            "later_steps_seconds": later,
             # Kilobytes on Linux.
             "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-            "parameters": model.supernet.count_params(),
+            "parameters": supernet.count_params(),
         }
-        if job == "search" and model.callbacks():
-            _prune(model, generator)
+        if job == "search" and trainer.model.callbacks():
+            _prune(trainer.model, np.random.default_rng(0))
             result["pruned_step_seconds"] = statistics.median(timed(steps))
-    sender.send(result)
+    backend = keras.backend.backend()
+    versions = {each: sys.modules[each].__version__ for each in (backend, "keras")}
+    sender.send(({"backend": backend, "versions": versions}, result))
 
 
 def _prune(model, generator) -> None:
