@@ -8,6 +8,9 @@ from keras_fasterseg.data import philox
 from keras_fasterseg.data.source import IGNORE_LABEL
 from keras_fasterseg.data.window_resize import bilinear_window, nearest_window
 
+GREY_SHARES = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the grey of a pixel (ITU-R BT.601)."""
+
 Pair = tuple[np.ndarray, np.ndarray]
 Size = tuple[int, int]
 
@@ -60,6 +63,22 @@ def random_crop(
     scaled = random_scale((height, width), scales, scale_seed)
     window = random_window(scaled, size, crop_seed)
     return bilinear_window(image, scaled, *window), nearest_window(label, scaled, *window)
+
+
+def random_colors(image: np.ndarray, strength: float, seed: philox.Seed) -> np.ndarray:
+    """Changes brightness, contrast and saturation; see `tensorflow_augmentation`."""
+    random = np.array(philox.uniform(seed, 3), np.float32)
+    factors = np.float32(1) + np.float32(strength) * (np.float32(2) * random - np.float32(1))
+    brightness, contrast, saturation = factors
+    image = image * brightness
+    mean = np.mean(_grey(image))
+    image = mean + contrast * (image - mean)
+    grey = _grey(image)
+    return np.clip(grey + saturation * (image - grey), 0, 255)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    return (image @ np.array(GREY_SHARES, np.float32))[..., None]
 
 
 def pad_centered(image: np.ndarray, label: np.ndarray, size: Size) -> Pair:

@@ -67,6 +67,9 @@ class TrainingBatches:
         image, label = augmentation.random_crop(
             image, label, settings.scales, settings.crop_size, scale_seed, crop_seed
         )
+        if settings.color_jitter:
+            jitter_seed = philox.fold_in(flip_seed, 0, bits=32)
+            image = augmentation.random_colors(image, settings.color_jitter, jitter_seed)
         image = _normalized(image, *self._normalization)
         image, label = augmentation.pad_centered(image, label, settings.crop_size)
         if settings.shift:

@@ -12,6 +12,8 @@ class TrainingPipeline:
         crop_size: Height and width of the crops in pixels.
         scales: Scale factors; one is drawn for each image.
         shift: Crops are moved by up to this many pixels in both directions.
+        color_jitter: Brightness, contrast and saturation are multiplied by random factors from 1
+            minus to 1 plus this number; 0 changes nothing.
         flip: Whether to mirror images at random, with probability 1/2.
         downsample: Every image is first reduced by this factor.
         seed: Seed of shuffling and augmentation.
@@ -26,6 +28,7 @@ class TrainingPipeline:
     crop_size: tuple[int, int]
     scales: tuple[float, ...] = (0.75, 1.0, 1.25)
     shift: int = 0
+    color_jitter: float = 0.0
     flip: bool = True
     downsample: int = 1
     seed: int = 0
@@ -46,4 +49,9 @@ class TrainingPipeline:
             raise ValueError(
                 "`shift` must be at least 0 and below each side of `crop_size`. "
                 f"Received: shift={self.shift}, crop_size={self.crop_size}"
+            )
+        if not 0 <= self.color_jitter < 1:
+            raise ValueError(
+                "`color_jitter` must be at least 0 and below 1. "
+                f"Received: color_jitter={self.color_jitter}"
             )

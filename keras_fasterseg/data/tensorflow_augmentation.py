@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_fasterseg.data.numpy_augmentation import GREY_SHARES
 from keras_fasterseg.data.source import IGNORE_LABEL
 
 
@@ -53,6 +54,33 @@ def random_crop(
     top, left = tf.unstack(tf.minimum(tf.cast(position, tf.int32), free))
     bottom, right = top + extent[0], left + extent[1]
     return image[top:bottom, left:right], label[top:bottom, left:right]
+
+
+def random_colors(image: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+    """Changes brightness, contrast and saturation, in this order.
+
+    Brightness multiplies the image, contrast its difference from its mean grey, and saturation the
+    difference of every pixel from its grey, each by a factor of its own.
+
+    Args:
+        image: `(height, width, 3)` float32, 0 to 255.
+        strength: Factors are uniform from 1 - `strength` to 1 + `strength`.
+        seed: `(2,)` integers.
+
+    Returns:
+        The image, clipped to 0 to 255.
+    """
+    random = tf.random.stateless_uniform((3,), seed)
+    brightness, contrast, saturation = tf.unstack(1.0 + strength * (2.0 * random - 1.0))
+    image *= brightness
+    mean = tf.reduce_mean(_grey(image))
+    image = mean + contrast * (image - mean)
+    grey = _grey(image)
+    return tf.clip_by_value(grey + saturation * (image - grey), 0.0, 255.0)
+
+
+def _grey(image: tf.Tensor) -> tf.Tensor:
+    return tf.tensordot(image, tf.constant(GREY_SHARES), 1)[..., None]
 
 
 def pad_centered(

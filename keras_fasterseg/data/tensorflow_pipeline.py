@@ -33,6 +33,9 @@ def training_dataset(
         scale_seed, crop_seed, flip_seed = tf.unstack(tf.random.split(key, 3))
         image, label = augmentation.random_scale(image, label, settings.scales, scale_seed)
         image, label = augmentation.random_crop(image, label, settings.crop_size, crop_seed)
+        if settings.color_jitter:
+            jitter_seed = _fold_in(flip_seed, 0)
+            image = augmentation.random_colors(image, settings.color_jitter, jitter_seed)
         image = normalize_images(image, *normalization)
         image, label = augmentation.pad_centered(image, label, settings.crop_size)
         if settings.shift:

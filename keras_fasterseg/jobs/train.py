@@ -148,12 +148,13 @@ def make_trainer(
         prediction=network.prediction,
         auxiliary_weight=settings.auxiliary_weight,
         distillation_weight=settings.distillation_weight,
+        distillation=settings.distillation,
+        distillation_temperature=settings.distillation_temperature,
         distillation_reduction=settings.distillation_reduction,
-        threshold=settings.ohem_threshold,
+        threshold=settings.ohem_threshold if settings.loss == "ohem" else 1.0,
         class_weights=class_weights,
     )
-    optimizer = training_optimizer(settings, steps_per_epoch)
-    optimizer.build(network.trainable_variables)
+    optimizer = training_optimizer(settings, steps_per_epoch, network.trainable_variables)
     trainer.compile(optimizer=optimizer)
     return trainer
 

@@ -12,7 +12,7 @@ from keras_fasterseg.setting import require
 
 HISTOGRAM = "histogram"
 
-# ENet's constant c bounds the weights of the rarest classes at 1 / ln(1.02), about 50.
+# The constant c of the paper.
 _ENET_OFFSET = 1.02
 
 
@@ -22,7 +22,7 @@ def resolve_class_weights(
     """Returns the class weights for `setting`, in the order of the classes; `None` if it is unset.
 
     Args:
-        setting: `None`, numbers separated by commas, or `histogram`.
+        setting: `None`, numbers separated by commas, `histogram` or `histogram:OFFSET`.
         source: The data set.
         samples: The labelled images whose pixels `histogram` counts.
 
@@ -32,8 +32,9 @@ def resolve_class_weights(
     """
     if setting is None:
         return None
-    if setting == HISTOGRAM:
-        return histogram_weights(label_histogram(samples, source))
+    offset = _histogram_offset(setting)
+    if offset is not None:
+        return histogram_weights(label_histogram(samples, source), offset)
     weights = parse_weights(setting)
     check_class_weights(weights, source.num_classes)
     return weights
@@ -48,9 +49,26 @@ def check_class_weight_setting(
         setting: The setting `class_weights`.
         class_names: Classes of the data set, if known.
     """
-    if setting not in (None, HISTOGRAM):
+    if setting is not None and _histogram_offset(setting) is None:
         weights = parse_weights(setting)
         check_class_weights(weights, len(weights if class_names is None else class_names))
+
+
+def _histogram_offset(setting: str) -> float | None:
+    """The constant of `histogram_weights` in a setting; `None` if it lists weights."""
+    name, colon, number = setting.partition(":")
+    if name != HISTOGRAM:
+        return None
+    try:
+        offset = float(number) if colon else _ENET_OFFSET
+    except ValueError:
+        offset = math.nan
+    require(
+        1 < offset < math.inf,
+        f"`class_weights` must be {HISTOGRAM}:NUMBER with a number above 1, such as "
+        f"{HISTOGRAM}:1.1. Received: {setting!r}",
+    )
+    return offset
 
 
 def parse_weights(setting: str) -> tuple[float, ...]:
@@ -68,14 +86,18 @@ def parse_weights(setting: str) -> tuple[float, ...]:
         ) from None
 
 
-def histogram_weights(histogram: np.ndarray) -> tuple[float, ...]:
-    """Returns the weight `1 / ln(1.02 + p)` of every class; p is its share of the labelled pixels.
+def histogram_weights(histogram: np.ndarray, offset: float = _ENET_OFFSET) -> tuple[float, ...]:
+    """Returns the weight `1 / ln(offset + p)` of every class.
+
+    p is the class's share of the labelled pixels.
 
     Args:
         histogram: Number of labelled pixels of each class, of shape `(num_classes,)`.
+        offset: ENet's constant c, above 1: the larger, the less the weights differ.
 
     Returns:
-        Weights from 1.42 (every labelled pixel is of this class) to 50.5 (none is).
+        Weights of at most `1 / ln(offset)`, which a class without pixels gets: 50.5 for an offset
+            of 1.02, and 10.5 for 1.1.
 
     Raises:
         ValueError: No pixel is labelled.
@@ -86,4 +108,4 @@ def histogram_weights(histogram: np.ndarray) -> tuple[float, ...]:
     """
     total = int(np.sum(histogram))
     require(total > 0, "Class weights cannot be computed: no pixel is labelled.")
-    return tuple(1 / math.log(_ENET_OFFSET + int(count) / total) for count in histogram)
+    return tuple(1 / math.log(offset + int(count) / total) for count in histogram)

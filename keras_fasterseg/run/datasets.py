@@ -152,6 +152,7 @@ def batch_options(
         settings.crop_size,
         scales=settings.scales,
         shift=settings.shift,
+        color_jitter=settings.color_jitter,
         downsample=settings.downsample,
         seed=seed,
         cache=data.cache,

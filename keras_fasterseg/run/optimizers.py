@@ -1,5 +1,7 @@
 """Optimizers and learning rate schedules built from settings."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_fasterseg.setting import check_settings, require
@@ -19,16 +21,20 @@ def learning_rate_schedule(
     A step is a batch, even if gradients are accumulated over several batches per update.
 
     Exponential: `learning_rate * learning_rate_decay ** epoch`, constant within an epoch.
-    Polynomial: `learning_rate * (1 - step / all steps) ** polynomial_power`. In the first
-    `warmup_epochs` epochs of a training both are multiplied by a factor that grows from 0 to 1.
+    Polynomial: `learning_rate * (1 - step / all steps) ** polynomial_power`.
+    Cosine: `learning_rate * (1 + cos(pi * step / all steps)) / 2`. In the first `warmup_epochs`
+    epochs of a training all are multiplied by a factor that grows from 0 to 1.
     """
+    steps = settings.epochs * steps_per_epoch
     if settings.schedule == "polynomial":
         schedule = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate,
-            decay_steps=settings.epochs * steps_per_epoch,
+            decay_steps=steps,
             end_learning_rate=0.0,
             power=settings.polynomial_power,
         )
+    elif settings.schedule == "cosine":
+        schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
     else:
         schedule = _exponential(settings, steps_per_epoch)
     if isinstance(settings, SearchSettings):
@@ -62,8 +68,15 @@ def architecture_optimizer(settings: SearchSettings) -> L2Adam:
     )
 
 
-def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Returns the optimizer of a derived network's weights, with loss scaling for float16.
+def training_optimizer(
+    settings: TrainSettings, steps_per_epoch: int, variables: Sequence[keras.Variable]
+) -> keras.optimizers.Optimizer:
+    """Returns the built optimizer of a derived network's weights, with loss scaling for float16.
+
+    Args:
+        settings: Settings of the training.
+        steps_per_epoch: Batches per epoch.
+        variables: The weights to train.
 
     Raises:
         ValueError: See `check_optimizer`.
@@ -79,8 +92,13 @@ def training_optimizer(settings: TrainSettings, steps_per_epoch: int) -> keras.o
             settings.accumulation_steps if settings.accumulation_steps > 1 else None
         ),
     )
+    if settings.decay_kernels_only:
+        # Biases, and scales and offsets of normalisations, are vectors.
+        vectors = [each for each in variables if len(each.shape) < 2]
+        optimizer.exclude_from_weight_decay(vectors)
     if settings.precision == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(variables)
     return optimizer
 
 
@@ -97,10 +115,10 @@ def check_optimizer(settings: TrainSettings) -> None:
 def _optimizer(
     settings: SearchSettings | TrainSettings, steps_per_epoch: int, **options
 ) -> L2SGD | L2Adam:
-    options |= {
-        "learning_rate": learning_rate_schedule(settings, steps_per_epoch),
-        "l2": settings.weight_decay,
-    }
+    options["learning_rate"] = learning_rate_schedule(settings, steps_per_epoch)
+    if settings.optimizer == "adamw":
+        return L2Adam(weight_decay=settings.weight_decay, **options)
+    options["l2"] = settings.weight_decay
     if settings.optimizer == "adam":
         return L2Adam(**options)
     return L2SGD(momentum=settings.momentum, **options)

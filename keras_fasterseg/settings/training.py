@@ -37,6 +37,13 @@ class AugmentationSettings:
         limits=Limits(at_least=0, below=LEAST_TRAINED_SIDE),
         added=True,
     )
+    color_jitter: float = setting(
+        0.0,
+        "Brightness, contrast and saturation of every crop are multiplied by factors between 1 "
+        "minus and 1 plus this number, drawn at random.",
+        limits=SHARE,
+        added=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,8 +207,8 @@ class TrainSettings(AugmentationSettings):
     )
     optimizer: str = setting(
         "sgd",
-        "Optimizer of the weights: sgd or adam (with betas of .9 and .999).",
-        limits=Limits(choices=("sgd", "adam")),
+        "Optimizer of the weights: sgd, or adam or adamw (with betas of .9 and .999).",
+        limits=Limits(choices=("sgd", "adam", "adamw")),
         added=True,
     )
     learning_rate: float = setting(
@@ -213,8 +220,14 @@ class TrainSettings(AugmentationSettings):
     momentum: float = setting(0.9, "Momentum of sgd; adam ignores it.", limits=SHARE)
     weight_decay: float = setting(
         5e-4,
-        "L2 weight decay: this factor times the weights is added to the gradient.",
+        "Weight decay: this factor times the weights is added to the gradient (L2); with adamw, "
+        "this factor times the learning rate times the weights is subtracted from the weights.",
         limits=AT_LEAST_ZERO,
+    )
+    decay_kernels_only: bool = setting(
+        False,
+        "Restrict the weight decay to kernels: none for biases and batch normalisation.",
+        added=True,
     )
     auxiliary_weight: float = setting(
         0.2, "Weight of the auxiliary heads' losses.", limits=AT_LEAST_ZERO
@@ -222,10 +235,23 @@ class TrainSettings(AugmentationSettings):
     distillation_weight: float = setting(
         1.0, "Weight of the distillation loss.", limits=AT_LEAST_ZERO
     )
+    distillation: str = setting(
+        "pixel",
+        "What the student imitates: pixel (the teacher's distribution over classes at every pixel) "
+        "or channel (its distribution over pixels for every class).",
+        limits=Limits(choices=("pixel", "channel")),
+        added=True,
+    )
+    distillation_temperature: float = setting(
+        1.0,
+        "Divides both logits in the distillation loss, which is multiplied by its square.",
+        limits=POSITIVE,
+        added=True,
+    )
     distillation_reduction: str = setting(
         "element_mean",
-        "Averaging of the distillation loss: element_mean (over pixels and classes) or pixel_mean "
-        "(over pixels, summed over classes).",
+        "Averaging of the distillation loss of pixels: element_mean (over pixels and classes) or "
+        "pixel_mean (over pixels, summed over classes).",
         limits=Limits(choices=("element_mean", "pixel_mean")),
     )
     evaluate_every: int = setting(
@@ -233,9 +259,9 @@ class TrainSettings(AugmentationSettings):
     )
     schedule: str = setting(
         "exponential",
-        "Learning rate schedule: exponential (times learning_rate_decay after every epoch) or "
-        "polynomial (to zero over all epochs).",
-        limits=Limits(choices=("exponential", "polynomial")),
+        "Learning rate schedule: exponential (times learning_rate_decay after every epoch), "
+        "polynomial or cosine (to zero over all epochs).",
+        limits=Limits(choices=("exponential", "polynomial", "cosine")),
     )
     polynomial_power: float = setting(0.9, "Exponent of the polynomial schedule.", limits=POSITIVE)
     warmup_epochs: float = setting(
@@ -246,7 +272,15 @@ class TrainSettings(AugmentationSettings):
     class_weights: str | None = setting(
         None,
         "Class weights in the cross-entropy: numbers such as 1.0,0.5,2, or histogram (ENet's "
-        "weighting, from the training labels). Default: all equal.",
+        "weighting, from the training labels; histogram:1.1 sets its constant, which is 1.02). "
+        "Default: all equal.",
+    )
+    loss: str = setting(
+        "ohem",
+        "Loss: ohem (cross-entropy of hard pixels, see ohem_threshold) or cross_entropy (of all "
+        "pixels).",
+        limits=Limits(choices=("ohem", "cross_entropy")),
+        added=True,
     )
     ohem_threshold: float = setting(
         0.7,

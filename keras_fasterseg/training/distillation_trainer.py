@@ -26,6 +26,8 @@ class DistillationTrainer(keras.Model):
         prediction: Name of the deployed logits, which also imitate the teacher's.
         auxiliary_weight: Weight of the losses of all other logits.
         distillation_weight: Weight of the distillation loss.
+        distillation: "pixel" or "channel"; see `distillation_loss`, also for the next two.
+        distillation_temperature: Divides both logits.
         distillation_reduction: "element_mean" (released: mean over batch, pixels and classes) or
             "pixel_mean".
         threshold: Threshold of the OHEM cross-entropy.
@@ -45,6 +47,8 @@ class DistillationTrainer(keras.Model):
         prediction: str = "scale_8",
         auxiliary_weight: float = 0.2,
         distillation_weight: float = 1.0,
+        distillation: str = "pixel",
+        distillation_temperature: float = 1.0,
         distillation_reduction: str = "element_mean",
         threshold: float = 0.7,
         ignore_label: int = 255,
@@ -59,7 +63,11 @@ class DistillationTrainer(keras.Model):
         self.prediction = prediction
         self.auxiliary_weight = auxiliary_weight
         self.distillation_weight = distillation_weight
-        self.distillation_reduction = distillation_reduction
+        self._distillation = {
+            "kind": distillation,
+            "temperature": distillation_temperature,
+            "reduction": distillation_reduction,
+        }
         self.threshold = threshold
         self.ignore_label = ignore_label
         self.class_weights = None if class_weights is None else tuple(class_weights)
@@ -113,8 +121,8 @@ class DistillationTrainer(keras.Model):
             imitation = distillation_loss(
                 predictions[self.prediction],
                 teacher,
-                reduction=self.distillation_reduction,
                 jit_compile=self._compiles_losses,
+                **self._distillation,
             )
             self.distillation_tracker.update_state(imitation)
             loss += self.distillation_weight * imitation

@@ -20,8 +20,9 @@ class L2Optimizer(keras.optimizers.Optimizer):
     """Adds `l2 * weight` to every weight's gradient; put it before an optimizer of Keras.
 
     Keras' `weight_decay` is decoupled: neither momentum nor clipping applies to it. The L2 term is
-    added after clipping. A supernet's weights need a gigabyte. To save memory, TensorFlow updates
-    weights one after another, and `global_clipnorm` scales each gradient only at that time.
+    added after clipping. `exclude_from_weight_decay` applies to both. A supernet's weights need a
+    gigabyte. To save memory, TensorFlow updates weights one after another, and `global_clipnorm`
+    scales each gradient only at that time.
 
     With `gradient_accumulation_steps`, an update uses the mean gradient over that number of calls
     of `apply`, and the L2 term once. Learning rate schedules count calls, as in Keras. With
@@ -70,7 +71,8 @@ class L2Optimizer(keras.optimizers.Optimizer):
         with _after([*self._after, gradient]):
             if self._scale is not None:
                 gradient = gradient * ops.cast(self._scale, gradient.dtype)
-            gradient = gradient + ops.cast(self._l2, variable.dtype) * variable
+            if self._use_weight_decay(variable):
+                gradient = gradient + ops.cast(self._l2, variable.dtype) * variable
             self._after = self._update(gradient, variable, learning_rate)
 
     def _update(self, gradient, variable, learning_rate) -> list[Any]:

@@ -69,8 +69,7 @@ def trainer_of_network(name: str) -> DistillationTrainer:
         teacher = small_network(auxiliary=False)
         fix_weights(teacher.trainable_variables, seed=1)
     trainer = DistillationTrainer(network, teacher, class_weights=(1.0, 2.0, 0.5))
-    optimizer = training_optimizer(settings, 1)
-    optimizer.build(network.trainable_variables)
+    optimizer = training_optimizer(settings, 1, network.trainable_variables)
     trainer.compile(optimizer)
     return trainer
 

@@ -30,6 +30,33 @@ def test_crop_takes_one_window_of_both(seed):
     assert (windows == cropped_label.numpy()).all(axis=(2, 3)).any()
 
 
+def test_colors_change_in_brightness_contrast_and_saturation():
+    """For each seed three factors exist that explain every pixel."""
+    image = RNG.uniform(60, 180, (5, 6, 3)).astype(np.float32)
+    for seed in range(5):
+        changed = augmentation.random_colors(tf.constant(image), 0.2, (seed, 0)).numpy()
+        grey, changed_grey = (each @ np.float32([0.299, 0.587, 0.114]) for each in (image, changed))
+        factor, shift = np.polyfit(grey.ravel(), changed_grey.ravel(), 1)
+        np.testing.assert_allclose(factor * grey + shift, changed_grey, atol=1e-3)
+        # The mean grey shows the brightness, its spread the product with the contrast.
+        brightness = changed_grey.mean() / grey.mean()
+        saturation = np.polyfit(
+            (factor * (image - grey[..., None])).ravel(),
+            (changed - changed_grey[..., None]).ravel(),
+            1,
+        )[0]
+        for found in (brightness, factor / brightness, saturation):
+            assert 0.8 <= found <= 1.2
+            assert abs(found - 1) > 1e-4
+
+
+def test_colors_stay_in_their_range():
+    image = tf.constant(RNG.choice([0.0, 255.0], (8, 8, 3)).astype(np.float32))
+    changed = [augmentation.random_colors(image, 0.9, (seed, 0)).numpy() for seed in range(20)]
+    assert np.min(changed) == 0
+    assert np.max(changed) == 255
+
+
 def test_every_crop_position_occurs():
     image, label = tf.zeros((3, 4, 1)), tf.reshape(tf.range(12), (3, 4))
 

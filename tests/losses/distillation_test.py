@@ -78,6 +78,22 @@ def test_temperature_softens_both_and_keeps_the_size():
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_channels_are_distributions_over_the_pixels_of_an_image(jit_compile):
+    student, teacher, temperature = random_logits(0), random_logits(1), 4.0
+    loss, gradient = loss_and_gradient(
+        student, teacher, kind="channel", temperature=temperature, jit_compile=jit_compile
+    )
+    # (batch, classes, pixels)
+    rows = [np.moveaxis(each, -1, 1).reshape(2, 5, 12) / temperature for each in (student, teacher)]
+    log_student, log_teacher = map(log_softmax_numpy, rows)
+    divergence = (np.exp(log_teacher) * (log_teacher - log_student)).sum(-1).mean()
+    assert loss == pytest.approx(temperature**2 * divergence, rel=1e-5)
+    expected = temperature * (np.exp(log_student) - np.exp(log_teacher)) / (2 * 5)
+    expected = np.moveaxis(expected.reshape(2, 5, 3, 4), 1, -1)
+    np.testing.assert_allclose(gradient, expected, atol=1e-6)
+
+
 def test_half_precision_is_computed_in_float32():
     student, teacher = (tf.cast(random_logits(seed), "bfloat16") for seed in (0, 1))
     loss = distillation_loss(student, teacher)
@@ -88,7 +104,11 @@ def test_half_precision_is_computed_in_float32():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"temperature": 0}, "temperature=0"), ({"reduction": "mean"}, "element_mean.*'mean'")],
+    [
+        ({"temperature": 0}, "temperature=0"),
+        ({"reduction": "mean"}, "element_mean.*'mean'"),
+        ({"kind": "spatial"}, "pixel.*channel.*'spatial'"),
+    ],
 )
 def test_says_which_option_is_wrong(options, message):
     with pytest.raises(ValueError, match=message):

@@ -28,6 +28,15 @@ def test_histogram_weights_are_those_of_enet():
     assert histogram_weights(np.array([5]))[0] == pytest.approx(1 / math.log(2.02))
 
 
+def test_a_larger_offset_brings_weights_closer(source):
+    expected = [1 / math.log(1.1 + share) for share in (0.75, 0.25, 0.0)]
+    assert histogram_weights(np.array([750, 250, 0]), 1.1) == pytest.approx(expected)
+    samples = source.samples("train")
+    histogram = label_histogram(samples, source)
+    found = resolve_class_weights("histogram:1.1", source, samples)
+    assert found == histogram_weights(histogram, 1.1)
+
+
 def test_histogram_counts_the_labels_of_training(source):
     samples = source.samples("train")
     weights = resolve_class_weights("histogram", source, samples)
@@ -60,6 +69,8 @@ def test_numbers_are_taken_as_they_are(source):
         ("1,2", "one weight for each of the 19 classes. Received: 2 weights"),
         ("median", "numbers separated by commas.* or histogram. Received: 'median'"),
         ("1,,2", "Received: '1,,2'"),
+        ("histogram:1", "histogram:NUMBER with a number above 1.* Received: 'histogram:1'"),
+        ("histogram:x", "Received: 'histogram:x'"),
         (",".join(["0"] * CLASSES), "not all 0"),
         (",".join(["-1"] * CLASSES), "not negative"),
         (",".join(["nan"] * CLASSES), "finite"),

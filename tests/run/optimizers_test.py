@@ -20,6 +20,11 @@ from keras_fasterseg.training.l2_sgd import L2SGD
 STEPS = 4
 
 
+def weights():
+    """A kernel and a bias."""
+    return [keras.Variable(np.ones(shape, "float32")) for shape in ((3, 2), (2,))]
+
+
 def rates(**options):
     """The learning rate of every step of all epochs."""
     settings = TrainSettings(epochs=5, learning_rate=0.2, **options)
@@ -39,7 +44,12 @@ def test_polynomial_ends_at_zero(power):
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("schedule", ["exponential", "polynomial"])
+def test_cosine_ends_at_zero():
+    expected = [0.1 * (1 + np.cos(np.pi * step / 20)) for step in range(20)]
+    assert rates(schedule="cosine") == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("schedule", ["exponential", "polynomial", "cosine"])
 def test_warmup_leaves_the_epochs_after_it_alone(schedule):
     plain = rates(schedule=schedule)
     warm = rates(schedule=schedule, warmup_epochs=1.5)
@@ -51,8 +61,8 @@ def test_the_rate_of_an_epoch_does_not_depend_on_accumulation():
     settings = TrainSettings(
         epochs=3, learning_rate=0.2, learning_rate_decay=0.5, accumulation_steps=2
     )
-    optimizer = training_optimizer(settings, STEPS)
     variable = keras.Variable(np.zeros(1, "float32"))
+    optimizer = training_optimizer(settings, STEPS, [variable])
     found = []
     for _ in range(3 * STEPS):
         found.append(float(optimizer.learning_rate))
@@ -65,29 +75,29 @@ def test_every_setting_arrives():
     settings = TrainSettings(
         momentum=0.8, weight_decay=1e-3, accumulation_steps=3, ema_momentum=0.95
     )
-    optimizer = training_optimizer(settings, STEPS)
+    optimizer = training_optimizer(settings, STEPS, weights())
     assert (optimizer.momentum, optimizer.l2) == (0.8, 1e-3)
     assert optimizer.gradient_accumulation_steps == 3
     assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.95)
 
 
 def test_the_defaults_are_plain():
-    optimizer = training_optimizer(TrainSettings(), STEPS)
+    optimizer = training_optimizer(TrainSettings(), STEPS, weights())
     assert optimizer.gradient_accumulation_steps is None
     assert not optimizer.use_ema
 
 
 def test_only_float16_scales_its_loss():
     for precision, scale in (("float32", 1), ("mixed_bfloat16", 1), ("mixed_float16", 2**15)):
-        optimizer = training_optimizer(TrainSettings(precision=precision), STEPS)
+        optimizer = training_optimizer(TrainSettings(precision=precision), STEPS, weights())
         assert float(optimizer.scale_loss(1.0)) == scale
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": "adamw"}, "one of sgd, adam. Received: optimizer=adamw"),
-        ({"schedule": "cosine"}, "one of exponential, polynomial. Received: schedule=cosine"),
+        ({"optimizer": "lion"}, "one of sgd, adam, adamw. Received: optimizer=lion"),
+        ({"schedule": "step"}, "exponential, polynomial, cosine. Received: schedule=step"),
         ({"precision": "float16"}, "one of float32, .*mixed_float16. Received: precision=float16"),
         ({"polynomial_power": 0.0}, "polynomial_power=0.0"),
         ({"warmup_epochs": -1.0}, "warmup_epochs=-1.0"),
@@ -98,7 +108,7 @@ def test_only_float16_scales_its_loss():
     ],
 )
 def test_says_which_setting_is_wrong(options, message):
-    for check in (check_optimizer, lambda settings: training_optimizer(settings, STEPS)):
+    for check in (check_optimizer, lambda settings: training_optimizer(settings, STEPS, weights())):
         with pytest.raises(ValueError, match=message):
             check(TrainSettings(**options))
 
@@ -138,9 +148,29 @@ def test_a_search_may_use_adam_under_a_polynomial_schedule():
 
 def test_a_training_may_use_adam():
     settings = TrainSettings(optimizer="adam", weight_decay=1e-3, ema_momentum=0.95)
-    optimizer = training_optimizer(settings, STEPS)
+    optimizer = training_optimizer(settings, STEPS, weights())
     assert isinstance(optimizer, L2Adam)
     assert (optimizer.l2, optimizer.use_ema, optimizer.ema_momentum) == (1e-3, True, 0.95)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("kernels_only", [False, True])
+def test_a_decay_shrinks_weights(optimizer, kernels_only, precision):
+    """Without gradients, the first step is that of the decay alone."""
+    settings = TrainSettings(
+        optimizer=optimizer,
+        learning_rate=0.1,
+        weight_decay=0.01,
+        decay_kernels_only=kernels_only,
+        precision=precision,
+    )
+    kernel, bias = weights()
+    made = training_optimizer(settings, STEPS, [kernel, bias])
+    made.apply([tf.zeros(each.shape) for each in (kernel, bias)])
+    expected = [1 - 0.1 * 0.01, 1.0 if kernels_only else 1 - 0.1 * 0.01]
+    for weight, value in zip((kernel, bias), expected, strict=True):
+        np.testing.assert_allclose(np.array(weight), value, rtol=1e-6)
 
 
 def test_architectures_use_adam_with_their_own_settings():
