@@ -35,8 +35,8 @@ def check_prolonging(workdir: Workdir, name: str, role: str, settings: dict[str,
     folder, epochs = workdir.path / name, settings["epochs"]
     checkpoints = Checkpoints(folder)
     reason = None
-    if settings["schedule"] == "polynomial":
-        reason = "its polynomial schedule has reached a learning rate of zero"
+    if settings["schedule"] != "exponential":
+        reason = f"its {settings['schedule']} schedule has reached a learning rate of zero"
     elif not checkpoints.exist():
         reason = "it has no checkpoint to resume from"
     elif checkpoints.stopped():
