@@ -1,0 +1,85 @@
+"""Trains one network several times, each time with one change of the recipe, and compares them.
+
+    python -m tools.maintenance.ablation --workdir=runs/recipe \
+        --base=flags/presets/camvid_recipe.flags --changes=tools/maintenance/camvid_recipe.txt
+
+Each line of `--changes` is a name and the flags of `tools.train` that it changes; `#` starts a
+comment. A training that is finished is not repeated, and one that was interrupted is resumed.
+"""
+
+from tools import command  # isort: skip
+
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from absl import flags, logging
+
+from keras_fasterseg.files import read_json, write_json
+from tools.maintenance.markdown import number, table
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder with a run for each line.", required=True)
+CHANGES = flags.DEFINE_string("changes", None, "File of names and flags.", required=True)
+BASE = flags.DEFINE_string("base", None, "Flag file of all trainings.", required=True)
+GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "The network to train.")
+SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds; every line is trained with each of them.")
+
+
+def main() -> None:
+    workdir, results = pathlib.Path(WORKDIR.value), []
+    for name, changed in read_changes(pathlib.Path(CHANGES.value)).items():
+        for seed in SEEDS.value:
+            folder = workdir / f"{name}_seed_{seed}"
+            arguments = [
+                f"--flagfile={BASE.value}",
+                f"--workdir={folder}",
+                f"--genotype={GENOTYPE.value}",
+                f"--seed={seed}",
+                *changed,
+            ]
+            logging.info("%s, seed %s: %s", name, seed, shlex.join(changed))
+            subprocess.run([sys.executable, "-m", "tools.train", *arguments], check=True)
+            evaluation = read_json(folder / "student" / "evaluation.json")
+            results.append(
+                {"name": name, "seed": int(seed), "flags": changed, "scores": evaluation}
+            )
+            write_json(workdir / "ablation.json", {"genotype": GENOTYPE.value, "runs": results})
+    print(ablation_table(results))
+
+
+def read_changes(path: pathlib.Path) -> dict[str, list[str]]:
+    """Returns the changed flags by name.
+
+    Raises:
+        ValueError: A name occurs twice.
+    """
+    changes: dict[str, list[str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, *changed = shlex.split(line, comments=True) or [None]
+        if name is None:
+            continue
+        if name in changes:
+            raise ValueError(f"The name {name!r} occurs twice in {path}.")
+        changes[name] = changed
+    return changes
+
+
+def ablation_table(results: list[dict]) -> str:
+    """Markdown table of the runs: mIoU and IoU by class, in percent."""
+    classes = list(results[0]["scores"]["per_class"])
+    rows = [
+        [
+            each["name"],
+            " ".join(each["flags"]),
+            str(each["seed"]),
+            *(number(value, ".1f", 100) for value in scores),
+        ]
+        for each in results
+        for scores in [[each["scores"]["miou"], *each["scores"]["per_class"].values()]]
+    ]
+    return table(rows, ["change", "flags", "seed", "mIoU %", *classes])
+
+
+if __name__ == "__main__":
+    command.run(main)
