@@ -276,7 +276,7 @@ def test_wrong_weights_are_said_before_training(tmp_path, source):
     [
         ({"epochs": 0}, ValueError, "epochs=0"),
         ({"crop_size": (60, 64)}, ValueError, "a multiple of 32"),
-        ({"schedule": "cosine"}, ValueError, "schedule=cosine"),
+        ({"schedule": "step"}, ValueError, "schedule=step"),
         ({"class_weights": "some"}, ValueError, "Received: 'some'"),
         ({"patience": 0}, ValueError, "patience=0"),
         ({"initial_weights": "gone.keras"}, FileNotFoundError, "The initial network gone.keras"),
