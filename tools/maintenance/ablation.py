@@ -56,9 +56,10 @@ def read_changes(path: pathlib.Path) -> dict[str, list[str]]:
     """
     changes: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
-        name, *changed = shlex.split(line, comments=True) or [None]
-        if name is None:
+        words = shlex.split(line, comments=True)
+        if not words:
             continue
+        name, *changed = words
         if name in changes:
             raise ValueError(f"The name {name!r} occurs twice in {path}.")
         changes[name] = changed
