@@ -56,8 +56,8 @@ def test_batches_are_those_of_tensorflow(source, options):
     for skip in (0, 5, 1000):
         expected = training(tensorflow_pipeline, source, settings, skip, 5)
         found = training(numpy_pipeline, source, settings, skip, 5, processes=0)
-        # A mean grey is a sum over all pixels.
-        assert_equal(found, expected, 5e-6 if settings.color_jitter else 1e-6)
+        # Sums over all pixels and over channels, in another order: 1.1e-6 was seen.
+        assert_equal(found, expected, 3e-6 if settings.color_jitter else 1e-6)
 
 
 def test_other_processes_give_the_same_batches(source):

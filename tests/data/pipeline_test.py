@@ -258,6 +258,8 @@ def test_images_are_normalised_by_the_numbers_of_their_source(source):
         ({"scales": ()}, r"Received: \(\)"),
         ({"shift": -1}, r"Received: shift=-1, crop_size=\(8, 8\)"),
         ({"shift": 8}, r"Received: shift=8, crop_size=\(8, 8\)"),
+        ({"color_jitter": -0.1}, "Received: color_jitter=-0.1"),
+        ({"color_jitter": 1.0}, "Received: color_jitter=1.0"),
         ({"scales": (1.0, -1.0)}, r"Received: \(1.0, -1.0\)"),
         ({"crop_size": (0, 8)}, r"Received: \(0, 8\)"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import pytest
 
 from keras_fasterseg.jobs.step_measurements import measure_apart, prepare_step
@@ -18,7 +19,11 @@ def test_a_training_is_measured_on_this_machine():
     assert cost.weight_bytes == size(network.variables)
     # A momentum for each weight; besides, the count of steps and the learning rate.
     assert 0 < cost.slot_bytes - size(network.trainable_variables) <= 32
-    assert min(cost.first_seconds, cost.step_seconds) > 0
+    assert cost.first_seconds > 0
+    assert cost.step_seconds > 0
+    if keras.backend.backend() != "torch":
+        # Tracing takes seconds; PyTorch runs operation by operation.
+        assert cost.first_seconds > cost.step_seconds
     assert cost.memory_bytes > 10**8
 
 

@@ -150,11 +150,11 @@ def test_the_folder_of_a_conversion_goes_with_the_runner(folder, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-@EXPORTS
-def test_a_genotype_is_built_with_the_same_weights_every_time(folder):
+def test_a_genotype_is_built_with_the_same_weights_every_time(tmp_path):
+    GENOTYPE.save(tmp_path / "genotype.json")
     images = random_images(1, *SIZE)
-    first = open_artefact(folder / "genotype.json", num_classes=4)
-    second = open_artefact(str(folder / "genotype.json"), num_classes=4)
+    first = open_artefact(tmp_path / "genotype.json", num_classes=4)
+    second = open_artefact(str(tmp_path / "genotype.json"), num_classes=4)
     logits = first.logits(images)
     assert logits.shape == (1, *SIZE, 4)
     np.testing.assert_array_equal(second.logits(images), logits)
