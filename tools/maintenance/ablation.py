@@ -1,6 +1,6 @@
 """Trains one network several times, each time with one change of the recipe, and compares them.
 
-    python -m tools.maintenance.ablation --workdir=runs/recipe \
+    python -m tools.maintenance.ablation --workdir=runs/recipe \\
         --base=flags/presets/camvid_recipe.flags --changes=tools/maintenance/camvid_recipe.txt
 
 Each line of `--changes` is a name and the flags of `tools.train` that it changes; `#` starts a
@@ -39,12 +39,15 @@ def main() -> None:
                 *changed,
             ]
             logging.info("%s, seed %s: %s", name, seed, shlex.join(changed))
-            subprocess.run([sys.executable, "-m", "tools.train", *arguments], check=True)
+            status = subprocess.run([sys.executable, "-m", "tools.train", *arguments]).returncode
+            if status:
+                raise RuntimeError(f"The training {name} with seed {seed} ended with {status}.")
             evaluation = read_json(folder / "student" / "evaluation.json")
             results.append(
                 {"name": name, "seed": int(seed), "flags": changed, "scores": evaluation}
             )
-            write_json(workdir / "ablation.json", {"genotype": GENOTYPE.value, "runs": results})
+            facts = {"genotype": GENOTYPE.value, "base": BASE.value, "runs": results}
+            write_json(workdir / "ablation.json", facts)
     print(ablation_table(results))
 
 
@@ -52,7 +55,7 @@ def read_changes(path: pathlib.Path) -> dict[str, list[str]]:
     """Returns the changed flags by name.
 
     Raises:
-        ValueError: A name occurs twice.
+        ValueError: A name occurs twice, or there is none.
     """
     changes: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -63,6 +66,8 @@ def read_changes(path: pathlib.Path) -> dict[str, list[str]]:
         if name in changes:
             raise ValueError(f"The name {name!r} occurs twice in {path}.")
         changes[name] = changed
+    if not changes:
+        raise ValueError(f"{path} names no change.")
     return changes
 
 

@@ -15,6 +15,9 @@ def test_changes_are_names_and_flags(tmp_path):
     path.write_text("base\nbase --cache\n", "utf-8")
     with pytest.raises(ValueError, match="'base' occurs twice"):
         read_changes(path)
+    path.write_text("# nothing\n", "utf-8")
+    with pytest.raises(ValueError, match="names no change"):
+        read_changes(path)
 
 
 def test_the_changes_for_camvid_are_flags_of_the_tool(tmp_path):
