@@ -151,7 +151,7 @@ def make_trainer(
         distillation=settings.distillation,
         distillation_temperature=settings.distillation_temperature,
         distillation_reduction=settings.distillation_reduction,
-        threshold=settings.ohem_threshold if settings.loss == "ohem" else 1.0,
+        threshold=settings.ohem_threshold,
         class_weights=class_weights,
     )
     optimizer = training_optimizer(settings, steps_per_epoch, network.trainable_variables)

@@ -275,13 +275,6 @@ class TrainSettings(AugmentationSettings):
         "weighting, from the training labels; histogram:1.1 sets its constant, which is 1.02). "
         "Default: all equal.",
     )
-    loss: str = setting(
-        "ohem",
-        "Loss: ohem (cross-entropy of hard pixels, see ohem_threshold) or cross_entropy (of all "
-        "pixels).",
-        limits=Limits(choices=("ohem", "cross_entropy")),
-        added=True,
-    )
     ohem_threshold: float = setting(
         0.7,
         "A pixel counts in the cross-entropy if the network gives its true class at most this "

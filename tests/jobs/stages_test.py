@@ -376,6 +376,7 @@ def test_a_path_that_leads_nowhere_is_no_input_of_a_finished_stage(tmp_path):
     ("options", "message"),
     [
         ({"schedule": "polynomial"}, "its polynomial schedule has reached a learning rate of zero"),
+        ({"schedule": "cosine"}, "its cosine schedule has reached a learning rate of zero"),
         ({"stopped": True}, "it ended early because of --student_patience"),
     ],
 )

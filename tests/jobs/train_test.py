@@ -15,6 +15,7 @@ from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs import train as pipeline
 from keras_fasterseg.jobs.train import check_training, load_network, make_trainer, train
+from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.run.trained_networks import initialize_network
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.settings.training import TrainSettings
@@ -262,6 +263,28 @@ def test_pixels_up_to_the_threshold_count(threshold):
     expected = np.sum(weights * -np.log(probability)) / np.sum(weights)
     found = trainer.loss_of(tf.constant(labels), {"prediction": logits}, None)
     assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["pixel", "channel"])
+def test_the_settings_of_distillation_reach_the_loss(kind):
+    network = ToySpace().build(ToyGenotype("toy", ("plain",)), 2, auxiliary_heads=True)
+    settings = dataclasses.replace(
+        SETTINGS,
+        distillation=kind,
+        distillation_temperature=4.0,
+        distillation_reduction="pixel_mean",
+        distillation_weight=3.0,
+    )
+    trainer = make_trainer(network, network.without_auxiliary_heads(), settings, 1)
+    generator = np.random.default_rng(0)
+    logits, teacher = generator.normal(0, 3, (2, 1, 4, 8, 2)).astype("float32")
+    labels, predictions = tf.zeros((1, 4, 8), tf.int32), {"prediction": tf.constant(logits)}
+    alone = trainer.loss_of(labels, predictions, None)
+    distilled = trainer.loss_of(labels, predictions, tf.constant(teacher))
+    expected = distillation_loss(
+        logits, teacher, kind=kind, temperature=4.0, reduction="pixel_mean"
+    )
+    assert float(distilled - alone) == pytest.approx(3 * float(expected), rel=1e-5)
 
 
 def test_wrong_weights_are_said_before_training(tmp_path, source):

@@ -48,6 +48,13 @@ def source(workdir):
     return open_source(SETTINGS, workdir, seed=0, progress=False)
 
 
+def test_every_setting_of_augmentation_arrives():
+    settings = PretrainSettings(scales=(1.0, 2.0), shift=3, color_jitter=0.25, downsample=2)
+    found = batch_options(settings, DataSettings(), seed=5)["settings"]
+    assert (found.scales, found.shift, found.color_jitter) == ((1.0, 2.0), 3, 0.25)
+    assert (found.downsample, found.seed) == (2, 5)
+
+
 def test_synthetic_streets_are_generated_below_the_workdir_once(source, workdir):
     assert source.root == workdir / "data"
     assert len(source.samples("train")) == 6
