@@ -45,7 +45,16 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "sgd": {},
     "adam": {"optimizer": "adam", "learning_rate": 0.003, "schedule": "polynomial"},
     "accumulated": {"accumulation_steps": 2, "ema_momentum": 0.9, "warmup_epochs": 2.0},
+    "adamw": {
+        "optimizer": "adamw",
+        "learning_rate": 0.003,
+        "weight_decay": 0.5,
+        "decay_kernels_only": True,
+        "schedule": "cosine",
+        "accumulation_steps": 2,
+    },
     "distilled": {},
+    "distilled channels": {"distillation": "channel", "distillation_temperature": 4.0},
 }
 
 
@@ -65,10 +74,16 @@ def trainer_of_network(name: str) -> DistillationTrainer:
     settings = TrainSettings(epochs=STEPS, **{"learning_rate": 0.05, **TRAININGS[name]})
     network, teacher = small_network(auxiliary=True), None
     fix_weights(network.trainable_variables)
-    if name == "distilled":
+    if name.startswith("distilled"):
         teacher = small_network(auxiliary=False)
         fix_weights(teacher.trainable_variables, seed=1)
-    trainer = DistillationTrainer(network, teacher, class_weights=(1.0, 2.0, 0.5))
+    trainer = DistillationTrainer(
+        network,
+        teacher,
+        distillation=settings.distillation,
+        distillation_temperature=settings.distillation_temperature,
+        class_weights=(1.0, 2.0, 0.5),
+    )
     optimizer = training_optimizer(settings, 1, network.trainable_variables)
     trainer.compile(optimizer)
     return trainer
