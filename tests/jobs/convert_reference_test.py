@@ -114,6 +114,7 @@ def test_weights_of_another_genotype(tmp_path, student_state):
         convert_network(weights, load_preset("fasterseg_teacher"), tmp_path / "network.keras")
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_weights_of_another_kind(tmp_path, student_state, supernet_state):
     supernet = save(tmp_path / "supernet.npz", supernet_state)
     network = save(tmp_path / "network.npz", student_state)
@@ -129,6 +130,7 @@ def test_output_of_another_suffix(tmp_path, name):
         convert_network("unread.npz", load_preset("fasterseg_student"), tmp_path / name)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_a_supernet_loads_where_a_search_begins(tmp_path, supernet, supernet_state):
     output, weights = tmp_path / "supernet.weights.h5", save(tmp_path / "a.npz", supernet_state)
     assert is_complete(convert_supernet(weights, SMALL, output))

@@ -112,6 +112,7 @@ def records(root):
     return {name: read_json(root / name / "stage.json") for name in STAGES}
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_the_whole_road_and_single_stages_record_the_same(tmp_path):
     run_whole(tmp_path / "whole")
     run_singly(tmp_path / "singly")
@@ -120,6 +121,7 @@ def test_the_whole_road_and_single_stages_record_the_same(tmp_path):
         assert recorded[name]["settings"] == expected[name]["settings"], name
 
 
+@pytest.mark.backends("tensorflow", "jax")
 @pytest.mark.parametrize(("first", "second"), [(run_whole, run_singly), (run_singly, run_whole)])
 def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     first(tmp_path)
@@ -128,6 +130,7 @@ def test_either_goes_on_where_the_other_ended(tmp_path, first, second):
     assert records(tmp_path) == before
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_a_table_serves_searches_with_other_objectives_but_not_other_operations(tmp_path):
     latency_stage(Run(tmp_path), JointSpace(JOINT_SETTINGS), SETTINGS.latency, 19)
     flops = dataclasses.replace(JOINT_SETTINGS, cost="flops", operation_regularization=0.0)
@@ -137,6 +140,7 @@ def test_a_table_serves_searches_with_other_objectives_but_not_other_operations(
         search_stage(new_run(tmp_path), wider, SETTINGS.search)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypatch):
     asked = []
 
@@ -152,6 +156,7 @@ def test_the_runs_own_table_is_compared_with_its_own_threads(tmp_path, monkeypat
     assert asked == [1]
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_files_from_elsewhere_are_recorded_by_content(tmp_path):
     run_singly(tmp_path / "first")
     table = tmp_path / "first" / "latency" / LATENCY_TABLE
@@ -220,6 +225,7 @@ def test_a_negative_seed_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
     root = tmp_path / "yard"
     ids = np.tile(np.arange(32, dtype=np.uint8) // 16, (32, 1))
@@ -255,6 +261,7 @@ def write_yard(root, *names):
     (root / "dataset.yaml").write_text("classes: [ground, lane]", encoding="utf-8")
 
 
+@pytest.mark.backends("tensorflow", "jax")
 @pytest.mark.parametrize("finished", [True, False])
 def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finished):
     yard = tmp_path / "yard"
@@ -296,6 +303,7 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
     pretrain(tmp_path / "moved")
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
     pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
@@ -313,6 +321,7 @@ def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog,
         pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
     write_yard(tmp_path / "yard", "a", "b")
     data = DataSettings("folder", str(tmp_path / "yard"))
@@ -391,6 +400,7 @@ def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(
         train_to(tmp_path, monkeypatch, 4, **options)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_nothing_more_is_recorded_of_data_sets_without_such_a_file(tmp_path):
     pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
     recorded = read_json(tmp_path / "pretrain" / "stage.json")["settings"]

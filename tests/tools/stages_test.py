@@ -48,6 +48,7 @@ def run(tmp_path_factory):
     return root
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_each_stage_leaves_its_files(run):
     table = LatencyTable.load(run / "latency" / "latency_table.json")
     assert table.metadata.input_size == (64, 128)
@@ -55,6 +56,7 @@ def test_each_stage_leaves_its_files(run):
     assert load_network(run / "student" / "network.keras").genotype == tiny_genotype()
 
 
+@pytest.mark.backends("tensorflow", "jax")
 @pytest.mark.slow
 def test_search_and_both_networks(run):
     workdir = f"--workdir={run}"
@@ -69,6 +71,7 @@ def test_search_and_both_networks(run):
         succeed("train", *arguments, *tiny_run.DATA, *tiny_run.STUDENT)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_a_finished_stage_is_not_done_again(run):
     weights = run / "pretrain" / "supernet.weights.h5"
     before = weights.stat().st_mtime_ns
@@ -79,6 +82,7 @@ def test_a_finished_stage_is_not_done_again(run):
     assert "--pretrain_batch_size was 1, is 2" in message
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_search_needs_its_stages_or_files(run, tmp_path):
     space = (*tiny_run.DATA, *tiny_run.ONE_WIDTH, *tiny_run.SEARCH)
     workdir, data = f"--workdir={tmp_path}/other", f"--data_dir={run}/data"
@@ -177,6 +181,7 @@ class TestTrainedNetwork:
             assert f"mIoU {100 * result['miou']:.2f} %, 2 images of val" in finished.stdout
             assert "motorcycle" in finished.stdout
 
+    @pytest.mark.backends("tensorflow", "jax")
     def test_another_split(self, run):
         arguments = (f"--artefact={run}/student/network.keras", f"--data_dir={run}/data")
         finished = succeed("evaluate", *arguments, "--split=train")
@@ -184,6 +189,7 @@ class TestTrainedNetwork:
         message = sentence(run_tool("evaluate", *arguments, "--split=test"))
         assert "no split 'test'" in message
 
+    @pytest.mark.backends("tensorflow", "jax")
     def test_evaluation_of_nothing(self, run):
         message = sentence(run_tool("evaluate", "--artefact=gone", f"--data_dir={run}/data"))
         assert "gone" in message

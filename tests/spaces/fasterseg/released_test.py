@@ -135,6 +135,7 @@ def small_supernet():
     return supernet
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_tensors_of_a_supernet_go_to_their_layer_and_width(small_supernet, full_size_fixtures):
     supernet_weights = supernet_state(load_fixture("supernet_L6_F6", full_size_fixtures))
     report = load_released_supernet(small_supernet, supernet_weights)
@@ -157,6 +158,7 @@ def test_tensors_of_a_supernet_go_to_their_layer_and_width(small_supernet, full_
         np.testing.assert_array_equal(means[2, index, : released.size], released)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_every_tensor_of_a_supernet_has_a_place_of_its_own(small_supernet):
     places = [(a.weight.path, a.index) for a in supernet_assignments(small_supernet)]
     assert len(set(places)) == len(places)
@@ -165,6 +167,7 @@ def test_every_tensor_of_a_supernet_has_a_place_of_its_own(small_supernet):
     }
 
 
+@pytest.mark.backends("tensorflow", "jax")
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
