@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 
+from keras_fasterseg.data.search_parts import batch_images
 from keras_fasterseg.jobs.measure_latency import check_latency
 from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
@@ -42,14 +43,15 @@ def check_run(settings: RunSettings, finished: Collection[str] = ()) -> DataFact
 def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], None]]:
     """Checks by stage; each raises if its stage could not begin."""
 
+    images = batch_images(facts.train_images, settings.space.single_level)
+
     def pretrain() -> None:
         check_settings(settings.pretrain, "--pretrain_")
-        check_images("pretrain", settings.pretrain, facts)
+        check_images("pretrain", settings.pretrain, facts, images)
 
     def search() -> None:
         check_search(settings.search, settings.space, facts.class_names)
-        halves = not settings.space.single_level
-        check_images("search", settings.search, facts, halves)
+        check_images("search", settings.search, facts, images)
 
     def training(role: str, stage: TrainSettings) -> None:
         check_training(stage, facts.class_names)

@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.data_checks import check_data, check_images
@@ -33,15 +34,17 @@ def pretrain(
 ) -> pathlib.Path:
     """Trains a supernet and returns the file of its weights in `folder`.
 
+    It uses the images on which the search trains the weights: neither those for the architectures
+    nor those held out.
+
     Resumes from the newest checkpoint in `folder`, if it has one. Also writes the files of `fit`.
     """
     keras.utils.set_random_seed(seed)
-    batches = training_batches(
-        source,
-        source.samples(data.train_split),
-        **batch_options(settings, data, seed),
-    )
+    parts = search_parts(source.samples(data.train_split), seed)
+    samples = parts.fitted if space.single_level else parts.weights
+    batches = training_batches(source, samples, **batch_options(settings, data, seed))
     model = space.search_model(source.num_classes, seed, settings.precision)
+    model.samples_paths = settings.sample_paths
     trainer = make_pretrainer(model, settings, batches.steps_per_epoch, seed)
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
@@ -76,12 +79,21 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
     )
     check_settings(settings, "--pretrain_")
     if run.workdir.recorded("pretrain") is None:
-        check_images("pretrain", settings, check_data(run.data))
+        facts = check_data(run.data)
+        check_images(
+            "pretrain", settings, facts, batch_images(facts.train_images, space.single_level)
+        )
     source = run.source
     with all_local_devices(settings.batch_size):
         folder = run.workdir.stage(
             "pretrain",
-            {**run.data_record(), **space.record(), "seed": run.seed, "pretrain": settings},
+            {
+                **run.data_record(),
+                **space.record(),
+                **PARTS_RECORD,
+                "seed": run.seed,
+                "pretrain": settings,
+            },
             lambda folder: pretrain(folder, source, run.data, space, settings, run.seed),
             inputs=run.splits(run.data.train_split),
         )

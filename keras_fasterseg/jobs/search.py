@@ -8,6 +8,7 @@ import keras
 from absl import logging
 
 from keras_fasterseg.classes import check_same_classes
+from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.jobs.search_pictures import SearchPictures
@@ -19,8 +20,9 @@ from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
     bilevel_batches,
+    estimation_batches,
+    ranking_batches,
     shown_images,
-    supernet_evaluation_batches,
     training_batches,
 )
 from keras_fasterseg.run.fit import fit
@@ -35,6 +37,7 @@ from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.penalty_controller import PenaltyController
+from keras_fasterseg.search.ranking import Ranker
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.search.supernet_trainer import check_backend
@@ -62,8 +65,8 @@ def search(
     Resumes from the newest checkpoint in `folder`, if it has one. It then uses the copy in `folder`
     of the table with which the search began, since `table` may have been calibrated again. Writes
     `teacher.json` and `student.json` (genotypes), `search.json` (a record per epoch), `gap.json`
-    (accuracy lost by using only the likeliest choices), an `epoch_NNN/` per epoch, and the files of
-    `fit`.
+    (accuracy lost by using only the likeliest choices), `ranking.json` (all epochs' networks,
+    ranked at the end), an `epoch_NNN/` per epoch, and the files of `fit`.
 
     Raises:
         ValueError: A setting is out of range.
@@ -71,20 +74,24 @@ def search(
     """
     check_search(settings, space, source.class_names)
     keras.utils.set_random_seed(seed)
-    make_batches = training_batches if space.single_level else bilevel_batches
-    samples = source.samples(data.train_split)
-    batches = make_batches(source, samples, **batch_options(settings, data, seed))
+    parts = search_parts(source.samples(data.train_split), seed)
+    options = batch_options(settings, data, seed)
+    if space.single_level:
+        batches = training_batches(source, parts.fitted, **options)
+    else:
+        batches = bilevel_batches(source, parts, **options)
     model = space.search_model(source.num_classes, seed, settings.precision)
-    model.class_weights = resolve_class_weights(settings.class_weights, source, samples)
+    model.class_weights = resolve_class_weights(settings.class_weights, source, parts.fitted)
     if pretrained is not None:
         model.supernet.load_weights(pretrained)
     table = table_of_search(folder, table)
     trainer = make_search_trainer(space, model, settings, table, batches.steps_per_epoch)
-    validation = supernet_evaluation_batches(
-        source, data.val_split, settings.validation_images, settings.downsample
+    estimation = estimation_batches(source, parts.fitted, **options)
+    samples = ranking_batches(
+        source, parts.held_out, settings.validation_images, settings.downsample
     )
     band = (settings.min_fps, settings.max_fps)
-    report = SearchReport(folder, table, SupernetEvaluator(model, validation), band)
+    report = SearchReport(folder, table, Ranker(model, estimation, samples), band)
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         *model.callbacks(),
@@ -95,8 +102,9 @@ def search(
     ]
     with without_graph_rewriting(), returned_to_system():
         fit(trainer, batches, settings.epochs, folder, callbacks)
-        gap = report.discretization_gap()
-    logging.info("mIoU of the supernet, with all choices and with only the likeliest: %s", gap)
+        gap = report.discretization_gap(SupernetEvaluator(model, estimation, samples))
+        report.choose()
+    logging.info("mIoU of the supernet, of its likeliest choices and of the network: %s", gap)
     write_json(folder / "gap.json", without_nan(gap))
     warning = report.outside_band()
     if warning is not None:
@@ -215,11 +223,13 @@ def search_stage(
     if run.workdir.recorded("search") is None:
         facts = check_data(run.data)
         check_search(settings, space, facts.class_names)
-        check_images("search", settings, facts, halves=not space.single_level)
+        images = batch_images(facts.train_images, space.single_level)
+        check_images("search", settings, facts, images)
     source = run.source
     depends: dict[str, Any] = {
         **run.data_record(),
         **space.record(),
+        **PARTS_RECORD,
         "seed": run.seed,
         "num_classes": source.num_classes,
         "search": settings,
@@ -268,12 +278,15 @@ def _finished(run: Run, name: str, space: SearchSpace, tool: str, flag: str) -> 
             f"{run.path} has no finished stage {name}; run `python -m {tool}` with this "
             f"workdir first, or give a file with --{flag}."
         )
-    expected = plain(space.operations_record() if name == "latency" else space.record())
+    expected = (
+        space.operations_record() if name == "latency" else {**space.record(), **PARTS_RECORD}
+    )
+    expected = plain(expected)
     before = {key: record.get(key) for key in expected}
     if before != expected:
         raise ValueError(
-            f"{run.path / name} was made for another supernet: {before}; use the same one or "
-            f"another workdir. Received: {expected}"
+            f"{run.path / name} was made for another supernet or on other images: {before}; use "
+            f"the same ones or another workdir. Received: {expected}"
         )
     return record
 

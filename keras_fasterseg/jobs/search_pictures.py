@@ -12,6 +12,7 @@ from keras_fasterseg.reports.search_records import search_curves
 from keras_fasterseg.run.datasets import LabelledImage
 from keras_fasterseg.run.epoch_summaries import EpochSummaries
 from keras_fasterseg.run.search_report import SearchReport, without_nan
+from keras_fasterseg.search.ranking import class_ids
 from keras_fasterseg.spaces.roles import STUDENT
 from keras_fasterseg.visualization.card import figure_pixels
 from keras_fasterseg.visualization.prediction_grid import label_panels, prediction_grid
@@ -21,8 +22,8 @@ from keras_fasterseg.visualization.search_curves import search_figure
 class SearchPictures(keras.callbacks.Callback):
     """Draws the findings of `SearchReport`: all networks, the search so far, sample predictions.
 
-    It must follow that callback in the list, and has no state to resume. It uses no random numbers:
-    the supernet predicts with the likeliest widths, as for its score.
+    It must follow that callback in the list, and has no state to resume. Samples are predicted by
+    the networks with inherited weights.
 
     Args:
         folder: Folder of the search; pictures are written to its `tensorboard/pictures`.
@@ -71,12 +72,14 @@ class SearchPictures(keras.callbacks.Callback):
         )
 
     def _predictions(self) -> np.ndarray:
-        rows = []
-        for image, label in self.images:
-            maps = [label]
-            for role, best in self.report.best.items():
-                normalized = normalize_images(image[np.newaxis], self._mean, self._std)
-                predictions = self.report.evaluator.class_ids(role, normalized)
-                maps.append(predictions[best.prediction][0])
-            rows.append(label_panels(image, maps, self.palette))
+        maps = [[label] for _, label in self.images]
+        for role, best in self.report.best.items():
+            with self.report.ranker.network(role, best.genotype) as network:
+                for own, (image, _) in zip(maps, self.images, strict=True):
+                    normalized = normalize_images(image[np.newaxis], self._mean, self._std)
+                    own.append(class_ids(network, normalized)[0])
+        rows = [
+            label_panels(image, own, self.palette)
+            for (image, _), own in zip(self.images, maps, strict=True)
+        ]
         return prediction_grid(rows, ["image", "label", *self.report.best])

@@ -74,7 +74,8 @@ def band(records: Sequence[Record]) -> tuple[float, float]:
 
 def _trade_off(record: Record, prediction: str) -> TradeOff | None:
     student = record[STUDENT]
-    miou = student["supernet_miou"][prediction]
+    # Earlier versions scored the supernet instead of networks.
+    miou = student.get("inherited_miou", student.get("supernet_miou"))[prediction]
     fps = student["fps_predicted"][prediction]
     return None if miou is None else TradeOff(fps, miou)
 

@@ -6,6 +6,7 @@ from absl import logging
 
 from keras_fasterseg.data.class_order import reordered
 from keras_fasterseg.data.registry import load_source
+from keras_fasterseg.data.search_parts import FEWEST_SAMPLES
 from keras_fasterseg.data.source import TRAIN_AND_VAL
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.run.datasets import (
@@ -72,7 +73,7 @@ def check_images(
     stage: str,
     settings: PretrainSettings | SearchSettings | TrainSettings,
     facts: DataFacts,
-    halves: bool = False,
+    images: int | None = None,
 ) -> None:
     """Checks a stage's batches, downsampling and crops against the data.
 
@@ -82,19 +83,25 @@ def check_images(
         stage: Name of the stage, the prefix of its flags.
         settings: Settings of the stage.
         facts: Facts about the data.
-        halves: Whether a step uses a batch from each half of the images, as a bilevel search does.
+        images: Number of training images from which a batch is drawn, if not all; see
+            `data.search_parts.batch_images`.
 
     Raises:
         ValueError: A downsampled image is below 32 x 32, or the images do not fill a batch.
     """
-    images = facts.train_images // 2 if halves else facts.train_images
-    counted_images = counted(facts.train_images, "training image")
-    require(images > 0, f"A search needs at least 2 training images. Received: {counted_images}")
+    every = counted(facts.train_images, "training image")
+    if images is None:
+        images, drawn = facts.train_images, every
+    else:
+        drawn = f"{counted(images, 'image')} of {every} (a search divides them)"
+        require(
+            facts.train_images >= FEWEST_SAMPLES,
+            f"A search needs at least {FEWEST_SAMPLES} training images. Received: {every}",
+        )
     require(
         settings.batch_size <= images,
-        f"{'Half of ' if halves else ''}{counted_images} cannot fill a batch; set "
-        f"--{stage}_batch_size to at most {images}, or give more images. "
-        f"Received: --{stage}_batch_size={settings.batch_size}",
+        f"{drawn} cannot fill a batch; set --{stage}_batch_size to at most {images}, or give more "
+        f"images. Received: --{stage}_batch_size={settings.batch_size}",
     )
     check_downsample(facts.size, settings.downsample)
     largest = [side * max(settings.scales) / settings.downsample for side in facts.size]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ from keras_fasterseg.data.pipeline import (
 )
 from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.data.registry import load_source
+from keras_fasterseg.data.search_parts import SearchParts
 from keras_fasterseg.data.source import Sample, SegmentationSource
-from keras_fasterseg.data.split_halves import split_halves
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.dataset_warnings import warn_of_files
@@ -34,6 +35,7 @@ LabelledImage = tuple[np.ndarray, np.ndarray]
 """A uint8 image `(height, width, 3)` and class ids `(height, width)`; 255 is ignored."""
 
 _SHOWN_IMAGES = 3
+_ESTIMATION_BATCHES = 15
 
 
 def open_source(
@@ -162,22 +164,36 @@ def batch_options(
 
 def bilevel_batches(
     source: SegmentationSource,
-    samples: tuple[Sample, ...],
+    parts: SearchParts,
     settings: TrainingPipeline,
     steps_per_epoch: int | None,
 ) -> Batches:
-    """Returns pairs of batches from disjoint halves of `samples`: for weights and architectures."""
+    """Returns pairs of batches from disjoint halves: for weights and architectures."""
     weights, architecture = (
         training_batches(
             source, half, dataclasses.replace(settings, seed=settings.seed + index), steps_per_epoch
         )
-        for index, half in enumerate(split_halves(samples, settings.seed))
+        for index, half in enumerate((parts.weights, parts.architecture))
     )
 
     def make(skip_batches: int) -> Any:
         return zipped(weights.make(skip_batches), architecture.make(skip_batches))
 
     return Batches(make, min(weights.steps_per_epoch, architecture.steps_per_epoch))
+
+
+def estimation_batches(
+    source: SegmentationSource,
+    samples: tuple[Sample, ...],
+    settings: TrainingPipeline,
+    steps_per_epoch: int | None,
+) -> list[tuple[Any, Any]]:
+    """Returns a few training batches, always the same, to estimate batch statistics with."""
+    batches = training_batches(source, samples, settings, steps_per_epoch).make(0)
+    return [
+        (np.asarray(images), np.asarray(labels))
+        for images, labels in itertools.islice(batches, _ESTIMATION_BATCHES)
+    ]
 
 
 def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches:
@@ -187,12 +203,12 @@ def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches
     return evaluation_dataset(samples, source, normalize=False)
 
 
-def supernet_evaluation_batches(
-    source: SegmentationSource, split: str, count: int, downsample: int
+def ranking_batches(
+    source: SegmentationSource, samples: Sequence[Sample], count: int, downsample: int
 ) -> LabelledBatches:
     """Returns `count` evenly spaced full images, normalised and padded to multiples of 32."""
     return evaluation_dataset(
-        evenly_spaced(source.samples(split), count),
+        evenly_spaced(samples, count),
         source,
         downsample=downsample,
         size_multiple=SIZE_MULTIPLE,

@@ -1,5 +1,6 @@
 """Report on a search after every epoch."""
 
+import dataclasses
 import itertools
 import math
 import pathlib
@@ -12,41 +13,46 @@ from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.epoch_summaries import EpochSummaries
 from keras_fasterseg.search.candidates import Candidate, band_distance, best_candidate
+from keras_fasterseg.search.ranking import Ranker
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.spaces.base import SearchModel
 from keras_fasterseg.spaces.cost import predicted_latency_ms
-from keras_fasterseg.spaces.registry import genotype_from_json
 from keras_fasterseg.spaces.roles import STUDENT
 
 
 class SearchReport(keras.callbacks.Callback):
     """Derives the current networks after every epoch and records their scores and frame rates.
 
-    Writes below `folder`: `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record
-    per epoch: entropies, mIoU of the supernet, predicted frame rates and their band, lambda) and
-    TensorBoard scalars.
+    Scores are those of networks with inherited weights; see `Ranker`. Writes below `folder`:
+    `epoch_NNN/{teacher,student}.json` (genotypes), `search.json` (one record per epoch: entropies,
+    scores, predicted frame rates and their band, lambda), `ranking.json` (the networks of all
+    epochs, scored again at the end) and TensorBoard scalars.
 
     Args:
         folder: Folder of the search.
         table: Latencies of the student's operations.
-        evaluator: Scores the supernet.
+        ranker: Scores networks.
         band: Lowest and highest frame rate that the search aims for.
+
+    Attributes:
+        best: By role, the best candidate of the last epoch; after `choose`, of all epochs.
     """
 
     def __init__(
         self,
         folder: pathlib.Path,
         table: LatencyTable,
-        evaluator: SupernetEvaluator,
+        ranker: Ranker,
         band: tuple[float, float],
     ):
         super().__init__()
         self.folder = folder
         self.table = table
-        self.evaluator = evaluator
+        self.ranker = ranker
         self.band = band
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Candidate] = {}
+        self.winners: dict[str, list[Candidate]] = {}
         self._summaries = EpochSummaries(folder / "tensorboard" / "architecture")
 
     @property
@@ -61,30 +67,20 @@ class SearchReport(keras.callbacks.Callback):
         return [1000.0 / predicted_latency_ms(each, self.table, classes) for each in genotypes]
 
     def get_state(self) -> dict[str, Any]:
-        """Returns all records and the best candidates of the last epoch, for a checkpoint."""
-        best = {
-            role: {
-                "prediction": each.prediction,
-                "genotype": each.genotype.to_json(),
-                "miou": without_nan(each.miou),
-                "latency_ms": each.latency_ms,
-            }
-            for role, each in self.best.items()
+        """Returns all records and the best candidate of every epoch, for a checkpoint."""
+        winners = {
+            role: [each.to_json() for each in winners] for role, winners in self.winners.items()
         }
-        return {"records": without_nan(self.records), "best": best}
+        return {"records": without_nan(self.records), "winners": without_nan(winners)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores the state that `get_state` returned."""
         self.records = list(state["records"])
-        self.best = {
-            role: Candidate(
-                each["prediction"],
-                genotype_from_json(each["genotype"]),
-                math.nan if each["miou"] is None else each["miou"],
-                each["latency_ms"],
-            )
-            for role, each in state["best"].items()
+        self.winners = {
+            role: [Candidate.from_json(each) for each in winners]
+            for role, winners in state["winners"].items()
         }
+        self.best = {role: winners[-1] for role, winners in self.winners.items() if winners}
         write_json(self.folder / "search.json", self.records)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -96,12 +92,13 @@ class SearchReport(keras.callbacks.Callback):
         for role in self.search_model.architectures:
             candidates = self._candidates(role)
             best = self.best[role] = best_candidate(candidates, self.band)
+            self.winners.setdefault(role, []).append(best)
             best.genotype.save(self.folder / f"epoch_{epoch:03d}" / f"{role}.json")
             record[role] = {
                 "genotype": best.genotype.id,
                 "prediction": best.prediction,
                 "entropy": self.search_model.entropies(role),
-                "supernet_miou": {name: each.miou for name, each in candidates.items()},
+                "inherited_miou": {name: each.miou for name, each in candidates.items()},
                 "fps_predicted": {
                     name: 1000.0 / each.latency_ms
                     for name, each in candidates.items()
@@ -114,31 +111,57 @@ class SearchReport(keras.callbacks.Callback):
         student = record[STUDENT]
         logging.info(
             "Epoch %d: student %s, predicted FPS %s (band %g to %g), lambda %s, entropy %s, "
-            "supernet mIoU %s",
+            "mIoU %s",
             epoch + 1,
             student["genotype"],
             _rounded(student["fps_predicted"], 1),
             *self.band,
             record.get("penalty_weight", "unchanged"),
             _rounded(student["entropy"], 4),
-            _rounded(student["supernet_miou"], 3),
+            _rounded(student["inherited_miou"], 3),
         )
 
-    def discretization_gap(self) -> dict[str, dict[str, float]]:
-        """Compares, for each role, the supernet's mIoU before and after discretization.
+    def discretization_gap(self, evaluator: SupernetEvaluator) -> dict[str, dict[str, float]]:
+        """Compares the last epoch's supernet, its likeliest choices and its network, by role.
 
         Returns:
-            By role, `supernet_miou` of the best candidate's prediction, and `one_hot_miou`: the
-            same with only the likeliest operations and paths.
+            By role, for the last epoch's best candidate: `supernet_miou` of the prediction that
+            represents it, `one_hot_miou` of the same with only the likeliest choices, and
+            `inherited_miou` of the network.
         """
-        gaps = {}
-        for role, best in self.best.items():
-            one_hot = self.evaluator(role, discretized=True)[best.prediction]
-            gaps[role] = {"supernet_miou": best.miou, "one_hot_miou": one_hot}
-        return gaps
+        return {
+            role: {
+                "supernet_miou": evaluator(role)[winners[-1].prediction],
+                "one_hot_miou": evaluator(role, discretized=True)[winners[-1].prediction],
+                "inherited_miou": winners[-1].miou,
+            }
+            for role, winners in self.winners.items()
+        }
+
+    def choose(self) -> None:
+        """Scores the best candidates of all epochs with the final weights, and keeps the best."""
+        ranking = {}
+        for role, winners in self.winners.items():
+            different = {each.genotype.id: each for each in winners}
+            scored = {
+                key: dataclasses.replace(each, miou=self.ranker(role, each.genotype))
+                for key, each in different.items()
+            }
+            best = self.best[role] = best_candidate(scored, self.band)
+            ranking[role] = [
+                {
+                    **each.to_json(),
+                    "epochs": [
+                        epoch for epoch, own in enumerate(winners) if own.genotype.id == key
+                    ],
+                    "chosen": each is best,
+                }
+                for key, each in scored.items()
+            ]
+        write_json(self.folder / "ranking.json", without_nan(ranking))
 
     def outside_band(self) -> str | None:
-        """Returns a warning if the last epoch's student is outside the band; otherwise `None`.
+        """Returns a warning if the chosen student is outside the band; otherwise `None`.
 
         The warning describes the changes of λ and names the flags to change.
         """
@@ -149,8 +172,8 @@ class SearchReport(keras.callbacks.Callback):
         predicted = ", ".join(f"{fps:.1f}" for fps in last[STUDENT]["fps_predicted"].values())
         weights = [each["penalty_weight"] for each in self.records if "penalty_weight" in each]
         sentence = (
-            f"No candidate of the last epoch is inside the band of {low:g} to {high:g} FPS "
-            f"(predicted: {predicted}); the nearest one was chosen."
+            f"No epoch's candidate is inside the band of {low:g} to {high:g} FPS (predicted after "
+            f"the last: {predicted}); the nearest one was chosen."
         )
         if weights:
             rises = sum(after > before for before, after in itertools.pairwise(weights))
@@ -175,16 +198,13 @@ class SearchReport(keras.callbacks.Callback):
         )
 
     def _candidates(self, role: str) -> dict[str, Candidate]:
-        scores = self.evaluator(role)
         candidates = {}
         for name, genotype in self.search_model.candidates(role).items():
             latency = None
             # The table covers the student's operations only; the teacher has no latency budget.
             if role == STUDENT:
                 latency = predicted_latency_ms(genotype, self.table, self.search_model.num_classes)
-            candidates[name] = Candidate(
-                name, genotype, scores[name] if scores else math.nan, latency
-            )
+            candidates[name] = Candidate(name, genotype, self.ranker(role, genotype), latency)
         return candidates
 
     def _write_scalars(self, epoch: int, record: dict[str, Any]) -> None:

@@ -3,20 +3,22 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import genotype_from_json
 
 LATENCY_EXPONENT = -0.07
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A network that the search would derive now.
+    """A network that the search could choose.
 
     Attributes:
         prediction: Name of the supernet's prediction that represents it.
         genotype: The network.
-        miou: Mean IoU of that prediction.
+        miou: Its score, a mean IoU.
         latency_ms: Latency predicted by the table; `None` without a table.
     """
 
@@ -35,6 +37,18 @@ class Candidate:
         if self.latency_ms is None:
             return self.miou
         return self.miou * self.latency_ms**LATENCY_EXPONENT
+
+    def to_json(self) -> dict[str, Any]:
+        """Its JSON object; a NaN stays a NaN."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {**fields, "genotype": self.genotype.to_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Candidate":
+        """Makes a candidate of its JSON object; a missing mIoU is NaN."""
+        miou = math.nan if content["miou"] is None else content["miou"]
+        genotype = genotype_from_json(content["genotype"])
+        return cls(**{**content, "genotype": genotype, "miou": miou})
 
 
 def best_candidate(

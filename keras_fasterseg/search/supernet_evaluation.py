@@ -1,6 +1,6 @@
 """Accuracy of the supernet before any network is derived. Selects the backend's tracer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.metrics.confusion_matrix import confusion_of
 from keras_fasterseg.metrics.mean_iou import iou_from_confusion
 from keras_fasterseg.runtimes.backend_device import backend_device
+from keras_fasterseg.search.batch_statistics import estimated_statistics
 from keras_fasterseg.spaces.base import Choices, SearchModel
 
 
@@ -19,12 +20,20 @@ class SupernetEvaluator:
 
     Args:
         model: The supernet and the architectures.
+        training: Training batches, from which the statistics of batch normalisation are estimated
+            for every score. Empty: the running statistics are used.
         batches: Re-iterable batches of normalised images and labels (255: ignored); sides are
             multiples of 32.
     """
 
-    def __init__(self, model: SearchModel, batches: Iterable[tuple[Any, Any]]):
+    def __init__(
+        self,
+        model: SearchModel,
+        training: Sequence[tuple[Any, Any]],
+        batches: Iterable[tuple[Any, Any]],
+    ):
         self.model = model
+        self.training = training
         self.batches = batches
         self._functions: dict[Any, Any] = {}
 
@@ -36,11 +45,17 @@ class SupernetEvaluator:
             discretized: Whether to replace its mixtures by their likeliest entries.
         """
         classes = self.model.num_classes
+        choices = self._choices(role, discretized)
         confusions: dict[str, np.ndarray] = {}
-        for images, labels in self.batches:
-            labels = np.asarray(labels)
-            for name, ids in self.class_ids(role, images, discretized).items():
-                confusions[name] = confusions.get(name, 0) + confusion_of(labels, ids, classes)
+        with estimated_statistics(
+            self.model.supernet,
+            self.training,
+            lambda images, labels: self.model.loss(images, labels, choices, frozen=True),
+        ):
+            for images, labels in self.batches:
+                labels = np.asarray(labels)
+                for name, ids in self.class_ids(role, images, discretized).items():
+                    confusions[name] = confusions.get(name, 0) + confusion_of(labels, ids, classes)
         return {name: float(iou_from_confusion(each).mean) for name, each in confusions.items()}
 
     def class_ids(self, role: str, images: Any, discretized: bool = False) -> dict[str, np.ndarray]:

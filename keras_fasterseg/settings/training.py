@@ -52,7 +52,9 @@ class PretrainSettings(AugmentationSettings):
 
     epochs: int = setting(20, "Number of epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
     steps_per_epoch: int | None = setting(
-        None, "Steps per epoch. Default: one pass over all training images.", limits=AT_LEAST_ONE
+        None,
+        "Steps per epoch. Default: one pass over the images for the weights (see docs/search.md).",
+        limits=AT_LEAST_ONE,
     )
     batch_size: int = setting(3, "Images per step.", limits=AT_LEAST_ONE)
     crop_size: Size = setting(
@@ -74,6 +76,12 @@ class PretrainSettings(AugmentationSettings):
         limits=AT_LEAST_ZERO,
     )
     clip_norm: float = setting(5.0, "Gradients are clipped to this global norm.", limits=POSITIVE)
+    sample_paths: bool = setting(
+        False,
+        "Train single networks, with a random operation per cell and a random input per node, "
+        "instead of blends of all (the paper). Widths are sampled in both cases.",
+        added=True,
+    )
     precision: str = setting("float32", _PRECISION, limits=_PRECISIONS, added=True)
 
 
@@ -182,8 +190,8 @@ class SearchSettings(AugmentationSettings):
     )
     validation_images: int = setting(
         50,
-        "Number of validation images, spread over the split, on which each epoch's candidates are "
-        "scored.",
+        "Number of held-out training images, spread over them, on which candidates are scored; at "
+        "most a tenth of the training images is held out.",
         limits=AT_LEAST_ONE,
     )
 

@@ -39,12 +39,15 @@ class SearchModel(abc.ABC):
         num_classes: Number of classes.
         class_weights: Weight of each class in the loss, set before the first step; `None`: all
             equal.
+        samples_paths: Whether pretraining runs single networks instead of blends of all, if the
+            space has both; set before the first step.
     """
 
     supernet: keras.Model
     architectures: Mapping[str, keras.layers.Layer]
     num_classes: int
     class_weights: Sequence[float] | None = None
+    samples_paths: bool = False
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
         """Settings whose losses a pretraining step sums. Default: those of the search.
@@ -107,6 +110,23 @@ class SearchModel(abc.ABC):
     def candidates(self, role: str) -> Mapping[str, Genotype]:
         """Networks derived from the current architecture, by the prediction that scores each."""
 
+    @abc.abstractmethod
+    def inherited(self, role: str, genotype: Genotype) -> keras.Model:
+        """A network with the supernet's weights, as far as both have them, to score it.
+
+        It may share them, as `SupernetSetting` does, or have copies.
+
+        Args:
+            role: Role whose stem and heads it has.
+            genotype: The network.
+
+        Returns:
+            A model of normalised images that predicts logits, at any size.
+
+        Raises:
+            ValueError: The genotype is not in the search space.
+        """
+
     def entropies(self, role: str) -> dict[str, float]:
         """Mean entropy of the choices of each family, as a share of the maximum (1: undecided).
 
@@ -127,6 +147,28 @@ class SearchModel(abc.ABC):
         drawn. A callback with further state needs `get_state` and `set_state`.
         """
         return ()
+
+
+class SupernetSetting(keras.Model):
+    """A supernet under one setting; it shares the supernet's weights and statistics.
+
+    Args:
+        supernet: The supernet.
+        choices: The setting.
+
+    Call arguments:
+        images: Normalised images, `(batch, height, width, 3)`.
+        training: Whether batch statistics are used and the running ones updated.
+    """
+
+    def __init__(self, supernet: keras.Model, choices: Choices, **kwargs):
+        super().__init__(**kwargs)
+        self.supernet = supernet
+        self._choices = lambda: choices
+        self.built = True
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        return self.supernet(images, self._choices(), training=training)
 
 
 class SearchSpace(abc.ABC):

@@ -108,6 +108,12 @@ class ToySearch(SearchModel):
         best = np.argmax(self.architectures[role].probabilities(), axis=-1)
         return {"prediction": ToyGenotype("toy", tuple(NAMES[index] for index in best))}
 
+    def inherited(self, role, genotype):
+        rows = [NAMES.index(name) for name in genotype.cells]
+        choices = ops.one_hot(rows, len(NAMES), dtype="float32")
+        images = self.supernet.input[0]
+        return keras.Model(images, self.supernet([images, choices]))
+
     def regularization(self):
         return mean_entropy(self.architectures[STUDENT].probabilities())
 

@@ -17,6 +17,7 @@ from keras_fasterseg.spaces.fasterseg.choices import (
 )
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
+from keras_fasterseg.spaces.fasterseg.inheritance import inherited_network
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.supernet import Supernet
 from keras_fasterseg.spaces.fasterseg.supernet_decoder import Predictions
@@ -68,9 +69,19 @@ class FasterSegSearch(SearchModel):
 
         Even steps use the teacher's stem and heads, odd steps the student's (the released code
         never trains the student's). Operations and paths are blended by the architectures'
-        probabilities, uniform at the start.
+        probabilities, uniform at the start; if `samples_paths`, every setting has a random one of
+        them in every cell and node instead.
         """
         is_student = ops.equal(ops.cast(iteration, "int32") % 2, 1)
+        widths = (
+            self._uniform(self._widths - 1),
+            self._uniform(0),
+            self._random(random),
+            self._random(random),
+        )
+        if self.samples_paths:
+            settings = [Choices(*self._random_paths(random), each, is_student) for each in widths]
+            return dataclasses.replace(stack_settings(settings), role=is_student)
         teacher, student = (self.architectures[role]() for role in (TEACHER, STUDENT))
         alphas, betas = (
             tuple(
@@ -80,12 +91,6 @@ class FasterSegSearch(SearchModel):
                 )
             )
             for family in ("alphas", "betas")
-        )
-        widths = (
-            self._uniform(self._widths - 1),
-            self._uniform(0),
-            self._random(random),
-            self._random(random),
         )
         settings = [Choices(alphas, betas, each, is_student) for each in widths]
         return dataclasses.replace(stack_settings(settings), role=is_student)
@@ -179,11 +184,29 @@ class FasterSegSearch(SearchModel):
             for prediction, scales in BRANCHES_BY_PREDICTION.items()
         }
 
+    def inherited(self, role: str, genotype: FasterSegGenotype) -> keras.Model:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return inherited_network(self.supernet, genotype, role)
+
     def entropies(self, role: str) -> dict[str, float]:
         return self.architectures[role].entropies()
 
     def _uniform(self, index: int) -> tuple[Any, Any, Any]:
         return uniform_widths(index, self.supernet.num_layers, self._widths)
+
+    def _random_paths(self, random: keras.random.SeedGenerator) -> tuple[Any, Any]:
+        """One-hot alphas and betas."""
+        teacher = self.architectures[TEACHER]
+        return tuple(
+            tuple(
+                ops.one_hot(
+                    keras.random.randint((rows.shape[0],), 0, rows.shape[1], seed=random),
+                    rows.shape[1],
+                    dtype="float32",
+                )
+                for rows in family
+            )
+            for family in (teacher.alphas, teacher.betas)
+        )  # pyright: ignore[reportReturnType]
 
     def _random(self, random: keras.random.SeedGenerator) -> tuple[Any, Any, Any]:
         shapes = width_shapes(self.supernet.num_layers)

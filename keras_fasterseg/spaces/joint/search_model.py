@@ -9,10 +9,18 @@ from keras import ops
 
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
-from keras_fasterseg.spaces.base import SearchModel, mean_entropy
-from keras_fasterseg.spaces.joint.architecture import JointArchitecture
+from keras_fasterseg.setting import require
+from keras_fasterseg.spaces.base import SearchModel, SupernetSetting, mean_entropy
+from keras_fasterseg.spaces.joint.architecture import (
+    EARLY_DEPTH,
+    LATE_DEPTH,
+    JointArchitecture,
+    fixed_choices,
+    group_shapes,
+)
 from keras_fasterseg.spaces.joint.choices import (
     FAMILIES,
+    BlockOperation,
     Choices,
     operations,
     with_scaled_gradient,
@@ -95,6 +103,10 @@ class JointSearch(SearchModel):
     def candidates(self, role: str) -> dict[str, JointGenotype]:
         return {PREDICTION: derive(self.evaluation_choices(role), self.settings)}
 
+    def inherited(self, role: str, genotype: JointGenotype) -> keras.Model:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The supernet under the choices of the genotype: every network is one setting."""
+        return SupernetSetting(self.supernet, choices_of(genotype, self.settings))
+
     def entropies(self, role: str) -> dict[str, float]:
         if role == TEACHER:
             return {}
@@ -143,6 +155,46 @@ def derive(choices: Choices, settings: JointSettings) -> JointGenotype:
         found.append(tuple(blocks))
     filters = settings.stem_filters, settings.early_filters, settings.late_filters
     return JointGenotype("joint", *filters, *found)
+
+
+def choices_of(genotype: JointGenotype, settings: JointSettings) -> Choices:
+    """The one-hot choices that `derive` turns into `genotype`.
+
+    Raises:
+        ValueError: The genotype is not in the search space.
+    """
+    filters = settings.stem_filters, settings.early_filters, settings.late_filters
+    own = genotype.stem_filters, genotype.early_filters, genotype.late_filters
+    require(own == filters, f"The supernet has the filters {filters}. Received: {own}")
+    candidates = operations(settings)
+    picked = {name: np.zeros(shape[:-1], "int32") for name, shape in group_shapes(settings).items()}
+    for name, first, most, blocks, widths in (
+        (EARLY_DEPTH, 0, settings.early_blocks, genotype.early, settings.early_filters),
+        (
+            LATE_DEPTH,
+            settings.early_blocks,
+            settings.late_blocks,
+            genotype.late,
+            settings.late_filters,
+        ),
+    ):
+        require(
+            len(blocks) <= most,
+            f"The supernet has {most} blocks at this resolution. Received: {len(blocks)}",
+        )
+        picked[name][...] = len(blocks) - 1
+        widths = settings.widths(widths)
+        for row, block in enumerate(blocks, start=first):
+            operation = BlockOperation(block.dilation, block.pooled)
+            require(
+                operation in candidates and {block.middle, block.filters} <= set(widths),
+                f"The search space has no block such as {block}",
+            )
+            index = candidates.index(operation)
+            picked["operation"][row] = index
+            picked["middle"][row, index] = widths.index(block.middle)
+            picked["last"][row, index] = widths.index(block.filters)
+    return fixed_choices(settings, picked)
 
 
 def _as_tuple(groups: Any) -> tuple[Any, ...]:
