@@ -86,12 +86,9 @@ def search(
         model.supernet.load_weights(pretrained)
     table = table_of_search(folder, table)
     trainer = make_search_trainer(space, model, settings, table, batches.steps_per_epoch)
-    estimation = estimation_batches(source, parts.fitted, **options)
-    samples = ranking_batches(
-        source, parts.held_out, settings.validation_images, settings.downsample
-    )
+    ranker = make_ranker(model, source, data, settings, seed)
     band = (settings.min_fps, settings.max_fps)
-    report = SearchReport(folder, table, Ranker(model, estimation, samples), band)
+    report = SearchReport(folder, table, ranker, band)
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         *model.callbacks(),
@@ -102,7 +99,7 @@ def search(
     ]
     with without_graph_rewriting(), returned_to_system():
         fit(trainer, batches, settings.epochs, folder, callbacks)
-        gap = report.discretization_gap(SupernetEvaluator(model, estimation, samples))
+        gap = report.discretization_gap(SupernetEvaluator(model, ranker.training, ranker.samples))
         report.choose()
     logging.info("mIoU of the supernet, of its likeliest choices and of the network: %s", gap)
     write_json(folder / "gap.json", without_nan(gap))
@@ -170,6 +167,22 @@ def make_search_trainer(
         architecture_optimizer=architecture_optimizer(settings),
     )
     return trainer
+
+
+def make_ranker(
+    model: SearchModel,
+    source: SegmentationSource,
+    data: DataSettings,
+    settings: SearchSettings,
+    seed: int,
+) -> Ranker:
+    """Returns the scorer of networks, on images to which neither of the two was fitted."""
+    parts = search_parts(source.samples(data.train_split), seed)
+    return Ranker(
+        model,
+        estimation_batches(source, parts.fitted, **batch_options(settings, data, seed)),
+        ranking_batches(source, parts.held_out, settings.validation_images, settings.downsample),
+    )
 
 
 def _penalty_controller(

@@ -34,14 +34,10 @@ def estimated_statistics(
     before = [ops.convert_to_numpy(variable) for variable in changed]
     try:
         if batches:
+            tensors = (map(ops.convert_to_tensor, batch) for batch in batches)
             estimate_statistics(
                 variables,
-                (
-                    batch_statistics(
-                        lambda batch=batch: run(*map(ops.convert_to_tensor, batch)), variables
-                    )
-                    for batch in batches
-                ),
+                (batch_statistics(lambda each=each: run(*each), variables) for each in tensors),
             )
         yield
     finally:

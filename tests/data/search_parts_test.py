@@ -37,5 +37,5 @@ def test_the_seed_decides_the_halves_only():
 def test_three_samples_are_the_fewest():
     parts = search_parts(SAMPLES[:3], seed=0)
     assert [len(each) for each in (parts.held_out, parts.weights, parts.architecture)] == [1, 1, 1]
-    with pytest.raises(ValueError, match="at least 3 training images. Received: 2"):
+    with pytest.raises(ValueError, match="at least 3 training images"):
         search_parts(SAMPLES[:2], seed=0)

@@ -117,11 +117,9 @@ def _inherit_cell(
 
 def _inherit_fusion(layer: UpsampleFusion, source: UpsampleFusion) -> None:
     _inherit_conv(layer.reduction, source.reduction)
+    own = ops.convert_to_numpy(source.refinement.convolution.kernel)
     kernel = np.zeros(layer.refinement.convolution.kernel.shape, "float32")
-    coarse = layer.filters
-    kernel[:, :, :coarse] = ops.convert_to_numpy(source.refinement.convolution.kernel)[
-        :, :, :coarse
-    ]
+    kernel[:, :, : layer.filters] = own[:, :, : layer.filters]
     _inherit_conv(layer.refinement, source.refinement, kernel)
 
 

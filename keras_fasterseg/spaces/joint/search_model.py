@@ -168,15 +168,10 @@ def choices_of(genotype: JointGenotype, settings: JointSettings) -> Choices:
     require(own == filters, f"The supernet has the filters {filters}. Received: {own}")
     candidates = operations(settings)
     picked = {name: np.zeros(shape[:-1], "int32") for name, shape in group_shapes(settings).items()}
+    early, late = settings.early_blocks, settings.late_blocks
     for name, first, most, blocks, widths in (
-        (EARLY_DEPTH, 0, settings.early_blocks, genotype.early, settings.early_filters),
-        (
-            LATE_DEPTH,
-            settings.early_blocks,
-            settings.late_blocks,
-            genotype.late,
-            settings.late_filters,
-        ),
+        (EARLY_DEPTH, 0, early, genotype.early, settings.early_filters),
+        (LATE_DEPTH, early, late, genotype.late, settings.late_filters),
     ):
         require(
             len(blocks) <= most,
