@@ -144,4 +144,4 @@ def ranking_table(facts: dict) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, left_out=settings_flags.run_flags())
