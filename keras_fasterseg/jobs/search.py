@@ -11,6 +11,7 @@ from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.jobs.sampled_search import sampled_search
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
@@ -20,8 +21,6 @@ from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import (
     batch_options,
     bilevel_batches,
-    estimation_batches,
-    ranking_batches,
     shown_images,
     training_batches,
 )
@@ -32,18 +31,18 @@ from keras_fasterseg.run.local_devices import all_local_devices
 from keras_fasterseg.run.names import LATENCY_TABLE, RECORD, SUPERNET_WEIGHTS
 from keras_fasterseg.run.optimizers import architecture_optimizer, search_optimizer
 from keras_fasterseg.run.run import TABLE_INPUT, Run
+from keras_fasterseg.run.scored_networks import make_ranker
 from keras_fasterseg.run.search_report import SearchReport, without_nan
 from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.penalty_controller import PenaltyController
-from keras_fasterseg.search.ranking import Ranker
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import SearchSettings
+from keras_fasterseg.settings.training import GRADIENT, SCORING, SearchSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype
@@ -169,22 +168,6 @@ def make_search_trainer(
     return trainer
 
 
-def make_ranker(
-    model: SearchModel,
-    source: SegmentationSource,
-    data: DataSettings,
-    settings: SearchSettings,
-    seed: int,
-) -> Ranker:
-    """Returns the scorer of networks, on images to which neither of the two was fitted."""
-    parts = search_parts(source.samples(data.train_split), seed)
-    return Ranker(
-        model,
-        estimation_batches(source, parts.fitted, **batch_options(settings, data, seed)),
-        ranking_batches(source, parts.held_out, settings.validation_images, settings.downsample),
-    )
-
-
 def _penalty_controller(
     trainer: SearchTrainer, report: SearchReport, band: tuple[float, float]
 ) -> PenaltyController:
@@ -253,7 +236,7 @@ def search_stage(
         depends["latency"] = record["latency"]
         threads = record["latency"].get("latency_threads")
         latency_table = run.table
-    if pretrained is None and space.pretrains:
+    if pretrained is None and space.pretrains and settings.strategy in SCORING:
         record = _finished(run, "pretrain", space, "tools.pretrain_supernet", "pretrained")
         depends["pretrain"] = record["pretrain"]
         pretrained = run.path / "pretrain" / SUPERNET_WEIGHTS
@@ -275,7 +258,7 @@ def search_stage(
         folder = run.workdir.stage(
             "search",
             depends,
-            lambda folder: search(
+            lambda folder: (search if settings.strategy == GRADIENT else sampled_search)(
                 folder, source, run.data, space, settings, table, weights, run.seed
             ),
             inputs=inputs,

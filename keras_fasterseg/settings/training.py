@@ -85,9 +85,39 @@ class PretrainSettings(AugmentationSettings):
     precision: str = setting("float32", _PRECISION, limits=_PRECISIONS, added=True)
 
 
+GRADIENT, EVOLUTION, RANDOM, MOST_MACS, MOST_PARAMETERS = STRATEGIES = (
+    "gradient",
+    "evolution",
+    "random",
+    "most_macs",
+    "most_parameters",
+)
+"""Strategies of a search; see `SearchSettings.strategy`."""
+SCORING = (GRADIENT, EVOLUTION, RANDOM)
+"""Strategies that use the supernet's weights."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchSettings(AugmentationSettings):
     """Search of the architectures (the paper's constants)."""
+
+    strategy: str = setting(
+        GRADIENT,
+        "How networks are chosen: gradient (the method of the search space), evolution (NSGA-II on "
+        "scores with inherited weights), random (the best-scored random network of the band), "
+        "most_macs or most_parameters (of the random networks of the band; without scores).",
+        limits=Limits(choices=STRATEGIES),
+        added=True,
+    )
+    networks: int = setting(
+        100,
+        "Number of networks that evolution and random score.",
+        limits=AT_LEAST_ONE,
+        added=True,
+    )
+    population: int = setting(
+        20, "Networks of a generation of evolution.", limits=Limits(at_least=2), added=True
+    )
 
     epochs: int = setting(30, "Number of epochs.", limits=AT_LEAST_ONE)
     steps_per_epoch: int | None = setting(

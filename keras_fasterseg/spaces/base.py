@@ -23,8 +23,13 @@ from keras_fasterseg.spaces.stage import Stage
 Tensor = Any
 Size = tuple[int, int]
 
+_CONCENTRATIONS = (0.1, 10.0)
+
 CHECK_SEED = 3
 """Seed of the interpolated operations that are measured to state the error."""
+
+Genes = Mapping[str, Sequence[int]]
+"""Choices of a network by family; see `SearchSpace.genes`."""
 
 Choices = Any
 """Settings of one pass of a supernet: a structure of tensors that only its search space reads."""
@@ -314,6 +319,35 @@ class SearchSpace(abc.ABC):
         """Draws a random network that the search could derive for the student."""
 
     @abc.abstractmethod
+    def genes(self) -> dict[str, tuple[int, ...]]:
+        """Number of options of each choice of a network, by family, for evolution.
+
+        Genes of several networks may describe the same network.
+        """
+
+    @abc.abstractmethod
+    def from_genes(self, genes: Genes) -> Genotype:
+        """The student with these choices: for each, the number of its option, from 0."""
+
+    def random_genes(self, generator: np.random.Generator) -> Genes:
+        """Draws genes of small and large networks.
+
+        Uniform choices would give networks of almost equal latency, because many average out. Each
+        family therefore first draws preferences, from almost a single option to all alike; choices
+        of different numbers of options are uniform.
+        """
+        drawn = {}
+        for family, counts in self.genes().items():
+            if len(set(counts)) == 1:
+                preferences = np.exp(log_preferences(generator, counts[0]))
+                drawn[family] = generator.choice(
+                    counts[0], len(counts), p=preferences / preferences.sum()
+                )
+            else:
+                drawn[family] = generator.integers(counts)
+        return {family: tuple(map(int, indexes)) for family, indexes in drawn.items()}
+
+    @abc.abstractmethod
     def largest_genotype(self, role: str = STUDENT) -> Genotype:
         """The most expensive network that a search can derive for `role`."""
 
@@ -332,6 +366,14 @@ class SearchSpace(abc.ABC):
                 ids.
         """
         return chain_picture(self.stages(genotype, (1024, 1024), 19), 1024, width, serving)
+
+
+def log_preferences(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Logarithms of random probabilities `(count,)`, between one-sided and uniform."""
+    concentration = np.exp(generator.uniform(*np.log(_CONCENTRATIONS)))
+    preferences = generator.dirichlet(np.full(count, concentration))
+    # A probability may underflow to 0; a logit must be finite.
+    return np.log(np.maximum(preferences, np.finfo(np.float64).tiny))
 
 
 def mean_entropy(rows: Tensor) -> Tensor:

@@ -152,5 +152,11 @@ class ToySpace(SearchSpace):
     def random_genotype(self, generator):
         return ToyGenotype("toy", tuple(map(str, generator.choice(NAMES, self.settings.cells))))
 
+    def genes(self):
+        return {"cells": (len(NAMES),) * self.settings.cells}
+
+    def from_genes(self, genes):
+        return ToyGenotype("toy", tuple(NAMES[index] for index in genes["cells"]))
+
     def largest_genotype(self, role=STUDENT):
         return ToyGenotype("toy", ("dilated",) * self.settings.cells)

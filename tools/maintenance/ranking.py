@@ -68,8 +68,8 @@ def main() -> None:
 
 def _scores(workdir: pathlib.Path, space, genotypes) -> dict[str, list[float]]:
     from keras_fasterseg.jobs.pretrain import pretrain_stage
-    from keras_fasterseg.jobs.search import make_ranker
     from keras_fasterseg.run.run import Run
+    from keras_fasterseg.run.scored_networks import make_ranker
     from keras_fasterseg.search.ranking import Ranker
     from keras_fasterseg.spaces.roles import STUDENT
 

@@ -1,17 +1,17 @@
-"""Random networks of the search space, small and large, that a search could derive."""
+"""Networks that a search could derive, drawn at random or from genes."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_fasterseg.layers.primitives import PRIMITIVES
+from keras_fasterseg.spaces.base import Genes, log_preferences
 from keras_fasterseg.spaces.fasterseg.choices import width_shapes
 from keras_fasterseg.spaces.fasterseg.derive import derive
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 
 BRANCH_PAIRS = ((32, 8), (32, 16))
-
-_CONCENTRATIONS = (0.1, 10.0)
+_LEVELS = 4
 
 
 def random_genotype(
@@ -42,8 +42,8 @@ def random_genotype(
         ValueError: There are too few layers, or a width is out of range.
     """
     num_widths = len(width_multipliers)
-    primitives = _log_preferences(generator, len(PRIMITIVES))
-    widths = _log_preferences(generator, num_widths)
+    primitives = log_preferences(generator, len(PRIMITIVES))
+    widths = log_preferences(generator, num_widths)
     # The argmax of log-probabilities plus Gumbel noise is a sample from these probabilities.
     alphas = [
         primitives + generator.gumbel(size=(num_layers - index, len(PRIMITIVES)))
@@ -66,9 +66,51 @@ def random_genotype(
     )
 
 
-def _log_preferences(generator: np.random.Generator, count: int) -> np.ndarray:
-    """Logarithms of random probabilities `(count,)`, between one-sided and uniform."""
-    concentration = np.exp(generator.uniform(*np.log(_CONCENTRATIONS)))
-    preferences = generator.dirichlet(np.full(count, concentration))
-    # A probability may underflow to 0; a logit must be finite.
-    return np.log(np.maximum(preferences, np.finfo(np.float64).tiny))
+def genes(num_layers: int, num_widths: int) -> dict[str, tuple[int, ...]]:
+    """Options of the primitives (alpha), of the descents (beta), widths (gamma) and branches."""
+    return {
+        "alpha": (len(PRIMITIVES),) * sum(num_layers - index for index in range(3)),
+        "beta": (_LEVELS,) * sum(num_layers - index for index in (2, 3)),
+        "gamma": (num_widths,) * sum(width_shapes(num_layers)),
+        "branches": (len(BRANCH_PAIRS),),
+    }
+
+
+def genotype_of_genes(
+    genes: Genes,
+    *,
+    base_filters: int,
+    width_multipliers: Sequence[float],
+    stem_head_width: float,
+    num_layers: int,
+) -> FasterSegGenotype:
+    """Derives the network of some genes; arguments as in `random_genotype`.
+
+    The gene of a node is the level of the logit of its input from the finer scale: paths descend
+    where levels are highest.
+    """
+    options = len(PRIMITIVES), len(width_multipliers)
+    alphas, gammas = (
+        [np.eye(count)[rows] for rows in _divided(genes[family], shapes)]
+        for family, count, shapes in zip(
+            ("alpha", "gamma"),
+            options,
+            ([num_layers - index for index in range(3)], width_shapes(num_layers)),
+            strict=True,
+        )
+    )
+    levels = _divided(genes["beta"], [num_layers - index for index in (2, 3)])
+    return derive(
+        alphas,
+        [np.stack([rows, np.zeros_like(rows)], axis=-1) for rows in levels],
+        gammas,
+        base_filters=base_filters,
+        width_multipliers=width_multipliers,
+        stem_width=stem_head_width,
+        head_width=stem_head_width,
+        branch_scales=BRANCH_PAIRS[genes["branches"][0]],
+    )
+
+
+def _divided(values: Sequence[int], sizes: Sequence[int]) -> list[np.ndarray]:
+    return np.split(np.asarray(values), np.cumsum(sizes)[:-1])

@@ -9,7 +9,7 @@ import keras_fasterseg.spaces.fasterseg.operations  # noqa: F401 - registers the
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import Work
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.base import SearchSpace, Size
+from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.largest import largest_genotype
 from keras_fasterseg.spaces.fasterseg.latency_costs import latency_costs, required_keys
@@ -17,7 +17,11 @@ from keras_fasterseg.spaces.fasterseg.latency_penalty import LatencyPenalty
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.picture import lay_out
 from keras_fasterseg.spaces.fasterseg.presets import preset_files
-from keras_fasterseg.spaces.fasterseg.random_genotype import random_genotype
+from keras_fasterseg.spaces.fasterseg.random_genotype import (
+    genes,
+    genotype_of_genes,
+    random_genotype,
+)
 from keras_fasterseg.spaces.fasterseg.search_model import FasterSegSearch
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.stages import network_stages
@@ -80,6 +84,14 @@ class FasterSegSpace(SearchSpace):
     def random_genotype(self, generator: np.random.Generator) -> FasterSegGenotype:
         return random_genotype(
             generator, **self._widths_of(STUDENT), num_layers=self.settings.num_layers
+        )
+
+    def genes(self) -> dict[str, tuple[int, ...]]:
+        return genes(self.settings.num_layers, len(self.settings.width_multipliers))
+
+    def from_genes(self, genes: Genes) -> FasterSegGenotype:
+        return genotype_of_genes(
+            genes, **self._widths_of(STUDENT), num_layers=self.settings.num_layers
         )
 
     def largest_genotype(self, role: str = STUDENT) -> FasterSegGenotype:

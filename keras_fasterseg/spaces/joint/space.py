@@ -8,7 +8,8 @@ import numpy as np
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.setting import require
-from keras_fasterseg.spaces.base import SearchSpace, Size
+from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
+from keras_fasterseg.spaces.joint.choices import operations
 from keras_fasterseg.spaces.joint.genotype import JointBlock, JointGenotype
 from keras_fasterseg.spaces.joint.largest import largest_choices
 from keras_fasterseg.spaces.joint.network import JointNetwork
@@ -105,6 +106,41 @@ class JointSpace(SearchSpace):
             )
             for _ in range(count)
         )
+
+    def genes(self) -> dict[str, tuple[int, ...]]:
+        settings = self.settings
+        blocks = settings.early_blocks + settings.late_blocks
+        depths = settings.early_blocks, settings.late_blocks
+        return {
+            "depth": depths if settings.choose_depth else (1, 1),
+            "operation": (len(operations(settings)),) * blocks,
+            "middle": (settings.filter_choices,) * blocks,
+            "last": (settings.filter_choices,) * blocks,
+        }
+
+    def from_genes(self, genes: Genes) -> JointGenotype:
+        settings, every = self.settings, operations(self.settings)
+        depths = (settings.early_blocks, settings.late_blocks)
+        if settings.choose_depth:
+            depths = tuple(1 + index for index in genes["depth"])
+        found = []
+        for first, depth, filters in (
+            (0, depths[0], settings.early_filters),
+            (settings.early_blocks, depths[1], settings.late_filters),
+        ):
+            widths = settings.widths(filters)
+            found.append(
+                tuple(
+                    JointBlock(
+                        every[genes["operation"][row]].dilation,
+                        every[genes["operation"][row]].pooled,
+                        widths[genes["middle"][row]],
+                        widths[genes["last"][row]],
+                    )
+                    for row in range(first, first + depth)
+                )
+            )
+        return self._genotype(*found)
 
     def largest_genotype(self, role: str = STUDENT) -> JointGenotype:
         return derive(largest_choices(self.settings), self.settings)
