@@ -1,6 +1,7 @@
 """Scores of networks before their training, with the weights of a supernet."""
 
 import contextlib
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -61,7 +62,10 @@ class Ranker:
 
         It may share the supernet's variables, which have their values again on leaving.
         """
+        # Keras draws the seeds of initial weights, replaced here, from Python's generator.
+        drawn = random.getstate()
         network = self.model.inherited(role, genotype)
+        random.setstate(drawn)
         with estimated_statistics(
             network, self.training, lambda images, labels: network(images, training=True)
         ):

@@ -1,14 +1,16 @@
 """The pictures of a search in TensorBoard."""
 
+import contextlib
 import random
 import types
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.run.search_report import SearchReport
-from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
+from keras_fasterseg.search.ranking import Ranker
 from tests.run.event_files import images
 from tests.run.latency_rows import random_table
 from tests.search.tiny_space import NUM_CLASSES, SPACE, functions_run_eagerly, make_space
@@ -36,24 +38,30 @@ def normalized(image):
     return ((image[np.newaxis] / 255 - MEAN) / STD).astype(np.float32)
 
 
-class Evaluator:
+class FixedRanker:
     """Fixed scores; the teacher sees class 1 everywhere, the student class 2."""
 
     def __init__(self):
         self.seen = []
 
-    def __call__(self, role):
-        return {"scale_8_32": 0.25, "scale_16_32": 0.5}
+    def __call__(self, role, genotype):
+        return 0.5
 
-    def class_ids(self, role, images):
-        self.seen.append(np.array(images))
-        ids = np.full(images.shape[:3], 1 if role == "teacher" else 2, np.uint8)
-        return {"scale_8_32": 0 * ids, "scale_16_32": ids}
+    @contextlib.contextmanager
+    def network(self, role, genotype):
+        def logits(images, training):
+            assert not training
+            self.seen.append(np.array(images))
+            return ops.one_hot(
+                np.full((1, 8, 12), 1 if role == "teacher" else 2), NUM_CLASSES, dtype="float32"
+            )
+
+        yield logits
 
 
-def make_callbacks(folder, space, shown, evaluator=None):
+def make_callbacks(folder, space, shown, ranker=None):
     table = random_table(SPACE, (64, 96), NUM_CLASSES)
-    report = SearchReport(folder, table, evaluator or Evaluator(), (10.0, 20.0))
+    report = SearchReport(folder, table, ranker or FixedRanker(), (10.0, 20.0))
     report.set_model(types.SimpleNamespace(model=space))
     return report, SearchPictures(folder, report, [shown], PALETTE, MEAN, STD)
 
@@ -63,7 +71,7 @@ def end_epoch(callbacks, epoch):
         callback.on_epoch_end(epoch, dict(LOGS))
 
 
-def test_pictures_of_every_epoch_show_what_the_supernet_predicts(tmp_path, space, shown):
+def test_pictures_of_every_epoch_show_what_the_networks_predict(tmp_path, space, shown):
     report, pictures = make_callbacks(tmp_path, space, shown)
     for epoch in range(2):
         end_epoch((report, pictures), epoch)
@@ -72,14 +80,13 @@ def test_pictures_of_every_epoch_show_what_the_supernet_predicts(tmp_path, space
     assert found["architecture/student", 0].shape[1:] == (900, 3)
     image, label = shown
     # float32 against float64, of values of at most 3.
-    for seen in report.evaluator.seen:
+    for seen in report.ranker.seen:
         np.testing.assert_allclose(seen, normalized(image), atol=1e-5)
     # A row of four panels of 64 x 96 below the names, 4 pixels between.
     grid = found["predictions", 1][16:]
     assert grid.shape == (64, 4 * 96 + 3 * 4, 3)
     assert np.array_equal(grid[:, :96], image)
     assert np.array_equal(grid[:, 100:196], PALETTE[label])
-    # By the prediction that was taken, the more accurate one.
     assert (grid[:, 200:296] == PALETTE[1]).all()
     assert (grid[:, 300:] == PALETTE[2]).all()
 
@@ -95,8 +102,8 @@ def test_an_epoch_that_is_run_again_has_its_pictures_once(tmp_path, space, shown
 
 
 def test_nothing_random_is_drawn_and_nothing_is_changed(tmp_path, space, shown):
-    evaluator = SupernetEvaluator(space, [])
-    report, pictures = make_callbacks(tmp_path, space, shown, evaluator)
+    ranker = Ranker(space, [], [])
+    report, pictures = make_callbacks(tmp_path, space, shown, ranker)
     end_epoch([report], 0)
 
     def state():

@@ -12,17 +12,19 @@ from keras_fasterseg.data.camvid import CamVid
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.pipeline_settings import TrainingPipeline
 from keras_fasterseg.data.registry import SOURCES
+from keras_fasterseg.data.search_parts import search_parts
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.run.datasets import (
     batch_options,
     bilevel_batches,
     check_source,
+    estimation_batches,
     evaluation_images,
     evenly_spaced,
     open_source,
+    ranking_batches,
     shown_images,
-    supernet_evaluation_batches,
     training_batches,
 )
 from keras_fasterseg.settings.stages import DataSettings
@@ -141,8 +143,9 @@ def test_bilevel_halves_are_disjoint(tmp_path):
             pixels = np.full(shape, value * index, np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
     source = CamVid(tmp_path)
-    batches = bilevel_batches(source, source.samples("train"), TrainingPipeline(1, (64, 96)), None)
-    assert batches.steps_per_epoch == 3
+    parts = search_parts(source.samples("train"), 0)
+    batches = bilevel_batches(source, parts, TrainingPipeline(1, (64, 96)), None)
+    assert batches.steps_per_epoch == 2
 
     def origin(crop):
         red = np.asarray(crop)[0, 32, 48, 0]
@@ -150,7 +153,7 @@ def test_bilevel_halves_are_disjoint(tmp_path):
 
     pairs = [(origin(a), origin(b)) for (a, _), (b, _) in first(batches.from_epoch(0), 6)]
     weights, architecture = (set(half) for half in zip(*pairs, strict=True))
-    assert len(weights) == len(architecture) == 3
+    assert (len(weights), len(architecture)) == (3, 2)
     assert not weights & architecture
 
 
@@ -163,8 +166,9 @@ def test_a_split_that_is_trained_and_scored_on_is_warned_of(source, caplog, monk
 def test_a_half_must_fill_a_batch(source):
     with pytest.raises(ValueError, match="1 image cannot fill a batch of 2"):
         training_batches(source, source.samples("train")[:1], PIPELINE, None)
-    with pytest.raises(ValueError, match="3 images cannot fill a batch of 4"):
-        bilevel_batches(source, source.samples("train"), TrainingPipeline(4, (64, 96)), None)
+    parts = search_parts(source.samples("train"), 0)
+    with pytest.raises(ValueError, match="2 images cannot fill a batch of 3"):
+        bilevel_batches(source, parts, TrainingPipeline(3, (64, 96)), None)
 
 
 def test_evaluation_images_are_whole_and_plain(source):
@@ -187,8 +191,8 @@ def test_shown_images_are_spread_over_the_split_and_always_the_same(source):
 
 
 @pytest.mark.parametrize(("downsample", "size"), [(1, (96, 96)), (2, (64, 64))])
-def test_supernet_evaluation_is_padded_to_multiples_of_32(source, downsample, size):
-    batches = list(supernet_evaluation_batches(source, "val", 1, downsample))
+def test_ranking_images_are_padded_to_multiples_of_32(source, downsample, size):
+    batches = list(ranking_batches(source, source.samples("val"), 1, downsample))
     ((images, labels),) = batches
     assert images.shape == (1, *size, 3)
     height, width = 80 // downsample, 96 // downsample
@@ -196,11 +200,24 @@ def test_supernet_evaluation_is_padded_to_multiples_of_32(source, downsample, si
     assert (np.asarray(labels)[:, :, width:] == 255).all()
 
 
-def test_supernet_evaluation_is_spread_over_the_split(source):
-    found = [np.asarray(images) for images, _ in supernet_evaluation_batches(source, "train", 3, 1)]
-    whole = [np.asarray(images) for images, _ in supernet_evaluation_batches(source, "train", 6, 1)]
+def test_ranking_images_are_spread(source):
+    samples = source.samples("train")
+    found, whole = (
+        [np.asarray(images) for images, _ in ranking_batches(source, samples, count, 1)]
+        for count in (3, 6)
+    )
     assert len(whole) == 6
     np.testing.assert_array_equal(found, [whole[0], whole[2], whole[4]])
+
+
+def test_estimation_batches_are_always_the_same(source):
+    samples = source.samples("train")
+    first, second = (estimation_batches(source, samples, PIPELINE, 1) for _ in range(2))
+    assert len(first) == 15
+    assert [images.shape for images, _ in first] == [(2, 64, 96, 3)] * 15
+    for (images, labels), (again, labels_again) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def mean_iou(pairs) -> float:
 def test_equals_numpy(space, role, eagerly):
     batches = [random_batch(1), random_batch(2)]
     choices = space.architectures[role]()
-    scores = SupernetEvaluator(space, batches)(role)
+    scores = SupernetEvaluator(space, [], batches)(role)
     assert tuple(scores) == Predictions._fields
     by_name = {name: [] for name in Predictions._fields}
     for images, labels in batches:
@@ -55,7 +55,7 @@ def test_equals_numpy(space, role, eagerly):
 
 def test_statistics_stay_and_choices_matter(space, eagerly):
     before = [np.array(variable) for variable in space.supernet.non_trainable_variables]
-    evaluator = SupernetEvaluator(space, [random_batch(1)])
+    evaluator = SupernetEvaluator(space, [random_batch(2)], [random_batch(1)])
     first = evaluator("student")
     assert evaluator("student") == first
     assert evaluator("student", discretized=True) != first
@@ -63,15 +63,27 @@ def test_statistics_stay_and_choices_matter(space, eagerly):
         np.testing.assert_array_equal(variable, value)
 
 
+def test_scores_use_statistics_of_the_training_images(space, eagerly):
+    before = [np.array(variable) for variable in space.supernet.non_trainable_variables]
+    batch, other = random_batch(1), random_batch(2)
+    scores = [
+        SupernetEvaluator(space, training, [batch])("student", discretized=True)
+        for training in ([], [batch], [other])
+    ]
+    assert scores[0] != scores[1] != scores[2]
+    for variable, value in zip(space.supernet.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
 def test_nothing_labelled_scores_nan(space, eagerly):
     images, labels = random_batch()
-    evaluator = SupernetEvaluator(space, [(images, tf.fill(labels.shape, 255))])
+    evaluator = SupernetEvaluator(space, [], [(images, tf.fill(labels.shape, 255))])
     scores = evaluator("student")
     assert np.isnan(list(scores.values())).all()
 
 
 def test_one_trace_a_role_whatever_the_size(space):
-    evaluator = SupernetEvaluator(space, [])
+    evaluator = SupernetEvaluator(space, [], [])
     generator = np.random.default_rng(0)
     for height, width in ((64, 96), (96, 64)):
         images = generator.normal(size=(1, height, width, 3)).astype("float32")
