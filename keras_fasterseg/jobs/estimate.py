@@ -12,6 +12,7 @@ import psutil
 from absl import logging
 
 from keras_fasterseg.available_cores import available_cores, available_memory
+from keras_fasterseg.data.search_parts import batch_images, held_out_count
 from keras_fasterseg.files import PathLike, read_json, write_json
 from keras_fasterseg.jobs.step_costs import (
     FORWARDS_A_STEP,
@@ -40,7 +41,7 @@ from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.runtimes.operation_runner import operation_runtime
 from keras_fasterseg.setting import Size
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE, RunSettings
-from keras_fasterseg.settings.training import SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import GRADIENT, SCORING, SearchSettings, TrainSettings
 from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype
@@ -50,6 +51,7 @@ ESTIMATE = "estimate.json"
 
 # Assumptions, for two CPU cores.
 EVALUATION_TRACING_SECONDS = 10.0  # For the evaluations of a search.
+RANKING_SECONDS = 3.0  # To score a network with inherited weights.
 EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load it.
 LOG_BYTES = 20_000_000  # Logs, genotypes and scores per stage.
 GRAPH_BYTES = 10_000_000  # A SavedModel without its weights.
@@ -237,10 +239,13 @@ def _stage(
         seconds, disk = step * steps, 0
         seconds += EXPORT_SECONDS * own.latency_calibration
     else:
-        # The search draws separate batches from each half of the images.
-        images = facts.train_images // (1 if name != "search" or space.single_level else 2)
+        images = facts.train_images
+        if name in ("pretrain", "search"):
+            images = batch_images(images, space.single_level)
         steps = own.epochs * (own.steps_per_epoch or images // own.batch_size)
-        seconds = cost.first_seconds + step * max(0, steps - 1)
+        if name == "search" and own.strategy != GRADIENT:
+            steps = 0
+        seconds = cost.first_seconds + step * (steps - 1) if steps else 0.0
         seconds += _evaluation_seconds(name, cost, settings, facts)
         images = 4 * facts.train_images * math.prod(facts.size) * settings.data.cache
         # Without tf.data, every reading process keeps the images that it has read.
@@ -260,12 +265,15 @@ def _evaluation_seconds(
     if name == "pretrain":
         return 0.0
     if name == "search":
-        # All architectures after every epoch, and again at the end.
-        images = min(own.validation_images, facts.val_images)
-        images *= len(settings.space.roles) * (own.epochs + 1)
+        if own.strategy != GRADIENT:
+            return RANKING_SECONDS * own.networks if own.strategy in SCORING else 0.0
+        # The supernet at the end, with all and with the likeliest choices; networks of every epoch.
+        roles = len(settings.space.roles)
+        images = 2 * roles * min(own.validation_images, held_out_count(facts.train_images))
         size = tuple(side // own.downsample for side in facts.size)
         passes = passes_of(name, settings.space) * settings.space.settings_a_step
-        return EVALUATION_TRACING_SECONDS + images * _image_seconds(cost, own, size) / passes
+        seconds = EVALUATION_TRACING_SECONDS + images * _image_seconds(cost, own, size) / passes
+        return seconds + 2 * roles * own.epochs * RANKING_SECONDS
     evaluations = math.ceil(own.epochs / own.evaluate_every)
     return evaluations * facts.val_images * _image_seconds(cost, own, facts.size)
 

@@ -19,6 +19,7 @@ from keras_fasterseg.run.names import SUMMARY
 from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import describe_network
 from keras_fasterseg.settings.stages import RunSettings
+from keras_fasterseg.settings.training import GRADIENT
 from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.wording import text_table
@@ -74,8 +75,9 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
         "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
         "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages_of(space)},
         "latency_table": str(run.table),
-        "entropies": _entropies(read_json(run.path / "search" / "search.json")),
     }
+    if settings.search.strategy == GRADIENT:
+        summary["entropies"] = _entropies(read_json(run.path / "search" / "search.json"))
     for role in space.roles:
         scores = read_json(exported / f"{role}.json")
         summary[role] = {

@@ -22,9 +22,8 @@ SIZE = (64, 64)
 TRAINING = TrainSettings(
     epochs=1, steps_per_epoch=1, batch_size=1, crop_size=SIZE, evaluate_every=1
 )
-# Pretraining and a teacher would not do with these images: the space has neither.
 SETTINGS = RunSettings(
-    data=DataSettings(synthetic_train_images=1, synthetic_val_images=1, synthetic_size=SIZE),
+    data=DataSettings(synthetic_train_images=3, synthetic_val_images=1, synthetic_size=SIZE),
     space=ToySpace(),
     latency=LatencySettings(
         latency_size=SIZE, latency_warmup=0, latency_repetitions=1, latency_time_budget=0.001

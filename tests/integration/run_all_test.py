@@ -228,8 +228,8 @@ def test_late_stages_are_checked_before_the_first_one(tmp_path, stage, changes, 
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ("pretrain", "Stage pretrain: 4 training images cannot.* --pretrain_batch_size"),
-        ("search", "Stage search: Half of 4 training .* --search_batch_size to at most 2"),
+        ("pretrain", "Stage pretrain: 1 image of 4 training images .* --pretrain_batch_size"),
+        ("search", "Stage search: 1 image of 4 training .* --search_batch_size to at most 1"),
         ("student", "Stage student: 4 training images cannot.* --student_batch_size"),
     ],
 )

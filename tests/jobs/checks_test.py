@@ -24,7 +24,7 @@ SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 DATA = stages.DataSettings(
     synthetic_train_images=8, synthetic_val_images=4, synthetic_size=(64, 128)
 )
-SIZE = {"crop_size": (64, 64), "downsample": 1, "batch_size": 4}
+SIZE = {"crop_size": (64, 64), "downsample": 1, "batch_size": 3}
 RUN = stages.RunSettings(
     data=DATA,
     space=FasterSegSpace(SUPERNET),
@@ -67,12 +67,16 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
             {"downsample": 4},
             "Stage pretrain: .* 64x128; with `downsample`=4 it is smaller",
         ),
-        ("pretrain", {"batch_size": 9}, "8 training images cannot fill a batch"),
+        (
+            "pretrain",
+            {"batch_size": 4},
+            "3 images of 8 training images .* --pretrain_batch_size to at most 3",
+        ),
         ("search", {"min_fps": 50.0, "max_fps": 40.0}, "Stage search: .*min_fps=50.0"),
         (
             "search",
-            {"batch_size": 5},
-            "Half of 8 .* --search_batch_size to at most 4",
+            {"batch_size": 4},
+            "3 images of 8 training images .* --search_batch_size to at most 3",
         ),
         ("search", {"class_weights": "1,2,3"}, "Stage search: .* each of the 19 classes"),
         ("search", {"optimizer": "rmsprop"}, "Stage search: optimizer must be one of sgd, adam"),

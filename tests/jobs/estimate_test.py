@@ -88,18 +88,26 @@ def test_a_stage_is_its_steps_and_its_evaluations(tmp_path, computed):
     assert tuple(found) == STAGES
     rows = len(SPACE.measured_keys((64, 64), 3))
     assert (found["latency"].steps, found["latency"].seconds) == (rows, 3.0 * rows)
-    # 21 images make 5 batches of 4; two epochs, the first step of which takes 10 s.
-    assert (found["pretrain"].steps, found["pretrain"].seconds) == (10, 10 + 9 * 3.0)
-    # A half of them makes 3 batches of 3. A step of four settings, the second pass of each .6 of
-    # the first, is 57.6 passes forward of an image: 4 images of 2 networks, 3 times.
+    # Two of 21 images are held out. Half of the others, 9, make 2 batches of 4; two epochs, the
+    # first step of which takes 10 s.
+    assert (found["pretrain"].steps, found["pretrain"].seconds) == (4, 10 + 3 * 3.0)
+    # They make 3 batches of 3. A step of four settings, the second pass of each .6 of the first, is
+    # 57.6 passes forward of an image: 2 images of 2 roles, with all and with one-hot choices. Two
+    # networks of every role are scored after both epochs.
     assert found["search"].steps == 6
-    evaluation = job.EVALUATION_TRACING_SECONDS + 3 * 2 * 4 * 3.0 / 57.6
+    evaluation = job.EVALUATION_TRACING_SECONDS + 2 * 2 * 2 * 3.0 / 57.6 + 8 * job.RANKING_SECONDS
     assert found["search"].seconds == pytest.approx(10 + 5 * 3.0 + evaluation)
     # An image forward is a third of a step of one crop: 1 s.
     assert found["teacher"].seconds == pytest.approx(10 + 19 * 3.0 + 2 * 5 * 1.0)
     assert found["export"].seconds == pytest.approx(2 * (job.EXPORT_SECONDS + 5))
     assert found["benchmark"].seconds == pytest.approx(2 * (job.EXPORT_SECONDS + 60))
     assert found["student"].disk_bytes == 5 * 100 + 3 * 80 + job.LOG_BYTES
+
+
+def test_scored_networks_take_no_step(tmp_path, computed):
+    for strategy, seconds in (("evolution", 7 * job.RANKING_SECONDS), ("most_macs", 0.0)):
+        found = stages(tmp_path, change(search={"strategy": strategy, "networks": 7}))["search"]
+        assert (found.steps, found.seconds) == (0, seconds)
 
 
 def test_networks_calibrate_the_table(tmp_path, computed):

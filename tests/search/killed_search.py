@@ -37,7 +37,7 @@ def assert_resumes(
     Returns:
         The records of the epochs, and the genotypes by role.
     """
-    data = DataSettings(synthetic_train_images=2, synthetic_val_images=1, synthetic_size=SIZE)
+    data = DataSettings(synthetic_train_images=3, synthetic_val_images=1, synthetic_size=SIZE)
     source = Run(folder, data).source
     table = random_table(space, SIZE, source.num_classes)
     whole, killed = folder / "whole", folder / "killed"
