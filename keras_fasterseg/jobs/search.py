@@ -36,6 +36,7 @@ from keras_fasterseg.run.search_report import SearchReport, without_nan
 from keras_fasterseg.run.workdir import plain
 from keras_fasterseg.search.freed_memory import returned_to_system
 from keras_fasterseg.search.graph_options import without_graph_rewriting
+from keras_fasterseg.search.noise_entropies import noise_entropies
 from keras_fasterseg.search.penalty_controller import PenaltyController
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
@@ -80,6 +81,7 @@ def search(
     else:
         batches = bilevel_batches(source, parts, **options)
     model = space.search_model(source.num_classes, seed, settings.precision)
+    model.ssr_weight = settings.ssr_weight
     model.class_weights = resolve_class_weights(settings.class_weights, source, parts.fitted)
     if pretrained is not None:
         model.supernet.load_weights(pretrained)
@@ -87,7 +89,14 @@ def search(
     trainer = make_search_trainer(space, model, settings, table, batches.steps_per_epoch)
     ranker = make_ranker(model, source, data, settings, seed)
     band = (settings.min_fps, settings.max_fps)
-    report = SearchReport(folder, table, ranker, band)
+    noise = noise_entropies(
+        model,
+        settings.architecture_learning_rate,
+        settings.architecture_beta_1,
+        batches.steps_per_epoch,
+        settings.epochs,
+    )
+    report = SearchReport(folder, table, ranker, band, noise)
     shown = shown_images(source, data.val_split, settings.downsample, SIZE_MULTIPLE)
     callbacks = [
         *model.callbacks(),
@@ -137,6 +146,11 @@ def check_search(
         settings.penalty_shares in space.penalty_shares,
         f"The search space {space.name} has the penalty shares {', '.join(space.penalty_shares)}. "
         f"Received: --search_penalty_shares={settings.penalty_shares}",
+    )
+    require(
+        settings.ssr_weight == 0 or not space.has_own_ssr,
+        f"The search space {space.name} has its own weights of the solution space regularization. "
+        f"Received: --search_ssr_weight={settings.ssr_weight:g}",
     )
     require(
         settings.min_fps < settings.max_fps,

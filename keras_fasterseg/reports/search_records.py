@@ -34,6 +34,14 @@ def search_curves(records: Sequence[Record]) -> SearchCurves:
             for role in (STUDENT, TEACHER)
             if role in records[0]
         },
+        noise_entropies={
+            role: {
+                family: [each[role].get("noise_entropy", {}).get(family) for each in records]
+                for family in records[0][role]["entropy"]
+            }
+            for role in (STUDENT, TEACHER)
+            if role in records[0]
+        },
         choices_left={
             name.removeprefix(_CHOICES_LEFT): [each.get(name) for each in records]
             for name in records[-1]

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,6 +34,7 @@ class SearchReport(keras.callbacks.Callback):
         table: Latencies of the student's operations.
         ranker: Scores networks.
         band: Lowest and highest frame rate that the search aims for.
+        noise: Result of `noise_entropies`, recorded beside the entropies.
 
     Attributes:
         best: By role, the best candidate of the last epoch; after `choose`, of all epochs.
@@ -44,12 +46,14 @@ class SearchReport(keras.callbacks.Callback):
         table: LatencyTable,
         ranker: Ranker,
         band: tuple[float, float],
+        noise: Mapping[str, Sequence[Mapping[str, float]]] | None = None,
     ):
         super().__init__()
         self.folder = folder
         self.table = table
         self.ranker = ranker
         self.band = band
+        self.noise = noise or {}
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Candidate] = {}
         self.winners: dict[str, list[Candidate]] = {}
@@ -98,6 +102,7 @@ class SearchReport(keras.callbacks.Callback):
                 "genotype": best.genotype.id,
                 "prediction": best.prediction,
                 "entropy": self.search_model.entropies(role),
+                **({"noise_entropy": dict(self.noise[role][epoch])} if role in self.noise else {}),
                 "inherited_miou": {name: each.miou for name, each in candidates.items()},
                 "fps_predicted": {
                     name: 1000.0 / each.latency_ms

@@ -192,6 +192,13 @@ class SearchSettings(AugmentationSettings):
         "weighting, from the training labels). Default: all equal.",
         added=True,
     )
+    ssr_weight: float = setting(
+        0.0,
+        "Weight of the solution space regularization (SSR) of each family of choices, which drives "
+        "them to a decision. 0: none (the paper).",
+        limits=AT_LEAST_ZERO,
+        added=True,
+    )
     penalty_weight: float = setting(
         0.06, "Initial lambda, the weight of the latency penalty.", limits=AT_LEAST_ZERO
     )

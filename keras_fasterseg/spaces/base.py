@@ -46,6 +46,8 @@ class SearchModel(abc.ABC):
             equal.
         samples_paths: Whether pretraining runs single networks instead of blends of all, if the
             space has both; set before the first step.
+        ssr_weight: Weight of the solution space regularization in `regularization`, set before the
+            first step.
     """
 
     supernet: keras.Model
@@ -53,6 +55,7 @@ class SearchModel(abc.ABC):
     num_classes: int
     class_weights: Sequence[float] | None = None
     samples_paths: bool = False
+    ssr_weight: float = 0.0
 
     def pretraining_choices(self, iteration: Tensor, random: keras.random.SeedGenerator) -> Choices:
         """Settings whose losses a pretraining step sums. Default: those of the search.
@@ -191,6 +194,7 @@ class SearchSpace(abc.ABC):
         pretrains: Whether the weights are trained alone before the search.
         settings_a_step: Number of settings whose losses a step sums.
         penalty_shares: Possible values of `shares` in `penalty`.
+        has_own_ssr: True if the space's own settings weight its solution space regularization.
 
     Args:
         settings: Instance of `settings_class`. Default: `settings_class()`.
@@ -206,6 +210,7 @@ class SearchSpace(abc.ABC):
     pretrains: ClassVar[bool] = True
     settings_a_step: ClassVar[int] = 1
     penalty_shares: ClassVar[tuple[str, ...]] = ("paper",)
+    has_own_ssr: ClassVar[bool] = False
 
     def __init__(self, settings: Any = None):
         self.settings = self.settings_class() if settings is None else settings

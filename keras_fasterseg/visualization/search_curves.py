@@ -26,6 +26,7 @@ _FAMILY_STYLES = {
 }
 _FURTHER_STYLE = (card.INK, "D")
 _ROLE_LINES = ("-", "--")
+_NOISE_LABEL = "of noise alone"
 _HEIGHT = 640
 _CHOICES_HEIGHT = 180
 
@@ -39,6 +40,7 @@ class SearchCurves:
         band: Lowest and highest frame rate of the search's band.
         penalty_weights: λ of the next epoch.
         entropies: Entropies by role, then by family, such as `alpha`; 1 is undecided.
+        noise_entropies: Those that noise would give, likewise; empty if unknown.
         choices_left: Number of choices that pruning has left, by family; empty without pruning.
     """
 
@@ -47,6 +49,7 @@ class SearchCurves:
     penalty_weights: Series
     entropies: Mapping[str, Mapping[str, Series]]
     choices_left: Mapping[str, Series] = dataclasses.field(default_factory=dict)
+    noise_entropies: Mapping[str, Mapping[str, Series]] = dataclasses.field(default_factory=dict)
 
 
 def search_figure(curves: SearchCurves, title: str) -> "Figure":
@@ -81,6 +84,9 @@ def search_figure(curves: SearchCurves, title: str) -> "Figure":
             name, color, marker = styles[family]
             style = {"color": color, "marker": marker, "markersize": card.points(6)}
             _plot(entropy_axes, values, f"{role}: {name}", linestyle=line, **style)
+            noise = curves.noise_entropies.get(role, {}).get(family, ())
+            _plot(entropy_axes, noise, _NOISE_LABEL, color=color, linestyle=":")
+    _label_once(entropy_axes, _NOISE_LABEL)
     entropy_axes.set_ylabel("entropy\n(1 = undecided)")
     if prunes:
         for family, values in curves.choices_left.items():
@@ -128,6 +134,12 @@ def _plot(axes, values: Series, label: str | None, **style) -> None:
     if points:
         epochs, numbers = zip(*points, strict=True)
         axes.plot(epochs, numbers, label=label, linewidth=card.points(2), **style)
+
+
+def _label_once(axes, label: str) -> None:
+    """Leaves a label to the first of several lines with it."""
+    for line in [line for line in axes.get_lines() if line.get_label() == label][1:]:
+        line.set_label(None)
 
 
 def _legend_beside(axes) -> None:

@@ -39,6 +39,7 @@ class JointSpace(SearchSpace):
     network = JointNetwork
     single_level = True
     pretrains = False
+    has_own_ssr = True
 
     settings: JointSettings
 
