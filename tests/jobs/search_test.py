@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from keras_fasterseg.data.search_parts import search_parts
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.jobs.search import search, table_of_search
 from keras_fasterseg.latency.calibration import Calibration
@@ -42,7 +43,7 @@ def test_the_trainer_has_the_optimizers_and_class_weights_of_the_settings(tmp_pa
         raise StartedError(trainer)
 
     monkeypatch.setattr("keras_fasterseg.jobs.search.fit", fit)
-    source = generate(tmp_path, num_train=2, num_val=1, height=64, width=64, progress=False)
+    source = generate(tmp_path, num_train=3, num_val=1, height=64, width=64, progress=False)
     table = random_table(ToySpace(), (64, 64), source.num_classes)
     settings = SearchSettings(
         batch_size=1,
@@ -55,7 +56,9 @@ def test_the_trainer_has_the_optimizers_and_class_weights_of_the_settings(tmp_pa
     with pytest.raises(StartedError) as started:
         search(tmp_path, source, DataSettings(), ToySpace(), settings, table, None, seed=0)
     (trainer,) = started.value.args
-    expected = resolve_class_weights("histogram", source, source.samples("train"))
+    expected = resolve_class_weights(
+        "histogram", source, search_parts(source.samples("train"), 0).fitted
+    )
     assert trainer.model.class_weights == expected
     optimizers = trainer.optimizer, trainer.architecture_optimizer
     assert [(type(each), each.l2) for each in optimizers] == [(L2Adam, 5e-4), (L2Adam, 1e-3)]
@@ -68,7 +71,7 @@ def test_lambda_follows_the_expected_latency_of_a_two_sided_penalty(tmp_path, mo
         raise StartedError(trainer, callbacks)
 
     monkeypatch.setattr("keras_fasterseg.jobs.search.fit", fit)
-    source = generate(tmp_path, num_train=1, num_val=1, height=64, width=64, progress=False)
+    source = generate(tmp_path, num_train=3, num_val=1, height=64, width=64, progress=False)
     space = JointSpace(JOINT_SETTINGS)
     table = random_table(space, (64, 64), source.num_classes)
     start = space.search_model(source.num_classes, 0).evaluation_choices("student")

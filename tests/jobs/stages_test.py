@@ -229,8 +229,9 @@ def test_a_negative_seed_is_refused(tmp_path):
 def test_what_a_file_of_the_data_set_defines_may_not_change(tmp_path):
     root = tmp_path / "yard"
     ids = np.tile(np.arange(32, dtype=np.uint8) // 16, (32, 1))
-    for split in ("train", "val"):
-        write_pair(root / "images" / split / "a.png", root / "labels" / split / "a.png", ids)
+    for split, name in (("train", "a"), ("train", "b"), ("train", "c"), ("val", "a")):
+        image, label = (root / kind / split / f"{name}.png" for kind in ("images", "labels"))
+        write_pair(image, label, ids)
     data = DataSettings("folder", str(root))
 
     def pretrain(*lines):
@@ -265,7 +266,7 @@ def write_yard(root, *names):
 @pytest.mark.parametrize("finished", [True, False])
 def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finished):
     yard = tmp_path / "yard"
-    write_yard(yard, "a", "b")
+    write_yard(yard, "a", "b", "c")
 
     def stop(folder, *arguments):
         save_checkpoint(folder)
@@ -286,18 +287,18 @@ def test_changed_data_are_noticed_by_their_content(tmp_path, monkeypatch, finish
     label = yard / "labels" / "train" / "a.png"
     before = label.read_bytes()
     Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) % 2, (128, 1))).save(label)
-    write_yard(yard, "c")
+    write_yard(yard, "d")
     with pytest.raises(
         ValueError,
         match=f"pretrain was {state} with other inputs: the split "
         f"'train' in {yard}: 1 changed \\(labels/train/a.png\\); 2 new "
-        r"\(images/train/c.png, labels/train/c.png\)\. Restore the former inputs",
+        r"\(images/train/d.png, labels/train/d.png\)\. Restore the former inputs",
     ):
         pretrain(yard)
     # What it was is accepted, wherever it lies and whenever it was written.
     label.write_bytes(before)
     for kind in ("images", "labels"):
-        (yard / kind / "train" / "c.png").unlink()
+        (yard / kind / "train" / "d.png").unlink()
     # Pretraining reads nothing of val, which still has one more image.
     yard.rename(tmp_path / "moved")
     pretrain(tmp_path / "moved")
@@ -323,7 +324,7 @@ def test_a_run_of_an_earlier_version_is_resumed_with_a_warning(tmp_path, caplog,
 
 @pytest.mark.backends("tensorflow", "jax")
 def test_pretrained_weights_of_other_classes_are_refused(tmp_path):
-    write_yard(tmp_path / "yard", "a", "b")
+    write_yard(tmp_path / "yard", "a", "b", "c")
     data = DataSettings("folder", str(tmp_path / "yard"))
     pretrain_stage(Run(tmp_path / "first", data), SETTINGS.space, SETTINGS.pretrain)
     latency_stage(Run(tmp_path / "second"), SETTINGS.space, SETTINGS.latency, 2)
@@ -404,4 +405,4 @@ def test_what_cannot_be_prolonged_says_how_to_begin_with_its_weights(
 def test_nothing_more_is_recorded_of_data_sets_without_such_a_file(tmp_path):
     pretrain_stage(new_run(tmp_path), SETTINGS.space, SETTINGS.pretrain)
     recorded = read_json(tmp_path / "pretrain" / "stage.json")["settings"]
-    assert set(recorded) == {"data", "classes", "supernet", "seed", "pretrain"}
+    assert set(recorded) == {"data", "classes", "supernet", "held_out", "seed", "pretrain"}
