@@ -146,7 +146,8 @@ results: setup
 		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint_device \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided \
-		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr
+		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr \
+		--recipes=$(RESULTS)/camvid_recipe.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json
 
 # Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures

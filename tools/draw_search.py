@@ -1,4 +1,4 @@
-"""Draws the search, the trainings and the networks of a run."""
+"""Draws the search, the trainings and the networks of a run, and writes a page about them."""
 
 from tools import command  # isort: skip
 
@@ -14,12 +14,15 @@ FORMAT = flags.DEFINE_enum(
     [suffix.removeprefix(".") for suffix in card.SUFFIXES],
     "Format of the pictures.",
 )
+COMPARE = flags.DEFINE_list(
+    "compare", [], "Workdirs of other searches (strategies, seeds) to compare in report.html."
+)
 
 
 def main() -> None:
     from keras_fasterseg.jobs import draw_search
 
-    drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}")
+    drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}", COMPARE.value)
     for path in drawn.written:
         print(f"Wrote {path}")
     for sentence in drawn.left_out:

@@ -5,14 +5,24 @@ import csv
 import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.files import PathLike, read_json, write_text
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.reports import search_records
 from keras_fasterseg.reports.draw_architecture import draw_architecture
-from keras_fasterseg.run.names import COMPARISON, CONTESTANTS, LATENCY_TABLE, LOG, SUMMARY
+from keras_fasterseg.reports.search_page import search_facts, search_page
+from keras_fasterseg.run.names import (
+    CANDIDATES,
+    COMPARISON,
+    CONTESTANTS,
+    LATENCY_TABLE,
+    LOG,
+    RECORD,
+    SUMMARY,
+)
 from keras_fasterseg.spaces.registry import load_genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.visualization.card import save_figure
@@ -22,6 +32,8 @@ from keras_fasterseg.visualization.training_curves import TrainingCurve, trainin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+PAGE = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,17 +49,21 @@ class DrawnSearch:
     left_out: tuple[str, ...]
 
 
-def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> DrawnSearch:
+def draw_search(
+    workdir: PathLike, output: PathLike, suffix: str = ".svg", compare: Sequence[PathLike] = ()
+) -> DrawnSearch:
     """Draws the pictures of a run, or of its copy in a folder such as `docs/results`.
 
     Writes to the folder `output`: `search` (frame rates in their band, λ, entropies), `candidates`
     (their accuracy against frame rate), `training` (losses, mIoU), `networks` (measured frame rate
-    and mIoU at the end), `teacher` and `student` (the networks).
+    and mIoU at the end), `teacher` and `student` (the networks); and, if the search is finished,
+    `report.html`, a page with all of them.
 
     Args:
         workdir: Folder of the run, whose search may still be running.
         output: Folder for the pictures; existing pictures are replaced.
         suffix: `.svg` or `.png`.
+        compare: Further runs, with other strategies or seeds, to compare in the page.
 
     Raises:
         FileNotFoundError: The run has nothing to draw.
@@ -55,6 +71,55 @@ def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> Dr
         OSError: A file cannot be written.
     """
     run = pathlib.Path(workdir)
+    figures, left_out = _figures(run)
+    if not figures:
+        raise FileNotFoundError(
+            f"{run} has nothing to draw; give the workdir of a search or a training."
+        )
+    written = []
+    for name, figure in figures.items():
+        written.append(pathlib.Path(output) / f"{name}{suffix}")
+        save_figure(figure, written[-1])
+    if compare or (run / "search" / RECORD).is_file():
+        written.append(pathlib.Path(output) / PAGE)
+        write_page(run, written[-1], compare, figures)
+    return DrawnSearch(tuple(written), tuple(left_out))
+
+
+def write_page(
+    workdir: PathLike,
+    path: PathLike,
+    compare: Sequence[PathLike] = (),
+    figures: "Mapping[str, Figure] | None" = None,
+) -> None:
+    """Writes the page of a run with a finished search; see `search_page`.
+
+    Args:
+        workdir: Folder of the run.
+        path: The HTML file.
+        compare: Further runs to compare with.
+        figures: Pictures by name. Default: all are drawn.
+
+    Raises:
+        FileNotFoundError: A run has no finished search.
+        ValueError: A file is incomplete.
+        OSError: The file cannot be written.
+    """
+    run = pathlib.Path(workdir)
+    figures = _figures(run)[0] if figures is None else figures
+    pictures = {}
+    with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
+        for name, figure in figures.items():
+            file = pathlib.Path(folder) / f"{name}.svg"
+            save_figure(figure, file)
+            pictures[name] = file.read_bytes()
+    with _whole(run / "search"):
+        page = search_page(run, pictures, [pathlib.Path(each) for each in compare])
+    write_text(path, page)
+
+
+def _figures(run: pathlib.Path) -> "tuple[dict[str, Figure], list[str]]":
+    """Pictures by name, and a sentence for every picture for which the run has no data."""
     makers: dict[str, Callable[[pathlib.Path], Figure]] = {
         "search": _search,
         "candidates": _candidates,
@@ -66,16 +131,10 @@ def draw_search(workdir: PathLike, output: PathLike, suffix: str = ".svg") -> Dr
     figures, left_out = {}, []
     for name, make in makers.items():
         try:
-            figures[pathlib.Path(output) / f"{name}{suffix}"] = make(run)
+            figures[name] = make(run)
         except FileNotFoundError as error:
             left_out.append(f"{name} is left out: {error}")
-    if not figures:
-        raise FileNotFoundError(
-            f"{run} has nothing to draw; give the workdir of a search or a training."
-        )
-    for path, figure in figures.items():
-        save_figure(figure, path)
-    return DrawnSearch(tuple(figures), tuple(left_out))
+    return figures, left_out
 
 
 def _search(run: pathlib.Path) -> "Figure":
@@ -85,11 +144,23 @@ def _search(run: pathlib.Path) -> "Figure":
 
 
 def _candidates(run: pathlib.Path) -> "Figure":
+    title = f"{run.name}: the student's candidates"
+    path = run / "search" / CANDIDATES
+    if path.is_file():
+        scored, student = read_json(path), read_json(run / "search" / f"{STUDENT}.json")
+        with _whole(path):
+            points = search_records.scored_networks(scored)
+            band = search_facts(run).band
+            chosen = points.get(student["id"])
+        found = {"scored networks": list(points.values())}
+        return candidates_figure(found, chosen, band, title)
     with _records(run) as records:
         found = search_records.candidates(records)
         chosen = search_records.chosen(records)
         band = search_records.band(records)
-    return candidates_figure(found, chosen, band, f"{run.name}: the student's candidates")
+    return candidates_figure(
+        {f"{name}, every epoch": points for name, points in found.items()}, chosen, band, title
+    )
 
 
 def _training(run: pathlib.Path) -> "Figure":

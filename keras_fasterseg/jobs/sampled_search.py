@@ -8,6 +8,7 @@ from absl import logging
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.run.names import CANDIDATES
 from keras_fasterseg.run.scored_networks import ScoredNetworks, make_ranker
 from keras_fasterseg.run.search_report import without_nan
 from keras_fasterseg.search.candidates import band_distance, best_candidate
@@ -56,9 +57,7 @@ def sampled_search(
         if pretrained is not None:
             model.supernet.load_weights(pretrained)
         ranker = make_ranker(model, source, data, settings, seed)
-        score = ScoredNetworks(
-            folder / "candidates.json", lambda each: ranker(STUDENT, each), latency_ms
-        )
+        score = ScoredNetworks(folder / CANDIDATES, lambda each: ranker(STUDENT, each), latency_ms)
         if settings.strategy == EVOLUTION:
             found = evolution(space, score, settings.networks, settings.population, seed)
         else:

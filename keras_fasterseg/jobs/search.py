@@ -11,6 +11,7 @@ from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike, read_json, write_json
+from keras_fasterseg.jobs.draw_search import PAGE, write_page
 from keras_fasterseg.jobs.sampled_search import sampled_search
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.latency.table import LatencyTable
@@ -277,6 +278,8 @@ def search_stage(
             ),
             inputs=inputs,
         )
+    if not (folder / PAGE).is_file():
+        write_page(run.path, folder / PAGE)
     return {role: load_genotype(folder / f"{role}.json") for role in space.roles}
 
 

@@ -62,6 +62,17 @@ def candidates(records: Sequence[Record]) -> dict[str, list[TradeOff]]:
     }
 
 
+def scored_networks(scored: Sequence[Record]) -> dict[str, TradeOff]:
+    """Returns the networks of `candidates.json` by their ids, except those without an mIoU."""
+    return {
+        each["candidate"]["genotype"]["id"]: TradeOff(
+            1000.0 / each["candidate"]["latency_ms"], each["candidate"]["miou"]
+        )
+        for each in scored
+        if each["candidate"]["miou"] is not None
+    }
+
+
 def chosen(records: Sequence[Record]) -> TradeOff | None:
     """Returns the candidate chosen in the last epoch; None if it has no mIoU."""
     return _trade_off(records[-1], chosen_prediction(records[-1][STUDENT]))

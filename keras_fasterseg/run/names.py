@@ -13,6 +13,7 @@ RECORD = "stage.json"
 LOG = "log.csv"
 SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
+CANDIDATES = "candidates.json"
 VERIFICATION = "verification.json"
 VERIFICATION_PICTURE = "verification.png"
 

@@ -48,10 +48,10 @@ def candidates_figure(
     band: tuple[float, float],
     title: str,
 ) -> "Figure":
-    """Draws the candidates of all epochs with their Pareto front.
+    """Draws the candidates of a search with their Pareto front.
 
     Args:
-        candidates: The candidates of all epochs, in order of epochs, by name of the candidate.
+        candidates: The candidates, by name of their group.
         chosen: The network chosen by the search, marked with a star; None if unknown.
         band: Lowest and highest frame rate of the search's band.
         title: Title of the picture.
@@ -59,7 +59,7 @@ def candidates_figure(
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    figure, axes = card.chart(_HEIGHT, title, "predicted FPS", "mIoU of the supernet, %")
+    figure, axes = card.chart(_HEIGHT, title, "predicted FPS", "score (mIoU), %")
     draw_band(axes.axvspan, band)
     for (name, points), style in zip(candidates.items(), CANDIDATE_STYLES, strict=False):
         axes.scatter(
@@ -68,7 +68,7 @@ def candidates_figure(
             s=36,
             alpha=0.5,
             linewidths=0,
-            label=f"{name}, every epoch",
+            label=name,
             zorder=2,
             **style,
         )

@@ -17,7 +17,7 @@ import sys
 from absl import flags, logging
 
 from keras_fasterseg.files import read_json, write_json
-from tools.maintenance.markdown import number, table
+from tools.maintenance.comparison_tables import ablation_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder with a run for each line.", required=True)
 CHANGES = flags.DEFINE_string("changes", None, "File of names and flags.", required=True)
@@ -69,22 +69,6 @@ def read_changes(path: pathlib.Path) -> dict[str, list[str]]:
     if not changes:
         raise ValueError(f"{path} names no change.")
     return changes
-
-
-def ablation_table(results: list[dict]) -> str:
-    """Markdown table of the runs: mIoU and IoU by class, in percent."""
-    classes = list(results[0]["scores"]["per_class"])
-    rows = [
-        [
-            each["name"],
-            " ".join(each["flags"]),
-            str(each["seed"]),
-            *(number(value, ".1f", 100) for value in scores),
-        ]
-        for each in results
-        for scores in [[each["scores"]["miou"], *each["scores"]["per_class"].values()]]
-    ]
-    return table(rows, ["change", "flags", "seed", "mIoU %", *classes])
 
 
 if __name__ == "__main__":

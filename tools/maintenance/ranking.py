@@ -20,7 +20,7 @@ from absl import flags, logging
 from flags import settings_flags
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.settings import stages
-from tools.maintenance.markdown import number, table
+from tools.maintenance.comparison_tables import kendall_tau, ranking_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
@@ -109,38 +109,6 @@ def _trained(workdir: pathlib.Path, index: int) -> float:
     if status:
         raise RuntimeError(f"The training of network {index} ended with {status}.")
     return read_json(folder / "student" / "evaluation.json")["miou"]
-
-
-def kendall_tau(first: list[float], second: list[float]) -> float:
-    """Kendall's tau-b of two lists: 1 for the same order, 0 for no relation.
-
-    Raises:
-        ValueError: All values of a list are equal.
-    """
-    import numpy as np
-
-    one, two = (np.sign(np.subtract.outer(values, values)) for values in (first, second))
-    pairs = np.sqrt((one**2).sum() * (two**2).sum())
-    if pairs == 0:
-        raise ValueError("Kendall's tau needs lists whose values are not all equal.")
-    return float((one * two).sum() / pairs)
-
-
-def ranking_table(facts: dict) -> str:
-    """Markdown table of the networks, best first, with tau in the last row."""
-    networks = sorted(facts["networks"], key=lambda each: -each["trained_miou"])
-    keys = list(facts["kendall_tau"])
-    rows = [
-        [
-            each["genotype"],
-            *(number(each[key], ".2f", 100) for key in ("trained_miou", *keys)),
-        ]
-        for each in networks
-    ]
-    rows.append(["Kendall's tau", "", *(f"{facts['kendall_tau'][key]:.2f}" for key in keys)])
-    return table(
-        rows, ["network", "trained mIoU %", *(key.replace("_", " ") + " %" for key in keys)]
-    )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ SEARCHES = flags.DEFINE_list("searches", [], "Workdirs of searches to show side 
 SHRINKING = flags.DEFINE_list(
     "shrinking", [], "Workdirs of searches that prune, to show side by side."
 )
+RECIPES = flags.DEFINE_list("recipes", [], "Files ablation.json of tools.maintenance.ablation.")
+RANKINGS = flags.DEFINE_list("rankings", [], "Files ranking.json of tools.maintenance.ranking.")
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
 RECORD = flags.DEFINE_string(
     "record",
@@ -50,7 +52,10 @@ RECORDED = (
 
 
 def main() -> None:
-    sources = [flag.value for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING)]
+    sources = [
+        flag.value
+        for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS)
+    ]
     if RECORD.value is not None:
         sources = [[record(each, RECORD.value) for each in kind] for kind in sources]
     print(update_document(DOCUMENT.value, *sources))
@@ -65,6 +70,8 @@ def update_document(
     searches: Sequence[PathLike] = (),
     exports: Sequence[PathLike] = (),
     shrinking: Sequence[PathLike] = (),
+    recipes: Sequence[PathLike] = (),
+    rankings: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns the written text.
 
@@ -76,12 +83,15 @@ def update_document(
         searches: Workdirs with a finished search. They share one table.
         exports: Folders of exports. They share one table.
         shrinking: Workdirs with a finished search that prunes. They share one table.
+        recipes: Result files of `tools.maintenance.ablation`. Each gets its own table.
+        rankings: Result files of `tools.maintenance.ranking`. Each gets its own table.
 
     Raises:
         FileNotFoundError: The document or a results file does not exist.
         ValueError: No source is given, a results file is incomplete, or a marker is missing.
     """
     from tools.maintenance import (
+        comparison_tables,
         export_table,
         run_table,
         search_table,
@@ -98,6 +108,8 @@ def update_document(
         *([_shown(speed_table.verification_markdown, tables)] if tables else []),
         *([_shown(search_table.search_markdown, searches, benchmarks)] if searches else []),
         *([_shown(shrinking_table.shrinking_markdown, shrinking)] if shrinking else []),
+        *(_shown(comparison_tables.ablation_markdown, file) for file in recipes),
+        *(_shown(comparison_tables.ranking_markdown, file) for file in rankings),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:

@@ -1,11 +1,19 @@
 """Changes of a recipe: their file and their table."""
 
+import numpy as np
 import pytest
 
+from keras_fasterseg.files import write_json
 from tests.flags.presets_test import parsed
 from tests.shared import ROOT
 from tests.tools.maintenance.markdown_rows import rows
-from tools.maintenance.ablation import ablation_table, read_changes
+from tools.maintenance.ablation import read_changes
+from tools.maintenance.comparison_tables import (
+    ablation_markdown,
+    ablation_table,
+    kendall_tau,
+    ranking_markdown,
+)
 
 
 def test_changes_are_names_and_flags(tmp_path):
@@ -39,3 +47,40 @@ def test_a_table_has_a_row_for_each_training():
         ["base", "", "1", "44.4", "50.0", ""],
         ["ema", "--a --b=1", "1", "", "50.0", ""],
     ]
+
+
+def test_the_sections_of_the_document(tmp_path):
+    scores = {"miou": 0.5, "per_class": {"sky": 0.5}}
+    run = {"name": "base", "seed": 0, "flags": [], "scores": scores}
+    path = tmp_path / "recipe.json"
+    write_json(path, {"genotype": "a", "base": "b.flags", "runs": [run]})
+    found = ablation_markdown(path)
+    assert found.startswith("### recipe: changes of a recipe, each alone\n\n")
+    assert "a, trained with `b.flags`" in found
+
+    networks = [
+        {"genotype": "x", "trained_miou": 0.4, "own_statistics": 0.1},
+        {"genotype": "y", "trained_miou": 0.5, "own_statistics": 0.2},
+    ]
+    facts = {"command": "c", "networks": networks, "kendall_tau": {"own_statistics": 1.0}}
+    path = tmp_path / "ranking.json"
+    write_json(path, facts)
+    found = ranking_markdown(path)
+    assert rows(found) == [
+        ["network", "trained mIoU %", "own statistics %"],
+        ["y", "50.00", "20.00"],
+        ["x", "40.00", "10.00"],
+        ["Kendall's tau", "", "1.00"],
+    ]
+    assert found.endswith("Command: `c`")
+
+
+def test_kendalls_tau():
+    assert kendall_tau([1, 2, 3], [10, 20, 30]) == 1.0
+    assert kendall_tau([1, 2, 3], [3, 2, 1]) == -1.0
+    # Five pairs agree and one does not; of 6.
+    assert kendall_tau([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
+    # tau-b: 5 pairs agree, 1 is tied in the second list only.
+    assert kendall_tau([1, 2, 3, 4], [1, 2, 3, 3]) == pytest.approx(5 / np.sqrt(6 * 5))
+    with pytest.raises(ValueError, match="not all equal"):
+        kendall_tau([1, 1], [1, 2])
