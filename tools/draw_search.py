@@ -14,15 +14,20 @@ FORMAT = flags.DEFINE_enum(
     [suffix.removeprefix(".") for suffix in card.SUFFIXES],
     "Format of the pictures.",
 )
+PAGE = flags.DEFINE_bool("page", False, "Also write report.html, a page with all pictures.")
 COMPARE = flags.DEFINE_list(
-    "compare", [], "Workdirs of other searches (strategies, seeds) to compare in report.html."
+    "compare",
+    [],
+    "Workdirs of other searches (strategies, seeds) to compare in report.html; implies --page.",
 )
 
 
 def main() -> None:
     from keras_fasterseg.jobs import draw_search
 
-    drawn = draw_search.draw_search(WORKDIR.value, OUTPUT.value, f".{FORMAT.value}", COMPARE.value)
+    drawn = draw_search.draw_search(
+        WORKDIR.value, OUTPUT.value, f".{FORMAT.value}", PAGE.value, COMPARE.value
+    )
     for path in drawn.written:
         print(f"Wrote {path}")
     for sentence in drawn.left_out:

@@ -20,7 +20,6 @@ from keras_fasterseg.run.names import (
     CONTESTANTS,
     LATENCY_TABLE,
     LOG,
-    RECORD,
     SUMMARY,
 )
 from keras_fasterseg.spaces.registry import load_genotype
@@ -50,19 +49,23 @@ class DrawnSearch:
 
 
 def draw_search(
-    workdir: PathLike, output: PathLike, suffix: str = ".svg", compare: Sequence[PathLike] = ()
+    workdir: PathLike,
+    output: PathLike,
+    suffix: str = ".svg",
+    page: bool = False,
+    compare: Sequence[PathLike] = (),
 ) -> DrawnSearch:
     """Draws the pictures of a run, or of its copy in a folder such as `docs/results`.
 
     Writes to the folder `output`: `search` (frame rates in their band, λ, entropies), `candidates`
     (their accuracy against frame rate), `training` (losses, mIoU), `networks` (measured frame rate
-    and mIoU at the end), `teacher` and `student` (the networks); and, if the search is finished,
-    `report.html`, a page with all of them.
+    and mIoU at the end), `teacher` and `student` (the networks).
 
     Args:
         workdir: Folder of the run, whose search may still be running.
         output: Folder for the pictures; existing pictures are replaced.
         suffix: `.svg` or `.png`.
+        page: Whether to write `report.html` too, a page with all pictures and tables.
         compare: Further runs, with other strategies or seeds, to compare in the page.
 
     Raises:
@@ -80,7 +83,7 @@ def draw_search(
     for name, figure in figures.items():
         written.append(pathlib.Path(output) / f"{name}{suffix}")
         save_figure(figure, written[-1])
-    if compare or (run / "search" / RECORD).is_file():
+    if page or compare:
         written.append(pathlib.Path(output) / PAGE)
         write_page(run, written[-1], compare, figures)
     return DrawnSearch(tuple(written), tuple(left_out))

@@ -8,7 +8,7 @@ from absl import logging
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.run.names import CANDIDATES
+from keras_fasterseg.run.names import CANDIDATES, LATENCY_TABLE
 from keras_fasterseg.run.scored_networks import ScoredNetworks, make_ranker
 from keras_fasterseg.run.search_report import without_nan
 from keras_fasterseg.search.candidates import band_distance, best_candidate
@@ -45,6 +45,12 @@ def sampled_search(
         ValueError: No random network is inside the band.
         KeyError: The table lacks an operation of the space.
     """
+    # A resumed search uses the table with which it began; it may have been calibrated again.
+    kept = folder / LATENCY_TABLE
+    if kept.is_file():
+        table = LatencyTable.load(kept)
+    else:
+        table.save(kept)
     band = (settings.min_fps, settings.max_fps)
     classes, size = source.num_classes, table.metadata.input_size
 
