@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.search.ranking import Ranker
 from keras_fasterseg.spaces.roles import STUDENT
 from tests.conformance.architectures import (
     architecture_variables,
@@ -164,3 +165,46 @@ def test_weights_of_the_supernet_are_those_of_the_built_one(space, model):
     assert work.trainable == count(model.supernet.trainable_weights)
     assert work.statistics == count(model.supernet.non_trainable_weights)
     assert work.macs > 0
+
+
+def test_genes_are_networks_of_the_space(space):
+    options, generator = space.genes(), np.random.default_rng(0)
+    required = set(space.required_keys(SIZE, CLASSES))
+    found = set()
+    for _ in range(10):
+        genes = space.random_genes(generator)
+        assert {family: len(each) for family, each in genes.items()} == {
+            family: len(counts) for family, counts in options.items()
+        }
+        for family, counts in options.items():
+            assert all(0 <= one < most for one, most in zip(genes[family], counts, strict=True))
+        genotype = space.from_genes(genes)
+        assert space.from_genes(genes) == genotype
+        assert set(rows_of_network(genotype)) <= required
+        found.add(genotype.id)
+    assert len(found) > 1
+
+
+def test_every_option_of_a_gene_is_a_network(space):
+    for last in (0, 1):
+        genes = {
+            family: [(count - 1) * last for count in counts]
+            for family, counts in space.genes().items()
+        }
+        space.build(space.from_genes(genes), CLASSES)
+
+
+def test_networks_are_scored_with_the_weights_of_the_supernet(space, model):
+    """The score is one of a network that computes, and the supernet stays as it is."""
+    images, labels = (ops.convert_to_numpy(each) for each in labelled_images())
+    before = [ops.convert_to_numpy(each).copy() for each in model.supernet.variables]
+    ranker = Ranker(model, [(images, labels)], [(images, labels)])
+    for genotype in model.candidates(STUDENT).values():
+        assert 0 <= ranker(STUDENT, genotype) <= 1
+        with ranker.network(STUDENT, genotype) as network:
+            logits = ops.convert_to_numpy(network(images, training=False))
+        assert logits.shape[-1] == CLASSES
+        assert np.isfinite(logits).all()
+        assert logits.std() > 0
+    for variable, value in zip(model.supernet.variables, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), value)

@@ -7,6 +7,7 @@ from absl import logging
 from keras_fasterseg.data.synthetic_streets import SyntheticStreets
 from keras_fasterseg.jobs import checks
 from keras_fasterseg.jobs.checks import check_run
+from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.run.data_checks import DataFacts, check_data
 from keras_fasterseg.settings import stages
@@ -18,7 +19,9 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
+from keras_fasterseg.spaces.joint.space import JointSpace
 from tests.run.latency_rows import random_table
+from tests.spaces.joint.tiny import SETTINGS as JOINT_SETTINGS
 
 SUPERNET = FasterSegSettings(4, 2, (0.5, 1.0), 0.5)
 DATA = stages.DataSettings(
@@ -78,6 +81,8 @@ def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):
             {"batch_size": 4},
             "3 images of 8 training images .* --search_batch_size to at most 3",
         ),
+        ("search", {"strategy": "luck"}, "Stage search: strategy must be one of gradient, evol"),
+        ("search", {"population": 1}, "Stage search: population must be at least 2"),
         ("search", {"class_weights": "1,2,3"}, "Stage search: .* each of the 19 classes"),
         ("search", {"optimizer": "rmsprop"}, "Stage search: optimizer must be one of sgd, adam"),
         ("student", {"scales": (1.0, 0.0)}, "Stage student: .*scales must be above 0"),
@@ -140,3 +145,9 @@ def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):
 def test_joined_splits_are_counted():
     joined = dataclasses.replace(DATA, train_split="train+val")
     assert check_data(joined) == DataFacts(SyntheticStreets.class_names, 12, 4, (64, 128))
+
+
+def test_a_space_with_its_own_ssr_refuses_that_of_the_search():
+    space = JointSpace(JOINT_SETTINGS)
+    with pytest.raises(ValueError, match="has its own weights of the solution space reg"):
+        check_search(stages.SearchSettings(ssr_weight=1.0), space)

@@ -1,6 +1,9 @@
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
 from keras_fasterseg.spaces.fasterseg.choices import Choices
 from tests.search.tiny_space import make_space
 
@@ -57,3 +60,38 @@ def test_the_student_may_skip_and_the_teacher_may_not():
         lengths[role] = len(genotype.branches[1].cells)
     # Of four cells at 1/8 round(4 / 3) = 1 has to stay.
     assert lengths == {"teacher": 4, "student": 1}
+
+
+def test_pretraining_blends_paths_or_samples_them():
+    space = make_space()
+    random = keras.random.SeedGenerator(0)
+    blended = space.pretraining_choices(0, random)
+    space.samples_paths = True
+    sampled, other = (space.pretraining_choices(0, random) for _ in range(2))
+    for family in ("alphas", "betas"):
+        for soft, hard, again in zip(
+            *(getattr(each, family) for each in (blended, sampled, other)), strict=True
+        ):
+            assert soft.shape == hard.shape
+            assert 0 < np.max(soft) < 1
+            np.testing.assert_array_equal(np.sort(hard, axis=-1)[..., -1], 1)
+            np.testing.assert_array_equal(np.sum(hard, axis=-1), 1)
+            if hard.shape[1] > 1:
+                # Every setting of every step has its own.
+                assert len({str(np.asarray(setting)) for setting in [*hard, *again]}) > 1
+    for soft, hard in zip(blended.widths, sampled.widths, strict=True):
+        np.testing.assert_array_equal(soft[0], hard[0])
+        np.testing.assert_array_equal(soft[1], hard[1])
+
+
+def test_ssr_is_the_sum_over_families_of_both_roles():
+    space = make_space()
+    assert space.regularization() == 0
+    space.ssr_weight = 2.0
+    regularizer, expected = SolutionSpaceRegularizer(2.0), 0.0
+    for architecture in space.architectures.values():
+        for family in architecture.logits().values():
+            if family[0].shape[-1] > 1:
+                expected += np.mean([float(regularizer(tf.nn.softmax(rows))) for rows in family])
+    assert float(space.regularization()) == pytest.approx(expected, rel=1e-5)
+    assert expected < 0

@@ -16,7 +16,7 @@ from keras_fasterseg.spaces.joint.architecture import (
 )
 from keras_fasterseg.spaces.joint.choices import FAMILIES
 from keras_fasterseg.spaces.joint.genotype import JointBlock
-from keras_fasterseg.spaces.joint.search_model import JointSearch
+from keras_fasterseg.spaces.joint.search_model import JointSearch, choices_of, derive
 from keras_fasterseg.spaces.joint.space import JointSpace
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from tests.spaces.joint.tiny import SETTINGS
@@ -180,3 +180,33 @@ def test_the_loss_is_the_weighted_cross_entropy_at_an_eighth(weights):
     expected = -(of_pixels * np.log(chosen)).sum() / of_pixels.sum()
     found = float(model.loss(images, tf.constant(labels), choices))
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_network_is_one_setting_of_the_supernet():
+    space, generator = JointSpace(SETTINGS), np.random.default_rng(0)
+    for _ in range(10):
+        genotype = space.random_genotype(generator)
+        assert derive(choices_of(genotype, SETTINGS), SETTINGS) == genotype
+
+
+def test_an_inherited_network_computes_its_setting():
+    model = make_model()
+    set_logits(model)
+    (genotype,) = model.candidates(STUDENT).values()
+    images, _ = batch()
+    network = model.inherited(STUDENT, genotype)
+    expected = model.supernet(images, choices_of(genotype, SETTINGS), training=False)
+    np.testing.assert_array_equal(network(images, training=False), expected)
+
+
+def test_networks_outside_the_space_have_no_setting():
+    space = JointSpace(SETTINGS)
+    genotype = space.random_genotype(np.random.default_rng(0))
+    block = dataclasses.replace(genotype.early[0], dilation=7)
+    for changes, message in (
+        ({"early": (block,)}, "no block such as JointBlock"),
+        ({"early": genotype.early[:1] * (SETTINGS.early_blocks + 1)}, "blocks at this resolution"),
+        ({"late_filters": SETTINGS.late_filters + 1}, "The supernet has the filters"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            choices_of(dataclasses.replace(genotype, **changes), SETTINGS)
