@@ -33,7 +33,7 @@ test-jax test-torch: test-%: .venv-%/.ready
 .venv-jax/.ready .venv-torch/.ready: .venv-%/.ready: pyproject.toml requirements.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.txt \
-		-e ".[$*,video,serving]" onnx onnxruntime onnxslim openvino pytest pytest-timeout pytest-xdist
+		-e ".[$*,video,serving,evolution]" onnx onnxruntime onnxslim openvino pytest pytest-timeout pytest-xdist
 	touch $@
 
 test-slow: setup

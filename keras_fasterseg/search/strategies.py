@@ -48,7 +48,7 @@ def evolution(
         import optuna
     except ImportError as error:
         raise ValueError(
-            "The strategy evolution needs Optuna; install it with `pip install optuna`."
+            "The strategy evolution needs Optuna. Install it with `pip install optuna`."
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=("maximize", "minimize"))

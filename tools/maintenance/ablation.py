@@ -23,13 +23,16 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder with a run for each line.
 CHANGES = flags.DEFINE_string("changes", None, "File of names and flags.", required=True)
 BASE = flags.DEFINE_string("base", None, "Flag file of all trainings.", required=True)
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "The network to train.")
-SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds; every line is trained with each of them.")
+SEEDS = flags.DEFINE_list(
+    "seeds", ["0"], "Seeds; every line without its own --seed is trained with each of them."
+)
 
 
 def main() -> None:
     workdir, results = pathlib.Path(WORKDIR.value), []
     for name, changed in read_changes(pathlib.Path(CHANGES.value)).items():
-        for seed in SEEDS.value:
+        own = [flag.removeprefix("--seed=") for flag in changed if flag.startswith("--seed=")]
+        for seed in own or SEEDS.value:
             folder = workdir / f"{name}_seed_{seed}"
             arguments = [
                 f"--flagfile={BASE.value}",
