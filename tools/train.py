@@ -16,6 +16,13 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=Tr
 GENOTYPE = flags.DEFINE_string(
     "genotype", None, "The network: a preset's name or a genotype's JSON file.", required=True
 )
+FPS = flags.DEFINE_float(
+    "fps",
+    None,
+    "With the front.json of a search as --genotype: train its best network that is predicted to "
+    "reach this frame rate.",
+    lower_bound=0.0,
+)
 ROLE = flags.DEFINE_enum(
     "role",
     "student",
@@ -40,12 +47,17 @@ def main() -> None:
     from keras_fasterseg.files import read_json
     from keras_fasterseg.jobs.train import training_stage
     from keras_fasterseg.run.run import Run
+    from keras_fasterseg.search.candidates import network_of_front
     from keras_fasterseg.spaces.registry import resolve_genotype
 
+    if FPS.value is None:
+        genotype = resolve_genotype(GENOTYPE.value)
+    else:
+        genotype = network_of_front(GENOTYPE.value, FPS.value)
     data = settings_flags.read_settings(stages.DataSettings)
     network = training_stage(
         Run(WORKDIR.value, data, SEED.value),
-        resolve_genotype(GENOTYPE.value),
+        genotype,
         settings_flags.read_settings(stages.TrainSettings, f"{ROLE.value}_"),
         role=ROLE.value,
         teacher=TEACHER.value,

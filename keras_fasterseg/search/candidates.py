@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from keras_fasterseg.files import PathLike, read_json
+from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import genotype_from_json
 
@@ -77,3 +79,25 @@ def band_distance(candidate: Candidate, band: tuple[float, float] | None) -> flo
         return 0.0
     fps = 1000.0 / candidate.latency_ms
     return max(band[0] - fps, fps - band[1], 0.0)
+
+
+def network_of_front(path: PathLike, fps: float) -> Genotype:
+    """The best-scored network of a `front.json` that is predicted to reach a frame rate.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is not a front, or none of its networks is fast enough.
+    """
+    content = read_json(path)
+    try:
+        front = [Candidate.from_json(each) for each in content]
+        rates = [1000.0 / float(each.latency_ms or math.inf) for each in front]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not the front.json of a search ({error!r}).") from error
+    fast = [each for each, rate in zip(front, rates, strict=True) if rate >= fps]
+    require(
+        bool(fast),
+        f"No network in {path} is predicted to reach {fps:g} FPS; the fastest reaches "
+        f"{max(rates, default=0.0):.1f}.",
+    )
+    return max(fast, key=lambda each: -math.inf if math.isnan(each.miou) else each.miou).genotype
