@@ -169,7 +169,13 @@ CASES = {
         "--width_multipliers must be ascending and end with 1",
     ),
     "band of frame rates": (
-        (*ALL, "--pretrain_batch_size=1", "--search_min_fps=50", "--search_max_fps=40"),
+        (
+            *ALL,
+            "--train_split=train+val",
+            "--pretrain_batch_size=1",
+            "--search_min_fps=50",
+            "--search_max_fps=40",
+        ),
         "Received: min_fps=50.0, max_fps=40.0",
     ),
     "late stage": ((*ALL, "--benchmark_repetitions=0"), "--benchmark_repetitions must be at lea"),

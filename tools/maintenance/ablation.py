@@ -17,7 +17,7 @@ import sys
 from absl import flags, logging
 
 from keras_fasterseg.files import read_json, write_json
-from tools.maintenance.comparison_tables import ablation_table
+from tools.maintenance.comparison_table import ablation_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder with a run for each line.", required=True)
 CHANGES = flags.DEFINE_string("changes", None, "File of names and flags.", required=True)

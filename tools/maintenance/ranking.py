@@ -20,7 +20,7 @@ from absl import flags, logging
 from flags import settings_flags
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.settings import stages
-from tools.maintenance.comparison_tables import kendall_tau, ranking_table
+from tools.maintenance.comparison_table import kendall_tau, ranking_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()

@@ -91,7 +91,7 @@ def update_document(
         ValueError: No source is given, a results file is incomplete, or a marker is missing.
     """
     from tools.maintenance import (
-        comparison_tables,
+        comparison_table,
         export_table,
         run_table,
         search_table,
@@ -108,8 +108,8 @@ def update_document(
         *([_shown(speed_table.verification_markdown, tables)] if tables else []),
         *([_shown(search_table.search_markdown, searches, benchmarks)] if searches else []),
         *([_shown(shrinking_table.shrinking_markdown, shrinking)] if shrinking else []),
-        *(_shown(comparison_tables.ablation_markdown, file) for file in recipes),
-        *(_shown(comparison_tables.ranking_markdown, file) for file in rankings),
+        *(_shown(comparison_table.ablation_markdown, file) for file in recipes),
+        *(_shown(comparison_table.ranking_markdown, file) for file in rankings),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:

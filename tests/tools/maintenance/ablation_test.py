@@ -8,7 +8,7 @@ from tests.flags.presets_test import parsed
 from tests.shared import ROOT
 from tests.tools.maintenance.markdown_rows import rows
 from tools.maintenance.ablation import read_changes
-from tools.maintenance.comparison_tables import (
+from tools.maintenance.comparison_table import (
     ablation_markdown,
     ablation_table,
     kendall_tau,
