@@ -69,12 +69,12 @@ def batch_statistics(run: Callable[[], Any], variables: Sequence[keras.Variable]
         run: Runs the model on the batch in training mode: once, with a single setting.
         variables: The result of `statistics_of`.
     """
-    before = [ops.copy(variable) for variable in variables]
+    before = [ops.copy(variable.value) for variable in variables]
     for variable in variables:
-        variable.assign(ops.zeros_like(variable))
+        variable.assign(ops.zeros(variable.shape))
     run()
     # An update keeps MOMENTUM of the old value, which is zero.
-    values = [ops.copy(variable) / (1.0 - MOMENTUM) for variable in variables]
+    values = [ops.copy(variable.value) / (1.0 - MOMENTUM) for variable in variables]
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
     return values
