@@ -33,6 +33,7 @@ SEARCH = (
     "tests/jobs/search_test.py",
     "tests/run/search_report_test.py",
     "tests/search",
+    "tests/spaces/fasterseg/inheritance_test.py",
     "tests/spaces/fasterseg/latency_costs_test.py",
     "tests/spaces/fasterseg/supernet_decoder_test.py",
     "tests/spaces/joint/expected_cost_test.py",
