@@ -50,7 +50,7 @@ from keras_fasterseg.spaces.roles import STUDENT
 ESTIMATE = "estimate.json"
 
 # Assumptions, for two CPU cores.
-EVALUATION_TRACING_SECONDS = 10.0  # For the evaluations of a search.
+EVALUATION_TRACING_SECONDS = 40.0  # To trace the supernet and estimate its statistics, at the end.
 RANKING_SECONDS = 3.0  # To score a network with inherited weights.
 EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load it.
 LOG_BYTES = 20_000_000  # Logs, genotypes and scores per stage.
