@@ -11,7 +11,7 @@ FEWEST_SAMPLES = 3
 _SAMPLES_PER_HELD_OUT_SAMPLE = 10
 
 PARTS_RECORD = {"held_out": 1 / _SAMPLES_PER_HELD_OUT_SAMPLE}
-"""What stages record of the division: earlier versions held nothing out."""
+"""Entry of the division in the records of stages: earlier versions held nothing out."""
 
 
 @dataclasses.dataclass(frozen=True)

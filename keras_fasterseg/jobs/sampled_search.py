@@ -1,5 +1,6 @@
 """Job: search among networks that are scored one by one, or chosen by their cost."""
 
+import math
 import pathlib
 
 import keras
@@ -59,7 +60,7 @@ def sampled_search(
 
     if settings.strategy in (EVOLUTION, RANDOM):
         keras.utils.set_random_seed(seed)
-        model = space.search_model(classes, seed)
+        model = space.search_model(classes, seed, settings.precision)
         if pretrained is not None:
             model.supernet.load_weights(pretrained)
         ranker = make_ranker(model, source, data, settings, seed)
@@ -69,7 +70,11 @@ def sampled_search(
         else:
             drawn = random_networks(space, latency_ms, band, settings.networks, seed)
             found = [score(genotype) for genotype in drawn]
-        points = {TradeOff(1000.0 / latency_ms(each.genotype), each.miou): each for each in found}
+        points = {
+            TradeOff(1000.0 / latency_ms(each.genotype), each.miou): each
+            for each in found
+            if not math.isnan(each.miou)
+        }
         front = [points[point].to_json() for point in pareto_front(list(points))]
         write_json(folder / "front.json", without_nan(front))
         best = best_candidate({each.genotype.id: each for each in found}, band)

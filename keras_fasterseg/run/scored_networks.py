@@ -27,7 +27,7 @@ def make_ranker(
     settings: SearchSettings,
     seed: int,
 ) -> Ranker:
-    """Returns the scorer of networks, on images to which neither of the two was fitted."""
+    """Returns the scorer of networks: it scores on held-out images; see `search_parts`."""
     parts = search_parts(source.samples(data.train_split), seed)
     return Ranker(
         model,

@@ -14,8 +14,6 @@ from keras import ops
 
 from keras_fasterseg.layers.conv_batch_norm import MOMENTUM
 
-Statistics = list[np.ndarray]
-
 
 @contextlib.contextmanager
 def estimated_statistics(

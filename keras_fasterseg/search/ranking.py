@@ -64,8 +64,10 @@ class Ranker:
         """
         # Keras draws the seeds of initial weights, replaced here, from Python's generator.
         drawn = random.getstate()
-        network = self.model.inherited(role, genotype)
-        random.setstate(drawn)
+        try:
+            network = self.model.inherited(role, genotype)
+        finally:
+            random.setstate(drawn)
         with estimated_statistics(
             network, self.training, lambda images, labels: network(images, training=True)
         ):

@@ -95,6 +95,28 @@ def test_the_front_has_the_networks_that_no_other_beats(tmp_path, table, scores)
     assert latencies == sorted(latencies, reverse=True)
 
 
+def test_networks_without_a_score_are_not_on_the_front(tmp_path, table, scores, monkeypatch):
+    make = job.make_ranker
+
+    def without_the_first(*arguments):
+        ranker = make(*arguments)
+
+        def score(role, genotype):
+            value = ranker(role, genotype)
+            return float("nan") if len(scores) == 1 else value
+
+        return score
+
+    monkeypatch.setattr(job, "make_ranker", without_the_first)
+    run_search(tmp_path, table, networks=6)
+    candidates = [each["candidate"] for each in read_json(tmp_path / "candidates.json")]
+    assert [each["miou"] is None for each in candidates] == [True] + 5 * [False]
+    front = read_json(tmp_path / "front.json")
+    best = max((each for each in candidates if each["miou"]), key=lambda each: each["miou"])
+    assert front[0]["genotype"]["id"] == best["genotype"]["id"]
+    assert all(each["miou"] is not None for each in front)
+
+
 def test_an_interrupted_search_scores_only_the_rest(tmp_path, table, scores):
     whole = run_search(tmp_path / "whole", table, networks=8)
     first = [each.id for each in scores]

@@ -40,6 +40,7 @@ def test_statistics_are_those_of_all_batches_together(model):
     values = np.stack([np.asarray(convolution(images)).reshape(-1, CHANNELS) for images, _ in data])
     mean, variance = statistics_of(model)[:2]
     with estimated_statistics(model, data, run_of(model)):
+        # float32 sums of 128 pixels.
         np.testing.assert_allclose(mean, values.mean(axis=(0, 1)), rtol=1e-5, atol=1e-5)
         # Within batches unbiased, as running variances are.
         expected = values.var(axis=1, ddof=1).mean(axis=0) + values.mean(axis=1).var(axis=0)
