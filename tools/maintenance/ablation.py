@@ -1,10 +1,11 @@
-"""Trains one network several times, each time with one change of the recipe, and compares them.
+"""Trains with one recipe and several changes of it, one at a time, and compares the results.
 
     python -m tools.maintenance.ablation --workdir=runs/recipe \\
         --base=flags/presets/camvid_recipe.flags --changes=tools/maintenance/camvid_recipe.txt
 
-Each line of `--changes` is a name and the flags of `tools.train` that it changes; `#` starts a
-comment. A training that is finished is not repeated, and one that was interrupted is resumed.
+Each line of `--changes` is a name and the flags of `tools.train` that it changes, such as another
+`--genotype` or a `--teacher`; `{seed}` in a flag is the seed, and `#` starts a comment. A training
+that is finished is not repeated, and one that was interrupted is resumed.
 """
 
 from tools import command  # isort: skip
@@ -16,6 +17,7 @@ import sys
 
 from absl import flags, logging
 
+from flags import settings_flags
 from keras_fasterseg.files import read_json, write_json
 from tools.maintenance.comparison_table import ablation_table
 
@@ -26,10 +28,16 @@ GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "The network to 
 SEEDS = flags.DEFINE_list(
     "seeds", ["0"], "Seeds; every line without its own --seed is trained with each of them."
 )
+MEASURE = settings_flags.define_size(
+    "measure",
+    None,
+    "Height x width. Measures the frame rates of all networks in turns, exported as SavedModels.",
+)
 
 
 def main() -> None:
     workdir, results = pathlib.Path(WORKDIR.value), []
+    facts = {"genotype": GENOTYPE.value, "base": BASE.value, "runs": results}
     for name, changed in read_changes(pathlib.Path(CHANGES.value)).items():
         own = [flag.removeprefix("--seed=") for flag in changed if flag.startswith("--seed=")]
         for seed in own or SEEDS.value:
@@ -39,19 +47,42 @@ def main() -> None:
                 f"--workdir={folder}",
                 f"--genotype={GENOTYPE.value}",
                 f"--seed={seed}",
-                *changed,
+                *(flag.replace("{seed}", seed) for flag in changed),
             ]
             logging.info("%s, seed %s: %s", name, seed, shlex.join(changed))
             status = subprocess.run([sys.executable, "-m", "tools.train", *arguments]).returncode
             if status:
                 raise RuntimeError(f"The training {name} with seed {seed} ended with {status}.")
-            evaluation = read_json(folder / "student" / "evaluation.json")
             results.append(
-                {"name": name, "seed": int(seed), "flags": changed, "scores": evaluation}
+                {
+                    "name": name,
+                    "seed": int(seed),
+                    "flags": changed,
+                    "genotype": read_json(folder / "student" / "genotype.json")["id"],
+                    "scores": read_json(folder / "student" / "evaluation.json"),
+                }
             )
-            facts = {"genotype": GENOTYPE.value, "base": BASE.value, "runs": results}
             write_json(workdir / "ablation.json", facts)
-    print(ablation_table(results))
+    if MEASURE.value is not None:
+        facts["fps"] = _measured(workdir, results)
+        write_json(workdir / "ablation.json", facts)
+    print(ablation_table(facts))
+
+
+def _measured(workdir: pathlib.Path, results: list[dict]) -> dict:
+    """Results of the benchmark by the id of the genotype."""
+    from keras_fasterseg.benchmark.harness import interleaved
+    from keras_fasterseg.run.artefacts import open_artefact
+
+    runners = {}
+    for each in results:
+        if each["genotype"] not in runners:
+            folder = workdir / f"{each['name']}_seed_{each['seed']}"
+            network = folder / "student" / "network.keras"
+            runners[each["genotype"]] = open_artefact(
+                network, "saved_model", input_size=MEASURE.value, outputs="class_ids"
+            )
+    return interleaved(runners, input_size=MEASURE.value).to_json()["results"]
 
 
 def read_changes(path: pathlib.Path) -> dict[str, list[str]]:

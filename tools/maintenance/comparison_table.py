@@ -13,26 +13,58 @@ def ablation_markdown(path: PathLike) -> str:
     facts = read_json(path)
     return (
         f"### {pathlib.Path(path).stem}: changes of a recipe, each alone\n\n"
-        f"{ablation_table(facts['runs'])}\n\n"
+        f"{ablation_table(facts)}\n\n"
         f"{facts['genotype']}, trained with `{facts['base']}` and the flags of the line; mIoU on "
         "the validation split. Lines that differ only in the seed show how much chance decides."
     )
 
 
-def ablation_table(results: list[dict]) -> str:
-    """Markdown table of the runs: mIoU and IoU by class, in percent."""
-    classes = list(results[0]["scores"]["per_class"])
+def ablation_table(facts: dict) -> str:
+    """Markdown tables of an `ablation.json`: mIoU and IoU by class in percent, frame rates.
+
+    Lines that several seeds share are summed up in a second table.
+    """
+    runs, measured = facts["runs"], facts.get("fps")
+    classes = list(runs[0]["scores"]["per_class"])
+    fps = [measured[each["genotype"]]["fps"] if measured else None for each in runs]
     rows = [
         [
             each["name"],
             " ".join(each["flags"]),
             str(each["seed"]),
+            *([number(own, ".1f")] if measured else []),
             *(number(value, ".1f", 100) for value in scores),
         ]
-        for each in results
+        for each, own in zip(runs, fps, strict=True)
         for scores in [[each["scores"]["miou"], *each["scores"]["per_class"].values()]]
     ]
-    return table(rows, ["change", "flags", "seed", "mIoU %", *classes])
+    header = ["change", "flags", "seed", *(["FPS"] if measured else []), "mIoU %", *classes]
+    tables = [table(rows, header)]
+    groups: dict[str, list[int]] = {}
+    for index, each in enumerate(runs):
+        groups.setdefault(each["name"], []).append(index)
+    if any(len(group) > 1 for group in groups.values()):
+        tables.append(
+            table(
+                [
+                    [
+                        name,
+                        str(len(group)),
+                        *([_mean([fps[index] for index in group])] if measured else []),
+                        _mean([runs[index]["scores"]["miou"] for index in group], 100),
+                    ]
+                    for name, group in groups.items()
+                ],
+                ["change", "seeds", *(["FPS"] if measured else []), "mIoU %"],
+            )
+        )
+    return "\n\n".join(tables)
+
+
+def _mean(values: list[float], factor: float = 1) -> str:
+    """Mean, and the lowest and highest value, of `factor` times each."""
+    low, high = min(values) * factor, max(values) * factor
+    return f"{np.mean(values) * factor:.1f} ({low:.1f} to {high:.1f})"
 
 
 def kendall_tau(first: list[float], second: list[float]) -> float:

@@ -41,11 +41,35 @@ def test_a_table_has_a_row_for_each_training():
         scores = {"miou": miou, "per_class": {"sky": 0.5, "pole": None}}
         return {"name": name, "seed": 1, "flags": flags, "scores": scores}
 
-    found = rows(ablation_table([run("base", [], 0.4444), run("ema", ["--a", "--b=1"], None)]))
+    both = [run("base", [], 0.4444), run("ema", ["--a", "--b=1"], None)]
+    found = rows(ablation_table({"runs": both}))
     assert found == [
         ["change", "flags", "seed", "mIoU %", "sky", "pole"],
         ["base", "", "1", "44.4", "50.0", ""],
         ["ema", "--a --b=1", "1", "", "50.0", ""],
+    ]
+
+
+def test_seeds_are_summed_up_and_networks_have_frame_rates():
+    runs = [
+        {
+            "name": name,
+            "seed": seed,
+            "flags": [],
+            "genotype": genotype,
+            "scores": {"miou": miou, "per_class": {}},
+        }
+        for name, seed, genotype, miou in [
+            ("random", 0, "a", 0.3),
+            ("random", 1, "b", 0.5),
+            ("evolution", 0, "a", 0.6),
+        ]
+    ]
+    facts = {"runs": runs, "fps": {"a": {"fps": 90.0}, "b": {"fps": 94.0}}}
+    assert rows(ablation_table(facts).split("\n\n")[1]) == [
+        ["change", "seeds", "FPS", "mIoU %"],
+        ["random", "2", "92.0 (90.0 to 94.0)", "40.0 (30.0 to 50.0)"],
+        ["evolution", "1", "90.0 (90.0 to 90.0)", "60.0 (60.0 to 60.0)"],
     ]
 
 
