@@ -153,6 +153,8 @@ def make_trainer(
         distillation_reduction=settings.distillation_reduction,
         threshold=settings.ohem_threshold,
         class_weights=class_weights,
+        boundary_weight=settings.boundary_weight,
+        loss_stride=settings.loss_stride,
     )
     optimizer = training_optimizer(settings, steps_per_epoch, network.trainable_variables)
     trainer.compile(optimizer=optimizer)

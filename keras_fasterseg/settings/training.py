@@ -327,6 +327,21 @@ class TrainSettings(AugmentationSettings):
         limits=Limits(above=0, at_most=1),
         added=True,
     )
+    boundary_weight: float = setting(
+        0.0,
+        "Weight of the mean cross-entropy over the pixels with another class within two pixels, "
+        "added to the loss. 0: none.",
+        limits=AT_LEAST_ZERO,
+        added=True,
+    )
+    loss_stride: int = setting(
+        1,
+        "Losses are computed on every n-th row and column of pixels. More than 1 makes steps "
+        "faster where full-size losses are a large part of them.",
+        # Less than the side of any crop.
+        limits=Limits(at_least=1, below=LEAST_TRAINED_SIDE),
+        added=True,
+    )
     accumulation_steps: int = setting(
         1,
         "Number of steps whose gradients are averaged into one update, for batches too large for "

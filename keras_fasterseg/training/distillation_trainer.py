@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
@@ -11,14 +12,17 @@ from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
 
 Tensor = Any  # a tensor of the backend that Keras runs on
 
+BOUNDARY_WINDOW = 5
+
 
 class DistillationTrainer(keras.Model):
     """Trains a network with auxiliary heads, which may also imitate a teacher's logits.
 
     `loss = OHEM(prediction) + .2 * sum(OHEM(auxiliary)) + KL(teacher || network)`. All terms are
-    computed at the size of the labels, in float32 whatever the networks' precision. Compile with
-    only the optimizer, `compile(optimizer=L2SGD(...))`, then `fit` on any backend; for float16,
-    wrap the optimizer in a `LossScaleOptimizer`.
+    computed at the size of the labels (or on a grid of their pixels, see `loss_stride`), in float32
+    whatever the networks' precision. Compile with only the optimizer,
+    `compile(optimizer=L2SGD(...))`, then `fit` on any backend; for float16, wrap the optimizer in a
+    `LossScaleOptimizer`.
 
     Args:
         network: Maps images to a dictionary of full-size logits.
@@ -33,6 +37,10 @@ class DistillationTrainer(keras.Model):
         threshold: Threshold of the OHEM cross-entropy.
         ignore_label: Label of pixels to ignore.
         class_weights: Weight of every class in the OHEM cross-entropy; `None`: equal weights.
+        boundary_weight: Weight of the mean cross-entropy of `prediction` over the pixels with
+            another class nearby, see `boundary_labels`; a term of its own (our choice).
+        loss_stride: Losses are computed on every `loss_stride`-th row and column of pixels (our
+            choice). 1: on all of them.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 
@@ -53,6 +61,8 @@ class DistillationTrainer(keras.Model):
         threshold: float = 0.7,
         ignore_label: int = 255,
         class_weights: Sequence[float] | None = None,
+        boundary_weight: float = 0.0,
+        loss_stride: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -71,6 +81,8 @@ class DistillationTrainer(keras.Model):
         self.threshold = threshold
         self.ignore_label = ignore_label
         self.class_weights = None if class_weights is None else tuple(class_weights)
+        self.boundary_weight = boundary_weight
+        self.loss_stride = loss_stride
         # On a GPU the kernels are fast already, and XLA needs libraries that some users lack.
         self._compiles_losses = computes_on_tensorflow_cpu()
         if teacher is not None:
@@ -106,24 +118,60 @@ class DistillationTrainer(keras.Model):
             predictions: Logits of the network, by head, `(batch, height, width, num_classes)`.
             teacher: Logits of the teacher; `None`: no distillation.
         """
+        common = {
+            "ignore_label": self.ignore_label,
+            "class_weights": self.class_weights,
+            "jit_compile": self._compiles_losses,
+        }
+        own = self._on_grid(labels)
+        logits = {name: self._on_grid(each) for name, each in predictions.items()}
         loss = 0.0
-        for name, logits in predictions.items():
+        for name, each in logits.items():
             weight = 1.0 if name == self.prediction else self.auxiliary_weight
-            loss += weight * ohem_cross_entropy(
-                labels,
-                logits,
-                threshold=self.threshold,
-                ignore_label=self.ignore_label,
-                class_weights=self.class_weights,
-                jit_compile=self._compiles_losses,
+            loss += weight * ohem_cross_entropy(own, each, threshold=self.threshold, **common)
+        if self.boundary_weight:
+            # Found among all pixels, whatever the stride.
+            boundary = self._on_grid(boundary_labels(labels, self.ignore_label))
+            loss += self.boundary_weight * ohem_cross_entropy(
+                boundary, logits[self.prediction], min_kept=0, **common
             )
         if teacher is not None:
             imitation = distillation_loss(
-                predictions[self.prediction],
-                teacher,
+                logits[self.prediction],
+                self._on_grid(teacher),
                 jit_compile=self._compiles_losses,
                 **self._distillation,
             )
             self.distillation_tracker.update_state(imitation)
             loss += self.distillation_weight * imitation
         return loss
+
+    def _on_grid(self, values: Tensor) -> Tensor:
+        first, stride = self.loss_stride // 2, self.loss_stride
+        return values[:, first::stride, first::stride] if stride > 1 else values
+
+
+def boundary_labels(labels: Tensor, ignore_label: int = 255) -> Tensor:
+    """Labels of the pixels with another class in the 5 x 5 pixels around them; others are ignored.
+
+    Ignored pixels are of no class.
+
+    Args:
+        labels: Class indices or `ignore_label`, of shape `(batch, height, width)`.
+        ignore_label: Label of ignored pixels.
+
+    Returns:
+        int32 labels of the same shape.
+    """
+    labels = ops.cast(labels, "int32")
+    valid = ops.not_equal(labels, ignore_label)
+    values = ops.cast(labels, "float32")
+    # Classes are at least 0; where there is none, neither the largest nor the smallest changes.
+    highest = _largest_nearby(ops.where(valid, values, -1.0))
+    lowest = -_largest_nearby(ops.where(valid, -values, -1e9))
+    return ops.where(ops.logical_and(valid, highest > lowest), labels, ignore_label)
+
+
+def _largest_nearby(values: Tensor) -> Tensor:
+    pooled = ops.max_pool(values[..., None], BOUNDARY_WINDOW, strides=1, padding="same")
+    return pooled[..., 0]

@@ -287,6 +287,13 @@ def test_the_settings_of_distillation_reach_the_loss(kind):
     assert float(distilled - alone) == pytest.approx(3 * float(expected), rel=1e-5)
 
 
+def test_boundaries_and_stride_reach_the_loss():
+    network = ToySpace().build(ToyGenotype("toy", ("plain",)), 2, auxiliary_heads=True)
+    settings = dataclasses.replace(SETTINGS, boundary_weight=0.5, loss_stride=2)
+    trainer = make_trainer(network, None, settings, 1)
+    assert (trainer.boundary_weight, trainer.loss_stride) == (0.5, 2)
+
+
 def test_wrong_weights_are_said_before_training(tmp_path, source):
     settings = dataclasses.replace(SETTINGS, class_weights="1,2")
     with pytest.raises(ValueError, match="each of the 19 classes"):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.training.distillation_trainer import DistillationTrainer
+from keras_fasterseg.training.distillation_trainer import DistillationTrainer, boundary_labels
 from keras_fasterseg.training.l2_sgd import L2SGD
 
 CLASSES = 4
@@ -139,6 +139,65 @@ def test_class_weights_reach_every_segmentation_loss():
         for name, logits in predictions.items()
     )
     assert float(trainer.train_step((images, labels))["loss"]) == pytest.approx(float(expected))
+
+
+def test_with_a_stride_losses_see_a_grid_of_pixels():
+    trainer = make_trainer(loss_stride=3)
+    images, labels = batch()
+    copies = make_network(auxiliary=True, seed=0), make_network(auxiliary=False, seed=1)
+    grid = slice(1, None, 3)
+    predictions = copies[0](images, training=True)
+    losses = {
+        name: ohem_cross_entropy(labels[:, grid, grid], logits[:, grid, grid])
+        for name, logits in predictions.items()
+    }
+    teacher = copies[1](images, training=False)
+    imitation = distillation_loss(predictions["scale_8"][:, grid, grid], teacher[:, grid, grid])
+    expected = losses["scale_8"] + 0.2 * (losses["scale_16"] + losses["scale_32"]) + imitation
+    logs = trainer.train_step((images, labels))
+    assert float(logs["loss"]) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pixels_at_boundaries_count_again(stride):
+    weights = (1.0, 0.5, 5.0, 0.25)
+    options = {"teacher": False, "class_weights": weights, "loss_stride": stride}
+    images, labels = batch()
+    logs = [
+        make_trainer(boundary_weight=weight, **options).train_step((images, labels))
+        for weight in (0.0, 3.0)
+    ]
+    logits = make_network(auxiliary=True, seed=0)(images, training=True)["scale_8"].numpy()
+    grid = slice(stride // 2, None, stride)
+    boundary = slow_boundary_labels(labels.numpy())[:, grid, grid]
+    chosen = boundary != 255
+    own = keras.ops.log_softmax(logits[:, grid, grid][chosen])
+    entropies = -np.take_along_axis(own.numpy(), boundary[chosen][:, None], axis=1)[:, 0]
+    expected = np.average(entropies, weights=np.array(weights)[boundary[chosen]])
+    added = float(logs[1]["loss"]) - float(logs[0]["loss"])
+    assert added == pytest.approx(3.0 * expected, rel=1e-5)
+
+
+def slow_boundary_labels(labels):
+    """By definition, pixel by pixel."""
+    found = np.full_like(labels, 255)
+    for image, row, column in np.argwhere(labels != 255):
+        around = labels[image, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+        if len(set(around[around != 255])) > 1:
+            found[image, row, column] = labels[image, row, column]
+    return found
+
+
+def test_boundary_labels_have_another_class_nearby():
+    labels = np.full((1, 12, 12), 2)
+    labels[:, 7:, 6:] = 0
+    labels[:, :, 9] = 255
+    labels[:, 0, 0] = 3
+    found = np.asarray(boundary_labels(labels))
+    np.testing.assert_array_equal(found, slow_boundary_labels(labels))
+    assert 0 < np.sum(found != 255) < labels.size
+    alone = np.where(labels == 2, 2, 255)
+    np.testing.assert_array_equal(boundary_labels(alone), np.full_like(labels, 255))
 
 
 def test_a_scaled_loss_makes_the_same_step_and_is_told_unscaled():
