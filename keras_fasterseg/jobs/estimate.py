@@ -194,7 +194,11 @@ def _times_before(file: pathlib.Path) -> list[StageTime]:
 
 def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettings]:
     """The unfinished stages, and the settings with their remaining epochs."""
-    names = [name for name in stages_of(settings.space) if workdir.recorded(name) is None]
+    names = [
+        name
+        for name in stages_of(settings.space, settings.search.strategy)
+        if workdir.recorded(name) is None
+    ]
     if settings.latency.latency_table is not None and "latency" in names:
         names.remove("latency")
     if not settings.pretrain.epochs and "pretrain" in names:
@@ -207,7 +211,7 @@ def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettin
             names.append(role)
             left = dataclasses.replace(training, epochs=training.epochs - done)
             settings = dataclasses.replace(settings, **{role: left})
-    return sorted(names, key=stages_of(settings.space).index), settings
+    return sorted(names, key=stages_of(settings.space, settings.search.strategy).index), settings
 
 
 def _networks(

@@ -33,7 +33,9 @@ def check_stages(run: Run, settings: RunSettings) -> DataFacts:
         OSError: A file or folder is missing.
     """
     finished = [
-        name for name in stages_of(settings.space) if run.workdir.recorded(name) is not None
+        name
+        for name in stages_of(settings.space, settings.search.strategy)
+        if run.workdir.recorded(name) is not None
     ]
     return check_run(settings, finished)
 
@@ -56,7 +58,8 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
     num_classes = run.source.num_classes
     space = settings.space
     table = LatencyTable.load(latency_stage(run, space, settings.latency, num_classes))
-    if space.pretrains:
+    stages = stages_of(space, settings.search.strategy)
+    if "pretrain" in stages:
         pretrain_stage(run, space, settings.pretrain)
     genotypes = search_stage(run, space, settings.search)
     teacher = None
@@ -73,8 +76,9 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
         "split": settings.data.val_split,
         "command": command,
         "constant_predictor_miou": constant_predictor_miou(np.asarray(histogram)),
-        "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages_of(space)},
+        "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages},
         "latency_table": str(run.table),
+        "entropies": {},
     }
     if settings.search.strategy == GRADIENT:
         summary["entropies"] = _entropies(read_json(run.path / "search" / "search.json"))

@@ -13,6 +13,7 @@ from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import require
 from keras_fasterseg.settings.stages import DataSettings
+from keras_fasterseg.settings.training import GRADIENT, SCORING
 from keras_fasterseg.spaces.base import SearchSpace
 
 TABLE_INPUT = "the latency table"
@@ -96,7 +97,7 @@ def if_there(read: Callable[[pathlib.Path], Input], path: PathLike) -> Input | N
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 
-def stages_of(space: SearchSpace) -> tuple[str, ...]:
-    """Returns the names of the stages of a run that searches `space`, in order."""
-    pretrain = ("pretrain",) if space.pretrains else ()
+def stages_of(space: SearchSpace, strategy: str = GRADIENT) -> tuple[str, ...]:
+    """Returns the names of the stages of a run that searches `space` by `strategy`, in order."""
+    pretrain = ("pretrain",) if space.pretrains and strategy in SCORING else ()
     return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")

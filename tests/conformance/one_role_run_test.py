@@ -1,5 +1,7 @@
 """A complete run in a search space with one role and no pretraining; teacher from another space."""
 
+import dataclasses
+
 import pytest
 
 from keras_fasterseg.files import read_json
@@ -17,6 +19,7 @@ from keras_fasterseg.settings.stages import (
 from keras_fasterseg.settings.training import SearchSettings, TrainSettings
 from tests.conformance.spaces import tiny_space
 from tests.conformance.toy_space import ToySpace
+from tools.maintenance.run_table import run_markdown
 
 SIZE = (64, 64)
 TRAINING = TrainSettings(
@@ -63,6 +66,17 @@ def test_a_run_has_the_stages_of_its_space(run, summary):
     assert summary["student"]["fps"] > 0
     assert "student" in summary_tables(summary)
     assert read_json(run.path / "search" / "stage.json")["settings"]["space"] == "toy"
+
+
+def test_a_run_without_architecture_parameters_has_no_entropies(run, summary, tmp_path):
+    search = dataclasses.replace(SETTINGS.search, strategy="most_macs", min_fps=0.001, max_fps=1e6)
+    own = Run(tmp_path, SETTINGS.data)
+    found = run_all(own, dataclasses.replace(SETTINGS, search=search))
+    assert found["entropies"] == {}
+    text = run_markdown(tmp_path)
+    assert "Minutes: " in text
+    assert "Entropy" not in text
+    assert "Entropy" in run_markdown(run.path)
 
 
 def test_an_estimate_has_the_stages_of_its_space(tmp_path):

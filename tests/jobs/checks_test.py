@@ -10,6 +10,7 @@ from keras_fasterseg.jobs.checks import check_run
 from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
 from keras_fasterseg.run.data_checks import DataFacts, check_data
+from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.settings import stages
 from keras_fasterseg.spaces.fasterseg.genotype import (
     BranchGenotype,
@@ -46,6 +47,15 @@ def with_setting(stage: str, **changes) -> stages.RunSettings:
         )
     changed = dataclasses.replace(getattr(RUN, stage), **changes)
     return dataclasses.replace(RUN, **{stage: changed})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "pretrains"),
+    [("gradient", True), ("evolution", True), ("random", True), ("most_macs", False)],
+)
+def test_strategies_without_scores_pretrain_no_supernet(strategy, pretrains):
+    assert ("pretrain" in stages_of(RUN.space, strategy)) == pretrains
+    assert "pretrain" not in stages_of(JointSpace(JOINT_SETTINGS), strategy)
 
 
 def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):

@@ -108,6 +108,8 @@ def _entropies(entropies: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     for role, families in entropies.items():
         spans = (f"{name} {each[0]:.3f} → {each[-1]:.3f}" for name, each in families.items())
         roles.append(f"{role} {', '.join(spans)}")
+    if not roles:
+        return ""
     text = "; ".join(roles)
     return f"Entropy after the first → last epoch of the search (1 = undecided): {text}."
 
