@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ LabelledImage = tuple[np.ndarray, np.ndarray]
 
 _SHOWN_IMAGES = 3
 _ESTIMATION_BATCHES = 15
+# Scored networks are not compiled, so that small batches would take the time of their operations'
+# calls. A supernet's memory for a forward pass of so many pixels is below that of a training step.
+_SCORED_PIXELS = 500_000
 
 
 def open_source(
@@ -115,6 +118,38 @@ class Batches:
         return self.make(epoch * self.steps_per_epoch + step)
 
 
+@dataclasses.dataclass(frozen=True)
+class JoinedBatches:
+    """Batches in order, neighbours of one image size joined to larger ones.
+
+    Attributes:
+        batches: Images and labels; if they can be iterated repeatedly, so can this.
+        pixels: A batch joins the one before if both together have at most so many pixels.
+    """
+
+    batches: Iterable[tuple[Any, Any]]
+    pixels: int = _SCORED_PIXELS
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        joined: list[tuple[np.ndarray, np.ndarray]] = []
+        for images, labels in self.batches:
+            batch = np.asarray(images), np.asarray(labels)
+            if joined and (
+                joined[0][0].shape[1:] != batch[0].shape[1:]
+                or sum(labels.size for _, labels in (*joined, batch)) > self.pixels
+            ):
+                yield _concatenated(joined)
+                joined = []
+            joined.append(batch)
+        if joined:
+            yield _concatenated(joined)
+
+
+def _concatenated(batches: Sequence[tuple[np.ndarray, np.ndarray]]):
+    images, labels = zip(*batches, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
 def training_batches(
     source: SegmentationSource,
     samples: tuple[Sample, ...],
@@ -190,10 +225,7 @@ def estimation_batches(
 ) -> list[tuple[Any, Any]]:
     """Returns a few training batches, always the same, to estimate batch statistics with."""
     batches = training_batches(source, samples, settings, steps_per_epoch).make(0)
-    return [
-        (np.asarray(images), np.asarray(labels))
-        for images, labels in itertools.islice(batches, _ESTIMATION_BATCHES)
-    ]
+    return list(JoinedBatches(itertools.islice(batches, _ESTIMATION_BATCHES)))
 
 
 def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches:
@@ -205,14 +237,15 @@ def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches
 
 def ranking_batches(
     source: SegmentationSource, samples: Sequence[Sample], count: int, downsample: int
-) -> LabelledBatches:
+) -> "JoinedBatches":
     """Returns `count` evenly spaced full images, normalised and padded to multiples of 32."""
-    return evaluation_dataset(
+    images = evaluation_dataset(
         evenly_spaced(samples, count),
         source,
         downsample=downsample,
         size_multiple=SIZE_MULTIPLE,
     )
+    return JoinedBatches(images)
 
 
 def shown_images(

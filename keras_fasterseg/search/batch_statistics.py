@@ -36,6 +36,7 @@ def estimated_statistics(
             estimate_statistics(
                 variables,
                 (batch_statistics(lambda each=each: run(*each), variables) for each in tensors),
+                [len(images) for images, _ in batches],
             )
         yield
     finally:
@@ -79,7 +80,9 @@ def batch_statistics(run: Callable[[], Any], variables: Sequence[keras.Variable]
 
 
 def estimate_statistics(
-    variables: Sequence[keras.Variable], batches: Iterable[Sequence[Any]]
+    variables: Sequence[keras.Variable],
+    batches: Iterable[Sequence[Any]],
+    weights: Iterable[float],
 ) -> None:
     """Sets running statistics to those of all batches together.
 
@@ -89,6 +92,7 @@ def estimate_statistics(
     Args:
         variables: The result of `statistics_of`.
         batches: The result of `batch_statistics` for every batch, one or more.
+        weights: Number of images of every batch.
 
     Raises:
         ValueError: There are no batches.
@@ -96,15 +100,15 @@ def estimate_statistics(
     Reference:
         "Precise BN" (Wu & Johnson, 2021, https://arxiv.org/abs/2105.07576), section 3.
     """
-    count, sums = 0, [np.zeros(tuple(variable.shape), "float64") for variable in variables]
+    count, sums = 0.0, [np.zeros(tuple(variable.shape), "float64") for variable in variables]
     squares = [np.zeros_like(each) for each in sums[::2]]
-    for batch in batches:
+    for batch, weight in zip(batches, weights, strict=True):
         values = [ops.convert_to_numpy(value).astype("float64") for value in batch]
         for total, value in zip(sums, values, strict=True):
-            total += value
+            total += weight * value
         for square, mean in zip(squares, values[::2], strict=True):
-            square += mean**2
-        count += 1
+            square += weight * mean**2
+        count += weight
     if not count:
         raise ValueError("Statistics cannot be estimated without batches.")
     for index, square in enumerate(squares):

@@ -16,6 +16,7 @@ from keras_fasterseg.data.search_parts import search_parts
 from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD
 from keras_fasterseg.run.datasets import (
+    JoinedBatches,
     batch_options,
     bilevel_batches,
     check_source,
@@ -203,18 +204,36 @@ def test_ranking_images_are_padded_to_multiples_of_32(source, downsample, size):
 def test_ranking_images_are_spread(source):
     samples = source.samples("train")
     found, whole = (
-        [np.asarray(images) for images, _ in ranking_batches(source, samples, count, 1)]
+        np.concatenate([images for images, _ in ranking_batches(source, samples, count, 1)])
         for count in (3, 6)
     )
     assert len(whole) == 6
-    np.testing.assert_array_equal(found, [whole[0], whole[2], whole[4]])
+    np.testing.assert_array_equal(found, whole[::2])
+
+
+def test_batches_of_one_size_are_joined():
+    def batch(value, count, height):
+        shape = (count, height, 4)
+        return np.full((*shape, 3), value, "float32"), np.full(shape, value)
+
+    given = [batch(0, 2, 4), batch(1, 1, 4), batch(2, 1, 4), batch(3, 1, 8), batch(4, 9, 8)]
+    joined = JoinedBatches(given, pixels=3 * 16)
+    for _ in range(2):  # it can be iterated repeatedly
+        found = [(images.shape, labels[:, 0, 0].tolist()) for images, labels in joined]
+        assert found == [
+            ((3, 4, 4, 3), [0, 0, 1]),
+            ((1, 4, 4, 3), [2]),
+            ((1, 8, 4, 3), [3]),
+            # A larger batch stays whole.
+            ((9, 8, 4, 3), [4] * 9),
+        ]
+    assert list(JoinedBatches([])) == []
 
 
 def test_estimation_batches_are_always_the_same(source):
     samples = source.samples("train")
     first, second = (estimation_batches(source, samples, PIPELINE, 1) for _ in range(2))
-    assert len(first) == 15
-    assert [images.shape for images, _ in first] == [(2, 64, 96, 3)] * 15
+    assert [images.shape for images, _ in first] == [(30, 64, 96, 3)]
     for (images, labels), (again, labels_again) in zip(first, second, strict=True):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, labels_again)

@@ -73,13 +73,20 @@ def test_without_batches_nothing_changes(model):
     with estimated_statistics(model, [], run_of(model)):
         np.testing.assert_array_equal(mean, np.zeros(CHANNELS))
     with pytest.raises(ValueError, match="without batches"):
-        estimate_statistics(statistics_of(model), [])
+        estimate_statistics(statistics_of(model), [], [])
 
 
 def test_rows_that_no_batch_uses_keep_their_values():
     mean, variance = (keras.Variable(np.full((2, 3), value, "float32")) for value in (7.0, 9.0))
     row = np.array([[0, 0, 0], [1, 0, 3]], "float32")
-    estimate_statistics([mean, variance], [[row, 2 * row], [3 * row, 2 * row]])
+    estimate_statistics([mean, variance], [[row, 2 * row], [3 * row, 2 * row]], [4, 4])
     np.testing.assert_array_equal(mean, [[7, 7, 7], [2, 0, 6]])
     # Means of 1 and 3, and of 3 and 9: variances 1 and 9.
     np.testing.assert_array_equal(variance, [[9, 9, 9], [3, 0, 15]])
+
+
+def test_batches_count_by_their_images():
+    mean, variance = (keras.Variable(np.zeros((1, 1), "float32")) for _ in range(2))
+    estimate_statistics([mean, variance], [[[[1.0]], [[2.0]]], [[[5.0]], [[6.0]]]], [3, 1])
+    # Means 1, 1, 1 and 5; their variance is 3. Variances 2, 2, 2 and 6; their mean is 3.
+    assert (float(mean[0, 0]), float(variance[0, 0])) == (2.0, 6.0)
