@@ -1,4 +1,4 @@
-"""Accuracy of the supernet before any network is derived. Selects the backend's tracer."""
+"""Accuracy of the supernet before any network is derived. Compiles on JAX."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -60,8 +60,12 @@ class SupernetEvaluator:
 
     def class_ids(self, role: str, images: Any, discretized: bool = False) -> dict[str, np.ndarray]:
         """Returns class ids, uint8 `(batch, height, width)`, by name of the prediction."""
-        run = self._with_jax if keras.backend.backend() == "jax" else self._with_tensorflow
-        ids = run(role, images, discretized)
+        if keras.backend.backend() == "jax":
+            ids = self._with_jax(role, images, discretized)
+        else:
+            # Joined batches are few: tracing a supernet would take longer than running it.
+            choices = self._choices(role, discretized)
+            ids = self._class_ids(ops.convert_to_tensor(images), choices)
         return {name: np.asarray(each).astype(np.uint8) for name, each in ids.items()}
 
     def _choices(self, role: str, discretized: bool) -> Choices:
@@ -74,19 +78,6 @@ class SupernetEvaluator:
             name: ops.argmax(resize_bilinear(logits, size), axis=-1)
             for name, logits in self.model.predictions(images, choices).items()
         }
-
-    def _with_tensorflow(self, role: str, images: Any, discretized: bool) -> dict[str, Any]:
-        import tensorflow as tf
-
-        choices = self._choices(role, discretized)
-        # With an open size, one trace per role is enough for images of any size.
-        if role not in self._functions:
-            any_size = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-            signature = any_size, tf.nest.map_structure(tf.TensorSpec.from_tensor, choices)
-            self._functions[role] = tf.function(
-                self._class_ids, input_signature=signature, autograph=False
-            )
-        return self._functions[role](images, choices)
 
     def _with_jax(self, role: str, images: Any, discretized: bool) -> dict[str, Any]:
         layers = [self.model.supernet, *self.model.architectures.values()]

@@ -82,7 +82,7 @@ def test_nothing_labelled_scores_nan(space, eagerly):
     assert np.isnan(list(scores.values())).all()
 
 
-def test_one_trace_a_role_whatever_the_size(space):
+def test_predictions_have_the_size_of_the_images(space):
     evaluator = SupernetEvaluator(space, [], [])
     generator = np.random.default_rng(0)
     for height, width in ((64, 96), (96, 64)):
@@ -95,5 +95,3 @@ def test_one_trace_a_role_whatever_the_size(space):
                 expected = enlarged(np.asarray(logits), height, width).argmax(-1)
                 # As above: a pixel or two may lie between two classes to the last bit.
                 assert np.mean(found[name] != expected) <= 1e-3
-    traces = [each.experimental_get_tracing_count() for each in evaluator._functions.values()]
-    assert traces == [1, 1]
