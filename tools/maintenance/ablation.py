@@ -58,7 +58,7 @@ def main() -> None:
                     "name": name,
                     "seed": int(seed),
                     "flags": changed,
-                    "genotype": read_json(folder / "student" / "genotype.json")["id"],
+                    **_facts(folder),
                     "scores": read_json(folder / "student" / "evaluation.json"),
                 }
             )
@@ -67,6 +67,22 @@ def main() -> None:
         facts["fps"] = _measured(workdir, results)
         write_json(workdir / "ablation.json", facts)
     print(ablation_table(facts))
+
+
+def _facts(folder: pathlib.Path) -> dict:
+    """The network of a finished run and the time of its training."""
+    from keras_fasterseg.run.trained_networks import describe_network
+    from keras_fasterseg.run.workdir import Workdir
+
+    size = MEASURE.value or (512, 1024)
+    network = describe_network(folder / "student" / "network.keras", size)
+    return {
+        "genotype": network["genotype"],
+        "parameters": network["parameters_inference"],
+        "macs": network["macs"],
+        "input_size": network["input_size"],
+        "minutes": Workdir(folder).minutes("student"),
+    }
 
 
 def _measured(workdir: pathlib.Path, results: list[dict]) -> dict:

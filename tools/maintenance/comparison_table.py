@@ -27,18 +27,25 @@ def ablation_table(facts: dict) -> str:
     runs, measured = facts["runs"], facts.get("fps")
     classes = list(runs[0]["scores"]["per_class"])
     fps = [measured[each["genotype"]]["fps"] if measured else None for each in runs]
+    described = "parameters" in runs[0]  # Earlier files have neither parameters nor minutes.
     rows = [
         [
             each["name"],
             " ".join(each["flags"]),
             str(each["seed"]),
+            *([f"{each['parameters']:,}", f"{each['minutes']:.0f}"] if described else []),
             *([number(own, ".1f")] if measured else []),
             *(number(value, ".1f", 100) for value in scores),
         ]
         for each, own in zip(runs, fps, strict=True)
         for scores in [[each["scores"]["miou"], *each["scores"]["per_class"].values()]]
     ]
-    header = ["change", "flags", "seed", *(["FPS"] if measured else []), "mIoU %", *classes]
+    header = [
+        *("change", "flags", "seed"),
+        *(["parameters", "minutes"] if described else []),
+        *(["FPS"] if measured else []),
+        *("mIoU %", *classes),
+    ]
     tables = [table(rows, header)]
     groups: dict[str, list[int]] = {}
     for index, each in enumerate(runs):

@@ -57,6 +57,8 @@ def test_seeds_are_summed_up_and_networks_have_frame_rates():
             "seed": seed,
             "flags": [],
             "genotype": genotype,
+            "parameters": 1234,
+            "minutes": 2.6,
             "scores": {"miou": miou, "per_class": {}},
         }
         for name, seed, genotype, miou in [
@@ -66,7 +68,12 @@ def test_seeds_are_summed_up_and_networks_have_frame_rates():
         ]
     ]
     facts = {"runs": runs, "fps": {"a": {"fps": 90.0}, "b": {"fps": 94.0}}}
-    assert rows(ablation_table(facts).split("\n\n")[1]) == [
+    single, means = map(rows, ablation_table(facts).split("\n\n"))
+    assert single[:2] == [
+        ["change", "flags", "seed", "parameters", "minutes", "FPS", "mIoU %"],
+        ["random", "", "0", "1,234", "3", "90.0", "30.0"],
+    ]
+    assert means == [
         ["change", "seeds", "FPS", "mIoU %"],
         ["random", "2", "92.0 (90.0 to 94.0)", "40.0 (30.0 to 50.0)"],
         ["evolution", "1", "90.0 (90.0 to 90.0)", "60.0 (60.0 to 60.0)"],
