@@ -281,3 +281,15 @@ def _interval(values: np.ndarray) -> tuple[float, float] | None:
     # JSON has no infinite numbers.
     interval = median_interval(values)
     return interval if math.isfinite(interval[0]) else None
+
+
+def sentence_of_turns(result: Mapping[str, Any]) -> str:
+    """Device and method of frame rates measured in turns, from the JSON of one of the results."""
+    runner, environment, times = result["runner"], result["environment"], result["times"]
+    device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
+    return (
+        f"{device}, {runner['threads']} threads: the exported network ({runner['runtime']}, "
+        f"{runner['version']}, {runner['precision']}), uint8 images to class ids in host memory, "
+        f"batch {result['batch_size']}, median of {times['repetitions']} calls, all networks in "
+        f"turns; harness version {result['harness_version']}"
+    )

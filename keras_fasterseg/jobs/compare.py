@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import logging
 
-from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved
+from keras_fasterseg.benchmark.harness import InterleavedResult, interleaved, sentence_of_turns
 from keras_fasterseg.benchmark.load import check_load
 from keras_fasterseg.files import read_json, write_json
 from keras_fasterseg.jobs.evaluate import evaluate, open_runner
@@ -70,7 +70,7 @@ def compare(
         "seed": settings.seed,
         "minutes": {name: round(run.workdir.minutes(name), 2) for name in stages},
         "input_size": list(settings.benchmark.input_size),
-        "device": _device(measured[STUDENT]),
+        "device": sentence_of_turns(measured[STUDENT]),
         "rows": [_row(each, run, folder, measured, settings) for each in compared],
         "constant_predictor_miou": summary["constant_predictor_miou"],
         "entropies": summary["entropies"],
@@ -123,15 +123,3 @@ def _row(
         "fps": measured[each.stage]["fps"],
         "epochs": training.epochs,
     }
-
-
-def _device(result: dict[str, Any]) -> str:
-    """Device and method of the frame rates, from the JSON of one result."""
-    runner, environment, times = result["runner"], result["environment"], result["times"]
-    device = environment["cpu"] if runner["device"] == "CPU" else runner["device"]
-    return (
-        f"{device}, {runner['threads']} threads: the exported network ({runner['runtime']}, "
-        f"{runner['version']}, {runner['precision']}), uint8 images to class ids in host memory, "
-        f"batch {result['batch_size']}, median of {times['repetitions']} calls, all networks in "
-        f"turns; harness version {result['harness_version']}"
-    )

@@ -51,7 +51,7 @@ ESTIMATE = "estimate.json"
 
 # Assumptions, for two CPU cores.
 EVALUATION_TRACING_SECONDS = 40.0  # To trace the supernet and estimate its statistics, at the end.
-RANKING_SECONDS = 3.0  # To score a network with inherited weights.
+RANKING_SECONDS = 1.5  # To score a network with inherited weights.
 EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load it.
 LOG_BYTES = 20_000_000  # Logs, genotypes and scores per stage.
 GRAPH_BYTES = 10_000_000  # A SavedModel without its weights.

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from keras_fasterseg.benchmark.harness import sentence_of_turns
 from keras_fasterseg.files import PathLike, read_json
 from tools.maintenance.markdown import number, table
 
@@ -12,11 +13,20 @@ def ablation_markdown(path: PathLike) -> str:
     """The section of the document for a file `ablation.json`."""
     facts = read_json(path)
     return (
-        f"### {pathlib.Path(path).stem}: changes of a recipe, each alone\n\n"
+        f"### {pathlib.Path(path).stem}: trainings that differ in the flags of the line\n\n"
         f"{ablation_table(facts)}\n\n"
-        f"{facts['genotype']}, trained with `{facts['base']}` and the flags of the line; mIoU on "
-        "the validation split. Lines that differ only in the seed show how much chance decides."
+        f"{facts['genotype']}, unless the line names another network, trained with "
+        f"`{facts['base']}`; mIoU on the validation split. Seeds show how much chance decides."
+        f"{_measured(facts)}"
     )
+
+
+def _measured(facts: dict) -> str:
+    if "fps" not in facts:
+        return ""
+    result = next(iter(facts["fps"].values()))
+    height, width = result["input_size"]
+    return f" FPS at {height}x{width}: {sentence_of_turns(result)}."
 
 
 def ablation_table(facts: dict) -> str:

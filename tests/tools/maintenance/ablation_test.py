@@ -86,8 +86,8 @@ def test_the_sections_of_the_document(tmp_path):
     path = tmp_path / "recipe.json"
     write_json(path, {"genotype": "a", "base": "b.flags", "runs": [run]})
     found = ablation_markdown(path)
-    assert found.startswith("### recipe: changes of a recipe, each alone\n\n")
-    assert "a, trained with `b.flags`" in found
+    assert found.startswith("### recipe: trainings that differ in the flags of the line\n\n")
+    assert "a, unless the line names another network, trained with `b.flags`" in found
 
     networks = [
         {"genotype": "x", "trained_miou": 0.4, "own_statistics": 0.1},
