@@ -237,7 +237,7 @@ def evaluation_images(source: SegmentationSource, split: str) -> LabelledBatches
 
 def ranking_batches(
     source: SegmentationSource, samples: Sequence[Sample], count: int, downsample: int
-) -> "JoinedBatches":
+) -> JoinedBatches:
     """Returns `count` evenly spaced full images, normalised and padded to multiples of 32."""
     images = evaluation_dataset(
         evenly_spaced(samples, count),

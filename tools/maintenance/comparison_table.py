@@ -36,7 +36,6 @@ def ablation_table(facts: dict) -> str:
     """
     runs, measured = facts["runs"], facts.get("fps")
     classes = list(runs[0]["scores"]["per_class"])
-    fps = [measured[each["genotype"]]["fps"] if measured else None for each in runs]
     described = "parameters" in runs[0]  # Earlier files have neither parameters nor minutes.
     rows = [
         [
@@ -44,10 +43,10 @@ def ablation_table(facts: dict) -> str:
             " ".join(each["flags"]),
             str(each["seed"]),
             *([f"{each['parameters']:,}", f"{each['minutes']:.0f}"] if described else []),
-            *([number(own, ".1f")] if measured else []),
+            *([f"{measured[each['genotype']]['fps']:.1f}"] if measured else []),
             *(number(value, ".1f", 100) for value in scores),
         ]
-        for each, own in zip(runs, fps, strict=True)
+        for each in runs
         for scores in [[each["scores"]["miou"], *each["scores"]["per_class"].values()]]
     ]
     header = [
@@ -56,32 +55,31 @@ def ablation_table(facts: dict) -> str:
         *(["FPS"] if measured else []),
         *("mIoU %", *classes),
     ]
-    tables = [table(rows, header)]
-    groups: dict[str, list[int]] = {}
-    for index, each in enumerate(runs):
-        groups.setdefault(each["name"], []).append(index)
-    if any(len(group) > 1 for group in groups.values()):
-        tables.append(
-            table(
-                [
-                    [
-                        name,
-                        str(len(group)),
-                        *([_mean([fps[index] for index in group])] if measured else []),
-                        _mean([runs[index]["scores"]["miou"] for index in group], 100),
-                    ]
-                    for name, group in groups.items()
-                ],
-                ["change", "seeds", *(["FPS"] if measured else []), "mIoU %"],
-            )
-        )
-    return "\n\n".join(tables)
+    return "\n\n".join([table(rows, header), *_means(runs, measured)])
 
 
-def _mean(values: list[float], factor: float = 1) -> str:
-    """Mean, and the lowest and highest value, of `factor` times each."""
-    low, high = min(values) * factor, max(values) * factor
-    return f"{np.mean(values) * factor:.1f} ({low:.1f} to {high:.1f})"
+def _means(runs: list[dict], measured: dict | None) -> list[str]:
+    """A table of the means over the seeds of every name, if any has several."""
+    groups: dict[str, list[dict]] = {}
+    for each in runs:
+        groups.setdefault(each["name"], []).append(each)
+    if len(groups) == len(runs):
+        return []
+    rows = [
+        [
+            name,
+            str(len(group)),
+            *([_mean([measured[each["genotype"]]["fps"] for each in group])] if measured else []),
+            _mean([100 * each["scores"]["miou"] for each in group]),
+        ]
+        for name, group in groups.items()
+    ]
+    return [table(rows, ["change", "seeds", *(["FPS"] if measured else []), "mIoU %"])]
+
+
+def _mean(values: list[float]) -> str:
+    """Mean, and the lowest and highest value."""
+    return f"{np.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
 def kendall_tau(first: list[float], second: list[float]) -> float:
