@@ -158,6 +158,7 @@ pictures: setup
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_joint --output=$(PICTURES)/camvid_joint
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high
+	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/strategies/evolution_0 --output=$(PICTURES)/evolution
 
 # Runs docs/tutorial.ipynb, minutes on two CPU cores, and stores what its cells print.
 tutorial: setup
