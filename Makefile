@@ -147,7 +147,7 @@ results: setup
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided \
 		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr \
-		--recipes=$(RESULTS)/camvid_recipe.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json
+		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json
 
 # Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures
@@ -159,6 +159,7 @@ pictures: setup
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_joint --output=$(PICTURES)/camvid_joint
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/strategies/evolution_0 --output=$(PICTURES)/evolution
+	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/strategies/gradient_0 --output=$(PICTURES)/gradient
 
 # Runs docs/tutorial.ipynb, minutes on two CPU cores, and stores what its cells print.
 tutorial: setup
