@@ -33,6 +33,7 @@ MEASURE = settings_flags.define_size(
     None,
     "Height x width. Measures the frame rates of all networks in turns, exported as SavedModels.",
 )
+flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
