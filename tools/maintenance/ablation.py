@@ -89,6 +89,7 @@ def _facts(folder: pathlib.Path) -> dict:
 def _measured(workdir: pathlib.Path, results: list[dict]) -> dict:
     """Results of the benchmark by the id of the genotype."""
     from keras_fasterseg.benchmark.harness import interleaved
+    from keras_fasterseg.benchmark.load import check_load
     from keras_fasterseg.run.artefacts import open_artefact
 
     runners = {}
@@ -99,6 +100,7 @@ def _measured(workdir: pathlib.Path, results: list[dict]) -> dict:
             runners[each["genotype"]] = open_artefact(
                 network, "saved_model", input_size=MEASURE.value, outputs="class_ids"
             )
+    check_load(allow=True)
     return interleaved(runners, input_size=MEASURE.value).to_json()["results"]
 
 

@@ -1,12 +1,21 @@
 """Changes of a recipe: their file and their table."""
 
+import functools
+import subprocess
+
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
-from keras_fasterseg.files import write_json
+from keras_fasterseg.benchmark import harness
+from keras_fasterseg.files import read_json, write_json
+from keras_fasterseg.run.workdir import Workdir
+from keras_fasterseg.spaces.cost import network_work
+from tests.conformance.spaces import tiny_space
 from tests.flags.presets_test import parsed
 from tests.shared import ROOT
 from tests.tools.maintenance.markdown_rows import rows
+from tools.maintenance import ablation
 from tools.maintenance.ablation import read_changes
 from tools.maintenance.comparison_table import (
     ablation_markdown,
@@ -36,6 +45,47 @@ def test_the_changes_for_camvid_are_flags_of_the_tool(path, tmp_path):
     assert [name for name, flags in changes.items() if not flags] in ([], ["base"], ["alone"])
     for flags in changes.values():
         parsed("tools.train", ["--genotype=a", "--workdir=b", *flags], tmp_path)
+
+
+def test_trainings_are_compared_and_measured(tmp_path, monkeypatch):
+    """Trainings are replaced by finished ones, whose network depends on the line."""
+    space, started = tiny_space("fasterseg"), []
+
+    def train(arguments):
+        started.append(arguments[3:])
+        values = dict(each.removeprefix("--").split("=") for each in arguments[3:])
+        network = space.build(space.random_genotype(np.random.default_rng(int(values["net"]))), 3)
+        scores = {"miou": float(values["seed"]) / 10, "per_class": {}}
+
+        def finish(folder):
+            network.save(folder / "network.keras")
+            write_json(folder / "evaluation.json", scores)
+
+        Workdir(values["workdir"]).stage("student", {}, finish)
+        return subprocess.CompletedProcess(arguments, 0)
+
+    monkeypatch.setattr(ablation.subprocess, "run", train)
+    briefly = functools.partial(harness.interleaved, min_repetitions=2, min_seconds=0.0)
+    monkeypatch.setattr(harness, "interleaved", briefly)
+    changes = tmp_path / "changes.txt"
+    changes.write_text("own --net={seed}\nsame --net=1 --seed=2\n", "utf-8")
+    given = {"workdir": str(tmp_path / "a"), "base": "b.flags", "changes": str(changes)}
+    with flagsaver.as_parsed(**given, genotype="g.json", seeds="1,2", measure="64x64"):
+        ablation.main()
+    common = ["--flagfile=b.flags", "--genotype=g.json"]
+    assert [each[0:3:2] for each in started] == [common] * 3
+    assert [each[4:] for each in started] == [["--net=1"], ["--net=2"], ["--net=1", "--seed=2"]]
+    facts = read_json(tmp_path / "a" / "ablation.json")
+    runs = facts["runs"]
+    assert [(each["name"], each["seed"]) for each in runs] == [("own", 1), ("own", 2), ("same", 2)]
+    assert [each["scores"]["miou"] for each in runs] == [0.1, 0.2, 0.2]
+    assert [each["flags"] for each in runs] == [["--net={seed}"]] * 2 + [["--net=1", "--seed=2"]]
+    genotypes = [space.random_genotype(np.random.default_rng(seed)) for seed in (1, 2, 1)]
+    assert [each["genotype"] for each in runs] == [each.id for each in genotypes]
+    for each, genotype in zip(runs, genotypes, strict=True):
+        assert each["macs"] == network_work(genotype, (64, 64), 3).macs
+    assert set(facts["fps"]) == {genotypes[0].id, genotypes[1].id}
+    assert all(each["fps"] > 0 for each in facts["fps"].values())
 
 
 def test_a_table_has_a_row_for_each_training():
