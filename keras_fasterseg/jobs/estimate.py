@@ -50,7 +50,9 @@ from keras_fasterseg.spaces.roles import STUDENT
 ESTIMATE = "estimate.json"
 
 # Assumptions, for two CPU cores.
-EVALUATION_TRACING_SECONDS = 40.0  # To trace the supernet and estimate its statistics, at the end.
+EVALUATION_SECONDS = (
+    15.0  # To score the supernet with statistics of its own, at the end of a search.
+)
 RANKING_SECONDS = 1.5  # To score a network with inherited weights.
 EXPORT_SECONDS = 5.5  # To trace and write a SavedModel, or to load it.
 LOG_BYTES = 20_000_000  # Logs, genotypes and scores per stage.
@@ -276,7 +278,7 @@ def _evaluation_seconds(
         images = 2 * roles * min(own.validation_images, held_out_count(facts.train_images))
         size = tuple(side // own.downsample for side in facts.size)
         passes = passes_of(name, settings.space) * settings.space.settings_a_step
-        seconds = EVALUATION_TRACING_SECONDS + images * _image_seconds(cost, own, size) / passes
+        seconds = EVALUATION_SECONDS + images * _image_seconds(cost, own, size) / passes
         return seconds + 2 * roles * own.epochs * RANKING_SECONDS
     evaluations = math.ceil(own.epochs / own.evaluate_every)
     return evaluations * facts.val_images * _image_seconds(cost, own, facts.size)

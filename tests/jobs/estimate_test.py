@@ -95,7 +95,7 @@ def test_a_stage_is_its_steps_and_its_evaluations(tmp_path, computed):
     # 57.6 passes forward of an image: 2 images of 2 roles, with all and with one-hot choices. Two
     # networks of every role are scored after both epochs.
     assert found["search"].steps == 6
-    evaluation = job.EVALUATION_TRACING_SECONDS + 2 * 2 * 2 * 3.0 / 57.6 + 8 * job.RANKING_SECONDS
+    evaluation = job.EVALUATION_SECONDS + 2 * 2 * 2 * 3.0 / 57.6 + 8 * job.RANKING_SECONDS
     assert found["search"].seconds == pytest.approx(10 + 5 * 3.0 + evaluation)
     # An image forward is a third of a step of one crop: 1 s.
     assert found["teacher"].seconds == pytest.approx(10 + 19 * 3.0 + 2 * 5 * 1.0)
