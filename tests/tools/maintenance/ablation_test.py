@@ -47,6 +47,7 @@ def test_the_changes_for_camvid_are_flags_of_the_tool(path, tmp_path):
         parsed("tools.train", ["--genotype=a", "--workdir=b", *flags], tmp_path)
 
 
+@pytest.mark.backends("tensorflow")
 def test_trainings_are_compared_and_measured(tmp_path, monkeypatch):
     """Trainings are replaced by finished ones, whose network depends on the line."""
     space, started = tiny_space("fasterseg"), []
