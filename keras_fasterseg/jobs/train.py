@@ -93,6 +93,7 @@ def train(
         std=source.std,
         classes=source.classes,
         trained_on=trained_on,
+        dropout=settings.dropout,
         dtype=settings.precision,
     )
     if settings.initial_weights is not None:

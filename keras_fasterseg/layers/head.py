@@ -17,6 +17,7 @@ class Head(keras.layers.Layer):
     Args:
         num_classes: Number of classes.
         hidden: Whether the 3x3 conv-bn-relu comes first.
+        dropout: Share of the classifier's inputs that training sets to zero.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -26,12 +27,16 @@ class Head(keras.layers.Layer):
         Logits `(batch, height, width, num_classes)`, float32 even under mixed precision.
     """
 
-    def __init__(self, num_classes: int, hidden: bool = True, **kwargs):
+    def __init__(self, num_classes: int, hidden: bool = True, dropout: float = 0.0, **kwargs):
         super().__init__(**kwargs)
         if num_classes < 1:
             raise ValueError(f"`num_classes` must be positive. Received: {num_classes}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be at least 0 and below 1. Received: {dropout}")
         self.num_classes = num_classes
         self.hidden = hidden
+        self.dropout = dropout
+        self.random = keras.random.SeedGenerator() if dropout else None
 
     def build(self, input_shape):
         if self.hidden:
@@ -53,6 +58,8 @@ class Head(keras.layers.Layer):
     def call(self, inputs, training: bool | None = None, settings: int = 1):
         if self.hidden:
             inputs = self.convolution(inputs, training=training, settings=settings)
+        if training and self.dropout:
+            inputs = keras.random.dropout(inputs, self.dropout, seed=self.random)
         return self.classifier(inputs)
 
     def compute_output_shape(self, input_shape):
@@ -62,4 +69,5 @@ class Head(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "hidden": self.hidden}
+        config = {"num_classes": self.num_classes, "hidden": self.hidden, "dropout": self.dropout}
+        return {**super().get_config(), **config}

@@ -327,6 +327,12 @@ class TrainSettings(AugmentationSettings):
         limits=Limits(above=0, at_most=1),
         added=True,
     )
+    dropout: float = setting(
+        0.0,
+        "Share of the features before each classifier that training sets to zero.",
+        limits=SHARE,
+        added=True,
+    )
     boundary_weight: float = setting(
         0.0,
         "Weight of the mean cross-entropy over the pixels with another class within two pixels, "

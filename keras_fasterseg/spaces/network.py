@@ -28,6 +28,7 @@ class SegmentationNetwork(keras.Model):
             like `mean`.
         trained_on: Training images, as a JSON object recorded by the training. Metadata like
             `mean`.
+        dropout: Share of the features before each classifier that training sets to zero.
 
     Input shape:
         `(batch, height, width, 3)`, normalised; sides are multiples of 32.
@@ -53,6 +54,7 @@ class SegmentationNetwork(keras.Model):
         std: Sequence[float] = IMAGENET_STD,
         classes: Classes | dict | None = None,
         trained_on: dict[str, Any] | None = None,
+        dropout: float = 0.0,
         **kwargs,
     ):
         if isinstance(genotype, dict):
@@ -75,7 +77,7 @@ class SegmentationNetwork(keras.Model):
         # === Functional model ===
         images = keras.Input((*(input_size or (None, None)), 3), name="images")
         logits = dict(
-            type(self).make_logits(images, genotype, num_classes, auxiliary_heads, dtype=dtype)
+            type(self).make_logits(images, genotype, num_classes, auxiliary_heads, dropout, dtype)
         )
         outputs = logits if auxiliary_heads else logits[type(self).prediction]
         super().__init__(inputs=images, outputs=outputs, **kwargs)
@@ -89,12 +91,19 @@ class SegmentationNetwork(keras.Model):
         self.std = tuple(float(value) for value in std)
         self.classes = classes
         self.trained_on = trained_on
+        self.dropout = dropout
         self._layer_dtype = dtype
 
     @classmethod
     @abc.abstractmethod
     def make_logits(
-        cls, images: Tensor, genotype: Genotype, num_classes: int, auxiliary_heads: bool, dtype: Any
+        cls,
+        images: Tensor,
+        genotype: Genotype,
+        num_classes: int,
+        auxiliary_heads: bool,
+        dropout: float,
+        dtype: Any,
     ) -> Mapping[str, Tensor]:
         """Full-size float32 logits by name: `prediction`, and auxiliary heads if requested."""
 
@@ -116,6 +125,7 @@ class SegmentationNetwork(keras.Model):
             "std": self.std,
             "classes": None if self.classes is None else self.classes.to_json(),
             "trained_on": self.trained_on,
+            "dropout": self.dropout,
             "dtype": keras.saving.serialize_keras_object(self._layer_dtype)
             if isinstance(self._layer_dtype, keras.DTypePolicy)
             else self._layer_dtype,

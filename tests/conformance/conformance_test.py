@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import operation_of
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.layers.head import Head
 from keras_fasterseg.reports.describe import describe, description_tables
 from keras_fasterseg.reports.draw_architecture import draw_architecture
 from keras_fasterseg.run.latency_tables import check_rows, load_table
+from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
 from keras_fasterseg.spaces.registry import genotype_from_json, load_genotype
@@ -113,6 +116,23 @@ def test_auxiliary_heads_predict_at_full_size(space):
     assert len(logits) > 1
     assert {tuple(each.shape) for each in logits.values()} == {(1, *SIZE, CLASSES)}
     assert network.prediction in logits
+
+
+def test_every_head_drops_features_in_training_only(space, tmp_path):
+    network = space.build(space.largest_genotype(), CLASSES, auxiliary_heads=True, dropout=0.5)
+    plain = space.build(space.largest_genotype(), CLASSES, auxiliary_heads=True)
+    plain.set_weights(network.get_weights())
+    network.save(tmp_path / "network.keras")
+    images = np.random.default_rng(0).normal(size=(1, *SIZE, 3)).astype("float32")
+    for other in (plain, load_network(tmp_path / "network.keras")):
+        found, expected = other(images, training=False), network(images, training=False)
+        for name in expected:
+            np.testing.assert_array_equal(*map(ops.convert_to_numpy, (found[name], expected[name])))
+    rates = [layer.dropout for layer in network.layers if isinstance(layer, Head)]
+    assert rates == [0.5] * len(network.output)
+    one, two = (network(images, training=True) for _ in range(2))
+    for name in one:
+        assert (ops.convert_to_numpy(one[name]) != ops.convert_to_numpy(two[name])).any()
 
 
 def test_a_runner_answers_as_the_network_does(space):

@@ -53,14 +53,14 @@ class ToyNetwork(SegmentationNetwork):
     genotype_class = ToyGenotype
 
     @classmethod
-    def make_logits(cls, images, genotype, num_classes, auxiliary_heads, dtype):
+    def make_logits(cls, images, genotype, num_classes, auxiliary_heads, dropout, dtype):
         stem = features = ConvBatchNorm(FILTERS, 3, 2, dtype=dtype, name="stem")(images)
         for index, name in enumerate(genotype.cells):
             features = toy_cell(DILATIONS[name], dtype=dtype, name=f"cell_{index}")(features)
         heads = {cls.prediction: features} | ({"auxiliary": stem} if auxiliary_heads else {})
         for name, each in heads.items():
             heads[name] = Resize(2, dtype="float32")(
-                Head(num_classes, dtype=dtype, name=name)(each)
+                Head(num_classes, dropout=dropout, dtype=dtype, name=name)(each)
             )
         return heads
 

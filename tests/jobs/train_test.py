@@ -294,6 +294,11 @@ def test_boundaries_and_stride_reach_the_loss():
     assert (trainer.boundary_weight, trainer.loss_stride) == (0.5, 2)
 
 
+def test_dropout_reaches_the_trained_network(tmp_path, source):
+    path = run(tmp_path, source, dataclasses.replace(SETTINGS, epochs=1, dropout=0.25))
+    assert load_network(path).dropout == 0.25
+
+
 def test_wrong_weights_are_said_before_training(tmp_path, source):
     settings = dataclasses.replace(SETTINGS, class_weights="1,2")
     with pytest.raises(ValueError, match="each of the 19 classes"):

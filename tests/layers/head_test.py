@@ -47,6 +47,25 @@ def test_height_and_width_may_be_dynamic():
     assert_known(model.predict(case["x_nhwc"], verbose=0), case["y_eval_nhwc"], atol=1e-4)
 
 
+def test_dropout_zeroes_features_in_training_only():
+    features = np.ones((2, 8, 8, 64), "float32")
+    layer = Head(1, hidden=False, dropout=0.75)
+    layer.build(features.shape)
+    layer.classifier.kernel.assign(np.ones((1, 1, 64, 1)))
+    np.testing.assert_allclose(layer(features), 64.0)
+    kept = keras.ops.convert_to_numpy(layer(features, training=True)) / 4
+    # Each logit counts the features that were kept, which are multiplied by 4.
+    np.testing.assert_array_equal(kept, np.round(kept))
+    # A quarter of 64; 128 sums of 64 draws have a standard error of .31.
+    assert kept.mean() == pytest.approx(16, abs=1.2)
+    assert kept.std() > 2
+    again = keras.ops.convert_to_numpy(layer(features, training=True)) / 4
+    assert (again != kept).any()
+    assert Head.from_config(layer.get_config()).dropout == 0.75
+    with pytest.raises(ValueError, match="`dropout` must be at least 0 and below 1"):
+        Head(1, dropout=1.0)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_logits_are_float32_in_half_precision(policy):
     case = fixture()

@@ -38,9 +38,9 @@ class FasterSegNetwork(SegmentationNetwork):
         return plan_network(self.genotype)
 
     @classmethod
-    def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dtype):
+    def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dropout, dtype):
         plan = plan_network(genotype)
-        layers = _make_layers(genotype, plan, num_classes, auxiliary_heads, dtype)
+        layers = _make_layers(genotype, plan, num_classes, auxiliary_heads, dropout, dtype)
         results = {plan.stem.layer: layers[plan.stem.layer](images)}
         for cell in plan.cells:
             results[cell.name] = layers[cell.name](results[cell.source.layer])
@@ -58,7 +58,12 @@ class FasterSegNetwork(SegmentationNetwork):
 
 
 def _make_layers(
-    genotype: FasterSegGenotype, plan: NetworkPlan, num_classes: int, auxiliary_heads: bool, dtype
+    genotype: FasterSegGenotype,
+    plan: NetworkPlan,
+    num_classes: int,
+    auxiliary_heads: bool,
+    dropout: float,
+    dtype,
 ) -> dict[str, keras.layers.Layer]:
     stem = Stem(genotype.base_filters, genotype.stem_width, dtype=dtype, name=plan.stem.layer)
     layers = [stem]
@@ -80,13 +85,13 @@ def _make_layers(
     fusion_filters = sum(feature.filters for feature in plan.outputs)
     layers += [
         ConvBatchNorm(fusion_filters, 1, dtype=dtype, name="fusion"),
-        Head(num_classes, dtype=dtype, name="head"),
+        Head(num_classes, dropout=dropout, dtype=dtype, name="head"),
         Resize(8, dtype="float32", name="upsample_8"),
     ]
     if auxiliary_heads:
         for scale in plan.auxiliary:
             layers += [
-                Head(num_classes, dtype=dtype, name=f"auxiliary_head_{scale}"),
+                Head(num_classes, dropout=dropout, dtype=dtype, name=f"auxiliary_head_{scale}"),
                 Resize(scale, dtype="float32", name=f"upsample_{scale}"),
             ]
     return {layer.name: layer for layer in layers}

@@ -26,7 +26,7 @@ class JointNetwork(SegmentationNetwork):
     and the average-pooled stem. A 1x1 conv-bn-relu fuses both, a 1x1 convolution predicts logits,
     and a bilinear resize (aligned corners) brings them to full size. The auxiliary head is a 1x1
     convolution on the last late block (not specified in the paper; our choice). The dropout
-    rates are always those of the paper.
+    rates of the blocks are always those of the paper.
 
     Reference:
         Ye et al., IJCV 2022 (https://arxiv.org/abs/2208.05271).
@@ -36,7 +36,7 @@ class JointNetwork(SegmentationNetwork):
     genotype_class = JointGenotype
 
     @classmethod
-    def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dtype):
+    def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dropout, dtype):
         early_filters, late_filters = genotype.early_filters, genotype.late_filters
         stem = Downsampler(genotype.stem_filters, dtype=dtype, name="stem")(images)
 
@@ -58,7 +58,7 @@ class JointNetwork(SegmentationNetwork):
             heads["auxiliary"] = ("auxiliary", late)
         return {
             name: Resize(8, dtype="float32", name=f"upsample_{name}")(
-                Head(num_classes, hidden=False, dtype=dtype, name=layer)(features)
+                Head(num_classes, hidden=False, dropout=dropout, dtype=dtype, name=layer)(features)
             )
             for name, (layer, features) in heads.items()
         }

@@ -164,6 +164,7 @@ def test_config():
         "std": (0.229, 0.224, 0.225),
         "classes": None,
         "trained_on": None,
+        "dropout": 0.0,
         "dtype": None,
     }
     copy = FasterSegNetwork.from_config(network.get_config())
