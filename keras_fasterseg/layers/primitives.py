@@ -7,6 +7,7 @@ from keras import ops
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM, ConvBatchNorm
 from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.one_hot_width import OneHotWidth
+from keras_fasterseg.layers.pointwise_reduction import pointwise_reduction
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.layers.slimmable_conv2d import (
     Width,
@@ -210,18 +211,19 @@ class FactorizedReduce(keras.layers.Layer):
         _require_even(inputs)
         even = ops.convert_to_tensor(self.even_kernel)[:, :, : inputs.shape[-1]]
         odd = ops.convert_to_tensor(self.odd_kernel)[:, :, : inputs.shape[-1]]
-        shifted = inputs[:, 1:, 1:]
+
+        def join(even, odd):
+            pairs = ((inputs, even), (inputs[:, 1:, 1:], odd))
+            halves = [pointwise_reduction(*pair, training) for pair in pairs]
+            return ops.concatenate(halves, axis=-1)
+
         if self.width_multipliers is None:
-            outputs = ops.concatenate([_reduce(inputs, even), _reduce(shifted, odd)], axis=-1)
-            return ops.relu(self.normalization(outputs, training=training))
+            return ops.relu(self.normalization(join(even, odd), training=training))
         if width is None or isinstance(width, int):
             half = self._half(width)
-            outputs = ops.concatenate(
-                [_reduce(inputs, even[..., :half]), _reduce(shifted, odd[..., :half])], axis=-1
-            )
+            outputs = join(even[..., :half], odd[..., :half])
         else:
-            outputs = ops.concatenate([_reduce(inputs, even), _reduce(shifted, odd)], axis=-1)
-            outputs = self._place(outputs, width)
+            outputs = self._place(join(even, odd), width)
         return ops.relu(self.normalization(outputs, width=width, training=training))
 
     def _half(self, width: int | None) -> int:
@@ -270,7 +272,3 @@ def _require_even(inputs):
             "A skip of stride 2 needs even height and width. "
             f"Received: shape={tuple(inputs.shape)}. Pad the images to a multiple of 32."
         )
-
-
-def _reduce(inputs, kernel):
-    return ops.conv(inputs, kernel, strides=2, padding="valid")
