@@ -198,8 +198,7 @@ def _penalty_controller(
 
 def _temperature_schedule(settings: SearchSettings) -> keras.callbacks.Callback:
     def set_temperature(epoch, logs=None):
-        temperature = settings.temperature * settings.temperature_decay**epoch
-        callback.model.temperature.assign(temperature)
+        callback.model.temperature.assign(settings.temperature_of(epoch))
 
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=set_temperature)
     return callback

@@ -193,7 +193,7 @@ def _count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
             output = call(*args, **kwargs)
             pixels = math.prod(output.shape[1:3])
             macs += kernels * pixels
-            elements += output.shape[-1] * pixels
+            elements += sum(map(_outputs, _kernels(owner))) * pixels
             return output
 
         return wrapped
@@ -213,6 +213,11 @@ def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Kernels that belong to the layer itself, not to its sublayers."""
     inner = {id(weight) for each in layer._layers for weight in each.weights}
     return [w for w in layer.trainable_weights if len(w.shape) == 4 and id(w) not in inner]
+
+
+def _outputs(kernel: keras.Variable) -> int:
+    """Channels that a kernel computes; a depthwise kernel ends in an axis of length 1."""
+    return math.prod(kernel.shape[2:]) if "depthwise" in kernel.name else kernel.shape[-1]
 
 
 class _Traced(keras.layers.Layer):

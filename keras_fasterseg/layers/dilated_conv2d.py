@@ -29,6 +29,48 @@ def dilated_convolution(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> 
     return ops.conv(inputs, kernel, strides=1, padding="same", dilation_rate=dilation)
 
 
+def dilated_depthwise_convolution(inputs: Any, kernel: Any, dilation: int) -> Any:
+    """Convolves every channel on its own, with zero padding that keeps the size.
+
+    On TensorFlow this is a convolution with as many groups as channels, which exports contain as
+    one operation. Its gradient may end the process, and that of a dilated depthwise operation is
+    wrong. The gradient is therefore that of Keras's convolution, which moves dilated pixels into
+    the batch.
+
+    Args:
+        inputs: `(batch, height, width, channels)`.
+        kernel: `(kernel_height, kernel_width, channels, 1)`.
+        dilation: Dilation of rows and columns.
+
+    Returns:
+        `(batch, height, width, channels)`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return _grouped_convolution(inputs, kernel, dilation)
+    return ops.depthwise_conv(inputs, kernel, strides=1, padding="same", dilation_rate=dilation)
+
+
+def _grouped_convolution(inputs: Any, kernel: Any, dilation: int) -> Any:
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def convolve(inputs, kernel):
+        def gradient(upstream):
+            with tf.GradientTape() as tape:
+                tape.watch((inputs, kernel))
+                outputs = tf.nn.depthwise_conv2d(
+                    inputs, kernel, (1, 1, 1, 1), "SAME", dilations=(dilation, dilation)
+                )
+            return tape.gradient(outputs, (inputs, kernel), upstream)
+
+        grouped = tf.transpose(kernel, (0, 1, 3, 2))
+        outputs = tf.nn.conv2d(inputs, grouped, strides=1, padding="SAME", dilations=dilation)
+        return outputs, gradient
+
+    # A custom gradient cannot take a variable.
+    return convolve(inputs, tf.convert_to_tensor(kernel))
+
+
 @functools.cache
 def _differentiates_dilations() -> bool:
     import tensorflow as tf

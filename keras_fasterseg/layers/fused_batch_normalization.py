@@ -16,11 +16,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The running variance is updated with the unbiased batch variance, as in PyTorch.
 
     Args:
-        **kwargs: Arguments of `keras.layers.BatchNormalization`. Channels must be last, with a
-            scale, an offset and unsynchronised statistics.
+        **kwargs: Arguments of `keras.layers.BatchNormalization`. Channels must be last, with
+            both a scale and an offset or neither, and unsynchronised statistics.
 
     Raises:
-        ValueError: The layer has no scale or no offset, or its statistics are synchronised.
+        ValueError: The layer has only a scale or only an offset, or its statistics are
+            synchronised.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`.
@@ -36,9 +37,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not (self.center and self.scale) or self.synchronized:
+        if self.center != self.scale or self.synchronized:
             raise ValueError(
-                "`center` and `scale` must be True and `synchronized` False. Received: "
+                "`center` and `scale` must be equal and `synchronized` False. Received: "
                 f"center={self.center}, scale={self.scale}, synchronized={self.synchronized}"
             )
 
@@ -46,7 +47,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if not (training and self.trainable):
             return super().call(inputs, training=False)
         values = ops.cast(inputs, "float32")
-        gamma, beta = (ops.cast(weight, "float32") for weight in (self.gamma, self.beta))
+        if self.scale:
+            gamma, beta = (ops.cast(weight, "float32") for weight in (self.gamma, self.beta))
+        else:
+            gamma, beta = ops.ones(values.shape[-1:]), ops.zeros(values.shape[-1:])
         if settings == 1:
             outputs, *statistics = batch_normalize(values, gamma, beta, self.epsilon)
             statistics = [value[None] for value in statistics]

@@ -23,10 +23,15 @@ def gumbel_softmax(logits: Any, uniform: Any, temperature: float = 1.0) -> Any:
         Jang et al., Categorical Reparameterization with Gumbel-Softmax
         (https://arxiv.org/abs/1611.01144).
     """
-    noise = -ops.log(-ops.log(uniform + NOISE_FLOOR) + NOISE_FLOOR)
+    noise = gumbel_noise(uniform)
     soft = ops.softmax((ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1)
     hard = ops.one_hot(ops.argmax(soft, axis=-1), logits.shape[-1], dtype=soft.dtype)
     return hard + (soft - ops.stop_gradient(soft))
+
+
+def gumbel_noise(uniform: Any) -> Any:
+    """Gumbel noise from uniform noise in [0, 1)."""
+    return -ops.log(-ops.log(uniform + NOISE_FLOOR) + NOISE_FLOOR)
 
 
 def straight_through_gate(sample: Any) -> Any:

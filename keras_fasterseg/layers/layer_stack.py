@@ -164,7 +164,8 @@ class StackRun:
             (kernels if is_kernel else rest).append(ops.convert_to_tensor(variable))
         unstacked = [ops.unstack(kernel) for kernel in kernels]
         self._kernels = [[each[index] for each in unstacked] for index in range(stack.count)]
-        self._rest = ops.unstack(stack._rest.pack(rest))
+        # Without any, every layer gets an empty tensor.
+        self._rest = ops.unstack(stack._rest.pack(rest)) or [ops.zeros((0,))] * stack.count
         self._fixed = ops.unstack(stack._fixed.pack(self._state))
         self._step: list[Any] = []
 

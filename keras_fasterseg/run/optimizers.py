@@ -22,19 +22,23 @@ def learning_rate_schedule(
 
     Exponential: `learning_rate * learning_rate_decay ** epoch`, constant within an epoch.
     Polynomial: `learning_rate * (1 - step / all steps) ** polynomial_power`.
-    Cosine: `learning_rate * (1 + cos(pi * step / all steps)) / 2`. In the first `warmup_epochs`
-    epochs of a training all are multiplied by a factor that grows from 0 to 1.
+    Cosine: `learning_rate * (1 + cos(pi * step / all steps)) / 2`. These two fall to
+    `learning_rate_end` instead of 0 in a search. In the first `warmup_epochs` epochs of a training
+    all are multiplied by a factor that grows from 0 to 1.
     """
     steps = settings.epochs * steps_per_epoch
+    end = settings.learning_rate_end if isinstance(settings, SearchSettings) else 0.0
     if settings.schedule == "polynomial":
         schedule = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate,
             decay_steps=steps,
-            end_learning_rate=0.0,
+            end_learning_rate=end,
             power=settings.polynomial_power,
         )
     elif settings.schedule == "cosine":
-        schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            settings.learning_rate, steps, alpha=end / settings.learning_rate
+        )
     else:
         schedule = _exponential(settings, steps_per_epoch)
     if isinstance(settings, SearchSettings):

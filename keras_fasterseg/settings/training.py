@@ -149,8 +149,14 @@ class SearchSettings(AugmentationSettings):
     schedule: str = setting(
         "exponential",
         "Learning rate schedule of the weights: exponential (times learning_rate_decay after every "
-        "epoch) or polynomial (to zero over all epochs).",
-        limits=Limits(choices=("exponential", "polynomial")),
+        "epoch), polynomial or cosine (to learning_rate_end over all epochs).",
+        limits=Limits(choices=("exponential", "polynomial", "cosine")),
+        added=True,
+    )
+    learning_rate_end: float = setting(
+        0.0,
+        "Learning rate of the weights at the end of the polynomial and the cosine schedule.",
+        limits=AT_LEAST_ZERO,
         added=True,
     )
     polynomial_power: float = setting(
@@ -225,12 +231,26 @@ class SearchSettings(AugmentationSettings):
     temperature_decay: float = setting(
         1.0, "Factor applied to the temperature after every epoch.", limits=POSITIVE
     )
+    temperature_end: float | None = setting(
+        None,
+        "The temperature changes linearly in the epoch, to this value after the last one. Default: "
+        "it follows temperature_decay.",
+        limits=POSITIVE,
+        added=True,
+    )
     validation_images: int = setting(
         50,
         "Number of held-out training images, spread over them, on which candidates are scored; at "
         "most a tenth of the training images is held out.",
         limits=AT_LEAST_ONE,
     )
+
+    def temperature_of(self, epoch: int) -> float:
+        """Temperature of the sampling in an epoch, counted from 0."""
+        if self.temperature_end is None:
+            return self.temperature * self.temperature_decay**epoch
+        share = epoch / self.epochs
+        return self.temperature + share * (self.temperature_end - self.temperature)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,6 +86,14 @@ class Wire:
 
 
 @dataclasses.dataclass(frozen=True)
+class Stroke:
+    """Line in a small graph, with a dot at both ends: its points, and its key in `kinds`."""
+
+    points: tuple[Point, Point]
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """Stripe of one scale: downsampling rate, upper edge and height."""
 
@@ -103,9 +111,10 @@ class Picture:
         rows: Rows from top to bottom; the first `stem_rows` are drawn on white.
         boxes: Boxes, all of the same width.
         wires: Connections between boxes.
-        kinds: Appearance of the boxes by kind, in the order of the legend.
+        kinds: Appearance of boxes and strokes by kind, in the order of the legend.
         stem_rows: Number of leading rows that belong to the stem.
         notes: Additional lines of the legend.
+        strokes: Lines of small graphs.
     """
 
     height: float
@@ -115,6 +124,7 @@ class Picture:
     kinds: Mapping[str, BoxKind]
     stem_rows: int = 0
     notes: tuple[str, ...] = ("number: filters",)
+    strokes: tuple[Stroke, ...] = ()
 
     @property
     def crossings(self) -> tuple[Point, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _BUILT_IN = {
     "fasterseg": ("keras_fasterseg.spaces.fasterseg", "FasterSeg"),
     "joint": ("keras_fasterseg.spaces.joint", "Joint"),
+    "gas": ("keras_fasterseg.spaces.gas", "Gas"),
 }
 """Package and class prefix X of each built-in search space, by name. The package's modules
 `settings` and `space` define the classes `XSettings` and `XSpace`. Settings are imported without

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from keras_fasterseg.spaces.genotype import Genotype
-from keras_fasterseg.spaces.picture import SERVING, TOP, Box, BoxKind, Picture, Row, Wire
+from keras_fasterseg.spaces.picture import SERVING, TOP, Box, BoxKind, Picture, Row, Stroke, Wire
 from keras_fasterseg.spaces.registry import space_of
 from keras_fasterseg.visualization import card
 
@@ -59,6 +59,8 @@ def architecture_figure(
         _draw_wire(axes, wire)
     for crossing in layout.crossings:
         _draw_bridge(axes, crossing, _stripe(layout, layout.row_at(crossing[1])))
+    for stroke in layout.strokes:
+        _draw_stroke(axes, stroke, layout.kinds[stroke.kind].color)
     letter, in_one_line = _letters(layout.boxes[0].width)
     for box in layout.boxes:
         kind = layout.kinds[box.kind]
@@ -120,6 +122,12 @@ def _draw_wire(axes, wire: Wire) -> None:
     )
 
 
+def _draw_stroke(axes, stroke: Stroke, color: str) -> None:
+    columns, rows = zip(*stroke.points, strict=True)
+    axes.plot(columns, rows, color=color, linewidth=card.points(2), zorder=3)
+    axes.plot(columns, rows, "o", color=card.INK, markersize=card.points(3), zorder=3.1)
+
+
 def _draw_bridge(axes, crossing: tuple[float, float], background: str) -> None:
     """Draws the vertical wire over the horizontal one, so that they do not look joined."""
     x, y = crossing
@@ -148,7 +156,7 @@ def _draw_box(axes, box: Box, kind: BoxKind, lines: list[str], letter: float) ->
 
 
 def _draw_legend(axes, layout: Picture, has_shares: bool) -> None:
-    names = {box.kind for box in layout.boxes}
+    names = {each.kind for each in (*layout.boxes, *layout.strokes)}
     entries = [kind for name, kind in layout.kinds.items() if name in names and kind.meaning]
     for index, kind in enumerate(entries):
         column, row = divmod(index, _LEGEND_ROWS)

@@ -11,25 +11,31 @@ from keras_fasterseg.spaces.cost import deployed_keys
 from keras_fasterseg.spaces.registry import make_space, space_class, space_names
 from tests.conformance.toy_space import ToySpace
 
-NAMES = (*space_names(), ToySpace.name)
+NAMES = (*space_names(), "gas/dense", ToySpace.name)
+"""Names of spaces; a variant in the settings of a space follows its name."""
+
 SIZE, CLASSES = (64, 96), 3
 
 
 def tiny_space(name: str) -> SearchSpace:
-    """A small space: by `SETTINGS` of `tests/spaces/NAME/tiny.py`, or a stranger's defaults.
+    """A small space: by `tests/spaces/NAME/tiny.py`, or a stranger's defaults.
+
+    Args:
+        name: NAME for its `SETTINGS`, or NAME/VARIANT for an entry of its `VARIANTS`.
 
     Raises:
         ModuleNotFoundError: A space of this package has no such file.
     """
+    name, _, variant = name.partition("/")
     if not space_class(name).__module__.startswith("keras_fasterseg."):
         return make_space(name)
     try:
-        settings = importlib.import_module(f"tests.spaces.{name}.tiny").SETTINGS
+        tiny = importlib.import_module(f"tests.spaces.{name}.tiny")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"Add tests/spaces/{name}/tiny.py with SETTINGS, the smallest {name} there is."
         ) from error
-    return make_space(name, settings)
+    return make_space(name, tiny.VARIANTS[variant] if variant else tiny.SETTINGS)
 
 
 def genotypes(space, count=4):

@@ -49,6 +49,16 @@ def test_cosine_ends_at_zero():
     assert rates(schedule="cosine") == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("schedule", ["polynomial", "cosine"])
+def test_a_search_may_end_above_zero(schedule):
+    settings = SearchSettings(
+        epochs=5, schedule=schedule, learning_rate=0.025, learning_rate_end=0.001
+    )
+    found = [float(learning_rate_schedule(settings, STEPS)(step)) for step in (0, 10, 20)]
+    middle = 0.5 if schedule == "cosine" else 0.5**0.9
+    assert found == pytest.approx([0.025, 0.001 + 0.024 * middle, 0.001], rel=1e-4)
+
+
 @pytest.mark.parametrize("schedule", ["exponential", "polynomial", "cosine"])
 def test_warmup_leaves_the_epochs_after_it_alone(schedule):
     plain = rates(schedule=schedule)

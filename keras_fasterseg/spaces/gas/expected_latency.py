@@ -1,0 +1,169 @@
+"""Expected latency of the networks of the GAS-style space, given the shares of all operations.
+
+Every row counts with the probability that a network runs it, as if choices were independent.
+One-hot choices therefore give exactly the sum of the rows of the derived network.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
+from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
+from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
+from keras_fasterseg.spaces.gas.plan import cell_plans, last_cells
+from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
+from keras_fasterseg.spaces.gas.stages import (
+    alignment_key,
+    classifier_key,
+    edge_key,
+    fusion_key,
+    input_key,
+    pyramid_key,
+    stem_stages,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphLatencies:
+    """Latencies of one or more cells of one graph, in milliseconds.
+
+    Attributes:
+        inputs: Of the preprocessing of every input, `(..., inputs)`.
+        edges: Of every operation on every edge, `(..., edges, operations)`.
+        operations: Names of the operations.
+    """
+
+    inputs: np.ndarray
+    edges: np.ndarray
+    operations: Sequence[str]
+
+
+def used_shares(shares: Any, graph: CellGraph, operations: Sequence[str]) -> list[Any]:
+    """Probability that a derived cell reads each input, `(...)` each.
+
+    Args:
+        shares: Shares of the operations, `(..., edges, operations)`.
+        graph: The graph of the cell.
+        operations: Names of the operations.
+    """
+    zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
+    used = []
+    for source in range(graph.inputs):
+        unused = product([zero[edge] for edge in graph.out_of(source)])
+        if source == graph.inputs - 1:
+            # It is also read by a node without any other edge.
+            for node in range(graph.nodes):
+                others = set(graph.into(node)) - {graph.fallback(node)}
+                unused = unused * (1.0 - product([zero[edge] for edge in sorted(others)]))
+        used.append(1.0 - unused)
+    return used
+
+
+def graph_latency(
+    shares: Any, graph: CellGraph, latencies: GraphLatencies, used: Sequence[Any]
+) -> Any:
+    """Expected latency of a cell that is part of the network, `(...)`."""
+    operations = latencies.operations
+    zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
+    total = ops.sum(shares * latencies.edges, axis=(-2, -1))
+    for node in range(graph.nodes):
+        empty = product([zero[edge] for edge in graph.into(node)])
+        skip = latencies.edges[..., graph.fallback(node), operations.index(SKIP)]
+        total = total + empty * skip
+    for source, share in enumerate(used):
+        total = total + share * latencies.inputs[..., source]
+    return total
+
+
+class ExpectedLatency:
+    """Expected latency of all that a network runs.
+
+    Args:
+        settings: Settings of the space.
+        table: Latencies of the operations.
+        num_classes: Number of classes.
+
+    Raises:
+        KeyError: A row is missing in the table.
+    """
+
+    def __init__(self, settings: GasSettings, table: LatencyTable, num_classes: int):
+        size = table.metadata.input_size
+
+        def milliseconds(key: OpKey | None) -> float:
+            return 0.0 if key is None else table[key].latency_ms
+
+        plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
+        self._plans = plans
+        self._cells = GraphLatencies(
+            _array([[milliseconds(input_key(p, i, size)) for i in p.inputs] for p in plans]),
+            _array(
+                [
+                    [
+                        [milliseconds(edge_key(plan, edge, name, size)) for name in CELL_OPERATIONS]
+                        for edge in range(len(CELL.edges))
+                    ]
+                    for plan in plans
+                ]
+            ),
+            CELL_OPERATIONS,
+        )
+        fixed = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+        fixed.append(classifier_key(settings, plans, num_classes, size))
+        self._fusion, filters = None, settings.decoder_filters
+        self._levels = last_cells(plans)[-FUSION.inputs :]
+        if settings.fusion == DENSE:
+            rows = [
+                milliseconds(fusion_key(self._levels, name, filters, size))
+                for name in FUSION_OPERATIONS
+            ]
+            inputs = [
+                milliseconds(alignment_key(self._levels, number, filters, size))
+                for number in range(FUSION.inputs)
+            ]
+            self._fusion = GraphLatencies(
+                _array(inputs), _array([rows] * len(FUSION.edges)), FUSION_OPERATIONS
+            )
+        else:
+            fixed.append(pyramid_key(plans[-1], filters, size))
+        self.fixed_ms = sum(map(milliseconds, fixed))
+
+    def __call__(self, choices: Choices) -> Any:
+        """Expected latency in milliseconds, a differentiable scalar."""
+        cells = choices["cells"]
+        used = used_shares(cells, CELL, CELL_OPERATIONS)
+        each = graph_latency(cells, CELL, self._cells, used)
+        total, needed = self.fixed_ms, dict.fromkeys(range(len(self._plans)), 0.0)
+        if self._fusion is None:
+            needed[len(self._plans) - 1] = 1.0
+        else:
+            fused = used_shares(choices["fusion"], FUSION, FUSION_OPERATIONS)
+            total = total + graph_latency(choices["fusion"], FUSION, self._fusion, fused)
+            needed |= {plan.index: share for plan, share in zip(self._levels, fused, strict=True)}
+        each, used = ops.unstack(each), [ops.unstack(share) for share in used]
+        for plan in reversed(self._plans):
+            index = plan.index
+            total = total + needed[index] * each[index]
+            for source, share in zip(plan.inputs, used, strict=True):
+                if source.source in needed:
+                    read = needed[index] * share[index]
+                    needed[source.source] = 1.0 - (1.0 - needed[source.source]) * (1.0 - read)
+        return total
+
+
+def product(values: Sequence[Any]) -> Any:
+    """Product of one or more tensors."""
+    result = values[0]
+    for value in values[1:]:
+        result = result * value
+    return result
+
+
+def _array(values: Any) -> np.ndarray:
+    return np.asarray(values, "float32")

@@ -1,0 +1,160 @@
+"""Networks and supernet of the GAS-style space as lists of operations."""
+
+from collections.abc import Sequence
+
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
+from keras_fasterseg.spaces.cost import check_input_size
+from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
+from keras_fasterseg.spaces.gas.genotype import GasGenotype
+from keras_fasterseg.spaces.gas.operations import ALIGNMENTS, PREFIX
+from keras_fasterseg.spaces.gas.plan import STEM_SCALE, CellInput, CellPlan, cell_plans, last_cells
+from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
+from keras_fasterseg.spaces.stage import Stage
+
+Size = tuple[int, int]
+
+AUXILIARY = "auxiliary"
+"""Name of the stage that only runs in training."""
+
+STEM_STRIDES = (2, 1, 1)
+
+
+def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple[Stage, ...]:
+    """Stages of the network of `genotype`, in an executable order.
+
+    Args:
+        genotype: The network.
+        size: Height and width of the images, multiples of 32.
+        num_classes: Number of classes.
+
+    Raises:
+        ValueError: A side of `size` is not a multiple of 32.
+    """
+    check_input_size(size)
+    stages = stem_stages(genotype.initial_filters, size)
+    for plan in genotype.live_cells:
+        operations = genotype.cells[plan.index]
+        keys = [input_key(plan, plan.inputs[i], size) for i in CELL.used_inputs(operations)]
+        edges = (edge_key(plan, edge, name, size) for edge, name in enumerate(operations))
+        stages.append(Stage(plan.name, (*keys, *(key for key in edges if key is not None))))
+    filters, fused = genotype.decoder_filters, genotype.fused
+    if genotype.fusion:
+        levels = last_cells(genotype.plans)[-FUSION.inputs :]
+        keys = [alignment_key(levels, number, filters, size) for number in fused]
+        edges = (fusion_key(levels, name, filters, size) for name in genotype.fusion)
+        keys += [key for key in edges if key is not None]
+        stages.append(Stage("fusion", tuple(keys)))
+    else:
+        stages.append(Stage("pyramid", (pyramid_key(genotype.plans[-1], filters, size),)))
+    stages.append(
+        Stage("classifier", (classifier_key(genotype, genotype.plans, num_classes, size),))
+    )
+    auxiliary = genotype.live_cells[-1]
+    key = _key("gas_classifier", auxiliary.scale, _channels(auxiliary), num_classes, size)
+    return (*stages, Stage(AUXILIARY, (key,), training_only=True))
+
+
+def supernet_keys(settings: GasSettings, size: Size, num_classes: int) -> list[OpKey]:
+    """Operations of one pass of the supernet: all operations of every edge."""
+    plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
+    keys = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+    keys += edge_operations(settings, size)
+    filters = settings.decoder_filters
+    if settings.fusion == DENSE:
+        levels = last_cells(plans)[-FUSION.inputs :]
+        keys += [alignment_key(levels, number, filters, size) for number in range(FUSION.inputs)]
+    else:
+        keys.append(pyramid_key(plans[-1], filters, size))
+    return [*keys, classifier_key(settings, plans, num_classes, size)]
+
+
+def edge_operations(settings: GasSettings, size: Size) -> list[OpKey]:
+    """All operations of every edge of the supernet, and the preprocessing of cells."""
+    plans, keys = cell_plans(settings.cells, settings.initial_filters, settings.reductions), []
+    for plan in plans:
+        keys += [input_key(plan, each, size) for each in plan.inputs]
+        edges = [
+            edge_key(plan, edge, name, size)
+            for edge in range(len(CELL.edges))
+            for name in CELL_OPERATIONS
+        ]
+        keys += [key for key in edges if key is not None]
+    if settings.fusion == DENSE:
+        levels = last_cells(plans)[-FUSION.inputs :]
+        edges = [
+            fusion_key(levels, name, settings.decoder_filters, size) for name in FUSION_OPERATIONS
+        ]
+        keys += [key for key in edges if key is not None] * len(FUSION.edges)
+    return keys
+
+
+def stem_stages(initial_filters: int, size: Size) -> list[Stage]:
+    """The three convolutions before the cells."""
+    stages, channels, scale = [], 3, 1
+    for index, strides in enumerate(STEM_STRIDES):
+        filters = CELL.nodes * initial_filters
+        key = _key("conv_bn_relu_3x3", scale, channels, filters, size, strides)
+        stages.append(Stage(f"stem_{index}", (key,)))
+        channels, scale = filters, STEM_SCALE
+    return stages
+
+
+def input_key(plan: CellPlan, source: CellInput, size: Size) -> OpKey:
+    """Preprocessing of an input of a cell."""
+    operation = "cell_reduction" if source.strides == 2 else "cell_input"
+    return _key(operation, source.scale, source.channels, plan.filters, size, source.strides)
+
+
+def edge_key(plan: CellPlan, edge: int, name: str, size: Size) -> OpKey | None:
+    """Operation `name` on an edge of a cell; None if it costs nothing."""
+    strides = plan.edge_strides(edge)
+    scale = plan.scale // strides
+    if name == SKIP and strides == 2:
+        return _key("cell_reduction", scale, plan.filters, plan.filters, size, 2)
+    return _named_key(name, scale, plan.filters, size, strides)
+
+
+def fusion_key(levels: Sequence[CellPlan], name: str, filters: int, size: Size) -> OpKey | None:
+    """Operation `name` on an edge of the fusion cell; None if it costs nothing."""
+    return _named_key(name, levels[1].scale, filters, size, 1)
+
+
+def alignment_key(levels: Sequence[CellPlan], number: int, filters: int, size: Size) -> OpKey:
+    """Alignment of an input of the fusion cell."""
+    plan = levels[number]
+    operation = ALIGNMENTS[plan.scale / levels[1].scale]
+    return _key(operation, plan.scale, _channels(plan), filters, size)
+
+
+def pyramid_key(plan: CellPlan, filters: int, size: Size) -> OpKey:
+    """The pyramid after the last cell."""
+    return _key("atrous_pyramid", plan.scale, _channels(plan), filters, size)
+
+
+def classifier_key(
+    network: GasGenotype | GasSettings, plans: Sequence[CellPlan], num_classes: int, size: Size
+) -> OpKey:
+    """The classifier after the pyramid or the fusion cell."""
+    dense = bool(network.fusion) if isinstance(network, GasGenotype) else network.fusion == DENSE
+    filters = network.decoder_filters * (FUSION.nodes if dense else 1)
+    scale = last_cells(plans)[-2].scale if dense else plans[-1].scale
+    return _key("gas_classifier", scale, filters, num_classes, size)
+
+
+def _channels(plan: CellPlan) -> int:
+    return CELL.nodes * plan.filters
+
+
+def _named_key(name: str, scale: int, filters: int, size: Size, strides: int) -> OpKey | None:
+    if name in (ZERO, SKIP):
+        return None
+    return _key(PREFIX + name, scale, filters, filters, size, strides)
+
+
+def _key(
+    operation: str, scale: int, inputs: int, filters: int, size: Size, stride: int = 1
+) -> OpKey:
+    height, width = (side // scale for side in size)
+    return OpKey(operation, height, width, inputs, filters, stride)

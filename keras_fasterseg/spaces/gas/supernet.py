@@ -1,0 +1,173 @@
+"""Supernet of the GAS-style space."""
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
+from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from keras_fasterseg.layers.head import Head
+from keras_fasterseg.layers.layer_stack import LayerStack, StackRun
+from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
+from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
+from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
+from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.gas.plan import STEM, cell_plans, last_cells
+from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
+from keras_fasterseg.spaces.gas.stages import STEM_STRIDES
+
+Kind = tuple[int, int, int, tuple[str, ...]]
+"""Channels, filters, stride and operations of a mixed operation."""
+
+
+class GasSupernet(keras.Model):
+    """Stem, cells of mixed operations, then pyramid pooling or a fusion cell, and a classifier.
+
+    Mixed operations of one shape are a `LayerStack`, traced once however many cells there are. A
+    preprocessing is a mixed operation with a single choice.
+
+    Args:
+        settings: Settings of the space.
+        num_classes: Number of classes.
+
+    Call arguments:
+        images: `(batch, height, width, 3)`, normalised; sides are multiples of 32.
+        choices: `Choices`.
+        training: Whether batch statistics are used.
+        frozen: True if no gradient to the weights of the cells is needed.
+
+    Output shape:
+        Logits `(batch, height / s, width / s, num_classes)`, float32; s is the scale of the last
+        cell, or 8 with a fusion cell.
+
+    Reference:
+        Lin et al., CVPR 2020 (https://arxiv.org/abs/1909.06793).
+    """
+
+    def __init__(self, settings: GasSettings, num_classes: int, **kwargs: Any):
+        # Layers cast their inputs themselves; half precision would round shares.
+        super().__init__(autocast=False, **kwargs)
+        self.settings = settings
+        self.num_classes = num_classes
+        self.plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
+        self.levels = last_cells(self.plans)[-FUSION.inputs :]
+        self.is_dense = settings.fusion == DENSE
+        self.scale = self.levels[1].scale if self.is_dense else self.plans[-1].scale
+        dtype, filters = self.dtype_policy, settings.decoder_filters
+        self.stem = [
+            ConvBatchNorm(
+                CELL.nodes * settings.initial_filters, 3, strides, dtype=dtype, name=f"stem_{index}"
+            )
+            for index, strides in enumerate(STEM_STRIDES)
+        ]
+        self.places = self._places()
+        counts = collections.Counter(kind for kind, _ in self.places.values())
+        self.stacks = {
+            kind: self._stack(number, kind, count)
+            for number, (kind, count) in enumerate(counts.items())
+        }
+        self._tracked_stacks = list(self.stacks.values())
+        if self.is_dense:
+            self.alignments = [
+                LevelAlignment(
+                    filters, level.scale / self.scale, dtype=dtype, name=f"fusion_input_{number}"
+                )
+                for number, level in enumerate(self.levels)
+            ]
+        else:
+            self.pyramid = AtrousPyramid(filters, dtype=dtype, name="pyramid")
+        self.classifier = Head(num_classes, hidden=False, dtype=dtype, name="classifier")
+
+    def _places(self) -> dict[str, tuple[Kind, int]]:
+        """Stack and index of every mixed operation, by the name of a network's layer."""
+        kinds: dict[str, Kind] = {}
+        for plan in self.plans:
+            for number, source in enumerate(plan.inputs):
+                kind = (source.channels, plan.filters, source.strides, (source.operation,))
+                kinds[f"{plan.name}_input_{number}"] = kind
+            for edge in range(len(CELL.edges)):
+                kind = (plan.filters, plan.filters, plan.edge_strides(edge), CELL_OPERATIONS)
+                kinds[f"{plan.name}_edge_{edge}"] = kind
+        if self.is_dense:
+            filters = self.settings.decoder_filters
+            for edge in range(len(FUSION.edges)):
+                kinds[f"fusion_edge_{edge}"] = (filters, filters, 1, FUSION_OPERATIONS)
+        counts: collections.Counter[Kind] = collections.Counter()
+        places = {}
+        for name, kind in kinds.items():
+            places[name] = kind, counts[kind]
+            counts[kind] += 1
+        return places
+
+    def _stack(self, number: int, kind: Kind, count: int) -> LayerStack:
+        _, filters, strides, operations = kind
+        dtype = self.dtype_policy
+
+        def make_layer():
+            return MixedCellOp(filters, strides, operations, dtype=dtype)
+
+        return LayerStack(make_layer, count, dtype=dtype, name=f"mixed_{number}")
+
+    def build(self, images_shape=(None, None, None, 3)):
+        channels = 3
+        for layer in self.stem:
+            layer.build((None, None, None, channels))
+            channels = layer.filters
+        for (channels, *_), stack in self.stacks.items():
+            stack.build((None, None, None, channels))
+        filters = self.settings.decoder_filters
+        if self.is_dense:
+            for layer, level in zip(self.alignments, self.levels, strict=True):
+                layer.build((None, None, None, CELL.nodes * level.filters))
+            filters *= FUSION.nodes
+        else:
+            self.pyramid.build((None, None, None, CELL.nodes * self.plans[-1].filters))
+        self.classifier.build((None, None, None, filters))
+        self.built = True
+
+    def call(self, images: Any, choices: Choices, training: bool = False, frozen: bool = False):
+        features = {STEM: images}
+        for layer in self.stem:
+            features[STEM] = layer(features[STEM], training=training)
+        runs = {kind: stack.start(training, frozen) for kind, stack in self.stacks.items()}
+        cells = [ops.unstack(rows) for rows in ops.unstack(choices["cells"])]
+        for plan in self.plans:
+            inputs = [
+                self._mixed(runs, f"{plan.name}_input_{number}", features[source.source])
+                for number, source in enumerate(plan.inputs)
+            ]
+            features[plan.index] = self._run(runs, CELL, plan.name, inputs, cells[plan.index])
+        if self.is_dense:
+            inputs = [
+                layer(features[level.index], training=training)
+                for layer, level in zip(self.alignments, self.levels, strict=True)
+            ]
+            rows = ops.unstack(choices["fusion"])
+            joined = self._run(runs, FUSION, "fusion", inputs, rows)
+        else:
+            joined = self.pyramid(features[self.plans[-1].index], training=training)
+        for run in runs.values():
+            run.finish()
+        return self.classifier(joined, training=training)
+
+    def _run(
+        self,
+        runs: dict[Kind, StackRun],
+        graph: CellGraph,
+        name: str,
+        inputs: Sequence[Any],
+        rows: Sequence[Any],
+    ) -> Any:
+        def apply(edge, state):
+            return self._mixed(runs, f"{name}_edge_{edge}", state, rows[edge])
+
+        every = ("mixed",) * len(graph.edges)
+        return ops.concatenate(graph.run(every, inputs, apply), axis=-1)
+
+    def _mixed(self, runs: dict[Kind, StackRun], name: str, inputs: Any, weights: Any = None):
+        kind, index = self.places[name]
+        return runs[kind](index, inputs, ops.ones((1,)) if weights is None else weights, None)
