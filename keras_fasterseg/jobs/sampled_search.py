@@ -15,7 +15,7 @@ from keras_fasterseg.run.search_report import without_nan
 from keras_fasterseg.search.candidates import band_distance, best_candidate
 from keras_fasterseg.search.strategies import evolution, most_expensive, random_networks
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import EVOLUTION, MOST_MACS, RANDOM, SearchSettings
+from keras_fasterseg.settings.training import EVOLUTION, MOST_MACS, SAMPLED, SearchSettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
 from keras_fasterseg.spaces.genotype import Genotype
@@ -58,7 +58,7 @@ def sampled_search(
     def latency_ms(genotype: Genotype) -> float:
         return predicted_latency_ms(genotype, table, classes)
 
-    if settings.strategy in (EVOLUTION, RANDOM):
+    if settings.strategy in SAMPLED:
         keras.utils.set_random_seed(seed)
         model = space.search_model(classes, seed, settings.precision)
         if pretrained is not None:

@@ -44,7 +44,14 @@ from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import GRADIENT, SCORING, SearchSettings
+from keras_fasterseg.settings.training import (
+    GRADIENT,
+    MOST_MACS,
+    MOST_PARAMETERS,
+    SAMPLED,
+    SCORING,
+    SearchSettings,
+)
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype
@@ -73,7 +80,7 @@ def search(
         ValueError: A setting is out of range.
         KeyError: The table lacks an operation of the space.
     """
-    check_search(settings, space, source.class_names)
+    check_search(settings, space, source.class_names, pretrained)
     keras.utils.set_random_seed(seed)
     parts = search_parts(source.samples(data.train_split), seed)
     options = batch_options(settings, data, seed)
@@ -131,7 +138,10 @@ def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
 
 
 def check_search(
-    settings: SearchSettings, space: SearchSpace, class_names: Sequence[str] | None = None
+    settings: SearchSettings,
+    space: SearchSpace,
+    class_names: Sequence[str] | None = None,
+    pretrained: PathLike | None = None,
 ) -> None:
     """Raises `ValueError` if a search with `settings` could not begin.
 
@@ -139,6 +149,7 @@ def check_search(
         settings: Settings of the search.
         space: The search space.
         class_names: Classes of the data set, if known.
+        pretrained: Weights of the supernet to start from, if not those of the stage `pretrain`.
     """
     check_backend()
     check_settings(settings)
@@ -147,6 +158,13 @@ def check_search(
         settings.penalty_shares in space.penalty_shares,
         f"The search space {space.name} has the penalty shares {', '.join(space.penalty_shares)}. "
         f"Received: --search_penalty_shares={settings.penalty_shares}",
+    )
+    ranks = settings.strategy in SAMPLED and settings.networks > 1
+    require(
+        space.pretrains or pretrained is not None or not ranks,
+        f"The strategy {settings.strategy} scores networks with the weights of a pretrained "
+        f"supernet, and the search space {space.name} has no pretraining. Use "
+        f"--search_strategy={GRADIENT}, {MOST_MACS} or {MOST_PARAMETERS}.",
     )
     require(
         settings.ssr_weight == 0 or not space.has_own_ssr,
@@ -225,14 +243,14 @@ def search_stage(
             the table are of another supernet.
         OSError: A folder or file is missing or cannot be written.
     """
-    check_search(settings, space)
+    check_search(settings, space, pretrained=pretrained)
     if latency_table is not None:
         load_table(latency_table, space=space.name)
     if pretrained is not None and not pathlib.Path(pretrained).is_file():
         raise FileNotFoundError(f"The file of pretrained weights {pretrained} does not exist.")
     if run.workdir.recorded("search") is None:
         facts = check_data(run.data)
-        check_search(settings, space, facts.class_names)
+        check_search(settings, space, facts.class_names, pretrained)
         images = batch_images(facts.train_images, space.single_level)
         check_images("search", settings, facts, images)
     source = run.source

@@ -93,7 +93,9 @@ GRADIENT, EVOLUTION, RANDOM, MOST_MACS, MOST_PARAMETERS = STRATEGIES = (
     "most_parameters",
 )
 """Strategies of a search; see `SearchSettings.strategy`."""
-SCORING = (GRADIENT, EVOLUTION, RANDOM)
+SAMPLED = (EVOLUTION, RANDOM)
+"""Strategies that score drawn networks one by one."""
+SCORING = (GRADIENT, *SAMPLED)
 """Strategies that use the supernet's weights."""
 
 

@@ -119,6 +119,29 @@ JOINT_TRAIN = {
     "auxiliary_weight": 0.0,
     "ohem_threshold": 1.0,  # a cross-entropy over all pixels
 }
+# Lin et al., CVPR 2020 (arXiv 1909.06793), recalled, and SNAS's released code; what is not known
+# is left out.
+GAS_SEARCH = {
+    "space": "gas",
+    "gas_cells": 14,
+    "gas_initial_filters": 8,
+    "gas_guidance": 0.5,
+    "gas_guidance_features": 64,
+    "search_epochs": 150,
+    "search_optimizer": "sgd",
+    "search_learning_rate": 0.025,
+    "search_learning_rate_end": 0.001,
+    "search_schedule": "cosine",
+    "search_momentum": 0.9,
+    "search_weight_decay": 3e-4,
+    "search_clip_norm": 5.0,
+    "search_architecture_learning_rate": 1e-3,
+    "search_architecture_beta_1": 0.5,
+    "search_architecture_weight_decay": 1e-3,
+    "search_penalty_weight": 0.005,
+    "search_temperature": 1.0,
+    "search_temperature_end": 0.03,
+}
 DATA = {name: SUPERNET[name] for name in ("dataset", "train_split", "val_split")}
 PAPER = {
     "cityscapes_pretrain": {**SUPERNET, **PRETRAIN},
@@ -130,6 +153,7 @@ PAPER = {
         **DATA,
         **{f"student_{name}": JOINT_TRAIN[name] for name in JOINT_TRAIN},
     },
+    "gas_cityscapes_search": {**DATA, **GAS_SEARCH},
 }
 
 # Tools define their flags when they are imported, so every tool is parsed in a fork of its own;

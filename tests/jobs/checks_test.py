@@ -161,3 +161,15 @@ def test_a_space_with_its_own_ssr_refuses_that_of_the_search():
     space = JointSpace(JOINT_SETTINGS)
     with pytest.raises(ValueError, match="has its own weights of the solution space reg"):
         check_search(stages.SearchSettings(ssr_weight=1.0), space)
+
+
+@pytest.mark.parametrize("strategy", ["evolution", "random"])
+def test_networks_are_not_scored_with_untrained_weights(strategy):
+    space = JointSpace(JOINT_SETTINGS)
+    settings = stages.SearchSettings(strategy=strategy, networks=2)
+    with pytest.raises(ValueError, match=f"The strategy {strategy} .* joint has no pretraining"):
+        check_search(settings, space)
+    check_search(settings, space, pretrained="supernet.weights.h5")
+    check_search(settings, FasterSegSpace())
+    # A single random network needs no score.
+    check_search(dataclasses.replace(settings, strategy="random", networks=1), space)
