@@ -70,7 +70,6 @@ class GasSupernet(keras.Model):
             kind: self._stack(number, kind, count)
             for number, (kind, count) in enumerate(counts.items())
         }
-        self._tracked_stacks = list(self.stacks.values())
         if self.is_dense:
             self.alignments = [
                 LevelAlignment(
