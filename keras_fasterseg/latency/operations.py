@@ -193,7 +193,7 @@ def _count(layer: keras.layers.Layer, input_shape: tuple[int, ...]) -> Work:
             output = call(*args, **kwargs)
             pixels = math.prod(output.shape[1:3])
             macs += kernels * pixels
-            elements += sum(map(_outputs, _kernels(owner))) * pixels
+            elements += max(output.shape[-1], sum(map(_outputs, _kernels(owner)))) * pixels
             return output
 
         return wrapped
@@ -216,7 +216,7 @@ def _kernels(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _outputs(kernel: keras.Variable) -> int:
-    """Channels that a kernel computes; a depthwise kernel ends in an axis of length 1."""
+    """Channels that one of several kernels of a layer computes; depthwise ones say so."""
     return math.prod(kernel.shape[2:]) if "depthwise" in kernel.name else kernel.shape[-1]
 
 

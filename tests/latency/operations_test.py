@@ -22,6 +22,7 @@ from keras_fasterseg.latency.operations import (
     total_work,
     work,
 )
+from keras_fasterseg.layers.cell_operations import SeparableCellConvolution
 from tests.latency.interpolated_operation import conv
 from tests.shared import ROOT
 
@@ -111,6 +112,14 @@ def test_other_convolutions_by_hand():
         return keras.layers.DepthwiseConv2D(5, padding="same", use_bias=False)
 
     assert count(depthwise, size) == Work(25 * 6 * pixels, 6 * pixels, 1, 25 * 6, 0)
+
+    def separable():
+        return SeparableCellConvolution(4, repeats=2)
+
+    first, second = (9 * 6, 6 * 4), (9 * 4, 4 * 4)
+    found = count(separable, size)
+    assert found.macs == sum((*first, *second)) * pixels
+    assert found.elements == (6 + 4 + 4 + 4) * pixels
 
     def grouped():
         return keras.layers.Conv2D(4, 3, padding="same", groups=2, dilation_rate=2)

@@ -151,5 +151,5 @@ def test_the_path_without_a_fused_operation_gives_the_same(monkeypatch):
 
 @pytest.mark.parametrize("options", [{"center": False}, {"scale": False}, {"synchronized": True}])
 def test_what_the_fused_operation_cannot_do_is_refused(options):
-    with pytest.raises(ValueError, match="`center` and `scale` must be True"):
+    with pytest.raises(ValueError, match="`center` and `scale` must be equal"):
         FusedBatchNormalization(**options)

@@ -21,11 +21,11 @@ def test_neither_preset_nor_file():
 
 @pytest.mark.parametrize("fields", [{}, {"branches": None}])
 def test_another_space_is_named_before_anything_else(tmp_path, fields):
-    path = tmp_path / "gas.json"
-    path.write_text(json.dumps({"space": "gas", **fields}), encoding="utf-8")
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps({"space": "unheard_of", **fields}), encoding="utf-8")
     with pytest.raises(
         ValueError,
-        match=r"gas\.json is not a valid genotype: Unknown search space 'gas'; choose",
+        match=r"other\.json is not a valid genotype: Unknown search space 'unheard_of'; choose",
     ):
         resolve_genotype(str(path))
 
