@@ -14,6 +14,7 @@ from keras_fasterseg.latency.interpolation import CHECKED_OPERATIONS, interpolat
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import SERVING, Work, operation_of, rows_of, total_work
 from keras_fasterseg.latency.table import LatencyTable
+from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.picture import Picture, chain_picture
@@ -228,8 +229,11 @@ class SearchSpace(abc.ABC):
         return {"space": self.name, "supernet": self.settings}
 
     def operations_record(self) -> dict[str, Any]:
-        """Like `record`, for the latency table: without settings that change no operation."""
-        return self.record()
+        """Like `record`, for the latency table: without settings that change no operation.
+
+        These are at their defaults in the settings' property `of_operations`, if they have it.
+        """
+        return self.record() | {"supernet": getattr(self.settings, "of_operations", self.settings)}
 
     # === The search ===
 
@@ -265,6 +269,13 @@ class SearchSpace(abc.ABC):
             KeyError: A row is missing in the table.
             ValueError: `target_ms` is not positive, or `shares` is unknown.
         """
+
+    def check_single_term(self, shares: str) -> None:
+        """Raises `ValueError` unless `shares` is "paper", for a penalty of a single term."""
+        require(
+            shares == "paper",
+            f'`shares` must be "paper": the penalty is a single term. Received: {shares!r}',
+        )
 
     # === Cost ===
 

@@ -7,7 +7,6 @@ import numpy as np
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import Work, total_work
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
 from keras_fasterseg.spaces.gas.choices import group_shapes
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
@@ -48,9 +47,6 @@ class GasSpace(SearchSpace):
 
     settings: GasSettings
 
-    def operations_record(self):
-        return {"space": self.name, "supernet": self.settings.of_operations}
-
     def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> GasSearch:
         return GasSearch(self.settings, num_classes, seed, dtype)
 
@@ -65,10 +61,7 @@ class GasSpace(SearchSpace):
             ValueError: The target is not positive, or `shares` is unknown.
             KeyError: A row is missing in the table.
         """
-        require(
-            shares in self.penalty_shares,
-            f'`shares` must be "paper": the penalty is a single term. Received: {shares!r}',
-        )
+        self.check_single_term(shares)
         return LatencyPenalty(self.settings, table, num_classes, target_ms)
 
     def supernet_keys(self, size: Size, num_classes: int) -> list[OpKey]:

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_fasterseg.latency.interpolation import number_grid
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.cost import serving_key
+from keras_fasterseg.spaces.expected_penalty import ExpectedPenalty
 from keras_fasterseg.spaces.joint.choices import Choices
 from keras_fasterseg.spaces.joint.expected_cost import (
     StageLatencies,
@@ -38,7 +38,7 @@ class FlopsPenalty:
         return ops.square(share - self.settings.flops_share)
 
 
-class LatencyPenalty:
+class LatencyPenalty(ExpectedPenalty):
     """`(expected latency / target - 1)^2`: a device's latency in place of the paper's FLOPs.
 
     Args:
@@ -55,13 +55,9 @@ class LatencyPenalty:
     def __init__(
         self, settings: JointSettings, table: LatencyTable, num_classes: int, target_ms: float
     ):
-        if target_ms <= 0:
-            raise ValueError(f"`target_ms` must be positive. Received: target_ms={target_ms}")
+        super().__init__(table, num_classes, target_ms)
         self.settings = settings
-        self.target_ms = target_ms
         size = table.metadata.input_size
-        # Rows are read uncalibrated: the calibration maps their sum.
-        self._calibration = table.calibration
 
         def latencies(last: tuple[int, int]) -> dict[str, float]:
             keys = surrounding_keys(settings, last, size, num_classes)
@@ -74,9 +70,6 @@ class LatencyPenalty:
         exits = (("late_downsampler", "low_level"), ("pyramid",))
         chosen = {name for names in exits for name in names}
         self._fixed_ms = sum(ms for name, ms in found[0].items() if name not in chosen)
-        serving = serving_key(size, num_classes)
-        if serving in table:
-            self._fixed_ms += table[serving].latency_ms
         self._stages = tuple(
             _stage_latencies(
                 settings, table, stage, own, [sum(each[name] for name in names) for each in found]
@@ -84,14 +77,15 @@ class LatencyPenalty:
             for stage, own, names in zip(("early", "late"), widths, exits, strict=True)
         )
 
+    def rows_ms(self, choices: Choices) -> Any:
+        return self._fixed_ms + expected_latency(choices, self.settings, self._stages)
+
     def expected_ms(self, choices: Choices) -> Any:
-        """Expected latency of the networks that `choices` stand for, in milliseconds."""
-        total = self._fixed_ms + expected_latency(choices, self.settings, self._stages)
-        return total if self._calibration is None else self._calibration(total)
+        """`milliseconds`; its name says that the penalty has two sides."""
+        return self.milliseconds(choices)
 
     def __call__(self, choices: Choices) -> Any:
-        """Penalty of `choices`, dimensionless and differentiable."""
-        return ops.square(self.expected_ms(choices) / self.target_ms - 1.0)
+        return ops.square(self.milliseconds(choices) / self.target_ms - 1.0)
 
 
 def _stage_latencies(

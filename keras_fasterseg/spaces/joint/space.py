@@ -7,7 +7,6 @@ import numpy as np
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
 from keras_fasterseg.spaces.joint.choices import operations
 from keras_fasterseg.spaces.joint.genotype import JointBlock, JointGenotype
@@ -43,9 +42,6 @@ class JointSpace(SearchSpace):
 
     settings: JointSettings
 
-    def operations_record(self):
-        return {"space": self.name, "supernet": self.settings.of_operations}
-
     def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> JointSearch:
         return JointSearch(self.settings, num_classes, seed, dtype)
 
@@ -60,10 +56,7 @@ class JointSpace(SearchSpace):
             ValueError: The target is not positive, or `shares` is unknown.
             KeyError: A row is missing in the table.
         """
-        require(
-            shares in self.penalty_shares,
-            f'`shares` must be "paper": the penalty is a single term. Received: {shares!r}',
-        )
+        self.check_single_term(shares)
         if self.settings.cost == "flops":
             return FlopsPenalty(self.settings)
         return LatencyPenalty(self.settings, table, num_classes, target_ms)
