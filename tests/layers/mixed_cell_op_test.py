@@ -32,6 +32,7 @@ def test_it_survives_its_config():
     assert copy.operations == ("skip", "conv_1x1")
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_a_stack_runs_layers_without_vectors_to_train():
     keras.utils.set_random_seed(0)
     stack = LayerStack(lambda: MixedCellOp(4), 2, name="stack")

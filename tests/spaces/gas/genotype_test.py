@@ -77,6 +77,7 @@ def test_impossible_networks_are_refused(changes, message):
         dataclasses.replace(valid, **changes)
 
 
+@pytest.mark.backends("tensorflow", "jax")
 def test_settings_of_other_networks_are_refused():
     model = GasSpace(SETTINGS).search_model(3, 0)
     with pytest.raises(ValueError, match="The supernet has"):
