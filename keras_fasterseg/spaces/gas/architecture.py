@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_fasterseg.layers.gumbel_softmax import gumbel_noise
+from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.spaces.gas.choices import Choices, group_shapes
 from keras_fasterseg.spaces.gas.guidance import GraphGuidance
 from keras_fasterseg.spaces.gas.settings import GasSettings
@@ -13,7 +14,7 @@ from keras_fasterseg.spaces.gas.settings import GasSettings
 MEAN_LOGIT, SPREAD = 1.0, 0.01
 
 
-class GasArchitecture(keras.layers.Layer):
+class GasArchitecture(SavesRandomState, keras.layers.Layer):
     """Logits of the operations of every edge, and the guidance between cells.
 
     Logits start at normal values of mean 1 and deviation .01. The supernet only sees shares of
