@@ -3,6 +3,7 @@
 import keras
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from keras_fasterseg.layers.random_state import SavesRandomState
 
 
 def head_filters(channels: int) -> int:
@@ -11,7 +12,7 @@ def head_filters(channels: int) -> int:
 
 
 @keras.saving.register_keras_serializable(package="keras_fasterseg")
-class Head(keras.layers.Layer):
+class Head(SavesRandomState, keras.layers.Layer):
     """3x3 conv-bn-relu, then a 1x1 convolution with bias to the classes.
 
     Args:

@@ -40,6 +40,7 @@ SETTINGS = TrainSettings(
 EVERYTHING = dataclasses.replace(
     SETTINGS,
     epochs=5,
+    dropout=0.1,
     steps_per_epoch=3,
     scales=(1.0,),
     shift=2,
