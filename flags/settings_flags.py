@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from absl import flags
 
 from keras_fasterseg.setting import check_settings
-from keras_fasterseg.settings import stages, training
+from keras_fasterseg.settings import search, stages, training
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces import registry
 
@@ -23,8 +23,8 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 RUN_STAGES = {
     "data": (stages.DataSettings, ""),
     "latency": (stages.LatencySettings, ""),
-    "pretrain": (training.PretrainSettings, "pretrain_"),
-    "search": (training.SearchSettings, "search_"),
+    "pretrain": (search.PretrainSettings, "pretrain_"),
+    "search": (search.SearchSettings, "search_"),
     "teacher": (training.TrainSettings, "teacher_"),
     "student": (training.TrainSettings, "student_"),
     "benchmark": (stages.BenchmarkSettings, "benchmark_"),

@@ -40,8 +40,9 @@ from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.runtimes.operation_runner import operation_runtime
 from keras_fasterseg.setting import Size
+from keras_fasterseg.settings.search import GRADIENT, SCORING, SearchSettings
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE, RunSettings
-from keras_fasterseg.settings.training import GRADIENT, SCORING, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype

@@ -19,8 +19,8 @@ from keras_fasterseg.search.graph_options import without_graph_rewriting
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
 from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
+from keras_fasterseg.settings.search import PretrainSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import PretrainSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 
 

@@ -18,8 +18,8 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import SUMMARY
 from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import describe_network
+from keras_fasterseg.settings.search import GRADIENT
 from keras_fasterseg.settings.stages import RunSettings
-from keras_fasterseg.settings.training import GRADIENT
 from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.wording import text_table

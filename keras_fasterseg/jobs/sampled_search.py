@@ -14,8 +14,8 @@ from keras_fasterseg.run.scored_networks import ScoredNetworks, make_ranker
 from keras_fasterseg.run.search_report import without_nan
 from keras_fasterseg.search.candidates import band_distance, best_candidate
 from keras_fasterseg.search.strategies import evolution, most_expensive, random_networks
+from keras_fasterseg.settings.search import EVOLUTION, MOST_MACS, SAMPLED, SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import EVOLUTION, MOST_MACS, SAMPLED, SearchSettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
 from keras_fasterseg.spaces.genotype import Genotype

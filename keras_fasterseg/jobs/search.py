@@ -43,8 +43,7 @@ from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_evaluation import SupernetEvaluator
 from keras_fasterseg.search.supernet_trainer import check_backend
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import (
+from keras_fasterseg.settings.search import (
     GRADIENT,
     MOST_MACS,
     MOST_PARAMETERS,
@@ -52,6 +51,7 @@ from keras_fasterseg.settings.training import (
     SCORING,
     SearchSettings,
 )
+from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces.base import SearchModel, SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import load_genotype

@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_fasterseg.files import read_json
 from keras_fasterseg.run.names import EVALUATION, RECORD
-from keras_fasterseg.settings.training import GRADIENT
+from keras_fasterseg.settings.search import GRADIENT
 from keras_fasterseg.spaces.roles import STUDENT
 
 _STYLE = """

@@ -10,7 +10,8 @@ import numpy as np
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.class_weights import histogram_weights
 from keras_fasterseg.setting import LEAST_TRAINED_SIDE, Size
-from keras_fasterseg.settings.training import SearchSettings, TrainSettings
+from keras_fasterseg.settings.search import SearchSettings
+from keras_fasterseg.settings.training import TrainSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,8 +15,9 @@ from keras_fasterseg.run.datasets import (
     named_data_dir,
 )
 from keras_fasterseg.setting import Size, check_settings, require
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.wording import counted
 
 

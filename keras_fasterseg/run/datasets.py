@@ -27,8 +27,9 @@ from keras_fasterseg.data.synthetic_streets import generate
 from keras_fasterseg.layers.padding import SIZE_MULTIPLE
 from keras_fasterseg.run.dataset_warnings import warn_of_files
 from keras_fasterseg.setting import Size, check_settings, require
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.wording import counted
 
 LabelledImage = tuple[np.ndarray, np.ndarray]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from keras_fasterseg.setting import check_settings, require
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.training.l2_adam import L2Adam
 from keras_fasterseg.training.l2_sgd import L2SGD
 from keras_fasterseg.training.linear_warmup import LinearWarmup

@@ -12,8 +12,8 @@ from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import require
+from keras_fasterseg.settings.search import GRADIENT, SCORING
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import GRADIENT, SCORING
 from keras_fasterseg.spaces.base import SearchSpace
 
 TABLE_INPUT = "the latency table"

@@ -14,8 +14,8 @@ from keras_fasterseg.run.datasets import batch_options, estimation_batches, rank
 from keras_fasterseg.run.search_report import without_nan
 from keras_fasterseg.search.candidates import Candidate
 from keras_fasterseg.search.ranking import Ranker
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.base import SearchModel
 from keras_fasterseg.spaces.genotype import Genotype
 

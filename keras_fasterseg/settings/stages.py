@@ -14,7 +14,8 @@ from keras_fasterseg.setting import (
     Size,
     setting,
 )
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.registry import make_space
 
 QUICK_ESTIMATE, MEASURED_ESTIMATE, NO_ESTIMATE = ESTIMATES = ("quick", "measured", "none")

@@ -158,28 +158,6 @@ class SearchModel(abc.ABC):
         return ()
 
 
-class SupernetSetting(keras.Model):
-    """A supernet under one setting; it shares the supernet's weights and statistics.
-
-    Args:
-        supernet: The supernet.
-        choices: The setting.
-
-    Call arguments:
-        images: Normalised images, `(batch, height, width, 3)`.
-        training: Whether batch statistics are used and the running ones updated.
-    """
-
-    def __init__(self, supernet: keras.Model, choices: Choices, **kwargs):
-        super().__init__(**kwargs)
-        self.supernet = supernet
-        self._choices = lambda: choices
-        self.built = True
-
-    def call(self, images: Tensor, training: bool = False) -> Tensor:
-        return self.supernet(images, self._choices(), training=training)
-
-
 class SearchSpace(abc.ABC):
     """Set of networks that a search can choose from, and its settings.
 

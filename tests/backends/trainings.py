@@ -27,7 +27,8 @@ from keras_fasterseg.run.optimizers import (
 )
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.registry import make_space
 from keras_fasterseg.training.distillation_trainer import DistillationTrainer
 from tests.backends.reproducible import CLASSES, SIZE, batches, fix_weights, fixed_draws, step_logs

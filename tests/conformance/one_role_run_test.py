@@ -10,13 +10,14 @@ from keras_fasterseg.jobs.run_all import check_stages, run_all, summary_tables
 from keras_fasterseg.jobs.train import train
 from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.run.trained_networks import load_network
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
     RunSettings,
 )
-from keras_fasterseg.settings.training import SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from tests.conformance.spaces import tiny_space
 from tests.conformance.toy_space import ToySpace
 from tools.maintenance.run_table import run_markdown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_fasterseg.settings.training import SearchSettings
+from keras_fasterseg.settings.search import SearchSettings
 from tests.conformance.spaces import NAMES
 from tests.search.killed_search import assert_resumes
 

@@ -15,13 +15,14 @@ from keras_fasterseg.jobs.train import load_network
 from keras_fasterseg.run.run import Run, stages_of
 from keras_fasterseg.runtimes.keras_runner import KerasRunner
 from keras_fasterseg.runtimes.saved_model_runner import SavedModelRunner
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import (
     BenchmarkSettings,
     DataSettings,
     LatencySettings,
     RunSettings,
 )
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.fasterseg.genotype import FasterSegGenotype
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace

@@ -20,6 +20,7 @@ from keras_fasterseg.reports.estimate_table import (
 )
 from keras_fasterseg.run.data_checks import DataFacts
 from keras_fasterseg.run.workdir import Workdir
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import (
     MEASURED_ESTIMATE,
     BenchmarkSettings,
@@ -27,7 +28,7 @@ from keras_fasterseg.settings.stages import (
     LatencySettings,
     RunSettings,
 )
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from tests.jobs.step_costs_test import SPACE, networks
 
 GB = 10**9

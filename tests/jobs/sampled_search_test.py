@@ -9,8 +9,8 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs import sampled_search as job
 from keras_fasterseg.jobs.search import search_stage
 from keras_fasterseg.run.run import Run
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.cost import network_work, predicted_latency_ms
 from keras_fasterseg.spaces.registry import load_genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER

@@ -12,8 +12,8 @@ from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.class_weights import resolve_class_weights
 from keras_fasterseg.run.names import LATENCY_TABLE
 from keras_fasterseg.search.penalty_controller import PenaltyController
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.joint.space import JointSpace
 from keras_fasterseg.training.l2_adam import L2Adam
 from tests.conformance.toy_space import ToySpace

@@ -23,8 +23,9 @@ from keras_fasterseg.latency.calibration import Calibration
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK, SUPERNET_WEIGHTS
 from keras_fasterseg.run.run import Run
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import DataSettings, LatencySettings, RunSettings
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from keras_fasterseg.spaces.joint.space import JointSpace

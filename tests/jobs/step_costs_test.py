@@ -9,8 +9,9 @@ from keras_fasterseg.available_cores import AvailableCores
 from keras_fasterseg.jobs import step_costs
 from keras_fasterseg.jobs.step_costs import MachineSpeed, computed_step, measure_speed, row_seconds
 from keras_fasterseg.latency.operations import Work
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import LatencySettings, RunSettings
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.fasterseg.settings import FasterSegSettings
 from keras_fasterseg.spaces.fasterseg.space import FasterSegSpace
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER

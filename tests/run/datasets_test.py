@@ -28,8 +28,8 @@ from keras_fasterseg.run.datasets import (
     shown_images,
     training_batches,
 )
+from keras_fasterseg.settings.search import PretrainSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import PretrainSettings
 from tests.data.encoded_files import png
 from tests.faulty_camvid import LABEL, write_good
 

@@ -13,7 +13,8 @@ from keras_fasterseg.run.optimizers import (
     search_optimizer,
     training_optimizer,
 )
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
+from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.training.l2_adam import L2Adam
 from keras_fasterseg.training.l2_sgd import L2SGD
 

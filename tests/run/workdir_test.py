@@ -8,8 +8,9 @@ import pytest
 from keras_fasterseg.files import read_json
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.workdir import Workdir, plain
+from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import BenchmarkSettings, DataSettings
-from keras_fasterseg.settings.training import PretrainSettings, SearchSettings, TrainSettings
+from keras_fasterseg.settings.training import TrainSettings
 from tests.shared import ROOT
 
 

@@ -12,8 +12,8 @@ from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs.search import search
 from keras_fasterseg.jobs.search_pictures import SearchPictures
 from keras_fasterseg.run.run import Run
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
-from keras_fasterseg.settings.training import SearchSettings
 from keras_fasterseg.spaces.base import SearchSpace
 from keras_fasterseg.spaces.genotype import Genotype
 from tests.run.latency_rows import random_table

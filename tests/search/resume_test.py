@@ -6,7 +6,7 @@ import pytest
 from keras_fasterseg.run.optimizers import architecture_optimizer, search_optimizer
 from keras_fasterseg.search.search_trainer import SearchTrainer
 from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-from keras_fasterseg.settings.training import SearchSettings
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.training.l2_sgd import L2SGD
 from tests.search.tiny_space import functions_run_eagerly, make_space, random_batch
 

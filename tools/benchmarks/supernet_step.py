@@ -95,8 +95,8 @@ def _measure(sender, job: str, name: str, space_settings, num_classes: int, size
     from keras_fasterseg.jobs.step_measurements import StepTimes, prepare_step
     from keras_fasterseg.search.freed_memory import returned_to_system
     from keras_fasterseg.search.graph_options import without_graph_rewriting
+    from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
     from keras_fasterseg.settings.stages import RunSettings
-    from keras_fasterseg.settings.training import PretrainSettings, SearchSettings
     from keras_fasterseg.spaces.registry import make_space
 
     settings = RunSettings(

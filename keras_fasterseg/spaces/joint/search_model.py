@@ -10,7 +10,7 @@ from keras import ops
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
 from keras_fasterseg.setting import require
-from keras_fasterseg.spaces.base import SearchModel, SupernetSetting, mean_entropy
+from keras_fasterseg.spaces.base import SearchModel, mean_entropy
 from keras_fasterseg.spaces.joint.architecture import (
     EARLY_DEPTH,
     LATE_DEPTH,
@@ -31,6 +31,7 @@ from keras_fasterseg.spaces.joint.settings import JointSettings
 from keras_fasterseg.spaces.joint.shrinking import ProgressiveShrinking
 from keras_fasterseg.spaces.joint.supernet import JointSupernet
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.spaces.supernet_setting import SupernetSetting
 
 LABEL_STRIDE = 8
 PREDICTION = "prediction"

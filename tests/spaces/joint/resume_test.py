@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from keras_fasterseg.settings.training import SearchSettings
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.spaces.joint.space import JointSpace
 from tests.search.killed_search import SIZE, assert_resumes
 from tests.search.tiny_space import functions_run_eagerly

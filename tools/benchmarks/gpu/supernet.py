@@ -144,7 +144,7 @@ def _trainer(stage: str, space_settings: dict[str, Any], policy: str, steps: int
     )
     from keras_fasterseg.search.search_trainer import SearchTrainer
     from keras_fasterseg.search.supernet_pretrainer import SupernetPretrainer
-    from keras_fasterseg.settings.training import PretrainSettings, SearchSettings
+    from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
     from keras_fasterseg.spaces.registry import make_space
 
     space = make_space("fasterseg")

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_fasterseg.settings.training import SearchSettings
+from keras_fasterseg.settings.search import SearchSettings
 
 
 def test_the_temperature_falls_linearly_or_by_a_factor():
