@@ -61,8 +61,7 @@ class MixedCellOp(keras.layers.Layer):
         shares = dict(zip(self.operations, ops.unstack(weights), strict=True))
         total = 0.0
         for name, layer in self.layers.items():
-            # A normalisation always gets the flag; other layers do not accept it.
-            outputs = layer(inputs) if _is_identity(layer) else layer(inputs, training=training)
+            outputs = layer(inputs, training=training)
             total = total + outputs * ops.cast(shares[name], outputs.dtype)
         return total
 
@@ -77,7 +76,3 @@ class MixedCellOp(keras.layers.Layer):
     def get_config(self):
         names = ("filters", "strides", "operations")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _is_identity(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.layers.Identity)

@@ -9,6 +9,7 @@ A node whose edges all vanish would be a constant. A derived network gives it th
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,13 +74,13 @@ class CellGraph:
         states = list(inputs)
         for node in range(self.nodes):
             edges = [edge for edge in self.into(node) if operations[edge] != ZERO]
-            states.append(sum_of([apply(edge, states[self.edges[edge][1]]) for edge in edges]))
+            states.append(_sum([apply(edge, states[self.edges[edge][1]]) for edge in edges]))
         return states[self.inputs :]
 
 
-def sum_of(values: Sequence[Any]) -> Any:
-    """Sum of one or more tensors, without a zero that would be part of a network's graph."""
-    return functools.reduce(lambda one, other: one + other, values)
+def _sum(values: Sequence[Any]) -> Any:
+    """Sum of tensors, without a zero that would be part of a network's graph."""
+    return functools.reduce(operator.add, values)
 
 
 CELL = CellGraph(inputs=2, nodes=2)

@@ -5,6 +5,7 @@ One-hot choices therefore give exactly the sum of the rows of the derived networ
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
 from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
-from keras_fasterseg.spaces.gas.plan import cell_plans, last_cells
+from keras_fasterseg.spaces.gas.plan import cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.gas.stages import (
     alignment_key,
@@ -55,12 +56,12 @@ def used_shares(shares: Any, graph: CellGraph, operations: Sequence[str]) -> lis
     zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
     used = []
     for source in range(graph.inputs):
-        unused = product([zero[edge] for edge in graph.out_of(source)])
+        unused = math.prod([zero[edge] for edge in graph.out_of(source)])
         if source == graph.inputs - 1:
             # It is also read by a node without any other edge.
             for node in range(graph.nodes):
                 others = set(graph.into(node)) - {graph.fallback(node)}
-                unused = unused * (1.0 - product([zero[edge] for edge in sorted(others)]))
+                unused = unused * (1.0 - math.prod([zero[edge] for edge in sorted(others)]))
         used.append(1.0 - unused)
     return used
 
@@ -73,7 +74,7 @@ def graph_latency(
     zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
     total = ops.sum(shares * latencies.edges, axis=(-2, -1))
     for node in range(graph.nodes):
-        empty = product([zero[edge] for edge in graph.into(node)])
+        empty = math.prod([zero[edge] for edge in graph.into(node)])
         skip = latencies.edges[..., graph.fallback(node), operations.index(SKIP)]
         total = total + empty * skip
     for source, share in enumerate(used):
@@ -114,11 +115,12 @@ class ExpectedLatency:
             ),
             CELL_OPERATIONS,
         )
+        filters, dense = settings.decoder_filters, settings.fusion == DENSE
         fixed = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
-        fixed.append(classifier_key(settings, plans, num_classes, size))
-        self._fusion, filters = None, settings.decoder_filters
-        self._levels = last_cells(plans)[-FUSION.inputs :]
-        if settings.fusion == DENSE:
+        fixed.append(classifier_key(plans, filters, dense, num_classes, size))
+        self._fusion = None
+        self._levels = fused_cells(plans)
+        if dense:
             rows = [
                 milliseconds(fusion_key(self._levels, name, filters, size))
                 for name in FUSION_OPERATIONS
@@ -155,14 +157,6 @@ class ExpectedLatency:
                     read = needed[index] * share[index]
                     needed[source.source] = 1.0 - (1.0 - needed[source.source]) * (1.0 - read)
         return total
-
-
-def product(values: Sequence[Any]) -> Any:
-    """Product of one or more tensors."""
-    result = values[0]
-    for value in values[1:]:
-        result = result * value
-    return result
 
 
 def _array(values: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
 from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
-from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, last_cells
+from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import (
     MOST_CELLS,
     MOST_FILTERS,
@@ -89,7 +89,7 @@ class GasGenotype(Genotype):
         plans = self.plans
         if not self.fusion:
             return {0: plans[-1]}
-        inputs = last_cells(plans)[-FUSION.inputs :]
+        inputs = fused_cells(plans)
         return {number: inputs[number] for number in FUSION.used_inputs(self.fusion)}
 
     @property

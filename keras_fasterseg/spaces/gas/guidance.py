@@ -56,8 +56,6 @@ class GraphGuidance(keras.layers.Layer):
             setattr(self, f"{name}_kernel", weight)
 
     def call(self, logits):
-        if not self.weight:
-            return logits
         current, before = logits[1:], logits[:-1]
         message = self.message(current, before)
         return ops.concatenate([logits[:1], current + self.weight * message], axis=0)

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.network import GasNetwork
 from keras_fasterseg.spaces.gas.supernet import GasSupernet
@@ -49,17 +48,16 @@ def _operation(name: str, genotype: GasGenotype) -> str | None:
 def _inherit(layer: keras.layers.Layer, supernet: GasSupernet, operation: str | None) -> None:
     kind, index = supernet.places[layer.name]
     stack = supernet.stacks[kind]
-    template: Any = stack.template
-    assert isinstance(template, MixedCellOp)
+    template: Any = stack.template  # a `MixedCellOp`
     source = template.layers[template.operations[0] if operation is None else operation]
     values = {
         _relative(variable, source): np.asarray(stacked[index])
         for variable, stacked in zip(source.variables, stack.stacked(source.variables), strict=True)
     }
     for variable in layer.variables:
-        value = values.get(_relative(variable, layer))
-        if value is not None:
-            variable.assign(value)
+        name = _relative(variable, layer)
+        if not name.endswith(("gamma", "beta")):
+            variable.assign(values[name])
 
 
 def _relative(variable: keras.Variable, layer: keras.layers.Layer) -> str:

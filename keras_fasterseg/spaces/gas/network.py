@@ -13,7 +13,7 @@ from keras_fasterseg.layers.resize import Resize
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
-from keras_fasterseg.spaces.gas.plan import STEM, CellPlan, last_cells
+from keras_fasterseg.spaces.gas.plan import STEM, CellPlan, fused_cells
 from keras_fasterseg.spaces.gas.stages import AUXILIARY, STEM_STRIDES
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
@@ -88,7 +88,7 @@ def _run_cell(plan: CellPlan, operations, features, dtype):
 
 def _run_fusion(genotype: GasGenotype, features, dtype):
     filters = genotype.decoder_filters
-    scale = last_cells(genotype.plans)[-2].scale
+    scale = fused_cells(genotype.plans)[1].scale
     inputs: list[Any] = [None] * FUSION.inputs
     for number, plan in genotype.fused.items():
         name = f"fusion_input_{number}"

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from keras_fasterseg.layers.cell_operations import ZERO
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
-from keras_fasterseg.spaces.gas.plan import STEM, STEM_SCALE
+from keras_fasterseg.spaces.gas.plan import STEM, STEM_SCALE, fused_cells
 from keras_fasterseg.spaces.picture import (
     SERVING,
     TOP,
@@ -53,10 +52,7 @@ def lay_out(genotype: GasGenotype, width: float, serving: bool = False) -> Pictu
     live = genotype.live_cells
     fused = list(genotype.fused.values())
     decoder = "fusion" if genotype.fusion else "pyramid"
-    # A fusion cell works at the scale between the finest and the coarsest of its three inputs.
-    end = (
-        live[-1].scale if not genotype.fusion else STEM_SCALE * 2 ** (len(genotype.reductions) - 1)
-    )
+    end = fused_cells(genotype.plans)[1].scale if genotype.fusion else live[-1].scale
     filters = genotype.decoder_filters * (FUSION.nodes if genotype.fusion else 1)
     stem = CELL.nodes * genotype.initial_filters
     steps: list[tuple[str, int, int | None]] = [
@@ -103,11 +99,7 @@ def lay_out(genotype: GasGenotype, width: float, serving: bool = False) -> Pictu
 
 
 def _kinds(genotype: GasGenotype) -> dict[str, BoxKind]:
-    kinds = {
-        name: BoxKind((name,), color, meaning)
-        for name, (color, meaning) in _COLORS.items()
-        if name in FUSION_OPERATIONS
-    }
+    kinds = {name: BoxKind((name,), color, meaning) for name, (color, meaning) in _COLORS.items()}
     kinds |= {
         f"cell {plan.index}": BoxKind((str(plan.index),), "#dbe9f4") for plan in genotype.live_cells
     }

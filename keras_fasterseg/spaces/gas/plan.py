@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from keras_fasterseg.layers.cell_operations import SKIP
-from keras_fasterseg.spaces.gas.cell_graph import CELL
+from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
 
 STEM = -1
 """Number of the stem where numbers of cells are expected."""
@@ -89,6 +89,10 @@ def cell_plans(cells: int, initial_filters: int, reductions: Sequence[int]) -> t
     return tuple(plans)
 
 
-def last_cells(plans: Sequence[CellPlan]) -> list[CellPlan]:
-    """The last cell of each scale, the finest first."""
-    return list({plan.scale: plan for plan in plans}.values())
+def fused_cells(plans: Sequence[CellPlan]) -> list[CellPlan]:
+    """The cells that a fusion cell reads: the last of each of the coarsest scales, finest first.
+
+    The fusion cell works at the scale of the middle one.
+    """
+    last = list({plan.scale: plan for plan in plans}.values())
+    return last[-FUSION.inputs :]

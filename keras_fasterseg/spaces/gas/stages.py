@@ -9,7 +9,7 @@ from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
 from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.operations import ALIGNMENTS, PREFIX
-from keras_fasterseg.spaces.gas.plan import STEM_SCALE, CellInput, CellPlan, cell_plans, last_cells
+from keras_fasterseg.spaces.gas.plan import STEM_SCALE, CellInput, CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.stage import Stage
 
@@ -41,16 +41,16 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
         stages.append(Stage(plan.name, (*keys, *(key for key in edges if key is not None))))
     filters, fused = genotype.decoder_filters, genotype.fused
     if genotype.fusion:
-        levels = last_cells(genotype.plans)[-FUSION.inputs :]
+        levels = fused_cells(genotype.plans)
         keys = [alignment_key(levels, number, filters, size) for number in fused]
         edges = (fusion_key(levels, name, filters, size) for name in genotype.fusion)
         keys += [key for key in edges if key is not None]
         stages.append(Stage("fusion", tuple(keys)))
     else:
         stages.append(Stage("pyramid", (pyramid_key(genotype.plans[-1], filters, size),)))
-    stages.append(
-        Stage("classifier", (classifier_key(genotype, genotype.plans, num_classes, size),))
-    )
+    dense = bool(genotype.fusion)
+    key = classifier_key(genotype.plans, filters, dense, num_classes, size)
+    stages.append(Stage("classifier", (key,)))
     auxiliary = genotype.live_cells[-1]
     key = _key("gas_classifier", auxiliary.scale, _channels(auxiliary), num_classes, size)
     return (*stages, Stage(AUXILIARY, (key,), training_only=True))
@@ -63,11 +63,12 @@ def supernet_keys(settings: GasSettings, size: Size, num_classes: int) -> list[O
     keys += edge_operations(settings, size)
     filters = settings.decoder_filters
     if settings.fusion == DENSE:
-        levels = last_cells(plans)[-FUSION.inputs :]
+        levels = fused_cells(plans)
         keys += [alignment_key(levels, number, filters, size) for number in range(FUSION.inputs)]
     else:
         keys.append(pyramid_key(plans[-1], filters, size))
-    return [*keys, classifier_key(settings, plans, num_classes, size)]
+    dense = settings.fusion == DENSE
+    return [*keys, classifier_key(plans, filters, dense, num_classes, size)]
 
 
 def edge_operations(settings: GasSettings, size: Size) -> list[OpKey]:
@@ -82,7 +83,7 @@ def edge_operations(settings: GasSettings, size: Size) -> list[OpKey]:
         ]
         keys += [key for key in edges if key is not None]
     if settings.fusion == DENSE:
-        levels = last_cells(plans)[-FUSION.inputs :]
+        levels = fused_cells(plans)
         edges = [
             fusion_key(levels, name, settings.decoder_filters, size) for name in FUSION_OPERATIONS
         ]
@@ -134,13 +135,12 @@ def pyramid_key(plan: CellPlan, filters: int, size: Size) -> OpKey:
 
 
 def classifier_key(
-    network: GasGenotype | GasSettings, plans: Sequence[CellPlan], num_classes: int, size: Size
+    plans: Sequence[CellPlan], filters: int, dense: bool, num_classes: int, size: Size
 ) -> OpKey:
-    """The classifier after the pyramid or the fusion cell."""
-    dense = bool(network.fusion) if isinstance(network, GasGenotype) else network.fusion == DENSE
-    filters = network.decoder_filters * (FUSION.nodes if dense else 1)
-    scale = last_cells(plans)[-2].scale if dense else plans[-1].scale
-    return _key("gas_classifier", scale, filters, num_classes, size)
+    """The classifier after the fusion cell (`dense`) or the pyramid, both of `filters` filters."""
+    inputs = filters * (FUSION.nodes if dense else 1)
+    scale = fused_cells(plans)[1].scale if dense else plans[-1].scale
+    return _key("gas_classifier", scale, inputs, num_classes, size)
 
 
 def _channels(plan: CellPlan) -> int:

@@ -16,7 +16,7 @@ from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
 from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
 from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
-from keras_fasterseg.spaces.gas.plan import STEM, cell_plans, last_cells
+from keras_fasterseg.spaces.gas.plan import STEM, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.gas.stages import STEM_STRIDES
 
@@ -54,7 +54,7 @@ class GasSupernet(keras.Model):
         self.settings = settings
         self.num_classes = num_classes
         self.plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
-        self.levels = last_cells(self.plans)[-FUSION.inputs :]
+        self.levels = fused_cells(self.plans)
         self.is_dense = settings.fusion == DENSE
         self.scale = self.levels[1].scale if self.is_dense else self.plans[-1].scale
         dtype, filters = self.dtype_policy, settings.decoder_filters
