@@ -155,6 +155,8 @@ pictures: setup
 	$(BIN)/python -m tools.draw_architecture --genotype=fasterseg_student --output=$(PICTURES)/fasterseg_student.svg \
 		--latency_table=$(RESULTS)/latency_onnxruntime/latency/latency_table.json
 	$(BIN)/python -m tools.draw_architecture --genotype=joint_published --output=$(PICTURES)/joint_published.svg
+	$(BIN)/python -m tools.draw_architecture --genotype=$(RESULTS)/gas/guided_0.json --input_size=352x480 --num_classes=11 \
+		--output=$(PICTURES)/gas_student.svg --latency_table=$(RESULTS)/gas/latency_table.json
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_joint --output=$(PICTURES)/camvid_joint
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high

@@ -18,7 +18,6 @@ from tests.conformance.architectures import (
 )
 from tests.conformance.spaces import CLASSES, SIZE, count, genotypes, rows_of_network
 
-
 # Of central differences. Rounding of float32 limits smaller steps, curvature larger ones: at four
 # times as much, the differences of one space are off by a third.
 STEP = 0.0125
