@@ -80,14 +80,8 @@ class GasSpace(SearchSpace):
         return network_stages(genotype, size, num_classes)
 
     def random_genotype(self, generator: np.random.Generator) -> GasGenotype:
-        """Draws the operation of every edge, uniformly."""
-        return genotype_of(
-            {
-                family: generator.integers(shape[-1], size=shape[:-1])
-                for family, shape in group_shapes(self.settings).items()
-            },
-            self.settings,
-        )
+        """Draws slow and fast networks: preferences for operations, then those of all edges."""
+        return self.from_genes(self.random_genes(generator))
 
     def genes(self) -> dict[str, tuple[int, ...]]:
         return {
