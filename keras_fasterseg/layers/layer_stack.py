@@ -167,19 +167,22 @@ class StackRun:
         # Without any, every layer gets an empty tensor.
         self._rest = ops.unstack(stack._rest.pack(rest)) or [ops.zeros((0,))] * stack.count
         self._fixed = ops.unstack(stack._fixed.pack(self._state))
-        self._step: list[Any] = []
+        # Of a step of `scan_layers`: values of layers still to run, and changed ones of others.
+        self._waiting: list[Any] = []
+        self._changed: list[Any] = []
 
     def __call__(self, index: int | None, inputs: Any, weights: Any, width: Any) -> Any:
         """Runs layer `index`.
 
         Args:
-            index: Index of the layer; `None` for the layer of a step of `scan_layers`.
+            index: Index of the layer; `None` for the next layer of a step of `scan_layers`.
             inputs: Its input.
             weights: `(primitives,)` or `(settings, primitives)`.
             width: Its output width: see `SlimmableConv2D`.
         """
         if index is None:
-            outputs, self._step[2] = self._compute(self._step, inputs, weights, width)
+            outputs, changed = self._compute(self._waiting.pop(0), inputs, weights, width)
+            self._changed.append(changed)
             return outputs
         values = self._kernels[index], self._rest[index], self._fixed[index]
         outputs, self._fixed[index] = self._compute(values, inputs, weights, width)
@@ -218,42 +221,51 @@ def scan_layers(
     step: Callable[[Any, Any], Any],
     state: Any,
     rows: Sequence[Any],
-    runs: Sequence[StackRun],
-    firsts: Sequence[int],
+    layers: Sequence[tuple[StackRun, int, int]],
 ) -> Any:
     """Runs equal consecutive layers as a loop that is compiled once.
 
     Args:
-        step: Maps a state and a row to the next state; calls each of `runs` with index `None`.
+        step: Maps a state and a row to the next state; calls each run with index `None`, as many
+            times as it has layers in a step.
         state: The first state: a structure of tensors.
-        rows: One structure of tensors per layer.
-        runs: The passes that a step calls.
-        firsts: Index of each run's layer in the first step; later steps use the next ones.
+        rows: One structure of tensors per step.
+        layers: For each pass that a step calls: itself, the index of its first layer in the first
+            step, and its number of layers in a step. Later steps use the layers behind these.
 
     Returns:
         The last state.
     """
-    spans = [slice(first, first + len(rows)) for first in firsts]
+    runs = [run for run, *_ in layers]
+    # Of every run and every layer in a step, the indexes in all steps.
+    spans = [
+        [slice(first + each, first + count * len(rows), count) for each in range(count)]
+        for _, first, count in layers
+    ]
     values = [
         [
-            [ops.stack(each) for each in zip(*run._kernels[span], strict=True)],
-            ops.stack(run._rest[span]),
-            ops.stack(run._fixed[span]),
+            [
+                [ops.stack(each) for each in zip(*run._kernels[span], strict=True)],
+                ops.stack(run._rest[span]),
+                ops.stack(run._fixed[span]),
+            ]
+            for span in own
         ]
-        for run, span in zip(runs, spans, strict=True)
+        for run, own in zip(runs, spans, strict=True)
     ]
     stacked = keras.tree.map_structure(lambda *each: ops.stack(each), *rows)
 
     def body(state, inputs):
         row, values = inputs
         for run, own in zip(runs, values, strict=True):
-            run._step = own
+            run._waiting, run._changed = list(own), []
         state = step(state, row)
-        return state, [run._step[2] for run in runs]
+        return state, [run._changed for run in runs]
 
-    state, fixed = ops.scan(body, state, (stacked, values))
-    for run, span, own in zip(runs, spans, fixed, strict=True):
-        run._fixed[span] = ops.unstack(own)
+    state, changed = ops.scan(body, state, (stacked, values))
+    for run, own, fixed in zip(runs, spans, changed, strict=True):
+        for span, each in zip(own, fixed, strict=True):
+            run._fixed[span] = ops.unstack(each)
     return state
 
 

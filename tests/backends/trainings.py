@@ -95,7 +95,13 @@ def trainer_of_network(name: str) -> DistillationTrainer:
 # Batch statistics of a few values amplify roundoff: at 64x64, some are of two values.
 SUPERNET_SIZE = (128, 128)
 RATE = 1e-3
-SUPERNETS = ("pretraining fasterseg", "search fasterseg", "search joint", "search toy")
+SUPERNETS = (
+    "pretraining fasterseg",
+    "search fasterseg",
+    "search joint",
+    "search gas",
+    "search toy",
+)
 
 
 def trainer_of_supernet(name: str) -> SupernetPretrainer | SearchTrainer:
@@ -105,6 +111,9 @@ def trainer_of_supernet(name: str) -> SupernetPretrainer | SearchTrainer:
     if name == "pretraining fasterseg":
         # JAX scans equal layers: the fourth and the fifth of six.
         space = make_space("fasterseg", dataclasses.replace(space.settings, num_layers=6))
+    if space_name == "gas":
+        # JAX scans equal cells: the third and the fourth of four.
+        space = make_space("gas", dataclasses.replace(space.settings, reductions=(0,)))
     if space_name == "joint":
         # Random masks would differ.
         settings = dataclasses.replace(space.settings, early_dropout=0.0, late_dropout=0.0)

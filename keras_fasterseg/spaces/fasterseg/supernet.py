@@ -242,8 +242,10 @@ class Supernet(keras.Model):
             if not scans(equal) or layer not in equal:
                 state = run_layer(state, rows_of(layer), layer)
             elif layer == equal[0]:
-                firsts = [layer - j for of_stride in runs for j in range(len(of_stride))]
-                state = scan_layers(run_layer, state, list(map(rows_of, equal)), every, firsts)
+                layers = [
+                    (run, layer - j, 1) for of_stride in runs for j, run in enumerate(of_stride)
+                ]
+                state = scan_layers(run_layer, state, list(map(rows_of, equal)), layers)
         for run in every:
             run.finish()
         return state[0]

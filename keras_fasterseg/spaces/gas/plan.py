@@ -1,6 +1,7 @@
 """Shapes of the cells of a GAS-style network or supernet."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from keras_fasterseg.layers.cell_operations import SKIP
@@ -96,3 +97,13 @@ def fused_cells(plans: Sequence[CellPlan]) -> list[CellPlan]:
     """
     last = list({plan.scale: plan for plan in plans}.values())
     return last[-FUSION.inputs :]
+
+
+def equal_cells(plans: Sequence[CellPlan]) -> list[list[CellPlan]]:
+    """The cells in order, consecutive ones of equal shape together."""
+
+    def shape(plan: CellPlan):
+        inputs = [(each.channels, each.scale, each.strides) for each in plan.inputs]
+        return plan.filters, plan.strides, inputs
+
+    return [list(group) for _, group in itertools.groupby(plans, shape)]

@@ -11,12 +11,12 @@ from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
-from keras_fasterseg.layers.layer_stack import LayerStack, StackRun
+from keras_fasterseg.layers.layer_stack import LayerStack, StackRun, scan_layers, scans
 from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
 from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
 from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
 from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
-from keras_fasterseg.spaces.gas.plan import STEM, cell_plans, fused_cells
+from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, equal_cells, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.gas.stages import STEM_STRIDES
 
@@ -129,44 +129,87 @@ class GasSupernet(keras.Model):
         self.built = True
 
     def call(self, images: Any, choices: Choices, training: bool = False, frozen: bool = False):
-        features = {STEM: images}
+        features = images
         for layer in self.stem:
-            features[STEM] = layer(features[STEM], training=training)
+            features = layer(features, training=training)
         runs = {kind: stack.start(training, frozen) for kind, stack in self.stacks.items()}
-        cells = [ops.unstack(rows) for rows in ops.unstack(choices["cells"])]
-        for plan in self.plans:
-            inputs = [
-                self._mixed(runs, f"{plan.name}_input_{number}", features[source.source])
-                for number, source in enumerate(plan.inputs)
-            ]
-            features[plan.index] = self._run(runs, CELL, plan.name, inputs, cells[plan.index])
+        rows = ops.unstack(choices["cells"])
+        state, outputs = (features, features), {}
+        for equal in equal_cells(self.plans):
+            state = self._run_cells(runs, equal, state, rows[equal[0].index : equal[-1].index + 1])
+            outputs[equal[-1].index] = state[-1]
         if self.is_dense:
             inputs = [
-                layer(features[level.index], training=training)
+                layer(outputs[level.index], training=training)
                 for layer, level in zip(self.alignments, self.levels, strict=True)
             ]
-            rows = ops.unstack(choices["fusion"])
-            joined = self._run(runs, FUSION, "fusion", inputs, rows)
+            joined = self._run_graph(runs, FUSION, "fusion", inputs, choices["fusion"])
         else:
-            joined = self.pyramid(features[self.plans[-1].index], training=training)
+            joined = self.pyramid(state[-1], training=training)
         for run in runs.values():
             run.finish()
         return self.classifier(joined, training=training)
 
-    def _run(
+    def _run_cells(
+        self,
+        runs: dict[Kind, StackRun],
+        equal: Sequence[CellPlan],
+        state: tuple[Any, Any],
+        rows: Sequence[Any],
+    ) -> tuple[Any, Any]:
+        """Runs consecutive cells of equal shape on the outputs of the two cells before them."""
+
+        def run_cell(state, row, plan=None):
+            name = (plan or equal[0]).name
+            inputs = [
+                self._mixed(runs, f"{name}_input_{number}", features, is_next=plan is None)
+                for number, features in enumerate(state)
+            ]
+            output = self._run_graph(runs, CELL, name, inputs, row, is_next=plan is None)
+            return state[-1], output
+
+        if scans(equal):
+            return scan_layers(run_cell, state, rows, self._cell_layers(runs, equal[0]))
+        for plan, row in zip(equal, rows, strict=True):
+            state = run_cell(state, row, plan)
+        return state
+
+    def _cell_layers(
+        self, runs: dict[Kind, StackRun], plan: CellPlan
+    ) -> list[tuple[StackRun, int, int]]:
+        """For `scan_layers`: the layers of a cell."""
+        indexes: dict[Kind, list[int]] = {}
+        for name, (kind, index) in self.places.items():
+            if name.startswith(f"{plan.name}_"):
+                indexes.setdefault(kind, []).append(index)
+        return [(runs[kind], each[0], len(each)) for kind, each in indexes.items()]
+
+    def _run_graph(
         self,
         runs: dict[Kind, StackRun],
         graph: CellGraph,
         name: str,
         inputs: Sequence[Any],
-        rows: Sequence[Any],
+        rows: Any,
+        is_next: bool = False,
     ) -> Any:
+        rows = ops.unstack(rows)
+
         def apply(edge, state):
-            return self._mixed(runs, f"{name}_edge_{edge}", state, rows[edge])
+            return self._mixed(runs, f"{name}_edge_{edge}", state, rows[edge], is_next)
 
         every = ("mixed",) * len(graph.edges)
         return ops.concatenate(graph.run(every, inputs, apply), axis=-1)
 
-    def _mixed(self, runs: dict[Kind, StackRun], name: str, inputs: Any, weights: Any = None):
+    def _mixed(
+        self,
+        runs: dict[Kind, StackRun],
+        name: str,
+        inputs: Any,
+        weights: Any = None,
+        is_next: bool = False,
+    ) -> Any:
+        """Runs a mixed operation; `is_next` in a step of `scan_layers`."""
         kind, index = self.places[name]
-        return runs[kind](index, inputs, ops.ones((1,)) if weights is None else weights, None)
+        weights = ops.ones((1,)) if weights is None else weights
+        return runs[kind](None if is_next else index, inputs, weights, None)

@@ -1,9 +1,12 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_fasterseg.spaces.gas.choices import group_shapes
+from keras_fasterseg.spaces.gas.plan import cell_plans, equal_cells
 from keras_fasterseg.spaces.gas.search_model import choices_of
 from keras_fasterseg.spaces.gas.settings import GasSettings
 from keras_fasterseg.spaces.gas.space import GasSpace
@@ -11,6 +14,8 @@ from keras_fasterseg.spaces.gas.supernet import GasSupernet
 from tests.spaces.gas.tiny import SETTINGS, VARIANTS
 
 DENSE = VARIANTS["dense"]
+# JAX scans equal cells: the third and the fourth of four.
+SCANNED = dataclasses.replace(SETTINGS, reductions=(0,))
 
 
 def images():
@@ -26,7 +31,7 @@ def randomize(model):
             variable.assign(generator.uniform(0.5, 1.5, size=variable.shape))
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, DENSE])
+@pytest.mark.parametrize("settings", [SETTINGS, SCANNED, DENSE])
 def test_one_hot_choices_compute_the_derived_network(settings):
     assert_equal_networks(settings, 3)
 
@@ -49,6 +54,12 @@ def assert_equal_networks(settings, count):
         assert np.abs(expected).max() > 0.01
         # The same sums, but in another order on some backends.
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_equal_cells_follow_each_other():
+    groups = equal_cells(cell_plans(14, 8, (1, 4, 8)))
+    numbers = [[plan.index for plan in group] for group in groups]
+    assert numbers == [[0], [1], [2], [3], [4], [5], [6, 7], [8], [9], [10, 11, 12, 13]]
 
 
 def test_an_empty_fusion_predicts_a_constant():
