@@ -209,7 +209,7 @@ class StackRun:
             variable.assign(value)
 
 
-def scans(layers: Sequence[int]) -> bool:
+def scans(layers: Sequence[Any]) -> bool:
     """True if the backend should run these equal layers by `scan_layers`.
 
     XLA compiles every call of a traced body again, except in a loop.

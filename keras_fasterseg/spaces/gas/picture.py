@@ -8,8 +8,8 @@ operation.
 import itertools
 from collections.abc import Sequence
 
-from keras_fasterseg.layers.cell_operations import ZERO
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, CellGraph
+from keras_fasterseg.spaces.cells.picture import graph_strokes, operation_kinds
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.plan import STEM, STEM_SCALE, fused_cells
 from keras_fasterseg.spaces.picture import (
@@ -29,18 +29,7 @@ _ROW, _BOX, _GRAPH = 128, 56, 52
 _WIDEST_COLUMN = 76
 _LAST_STEM = "stem_2"
 
-_COLORS = {
-    "skip": ("#6e7781", "skip, or reduction"),
-    "max_pool": ("#f0b400", "3x3 max-pool"),
-    "conv": ("#0072b2", "3x3 convolution"),
-    "separable": ("#56b4e9", "3x3 separable, twice"),
-    "dilated_2": ("#7bc8a4", "separable, dilation 2"),
-    "dilated_4": ("#009e73", "separable, dilation 4"),
-    "dilated_8": ("#00573f", "separable, dilation 8"),
-    "conv_1x1": ("#d55e00", "1x1 convolution"),
-}
-
-_PLACES = {
+_PLACES: dict[CellGraph, Sequence[Point]] = {
     CELL: ((0, 0.1), (0, 0.9), (0.5, 0.5), (1, 0.5)),
     FUSION: ((0, 0), (0, 0.5), (0, 1), (0.4, 0.25), (0.7, 0.8), (1, 0.4)),
 }
@@ -99,8 +88,7 @@ def lay_out(genotype: GasGenotype, width: float, serving: bool = False) -> Pictu
 
 
 def _kinds(genotype: GasGenotype) -> dict[str, BoxKind]:
-    kinds = {name: BoxKind((name,), color, meaning) for name, (color, meaning) in _COLORS.items()}
-    kinds |= {
+    kinds = operation_kinds() | {
         f"cell {plan.index}": BoxKind((str(plan.index),), "#dbe9f4") for plan in genotype.live_cells
     }
     return kinds | {
@@ -113,18 +101,7 @@ def _kinds(genotype: GasGenotype) -> dict[str, BoxKind]:
 
 
 def _graph(graph: CellGraph, operations: Sequence[str], box: Box, row: Row) -> list[Stroke]:
-    """Lines of a cell's graph, above its box."""
-    top, left = row.top + 8, box.left[0]
-
-    def place(state: int) -> Point:
-        x, y = _PLACES[graph][state]
-        return left + x * box.width, top + y * _GRAPH
-
-    return [
-        Stroke((place(source), place(graph.inputs + node)), name)
-        for (node, source), name in zip(graph.edges, operations, strict=True)
-        if name != ZERO
-    ]
+    return graph_strokes(graph, _PLACES[graph], operations, box, row.top + 8, _GRAPH)
 
 
 def _step(before: Box, after: Box) -> Wire:

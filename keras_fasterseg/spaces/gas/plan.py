@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 from keras_fasterseg.layers.cell_operations import SKIP
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION
 
 STEM = -1
 """Number of the stem where numbers of cells are expected."""

@@ -9,8 +9,8 @@ from keras_fasterseg.latency.operations import Operation, register_operations
 from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
 from keras_fasterseg.layers.cell_operations import CellConvolution, make_cell_operation
 from keras_fasterseg.layers.head import Head
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
-from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
 
 PREFIX = "cell_"
 """Prefix of the names of the operations of edges."""
