@@ -24,7 +24,12 @@ def _alignment(scale: float) -> Callable[[OpKey], keras.layers.Layer]:
     return lambda key: LevelAlignment(key.out_filters, scale)
 
 
-ALIGNMENTS = {0.5: "fusion_input_down", 1.0: "fusion_input", 2.0: "fusion_input_up"}
+ALIGNMENTS = {
+    0.25: "fusion_input_quarter",
+    0.5: "fusion_input_down",
+    1.0: "fusion_input",
+    2.0: "fusion_input_up",
+}
 
 _PRICED = [name for name in FUSION_OPERATIONS if name not in ("zero", "skip")]
 

@@ -14,6 +14,7 @@ from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.graph_latency import GraphLatencies, graph_latency, used_shares
+from keras_fasterseg.spaces.cells.keys import stem_stages
 from keras_fasterseg.spaces.gas.choices import Choices
 from keras_fasterseg.spaces.gas.plan import cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
@@ -24,7 +25,6 @@ from keras_fasterseg.spaces.gas.stages import (
     fusion_key,
     input_key,
     pyramid_key,
-    stem_stages,
 )
 
 
@@ -62,7 +62,11 @@ class ExpectedLatency:
             CELL_OPERATIONS,
         )
         filters, dense = settings.decoder_filters, settings.fusion == DENSE
-        fixed = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+        fixed = [
+            key
+            for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
+            for key in stage.keys
+        ]
         fixed.append(classifier_key(plans, filters, dense, num_classes, size))
         self._fusion = None
         self._levels = fused_cells(plans)

@@ -9,9 +9,10 @@ import itertools
 from collections.abc import Sequence
 
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, CellGraph
+from keras_fasterseg.spaces.cells.keys import STEM_SCALE
 from keras_fasterseg.spaces.cells.picture import graph_strokes, operation_kinds
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
-from keras_fasterseg.spaces.gas.plan import STEM, STEM_SCALE, fused_cells
+from keras_fasterseg.spaces.gas.plan import STEM, fused_cells
 from keras_fasterseg.spaces.picture import (
     SERVING,
     TOP,

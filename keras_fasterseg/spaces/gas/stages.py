@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
-from keras_fasterseg.spaces.cells.keys import operation_key, scaled_key
+from keras_fasterseg.spaces.cells.keys import operation_key, scaled_key, stem_stages
 from keras_fasterseg.spaces.cells.operations import ALIGNMENTS
 from keras_fasterseg.spaces.cost import check_input_size
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
-from keras_fasterseg.spaces.gas.plan import STEM_SCALE, CellInput, CellPlan, cell_plans, fused_cells
+from keras_fasterseg.spaces.gas.plan import CellInput, CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.stage import Stage
 
@@ -17,8 +17,6 @@ Size = tuple[int, int]
 
 AUXILIARY = "auxiliary"
 """Name of the stage that only runs in training."""
-
-STEM_STRIDES = (2, 1, 1)
 
 
 def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple[Stage, ...]:
@@ -33,7 +31,7 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
         ValueError: A side of `size` is not a multiple of 32.
     """
     check_input_size(size)
-    stages = stem_stages(genotype.initial_filters, size)
+    stages = stem_stages(CELL.nodes * genotype.initial_filters, size)
     for plan in genotype.live_cells:
         operations = genotype.cells[plan.index]
         keys = [input_key(plan, plan.inputs[i], size) for i in CELL.used_inputs(operations)]
@@ -59,7 +57,11 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
 def supernet_keys(settings: GasSettings, size: Size, num_classes: int) -> list[OpKey]:
     """Operations of one pass of the supernet: all operations of every edge."""
     plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
-    keys = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+    keys = [
+        key
+        for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
+        for key in stage.keys
+    ]
     keys += edge_operations(settings, size)
     filters = settings.decoder_filters
     if settings.fusion == DENSE:
@@ -89,17 +91,6 @@ def edge_operations(settings: GasSettings, size: Size) -> list[OpKey]:
         ]
         keys += [key for key in edges if key is not None] * len(FUSION.edges)
     return keys
-
-
-def stem_stages(initial_filters: int, size: Size) -> list[Stage]:
-    """The three convolutions before the cells."""
-    stages, channels, scale = [], 3, 1
-    for index, strides in enumerate(STEM_STRIDES):
-        filters = CELL.nodes * initial_filters
-        key = scaled_key("conv_bn_relu_3x3", scale, channels, filters, size, strides)
-        stages.append(Stage(f"stem_{index}", (key,)))
-        channels, scale = filters, STEM_SCALE
-    return stages
 
 
 def input_key(plan: CellPlan, source: CellInput, size: Size) -> OpKey:
