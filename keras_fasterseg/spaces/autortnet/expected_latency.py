@@ -23,7 +23,7 @@ from keras_fasterseg.spaces.autortnet.stages import (
     alignment_key,
     classifier_key,
 )
-from keras_fasterseg.spaces.autortnet.trellis import LAST, SCALES, trellis
+from keras_fasterseg.spaces.autortnet.trellis import LAST, SCALES, levels, trellis
 from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.graph_latency import (
     GraphLatencies,
@@ -72,7 +72,7 @@ class ExpectedLatency:
                 )
                 for state, shape in shapes_at(level, initial).items()
             }
-            for level in range(len(SCALES))
+            for level in levels(settings.cells - 1)
         ]
         self._alignments = np.asarray(
             [milliseconds(alignment_key(level, initial, filters, size)) for level in range(4)],
