@@ -1,12 +1,15 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_fasterseg.layers.gumbel_softmax import gumbel_noise
 from keras_fasterseg.spaces.autortnet.architecture import AutoRTNetArchitecture, pruned
 from keras_fasterseg.spaces.autortnet.pruning import StatePruning
 from keras_fasterseg.spaces.autortnet.trellis import NORMAL, REDUCE, SKIP, STATES
+from tests.conformance.architectures import gradients
 from tests.spaces.autortnet.tiny import SETTINGS
 
 
@@ -32,6 +35,27 @@ def test_sampled_gates_are_one_hot_and_operations_concrete():
     for name in ("cells", "aggregation"):
         np.testing.assert_allclose(found[name].sum(axis=-1), 1, rtol=1e-5)
         assert found[name].max() < 1
+
+
+@pytest.mark.backends("tensorflow", "jax")
+def test_sampled_gates_have_the_gradient_of_soft_ones():
+    architecture = AutoRTNetArchitecture(SETTINGS, seed=0)
+    factors = np.random.default_rng(0).normal(size=(SETTINGS.cells, 3)).astype("float32")
+    state = np.array(architecture.random.state)
+
+    def value():
+        return ops.sum(factors * architecture(training=True, temperature=0.7)["gates"])
+
+    (found,) = gradients(value, [architecture.raw["gates"]])
+    architecture.random.state.assign(state)
+    noise = ops.convert_to_numpy(
+        gumbel_noise(keras.random.uniform(factors.shape, seed=architecture.random))
+    )
+    logits = (np.array(architecture.raw["gates"]) + noise) / 0.7
+    soft = np.exp(logits - logits.max(-1, keepdims=True))
+    soft /= soft.sum(-1, keepdims=True)
+    expected = soft * (factors - (soft * factors).sum(-1, keepdims=True)) / 0.7
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_pruning_removes_the_least_likely_state_of_all():
