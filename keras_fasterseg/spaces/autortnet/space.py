@@ -11,6 +11,7 @@ from keras_fasterseg.spaces.autortnet.choices import group_shapes
 from keras_fasterseg.spaces.autortnet.expected_latency import ExpectedLatency
 from keras_fasterseg.spaces.autortnet.genotype import AutoRTNetGenotype
 from keras_fasterseg.spaces.autortnet.network import AutoRTNetNetwork
+from keras_fasterseg.spaces.autortnet.picture import lay_out
 from keras_fasterseg.spaces.autortnet.search_model import (
     AutoRTNetSearch,
     genotype_of,
@@ -24,6 +25,7 @@ from keras_fasterseg.spaces.autortnet.stages import (
 )
 from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
 from keras_fasterseg.spaces.cells.penalty import LatencyPenalty
+from keras_fasterseg.spaces.picture import Picture
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 from keras_fasterseg.spaces.stage import Stage
 
@@ -93,6 +95,11 @@ class AutoRTNetSpace(SearchSpace):
 
     def from_genes(self, genes: Genes) -> AutoRTNetGenotype:
         return genotype_of(dict(genes), self.settings)
+
+    def picture(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, genotype: AutoRTNetGenotype, width: float, serving: bool = False
+    ) -> Picture:
+        return lay_out(genotype, width, serving)
 
     def largest_genotype(self, role: str = STUDENT) -> AutoRTNetGenotype:
         return largest_genotype(self.settings)
