@@ -36,6 +36,8 @@ SEARCH = (
     "tests/spaces/fasterseg/inheritance_test.py",
     "tests/spaces/fasterseg/latency_costs_test.py",
     "tests/spaces/fasterseg/supernet_decoder_test.py",
+    "tests/spaces/autortnet/penalty_test.py",
+    "tests/spaces/autortnet/supernet_test.py",
     "tests/spaces/gas/penalty_test.py",
     "tests/spaces/gas/supernet_test.py",
     "tests/spaces/joint/expected_cost_test.py",

@@ -14,6 +14,7 @@ _BUILT_IN = {
     "fasterseg": ("keras_fasterseg.spaces.fasterseg", "FasterSeg"),
     "joint": ("keras_fasterseg.spaces.joint", "Joint"),
     "gas": ("keras_fasterseg.spaces.gas", "Gas"),
+    "autortnet": ("keras_fasterseg.spaces.autortnet", "AutoRTNet"),
 }
 """Package and class prefix X of each built-in search space, by name. The package's modules
 `settings` and `space` define the classes `XSettings` and `XSpace`. Settings are imported without

@@ -16,7 +16,14 @@ from tests.conformance.architectures import (
     draw_architectures,
     gradients,
 )
-from tests.conformance.spaces import CLASSES, SIZE, count, genotypes, rows_of_network
+from tests.conformance.spaces import (
+    CLASSES,
+    SIZE,
+    count,
+    genotypes,
+    rows_of_network,
+    samples_networks,
+)
 
 # Of central differences. Rounding of float32 limits smaller steps, curvature larger ones: at four
 # times as much, the differences of one space are off by a third.
@@ -32,6 +39,9 @@ def test_gradients_reach_everything(space, model, table):
     def loss(total):
         choices, own = model.search_choices(ops.convert_to_tensor(1.0))
         loss = model.loss(images, labels, choices)
+        if samples_networks(space):
+            # A sample reaches one network; the probabilities reach all.
+            loss = loss + model.loss(images, labels, model.evaluation_choices(STUDENT))
         return loss + penalty(own) + model.regularization() if total else loss
 
     for variables, total in ((architecture, True), (weights, False)):

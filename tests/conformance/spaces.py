@@ -2,6 +2,7 @@
 
 import collections
 import importlib
+from typing import Any
 
 import numpy as np
 
@@ -27,15 +28,27 @@ def tiny_space(name: str) -> SearchSpace:
         ModuleNotFoundError: A space of this package has no such file.
     """
     name, _, variant = name.partition("/")
-    if not space_class(name).__module__.startswith("keras_fasterseg."):
+    tiny = _tiny(name)
+    if tiny is None:
         return make_space(name)
+    return make_space(name, tiny.VARIANTS[variant] if variant else tiny.SETTINGS)
+
+
+def samples_networks(space: SearchSpace) -> bool:
+    """True if a search step runs a single sampled network, by `SAMPLES_NETWORKS` of `tiny.py`."""
+    return getattr(_tiny(space.name), "SAMPLES_NETWORKS", False)
+
+
+def _tiny(name: str) -> Any:
+    """The module `tests/spaces/NAME/tiny.py`; None for a stranger."""
+    if not space_class(name).__module__.startswith("keras_fasterseg."):
+        return None
     try:
-        tiny = importlib.import_module(f"tests.spaces.{name}.tiny")
+        return importlib.import_module(f"tests.spaces.{name}.tiny")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"Add tests/spaces/{name}/tiny.py with SETTINGS, the smallest {name} there is."
         ) from error
-    return make_space(name, tiny.VARIANTS[variant] if variant else tiny.SETTINGS)
 
 
 def genotypes(space, count=4):

@@ -3,10 +3,8 @@
 from typing import Any
 
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
-
-FUSION_OPERATIONS = (*CELL_OPERATIONS, "conv_1x1")
 
 Choices = dict[str, Any]
 """Shares of the operations of every edge, by family.

@@ -4,9 +4,6 @@ Every row counts with the probability that a network runs it, as if choices were
 One-hot choices therefore give exactly the sum of the rows of the derived network.
 """
 
-import dataclasses
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +11,11 @@ from keras import ops
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.graph_latency import GraphLatencies, graph_latency, used_shares
+from keras_fasterseg.spaces.cells.keys import stem_stages
+from keras_fasterseg.spaces.gas.choices import Choices
 from keras_fasterseg.spaces.gas.plan import cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.gas.stages import (
@@ -26,60 +25,7 @@ from keras_fasterseg.spaces.gas.stages import (
     fusion_key,
     input_key,
     pyramid_key,
-    stem_stages,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class GraphLatencies:
-    """Latencies of one or more cells of one graph, in milliseconds.
-
-    Attributes:
-        inputs: Of the preprocessing of every input, `(..., inputs)`.
-        edges: Of every operation on every edge, `(..., edges, operations)`.
-        operations: Names of the operations.
-    """
-
-    inputs: np.ndarray
-    edges: np.ndarray
-    operations: Sequence[str]
-
-
-def used_shares(shares: Any, graph: CellGraph, operations: Sequence[str]) -> list[Any]:
-    """Probability that a derived cell reads each input, `(...)` each.
-
-    Args:
-        shares: Shares of the operations, `(..., edges, operations)`.
-        graph: The graph of the cell.
-        operations: Names of the operations.
-    """
-    zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
-    used = []
-    for source in range(graph.inputs):
-        unused = math.prod([zero[edge] for edge in graph.out_of(source)])
-        if source == graph.inputs - 1:
-            # It is also read by a node without any other edge.
-            for node in range(graph.nodes):
-                others = set(graph.into(node)) - {graph.fallback(node)}
-                unused = unused * (1.0 - math.prod([zero[edge] for edge in sorted(others)]))
-        used.append(1.0 - unused)
-    return used
-
-
-def graph_latency(
-    shares: Any, graph: CellGraph, latencies: GraphLatencies, used: Sequence[Any]
-) -> Any:
-    """Expected latency of a cell that is part of the network, `(...)`."""
-    operations = latencies.operations
-    zero = ops.unstack(shares[..., operations.index(ZERO)], axis=-1)
-    total = ops.sum(shares * latencies.edges, axis=(-2, -1))
-    for node in range(graph.nodes):
-        empty = math.prod([zero[edge] for edge in graph.into(node)])
-        skip = latencies.edges[..., graph.fallback(node), operations.index(SKIP)]
-        total = total + empty * skip
-    for source, share in enumerate(used):
-        total = total + share * latencies.inputs[..., source]
-    return total
 
 
 class ExpectedLatency:
@@ -116,7 +62,11 @@ class ExpectedLatency:
             CELL_OPERATIONS,
         )
         filters, dense = settings.decoder_filters, settings.fusion == DENSE
-        fixed = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+        fixed = [
+            key
+            for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
+            for key in stage.keys
+        ]
         fixed.append(classifier_key(plans, filters, dense, num_classes, size))
         self._fusion = None
         self._levels = fused_cells(plans)

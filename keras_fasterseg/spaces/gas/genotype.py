@@ -2,14 +2,13 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from keras_fasterseg.files import shown
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.setting import require
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS, check_graph
 from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import (
     MOST_CELLS,
@@ -67,13 +66,13 @@ class GasGenotype(Genotype):
             f"Received: reductions={list(reductions)}",
         )
         for index, operations in enumerate(cells):
-            _check_graph(f"cells[{index}]", operations, CELL, CELL_OPERATIONS)
+            check_graph(f"cells[{index}]", operations, CELL, CELL_OPERATIONS)
         if self.fusion:
             require(
                 len(reductions) == 3,
                 f"A fusion cell needs three reductions. Received: reductions={list(reductions)}",
             )
-            _check_graph("fusion", self.fusion, FUSION, FUSION_OPERATIONS)
+            check_graph("fusion", self.fusion, FUSION, FUSION_OPERATIONS)
 
     @property
     def plans(self) -> tuple[CellPlan, ...]:
@@ -127,21 +126,3 @@ class GasGenotype(Genotype):
             if name in content:
                 check_list(content[name], name)
         return super()._from_content(space, content)
-
-
-def _check_graph(
-    name: str, operations: Sequence[str], graph: CellGraph, known: Sequence[str]
-) -> None:
-    require(
-        len(operations) == len(graph.edges),
-        f"{name} must have {len(graph.edges)} operations. Received: {len(operations)}",
-    )
-    for operation in operations:
-        require(
-            isinstance(operation, str) and operation in known,
-            f"{name} must consist of {', '.join(known)}. Received: {shown(operation)}",
-        )
-    require(
-        graph.completed(operations) == tuple(operations),
-        f"Every node of {name} needs an edge that is not zero. Received: {list(operations)}",
-    )

@@ -10,11 +10,12 @@ from keras_fasterseg.layers.cell_operations import make_cell_operation
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.resize import Resize
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
+from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
-from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
 from keras_fasterseg.spaces.gas.plan import STEM, CellPlan, fused_cells
-from keras_fasterseg.spaces.gas.stages import AUXILIARY, STEM_STRIDES
+from keras_fasterseg.spaces.gas.stages import AUXILIARY
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
 

@@ -5,12 +5,11 @@ import itertools
 from collections.abc import Sequence
 
 from keras_fasterseg.layers.cell_operations import SKIP
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION
+from keras_fasterseg.spaces.cells.keys import STEM_SCALE
 
 STEM = -1
 """Number of the stem where numbers of cells are expected."""
-
-STEM_SCALE = 2
 
 
 @dataclasses.dataclass(frozen=True)

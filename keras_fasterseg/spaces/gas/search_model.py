@@ -12,9 +12,9 @@ from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
 from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.base import SearchModel
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
 from keras_fasterseg.spaces.gas.architecture import GasArchitecture
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices, group_shapes
+from keras_fasterseg.spaces.gas.choices import Choices, group_shapes
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.inheritance import inherited_network
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings

@@ -8,10 +8,11 @@ from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import Work, total_work
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
+from keras_fasterseg.spaces.cells.penalty import LatencyPenalty
 from keras_fasterseg.spaces.gas.choices import group_shapes
+from keras_fasterseg.spaces.gas.expected_latency import ExpectedLatency
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.network import GasNetwork
-from keras_fasterseg.spaces.gas.penalty import LatencyPenalty
 from keras_fasterseg.spaces.gas.picture import lay_out
 from keras_fasterseg.spaces.gas.search_model import GasSearch, genotype_of, largest_genotype
 from keras_fasterseg.spaces.gas.settings import GasSettings
@@ -62,7 +63,8 @@ class GasSpace(SearchSpace):
             KeyError: A row is missing in the table.
         """
         self.check_single_term(shares)
-        return LatencyPenalty(self.settings, table, num_classes, target_ms)
+        latency = ExpectedLatency(self.settings, table, num_classes)
+        return LatencyPenalty(latency, table, num_classes, target_ms)
 
     def supernet_keys(self, size: Size, num_classes: int) -> list[OpKey]:
         return supernet_keys(self.settings, size, num_classes)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.keys import operation_key, scaled_key, stem_stages
+from keras_fasterseg.spaces.cells.operations import ALIGNMENTS
 from keras_fasterseg.spaces.cost import check_input_size
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
-from keras_fasterseg.spaces.gas.operations import ALIGNMENTS, PREFIX
-from keras_fasterseg.spaces.gas.plan import STEM_SCALE, CellInput, CellPlan, cell_plans, fused_cells
+from keras_fasterseg.spaces.gas.plan import CellInput, CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.stage import Stage
 
@@ -17,8 +17,6 @@ Size = tuple[int, int]
 
 AUXILIARY = "auxiliary"
 """Name of the stage that only runs in training."""
-
-STEM_STRIDES = (2, 1, 1)
 
 
 def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple[Stage, ...]:
@@ -33,7 +31,7 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
         ValueError: A side of `size` is not a multiple of 32.
     """
     check_input_size(size)
-    stages = stem_stages(genotype.initial_filters, size)
+    stages = stem_stages(CELL.nodes * genotype.initial_filters, size)
     for plan in genotype.live_cells:
         operations = genotype.cells[plan.index]
         keys = [input_key(plan, plan.inputs[i], size) for i in CELL.used_inputs(operations)]
@@ -52,14 +50,18 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
     key = classifier_key(genotype.plans, filters, dense, num_classes, size)
     stages.append(Stage("classifier", (key,)))
     auxiliary = genotype.live_cells[-1]
-    key = _key("gas_classifier", auxiliary.scale, _channels(auxiliary), num_classes, size)
+    key = scaled_key("gas_classifier", auxiliary.scale, _channels(auxiliary), num_classes, size)
     return (*stages, Stage(AUXILIARY, (key,), training_only=True))
 
 
 def supernet_keys(settings: GasSettings, size: Size, num_classes: int) -> list[OpKey]:
     """Operations of one pass of the supernet: all operations of every edge."""
     plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
-    keys = [key for stage in stem_stages(settings.initial_filters, size) for key in stage.keys]
+    keys = [
+        key
+        for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
+        for key in stage.keys
+    ]
     keys += edge_operations(settings, size)
     filters = settings.decoder_filters
     if settings.fusion == DENSE:
@@ -91,47 +93,33 @@ def edge_operations(settings: GasSettings, size: Size) -> list[OpKey]:
     return keys
 
 
-def stem_stages(initial_filters: int, size: Size) -> list[Stage]:
-    """The three convolutions before the cells."""
-    stages, channels, scale = [], 3, 1
-    for index, strides in enumerate(STEM_STRIDES):
-        filters = CELL.nodes * initial_filters
-        key = _key("conv_bn_relu_3x3", scale, channels, filters, size, strides)
-        stages.append(Stage(f"stem_{index}", (key,)))
-        channels, scale = filters, STEM_SCALE
-    return stages
-
-
 def input_key(plan: CellPlan, source: CellInput, size: Size) -> OpKey:
     """Preprocessing of an input of a cell."""
     operation = "cell_reduction" if source.strides == 2 else "cell_input"
-    return _key(operation, source.scale, source.channels, plan.filters, size, source.strides)
+    return scaled_key(operation, source.scale, source.channels, plan.filters, size, source.strides)
 
 
 def edge_key(plan: CellPlan, edge: int, name: str, size: Size) -> OpKey | None:
     """Operation `name` on an edge of a cell; None if it costs nothing."""
     strides = plan.edge_strides(edge)
-    scale = plan.scale // strides
-    if name == SKIP and strides == 2:
-        return _key("cell_reduction", scale, plan.filters, plan.filters, size, 2)
-    return _named_key(name, scale, plan.filters, size, strides)
+    return operation_key(name, plan.scale // strides, plan.filters, size, strides)
 
 
 def fusion_key(levels: Sequence[CellPlan], name: str, filters: int, size: Size) -> OpKey | None:
     """Operation `name` on an edge of the fusion cell; None if it costs nothing."""
-    return _named_key(name, levels[1].scale, filters, size, 1)
+    return operation_key(name, levels[1].scale, filters, size)
 
 
 def alignment_key(levels: Sequence[CellPlan], number: int, filters: int, size: Size) -> OpKey:
     """Alignment of an input of the fusion cell."""
     plan = levels[number]
     operation = ALIGNMENTS[plan.scale / levels[1].scale]
-    return _key(operation, plan.scale, _channels(plan), filters, size)
+    return scaled_key(operation, plan.scale, _channels(plan), filters, size)
 
 
 def pyramid_key(plan: CellPlan, filters: int, size: Size) -> OpKey:
     """The pyramid after the last cell."""
-    return _key("atrous_pyramid", plan.scale, _channels(plan), filters, size)
+    return scaled_key("atrous_pyramid", plan.scale, _channels(plan), filters, size)
 
 
 def classifier_key(
@@ -140,21 +128,8 @@ def classifier_key(
     """The classifier after the fusion cell (`dense`) or the pyramid, both of `filters` filters."""
     inputs = filters * (FUSION.nodes if dense else 1)
     scale = fused_cells(plans)[1].scale if dense else plans[-1].scale
-    return _key("gas_classifier", scale, inputs, num_classes, size)
+    return scaled_key("gas_classifier", scale, inputs, num_classes, size)
 
 
 def _channels(plan: CellPlan) -> int:
     return CELL.nodes * plan.filters
-
-
-def _named_key(name: str, scale: int, filters: int, size: Size, strides: int) -> OpKey | None:
-    if name in (ZERO, SKIP):
-        return None
-    return _key(PREFIX + name, scale, filters, filters, size, strides)
-
-
-def _key(
-    operation: str, scale: int, inputs: int, filters: int, size: Size, stride: int = 1
-) -> OpKey:
-    height, width = (side // scale for side in size)
-    return OpKey(operation, height, width, inputs, filters, stride)

@@ -13,12 +13,12 @@ from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.layer_stack import LayerStack, StackRun, scan_layers, scans
 from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION, CellGraph
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS, Choices
-from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS, CellGraph
+from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
+from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.gas.choices import Choices
 from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, equal_cells, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
-from keras_fasterseg.spaces.gas.stages import STEM_STRIDES
 
 Kind = tuple[int, int, int, tuple[str, ...]]
 """Channels, filters, stride and operations of a mixed operation."""

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
-from keras_fasterseg.spaces.gas.cell_graph import CELL, FUSION
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
 
 
 def test_numbers_of_cells_and_networks():

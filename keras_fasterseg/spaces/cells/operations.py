@@ -9,8 +9,8 @@ from keras_fasterseg.latency.operations import Operation, register_operations
 from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
 from keras_fasterseg.layers.cell_operations import CellConvolution, make_cell_operation
 from keras_fasterseg.layers.head import Head
-from keras_fasterseg.spaces.gas.choices import FUSION_OPERATIONS
-from keras_fasterseg.spaces.gas.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
+from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
 
 PREFIX = "cell_"
 """Prefix of the names of the operations of edges."""
@@ -24,7 +24,12 @@ def _alignment(scale: float) -> Callable[[OpKey], keras.layers.Layer]:
     return lambda key: LevelAlignment(key.out_filters, scale)
 
 
-ALIGNMENTS = {0.5: "fusion_input_down", 1.0: "fusion_input", 2.0: "fusion_input_up"}
+ALIGNMENTS = {
+    0.25: "fusion_input_quarter",
+    0.5: "fusion_input_down",
+    1.0: "fusion_input",
+    2.0: "fusion_input_up",
+}
 
 _PRICED = [name for name in FUSION_OPERATIONS if name not in ("zero", "skip")]
 

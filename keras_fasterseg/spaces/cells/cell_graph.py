@@ -13,7 +13,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from keras_fasterseg.layers.cell_operations import SKIP, ZERO
+from keras_fasterseg.files import shown
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, SKIP, ZERO
+from keras_fasterseg.setting import require
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,25 @@ class CellGraph:
         return states[self.inputs :]
 
 
+def check_graph(
+    name: str, operations: Sequence[str], graph: CellGraph, known: Sequence[str]
+) -> None:
+    """Raises `ValueError` unless `operations` are those of a derived cell called `name`."""
+    require(
+        len(operations) == len(graph.edges),
+        f"{name} must have {len(graph.edges)} operations. Received: {len(operations)}",
+    )
+    for operation in operations:
+        require(
+            isinstance(operation, str) and operation in known,
+            f"{name} must consist of {', '.join(known)}. Received: {shown(operation)}",
+        )
+    require(
+        graph.completed(operations) == tuple(operations),
+        f"Every node of {name} needs an edge that is not zero. Received: {list(operations)}",
+    )
+
+
 def _sum(values: Sequence[Any]) -> Any:
     """Sum of tensors, without a zero that would be part of a network's graph."""
     return functools.reduce(operator.add, values)
@@ -88,3 +109,6 @@ CELL = CellGraph(inputs=2, nodes=2)
 
 FUSION = CellGraph(inputs=3, nodes=3)
 """The fusion cell reads the last cells of three scales, the finest first."""
+
+FUSION_OPERATIONS = (*CELL_OPERATIONS, "conv_1x1")
+"""Operations of an edge of the fusion cell."""

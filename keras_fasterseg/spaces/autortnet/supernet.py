@@ -1,0 +1,243 @@
+"""Supernet of the AutoRTNet-style space."""
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, ZERO
+from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from keras_fasterseg.layers.head import Head
+from keras_fasterseg.layers.layer_stack import LayerStack, StackRun
+from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
+from keras_fasterseg.spaces.autortnet.cell_shape import (
+    HYPER,
+    PREPROCESSING,
+    CellShape,
+    shapes_at,
+)
+from keras_fasterseg.spaces.autortnet.choices import Choices
+from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
+from keras_fasterseg.spaces.autortnet.stages import AGGREGATION_SCALE, level_channels
+from keras_fasterseg.spaces.autortnet.trellis import (
+    NORMAL,
+    REDUCE,
+    SCALES,
+    SKIP,
+    arrivals,
+    levels,
+    trellis,
+)
+from keras_fasterseg.spaces.cells.cell_graph import FUSION, FUSION_OPERATIONS, CellGraph
+from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
+from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
+
+_TINY = 1e-9
+
+
+class AutoRTNetSupernet(keras.Model):
+    """Stem, a trellis of hyper-cells, the aggregation cell and a classifier.
+
+    A feature of the trellis is the mean of what arrives there, weighted by mass. Where no mass
+    arrives, all arrivals weigh alike: such a feature changes no prediction, but tells the gradient
+    what a change of the gates would do. Mixed operations of one shape are a `LayerStack`.
+
+    Args:
+        settings: Settings of the space.
+        num_classes: Number of classes.
+
+    Call arguments:
+        images: `(batch, height, width, 3)`, normalised; sides are multiples of 32.
+        choices: `Choices`.
+        training: Whether batch statistics are used.
+        frozen: True if no gradient to the weights of the cells is needed.
+
+    Output shape:
+        Logits `(batch, height / 8, width / 8, num_classes)`, float32.
+
+    Reference:
+        AutoRTNet (Sun et al., IJCV 2021, https://arxiv.org/abs/2003.14226); the trellis is our
+        choice.
+    """
+
+    def __init__(self, settings: AutoRTNetSettings, num_classes: int, **kwargs: Any):
+        # Layers cast their inputs themselves; half precision would round shares.
+        super().__init__(autocast=False, **kwargs)
+        self.settings = settings
+        self.num_classes = num_classes
+        self.scale = AGGREGATION_SCALE
+        dtype, filters = self.dtype_policy, settings.decoder_filters
+        self.stem = [
+            ConvBatchNorm(
+                level_channels(0, settings.initial_filters),
+                3,
+                strides,
+                dtype=dtype,
+                name=f"stem_{index}",
+            )
+            for index, strides in enumerate(STEM_STRIDES)
+        ]
+        self.places = self._places()
+        counts = collections.Counter(kind for kind, _ in self.places.values())
+        self.stacks = {
+            kind: self._stack(number, kind, count)
+            for number, (kind, count) in enumerate(counts.items())
+        }
+        self.alignments = [
+            LevelAlignment(
+                filters if level else FUSION.nodes * filters,
+                scale / AGGREGATION_SCALE,
+                dtype=dtype,
+                name=f"aggregation_input_{level}",
+            )
+            for level, scale in enumerate(SCALES)
+        ]
+        self.classifier = Head(num_classes, hidden=False, dtype=dtype, name="classifier")
+
+    def _places(self) -> dict[tuple, tuple[tuple, int]]:
+        """Stack and index of every mixed operation."""
+        kinds: dict[tuple, tuple] = {}
+        for index in range(self.settings.cells):
+            for level in levels(index):
+                for state, shape in shapes_at(level, self.settings.initial_filters).items():
+                    cell = index, level, state
+                    kinds[*cell, "input"] = (shape.channels, shape.filters, 1, (PREPROCESSING,))
+                    for edge in range(len(HYPER.edges)):
+                        strides = shape.edge_strides(edge)
+                        kind = (shape.filters, shape.filters, strides, CELL_OPERATIONS)
+                        kinds[*cell, edge] = kind
+        filters = self.settings.decoder_filters
+        for edge in range(len(FUSION.edges)):
+            kinds["aggregation", edge] = (filters, filters, 1, FUSION_OPERATIONS)
+        counts: collections.Counter = collections.Counter()
+        places = {}
+        for name, kind in kinds.items():
+            places[name] = kind, counts[kind]
+            counts[kind] += 1
+        return places
+
+    def _stack(self, number: int, kind: tuple, count: int) -> LayerStack:
+        _, filters, strides, operations = kind
+        dtype = self.dtype_policy
+
+        def make_layer():
+            return MixedCellOp(filters, strides, operations, dtype=dtype)
+
+        return LayerStack(make_layer, count, dtype=dtype, name=f"mixed_{number}")
+
+    def build(self, images_shape=(None, None, None, 3)):
+        channels = 3
+        for layer in self.stem:
+            layer.build((None, None, None, channels))
+            channels = layer.filters
+        for (channels, *_), stack in self.stacks.items():
+            stack.build((None, None, None, channels))
+        for level, layer in enumerate(self.alignments):
+            layer.build((None, None, None, level_channels(level, self.settings.initial_filters)))
+        filters = FUSION.nodes * self.settings.decoder_filters
+        self.classifier.build((None, None, None, filters))
+        self.built = True
+
+    def call(self, images: Any, choices: Choices, training: bool = False, frozen: bool = False):
+        features = images
+        for layer in self.stem:
+            features = layer(features, training=training)
+        runs = {kind: stack.start(training, frozen) for kind, stack in self.stacks.items()}
+        last, final = self._run_trellis(runs, features, choices)
+        joined = self._aggregate(runs, last, final, choices["aggregation"], training)
+        for run in runs.values():
+            run.finish()
+        return self.classifier(joined, training=training)
+
+    def _run_trellis(self, runs, stem: Any, choices: Choices) -> tuple[list[Any], list[Any]]:
+        """The last feature of every level, and the masses at the end."""
+        gates, masses = trellis(choices["gates"], choices["coarsest"])
+        rows = ops.unstack(choices["cells"])
+        states, last = [stem], [stem]
+        for index, of_levels in enumerate(gates):
+            candidates: list[dict[str, Any]] = [{} for _ in masses[index + 1]]
+            for level, features in enumerate(states):
+                candidates[level][SKIP] = features
+                for state, shape in shapes_at(level, self.settings.initial_filters).items():
+                    cell = index, level, state
+                    output = self._run_cell(runs, cell, shape, features, rows[index])
+                    candidates[shape.output_level][state] = output
+            arriving = arrivals(masses[index], of_levels)
+            states = [
+                _blend(shares, each) for shares, each in zip(arriving, candidates, strict=True)
+            ]
+            for level, (mass, features) in enumerate(zip(masses[index + 1], states, strict=True)):
+                if level == len(last):
+                    last.append(features)
+                else:
+                    mass = ops.cast(mass, features.dtype)
+                    last[level] = mass * features + (1.0 - mass) * last[level]
+        return last, masses[-1]
+
+    def _run_cell(self, runs, cell: tuple, shape: CellShape, features: Any, rows: Any) -> Any:
+        weights = ops.ones((1,))
+        inputs = [self._mixed(runs, (*cell, "input"), features, weights)]
+        return self._run_graph(runs, HYPER, cell, inputs, rows)
+
+    def _aggregate(self, runs, last, final, rows: Any, training: bool) -> Any:
+        """The aggregation cell, blended with the aligned stem by the mass without reductions."""
+        features = [
+            layer(each, training=training)
+            for layer, each in zip(self.alignments, last, strict=False)
+        ]
+        # Masses of networks that have each input.
+        present: list[Any] = [sum(final[level:]) for level in range(1, len(final))]
+        # Too few hyper-cells do not reach all levels.
+        missing = FUSION.inputs - len(present)
+        inputs = [*features[1:], *[None] * missing]
+        present += [0.0] * missing
+        shares = []
+        for edge, (_, source) in enumerate(FUSION.edges):
+            share = present[source] if source < FUSION.inputs else 1.0
+            shares.append(rows[edge] * share)
+        joined = self._run_graph(runs, FUSION, ("aggregation",), inputs, ops.stack(shares))
+        bare = ops.cast(final[0], joined.dtype)
+        return (1.0 - bare) * joined + bare * features[0]
+
+    def _run_graph(
+        self,
+        runs: dict[tuple, StackRun],
+        graph: CellGraph,
+        name: tuple,
+        inputs: Sequence[Any],
+        rows: Any,
+    ) -> Any:
+        rows = ops.unstack(rows)
+
+        def apply(edge, state):
+            return self._mixed(runs, (*name, edge), state, rows[edge])
+
+        every = [
+            ZERO if source < graph.inputs and inputs[source] is None else "mixed"
+            for _, source in graph.edges
+        ]
+        return ops.concatenate(graph.run(every, inputs, apply), axis=-1)
+
+    def _mixed(self, runs, name: tuple, inputs: Any, weights: Any) -> Any:
+        kind, index = self.places[name]
+        return runs[kind](index, inputs, weights, None)
+
+
+def _blend(shares: dict[str, Any], features: dict[str, Any]) -> Any:
+    """Mean of the features, weighted by share; equal weights where all shares are 0."""
+    if len(shares) == 1:
+        return next(iter(features.values()))
+    values = ops.stack([shares[state] for state in (NORMAL, SKIP, REDUCE) if state in shares])
+    total = ops.sum(values)
+    arrives = total > _TINY
+    weights = ops.where(
+        arrives, values / ops.where(arrives, total, 1.0), ops.ones_like(values) / len(shares)
+    )
+    states = [state for state in (NORMAL, SKIP, REDUCE) if state in shares]
+    weights = ops.unstack(weights)
+    return sum(
+        ops.cast(weight, features[state].dtype) * features[state]
+        for weight, state in zip(weights, states, strict=True)
+    )

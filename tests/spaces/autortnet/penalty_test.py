@@ -1,0 +1,74 @@
+"""Expected latency against the rows of derived networks."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from keras_fasterseg.spaces.autortnet.choices import group_shapes
+from keras_fasterseg.spaces.autortnet.search_model import genotype_of
+from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
+from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
+from keras_fasterseg.spaces.cost import predicted_latency_ms
+from tests.run.latency_rows import random_table
+from tests.spaces.autortnet.tiny import SETTINGS
+
+SIZE, CLASSES = (64, 96), 3
+
+
+def one_hot(indexes, settings):
+    shapes = group_shapes(settings)
+    return {
+        family: np.eye(shapes[family][-1], dtype="float32")[each]
+        for family, each in indexes.items()
+    }
+
+
+def drawn(generator, settings, share):
+    """Numbers of choices: of operations, a share is "zero", of states, a share is "normal"."""
+    return {
+        family: np.where(
+            generator.random(shape[:-1]) < share, 0, generator.integers(shape[-1], size=shape[:-1])
+        )
+        for family, shape in group_shapes(settings).items()
+    }
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("settings", [AutoRTNetSettings(), SETTINGS])
+def test_one_hot_choices_give_the_latency_of_the_network(settings, share):
+    """Also of networks whose last cells are not read, and of nodes without edges."""
+    space, generator = AutoRTNetSpace(settings), np.random.default_rng(0)
+    table = random_table(space, SIZE, CLASSES)
+    penalty = space.penalty(table, CLASSES, 1.0)
+    for _ in range(10):
+        indexes = drawn(generator, settings, share)
+        expected = predicted_latency_ms(genotype_of(indexes, settings), table, CLASSES)
+        found = float(penalty.milliseconds(one_hot(indexes, settings)))
+        # Sums of up to a hundred rows in float32.
+        assert found == pytest.approx(expected, rel=1e-5)
+        assert float(penalty(one_hot(indexes, settings))) == pytest.approx(np.log(found), abs=1e-6)
+
+
+def test_expected_latency_is_the_mean_over_networks():
+    """Of gates alone: every path, weighted by its probability."""
+    settings = AutoRTNetSettings(cells=2, initial_filters=2, decoder_filters=4)
+    space, generator = AutoRTNetSpace(settings), np.random.default_rng(0)
+    table = random_table(space, SIZE, CLASSES)
+    indexes = drawn(generator, settings, 0.0)
+    indexes["aggregation"][:] = 3  # all inputs are read
+    choices = one_hot(indexes, settings)
+    gates = generator.dirichlet(np.ones(3), 2).astype("float32")
+    expected = 0.0
+    for states in itertools.product(range(3), repeat=2):
+        genotype = genotype_of(indexes | {"gates": np.array(states)}, settings)
+        share = gates[0, states[0]] * gates[1, states[1]]
+        expected += share * predicted_latency_ms(genotype, table, CLASSES)
+    found = space.penalty(table, CLASSES, 1.0).milliseconds(choices | {"gates": gates})
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_shares_must_be_the_papers():
+    space = AutoRTNetSpace(SETTINGS)
+    with pytest.raises(ValueError, match="'code'"):
+        space.penalty(random_table(space, SIZE, CLASSES), CLASSES, 1.0, "code")

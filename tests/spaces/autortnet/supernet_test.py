@@ -1,0 +1,59 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_fasterseg.spaces.autortnet.search_model import choices_of, derive
+from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
+from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
+from tests.spaces.autortnet.tiny import SETTINGS
+
+
+def images():
+    return keras.random.normal((1, 64, 96, 3), seed=0)
+
+
+def randomize(model):
+    generator = np.random.default_rng(0)
+    for variable in model.supernet.variables:
+        if variable.path.endswith("moving_mean"):
+            variable.assign(0.1 * generator.normal(size=variable.shape))
+        if variable.path.endswith("moving_variance"):
+            variable.assign(generator.uniform(0.5, 1.5, size=variable.shape))
+
+
+def assert_equal_networks(settings, count):
+    space = AutoRTNetSpace(settings)
+    model, generator = space.search_model(5, 0), np.random.default_rng(1)
+    randomize(model)
+    drawn = [space.random_genotype(generator) for _ in range(count)]
+    levels = set()
+    for genotype in [*drawn, space.largest_genotype()]:
+        choices = choices_of(genotype, settings)
+        assert derive(choices, settings) == genotype
+        expected = model.supernet(images(), choices)
+        found = model.inherited("student", genotype)(images())
+        expected, found = map(ops.convert_to_numpy, (expected, found))
+        # The same sums, but in another order on some backends.
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+        levels.add(genotype.level)
+    return levels
+
+
+def test_one_hot_choices_compute_the_derived_network():
+    assert assert_equal_networks(SETTINGS, 12) == {0, 1, 2, 3}
+
+
+@pytest.mark.backends("tensorflow")  # without a trace it would take minutes
+def test_twelve_hyper_cells_compute_the_derived_network():
+    assert_equal_networks(AutoRTNetSettings(), 1)
+
+
+def test_nothing_but_skips_is_stem_and_head():
+    space = AutoRTNetSpace(SETTINGS)
+    indexes = {name: np.zeros(len(sizes), int) for name, sizes in space.genes().items()}
+    indexes["gates"][:] = 2
+    genotype = space.from_genes(indexes)
+    assert genotype.cells == genotype.aggregation == ()
+    names = [layer.name for layer in space.build(genotype, 5).layers if layer.weights]
+    assert names == ["stem_0", "stem_1", "stem_2", "aggregation_input_0", "classifier"]
