@@ -48,5 +48,5 @@ def inherited_network(supernet: AutoRTNetSupernet, genotype: AutoRTNetGenotype) 
 def _inherit_all(layers, supernet: AutoRTNetSupernet, sources: dict[str, tuple]) -> None:
     for name, (place, operation) in sources.items():
         if name in layers:
-            kind, index = supernet.places[place]
+            kind, index = supernet.mixed.places[place]
             inherit(layers[name], supernet.stacks[kind], index, operation)

@@ -8,9 +8,6 @@ import numpy as np
 from keras import ops
 
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
-from keras_fasterseg.layers.resize import resize_bilinear
-from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
-from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
 from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.autortnet.architecture import AutoRTNetArchitecture
 from keras_fasterseg.spaces.autortnet.cell_shape import HYPER
@@ -33,20 +30,18 @@ from keras_fasterseg.spaces.autortnet.trellis import (
     SKIP,
     STATES,
 )
-from keras_fasterseg.spaces.base import SearchModel
 from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
-from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.spaces.cells.search_model import (
+    LARGEST,
+    PREDICTION,
+    CellSearch,
+    one_hot_choices,
+)
+from keras_fasterseg.spaces.roles import STUDENT
 
-LABEL_STRIDE = 8
-PREDICTION = "prediction"
-LARGEST = "conv"
-"""Operation of every edge of the largest network: of all, it has the most multiply-adds."""
 
-
-class AutoRTNetSearch(SearchModel):
-    """Supernet, the student's architecture, and a large network as the teacher.
-
-    The teacher is fixed: it has no architecture parameters, and the search only scores it.
+class AutoRTNetSearch(CellSearch):
+    """Supernet and the student's architecture, with a large network as the teacher.
 
     Args:
         settings: Settings of the space.
@@ -55,46 +50,24 @@ class AutoRTNetSearch(SearchModel):
         dtype: Keras's dtype policy of the supernet.
 
     Reference:
-        AutoRTNet (Sun et al., IJCV 2021, https://arxiv.org/abs/2003.14226). The loss, the teacher
-        and the schedule of the pruning are our choices.
+        AutoRTNet (Sun et al., IJCV 2021, https://arxiv.org/abs/2003.14226). The schedule of the
+        pruning is our choice.
     """
 
     def __init__(
         self, settings: AutoRTNetSettings, num_classes: int, seed: int, dtype: str = "float32"
     ):
         self.settings = settings
-        self.num_classes = num_classes
-        self.supernet = AutoRTNetSupernet(settings, num_classes, dtype=dtype, name="supernet")
-        self.supernet.build()
-        self.architectures = {
-            TEACHER: keras.layers.Identity(name=TEACHER),
-            STUDENT: AutoRTNetArchitecture(settings, seed, name=STUDENT),
-        }
-
-    @property
-    def architecture(self) -> AutoRTNetArchitecture:
-        """The student's architecture."""
-        return self.architectures[STUDENT]  # pyright: ignore[reportReturnType]
-
-    def search_choices(self, temperature: Any) -> tuple[Choices, Choices]:
-        choices = self.architecture(training=True, temperature=temperature)
-        return choices, choices
+        super().__init__(
+            AutoRTNetSupernet(settings, num_classes, dtype=dtype, name="supernet"),
+            AutoRTNetArchitecture(settings, seed, name=STUDENT),
+            derived=("coarsest",),
+        )
 
     def evaluation_choices(self, role: str) -> Choices:
         if role == STUDENT:
             return self.architecture()
         return choices_of(largest_genotype(self.settings), self.settings)
-
-    def loss(self, images: Any, labels: Any, choices: Choices, frozen: bool = False) -> Any:
-        logits = self.supernet(images, choices, training=True, frozen=frozen)
-        labels = labels[:, ::LABEL_STRIDE, ::LABEL_STRIDE]
-        logits = resize_bilinear(logits, tuple(labels.shape[1:3]))
-        return ohem_cross_entropy(
-            labels, logits, threshold=1.0, min_kept=0, class_weights=self.class_weights
-        )
-
-    def predictions(self, images: Any, choices: Choices) -> dict[str, Any]:
-        return {PREDICTION: self.supernet(images, choices, training=False)}
 
     def candidates(self, role: str) -> dict[str, AutoRTNetGenotype]:
         return {PREDICTION: derive(self.evaluation_choices(role), self.settings)}
@@ -104,20 +77,8 @@ class AutoRTNetSearch(SearchModel):
         choices_of(genotype, self.settings)
         return inherited_network(self.supernet, genotype)
 
-    def entropies(self, role: str) -> dict[str, float]:
-        found = super().entropies(role) if role == STUDENT else {}
-        return {family: each for family, each in found.items() if family != "coarsest"}
-
-    def regularization(self) -> Any:
-        """Sum of the solution space regularization of all families."""
-        if not self.ssr_weight:
-            return 0.0
-        regularizer = SolutionSpaceRegularizer(self.ssr_weight)
-        choices = self.architecture()
-        return sum(regularizer(rows) for name, rows in choices.items() if name != "coarsest")
-
     def callbacks(self) -> Sequence[keras.callbacks.Callback]:
-        return (StatePruning(self.architecture),)
+        return (StatePruning(self.architecture),)  # pyright: ignore[reportArgumentType]
 
 
 def derive(choices: Choices, settings: AutoRTNetSettings) -> AutoRTNetGenotype:
@@ -178,10 +139,7 @@ def choices_of(genotype: AutoRTNetGenotype, settings: AutoRTNetSettings) -> Choi
     if genotype.level:
         for edge, name in zip(kept_edges(genotype.graph), genotype.aggregation, strict=True):
             indexes["aggregation"][edge] = FUSION_OPERATIONS.index(name)
-    return {
-        family: ops.one_hot(rows, shapes[family][-1], dtype="float32")
-        for family, rows in indexes.items()
-    }
+    return one_hot_choices(indexes, shapes)
 
 
 def largest_genotype(settings: AutoRTNetSettings) -> AutoRTNetGenotype:

@@ -1,40 +1,44 @@
 """Supernet of the AutoRTNet-style space."""
 
-import collections
-from collections.abc import Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS, ZERO
+from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
-from keras_fasterseg.layers.layer_stack import LayerStack, StackRun
-from keras_fasterseg.layers.mixed_cell_op import MixedCellOp
 from keras_fasterseg.spaces.autortnet.cell_shape import (
     HYPER,
     PREPROCESSING,
-    CellShape,
     shapes_at,
 )
 from keras_fasterseg.spaces.autortnet.choices import Choices
 from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.stages import AGGREGATION_SCALE, level_channels
 from keras_fasterseg.spaces.autortnet.trellis import (
-    NORMAL,
-    REDUCE,
     SCALES,
     SKIP,
     arrivals,
     levels,
     trellis,
 )
-from keras_fasterseg.spaces.cells.cell_graph import FUSION, FUSION_OPERATIONS, CellGraph
+from keras_fasterseg.spaces.cells.cell_graph import FUSION, FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
 from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.mixed_operations import (
+    Kind,
+    MixedOperations,
+    MixedOperationsRun,
+)
 
 _TINY = 1e-9
+
+INPUT = "input"
+"""Last part of the place of a preprocessing."""
+
+_AGGREGATION = [("aggregation", edge) for edge in range(len(FUSION.edges))]
 
 
 class AutoRTNetSupernet(keras.Model):
@@ -79,12 +83,8 @@ class AutoRTNetSupernet(keras.Model):
             )
             for index, strides in enumerate(STEM_STRIDES)
         ]
-        self.places = self._places()
-        counts = collections.Counter(kind for kind, _ in self.places.values())
-        self.stacks = {
-            kind: self._stack(number, kind, count)
-            for number, (kind, count) in enumerate(counts.items())
-        }
+        self.mixed = MixedOperations(self._kinds(), dtype)
+        self.stacks = self.mixed.stacks
         self.alignments = [
             LevelAlignment(
                 filters if level else FUSION.nodes * filters,
@@ -96,44 +96,29 @@ class AutoRTNetSupernet(keras.Model):
         ]
         self.classifier = Head(num_classes, hidden=False, dtype=dtype, name="classifier")
 
-    def _places(self) -> dict[tuple, tuple[tuple, int]]:
-        """Stack and index of every mixed operation."""
-        kinds: dict[tuple, tuple] = {}
+    def _kinds(self) -> dict[Hashable, Kind]:
+        """Shape of every mixed operation: of hyper-cells by index, level and state."""
+        kinds: dict[Hashable, Kind] = {}
         for index in range(self.settings.cells):
             for level in levels(index):
                 for state, shape in shapes_at(level, self.settings.initial_filters).items():
                     cell = index, level, state
-                    kinds[*cell, "input"] = (shape.channels, shape.filters, 1, (PREPROCESSING,))
+                    kinds[*cell, INPUT] = Kind(shape.channels, shape.filters, 1, (PREPROCESSING,))
                     for edge in range(len(HYPER.edges)):
                         strides = shape.edge_strides(edge)
-                        kind = (shape.filters, shape.filters, strides, CELL_OPERATIONS)
-                        kinds[*cell, edge] = kind
+                        kinds[*cell, edge] = Kind(
+                            shape.filters, shape.filters, strides, CELL_OPERATIONS
+                        )
         filters = self.settings.decoder_filters
-        for edge in range(len(FUSION.edges)):
-            kinds["aggregation", edge] = (filters, filters, 1, FUSION_OPERATIONS)
-        counts: collections.Counter = collections.Counter()
-        places = {}
-        for name, kind in kinds.items():
-            places[name] = kind, counts[kind]
-            counts[kind] += 1
-        return places
-
-    def _stack(self, number: int, kind: tuple, count: int) -> LayerStack:
-        _, filters, strides, operations = kind
-        dtype = self.dtype_policy
-
-        def make_layer():
-            return MixedCellOp(filters, strides, operations, dtype=dtype)
-
-        return LayerStack(make_layer, count, dtype=dtype, name=f"mixed_{number}")
+        kind = Kind(filters, filters, 1, FUSION_OPERATIONS)
+        return kinds | dict.fromkeys(_AGGREGATION, kind)
 
     def build(self, images_shape=(None, None, None, 3)):
         channels = 3
         for layer in self.stem:
             layer.build((None, None, None, channels))
             channels = layer.filters
-        for (channels, *_), stack in self.stacks.items():
-            stack.build((None, None, None, channels))
+        self.mixed.build()
         for level, layer in enumerate(self.alignments):
             layer.build((None, None, None, level_channels(level, self.settings.initial_filters)))
         filters = FUSION.nodes * self.settings.decoder_filters
@@ -144,14 +129,15 @@ class AutoRTNetSupernet(keras.Model):
         features = images
         for layer in self.stem:
             features = layer(features, training=training)
-        runs = {kind: stack.start(training, frozen) for kind, stack in self.stacks.items()}
-        last, final = self._run_trellis(runs, features, choices)
-        joined = self._aggregate(runs, last, final, choices["aggregation"], training)
-        for run in runs.values():
-            run.finish()
+        run = self.mixed.start(training, frozen)
+        last, final = self._run_trellis(run, features, choices)
+        joined = self._aggregate(run, last, final, choices["aggregation"], training)
+        run.finish()
         return self.classifier(joined, training=training)
 
-    def _run_trellis(self, runs, stem: Any, choices: Choices) -> tuple[list[Any], list[Any]]:
+    def _run_trellis(
+        self, run: MixedOperationsRun, stem: Any, choices: Choices
+    ) -> tuple[list[Any], list[Any]]:
         """The last feature of every level, and the masses at the end."""
         gates, masses = trellis(choices["gates"], choices["coarsest"])
         rows = ops.unstack(choices["cells"])
@@ -162,7 +148,9 @@ class AutoRTNetSupernet(keras.Model):
                 candidates[level][SKIP] = features
                 for state, shape in shapes_at(level, self.settings.initial_filters).items():
                     cell = index, level, state
-                    output = self._run_cell(runs, cell, shape, features, rows[index])
+                    inputs = [run((*cell, INPUT), features)]
+                    edges = [(*cell, edge) for edge in range(len(HYPER.edges))]
+                    output = run.graph(HYPER, edges, inputs, rows[index])
                     candidates[shape.output_level][state] = output
             arriving = arrivals(masses[index], of_levels)
             states = [
@@ -176,12 +164,7 @@ class AutoRTNetSupernet(keras.Model):
                     last[level] = mass * features + (1.0 - mass) * last[level]
         return last, masses[-1]
 
-    def _run_cell(self, runs, cell: tuple, shape: CellShape, features: Any, rows: Any) -> Any:
-        weights = ops.ones((1,))
-        inputs = [self._mixed(runs, (*cell, "input"), features, weights)]
-        return self._run_graph(runs, HYPER, cell, inputs, rows)
-
-    def _aggregate(self, runs, last, final, rows: Any, training: bool) -> Any:
+    def _aggregate(self, run: MixedOperationsRun, last, final, rows: Any, training: bool) -> Any:
         """The aggregation cell, blended with the aligned stem by the mass without reductions."""
         features = [
             layer(each, training=training)
@@ -197,47 +180,20 @@ class AutoRTNetSupernet(keras.Model):
         for edge, (_, source) in enumerate(FUSION.edges):
             share = present[source] if source < FUSION.inputs else 1.0
             shares.append(rows[edge] * share)
-        joined = self._run_graph(runs, FUSION, ("aggregation",), inputs, ops.stack(shares))
+        joined = run.graph(FUSION, _AGGREGATION, inputs, ops.stack(shares))
         bare = ops.cast(final[0], joined.dtype)
         return (1.0 - bare) * joined + bare * features[0]
-
-    def _run_graph(
-        self,
-        runs: dict[tuple, StackRun],
-        graph: CellGraph,
-        name: tuple,
-        inputs: Sequence[Any],
-        rows: Any,
-    ) -> Any:
-        rows = ops.unstack(rows)
-
-        def apply(edge, state):
-            return self._mixed(runs, (*name, edge), state, rows[edge])
-
-        every = [
-            ZERO if source < graph.inputs and inputs[source] is None else "mixed"
-            for _, source in graph.edges
-        ]
-        return ops.concatenate(graph.run(every, inputs, apply), axis=-1)
-
-    def _mixed(self, runs, name: tuple, inputs: Any, weights: Any) -> Any:
-        kind, index = self.places[name]
-        return runs[kind](index, inputs, weights, None)
 
 
 def _blend(shares: dict[str, Any], features: dict[str, Any]) -> Any:
     """Mean of the features, weighted by share; equal weights where all shares are 0."""
-    if len(shares) == 1:
-        return next(iter(features.values()))
-    values = ops.stack([shares[state] for state in (NORMAL, SKIP, REDUCE) if state in shares])
+    values = ops.stack(list(shares.values()))
     total = ops.sum(values)
     arrives = total > _TINY
     weights = ops.where(
         arrives, values / ops.where(arrives, total, 1.0), ops.ones_like(values) / len(shares)
     )
-    states = [state for state in (NORMAL, SKIP, REDUCE) if state in shares]
-    weights = ops.unstack(weights)
     return sum(
         ops.cast(weight, features[state].dtype) * features[state]
-        for weight, state in zip(weights, states, strict=True)
+        for weight, state in zip(ops.unstack(weights), shares, strict=True)
     )

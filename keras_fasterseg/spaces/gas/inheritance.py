@@ -23,8 +23,8 @@ def inherited_network(supernet: GasSupernet, genotype: GasGenotype) -> keras.Mod
     """
     network = GasNetwork(genotype, supernet.num_classes)
     for layer in network.layers:
-        if layer.name in supernet.places:
-            kind, index = supernet.places[layer.name]
+        if layer.name in supernet.mixed.places:
+            kind, index = supernet.mixed.places[layer.name]
             inherit(layer, supernet.stacks[kind], index, _operation(layer.name, genotype))
     shared = [*supernet.stem, supernet.classifier]
     shared += supernet.alignments if supernet.is_dense else [supernet.pyramid]

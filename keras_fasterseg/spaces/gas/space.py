@@ -1,14 +1,9 @@
 """The GAS-style search space, an implementation of `SearchSpace`."""
 
-import dataclasses
-
-import numpy as np
-
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.latency.operations import Work, total_work
 from keras_fasterseg.latency.table import LatencyTable
-from keras_fasterseg.spaces.base import Genes, SearchSpace, Size
-from keras_fasterseg.spaces.cells.penalty import LatencyPenalty
+from keras_fasterseg.spaces.base import Genes, Size
+from keras_fasterseg.spaces.cells.space import CellSpace
 from keras_fasterseg.spaces.gas.choices import group_shapes
 from keras_fasterseg.spaces.gas.expected_latency import ExpectedLatency
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
@@ -22,11 +17,11 @@ from keras_fasterseg.spaces.gas.stages import (
     supernet_keys,
 )
 from keras_fasterseg.spaces.picture import Picture
-from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+from keras_fasterseg.spaces.roles import STUDENT
 from keras_fasterseg.spaces.stage import Stage
 
 
-class GasSpace(SearchSpace):
+class GasSpace(CellSpace):
     """Cells with choices of their own, guided by a graph convolution while searching.
 
     With `fusion=dense`, a fusion cell is searched with them. Inner constants that the papers do
@@ -38,58 +33,33 @@ class GasSpace(SearchSpace):
     """
 
     name = "gas"
-    roles = (TEACHER, STUDENT)
     families = ("cells", "fusion")
     settings_class = GasSettings
     genotype = GasGenotype
     network = GasNetwork
-    single_level = True
-    pretrains = False
 
     settings: GasSettings
 
     def search_model(self, num_classes: int, seed: int, dtype: str = "float32") -> GasSearch:
         return GasSearch(self.settings, num_classes, seed, dtype)
 
-    def penalty(
-        self, table: LatencyTable, num_classes: int, target_ms: float, shares: str = "paper"
-    ) -> LatencyPenalty:
-        """The logarithm of the expected latency over the target.
+    def group_shapes(self) -> dict[str, tuple[int, ...]]:
+        return group_shapes(self.settings)
 
-        It is a single term: `shares` must be "paper".
+    def expected_latency(self, table: LatencyTable, num_classes: int) -> ExpectedLatency:
+        return ExpectedLatency(self.settings, table, num_classes)
 
-        Raises:
-            ValueError: The target is not positive, or `shares` is unknown.
-            KeyError: A row is missing in the table.
-        """
-        self.check_single_term(shares)
-        latency = ExpectedLatency(self.settings, table, num_classes)
-        return LatencyPenalty(latency, table, num_classes, target_ms)
+    def edge_operations(self, size: Size) -> list[OpKey]:
+        return edge_operations(self.settings, size)
 
     def supernet_keys(self, size: Size, num_classes: int) -> list[OpKey]:
         return supernet_keys(self.settings, size, num_classes)
-
-    def supernet_work(self, size: Size, num_classes: int) -> Work:
-        """Its cells have no scales and offsets: as many numbers as they have statistics."""
-        work = super().supernet_work(size, num_classes)
-        bare = total_work(edge_operations(self.settings, size))
-        return dataclasses.replace(work, trainable=work.trainable - bare.statistics)
 
     # Type checkers expect any genotype here, but a search space accepts only its own.
     def stages(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, genotype: GasGenotype, size: Size, num_classes: int
     ) -> tuple[Stage, ...]:
         return network_stages(genotype, size, num_classes)
-
-    def random_genotype(self, generator: np.random.Generator) -> GasGenotype:
-        """Draws slow and fast networks: preferences for operations, then those of all edges."""
-        return self.from_genes(self.random_genes(generator))
-
-    def genes(self) -> dict[str, tuple[int, ...]]:
-        return {
-            family: (shape[-1],) * int(np.prod(shape[:-1]))
-            for family, shape in group_shapes(self.settings).items()
-        }
 
     def from_genes(self, genes: Genes) -> GasGenotype:
         return genotype_of(dict(genes), self.settings)

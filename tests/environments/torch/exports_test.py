@@ -33,7 +33,7 @@ def exported(name, folder, format="onnx", **changes):
     ("format", "runtime", "batch_size"),
     [("onnx", "onnxruntime", 0), ("onnx", "onnxruntime", 1), ("openvino", "openvino", 1)],
 )
-@pytest.mark.parametrize("name", ["fasterseg", "joint", "gas"])
+@pytest.mark.parametrize("name", ["fasterseg", "joint", "gas", "autortnet"])
 def test_an_export_answers_as_keras(tmp_path, name, format, runtime, batch_size):
     network, path = exported(name, tmp_path, format, batch_size=batch_size)
     runner = open_artefact(path, runtime)

@@ -74,8 +74,8 @@ def test_an_empty_fusion_predicts_a_constant():
 
 def test_cells_without_a_fusion_cell_are_those_with_it():
     plain, dense = (GasSpace(each).search_model(5, 0) for each in (SETTINGS, DENSE))
-    for name in plain.supernet.places:
-        assert dense.supernet.places[name] == plain.supernet.places[name]
+    for name in plain.supernet.mixed.places:
+        assert dense.supernet.mixed.places[name] == plain.supernet.mixed.places[name]
     for kind, stack in plain.supernet.stacks.items():
         other = dense.supernet.stacks[kind]
         assert [each.shape for each in stack.variables] == [each.shape for each in other.variables]
