@@ -2,7 +2,8 @@
 
 Each job runs in a separate process, so that its peak memory can be measured, on the backend that
 the environment variable `KERAS_BACKEND` names. "Compile" is how much longer the first two steps
-take than later ones: tracing, and on JAX compiling, which happens again once Keras's metrics exist.
+take than later ones: tracing, preparing the graph, and on JAX compiling, which happens again once
+Keras's metrics exist. "Trace" is the part of it in which Python describes the steps.
 "Step" is the median of the later steps. For a search space that prunes, "pruned step" is the same
 after pruning until nothing more is removed, from random architecture parameters.
 """
@@ -17,6 +18,7 @@ import pathlib
 import resource
 import statistics
 import sys
+import time
 
 import psutil
 import tabulate
@@ -65,6 +67,7 @@ def main() -> None:
     rows = [
         (
             job,
+            f"{each['trace_seconds']:.1f}",
             f"{each['compile_seconds']:.1f}",
             f"{each['step_seconds']:.2f}",
             f"{each['pruned_step_seconds']:.2f}" if "pruned_step_seconds" in each else "",
@@ -72,7 +75,7 @@ def main() -> None:
         )
         for job, each in results.items()
     ]
-    headers = ("job", "compile s", "step s", "pruned step s", "peak memory GB")
+    headers = ("job", "trace s", "compile s", "step s", "pruned step s", "peak memory GB")
     print(tabulate.tabulate(rows, headers=headers, disable_numparse=True))
     facts |= {
         "space": space.name,
@@ -105,6 +108,7 @@ def _measure(sender, job: str, name: str, space_settings, num_classes: int, size
         search=SearchSettings(**sizes),
     )
     trainer, supernet, batch = prepare_step(job, settings, num_classes, {})
+    traces = _timed_traces(trainer)
 
     def timed(count: int) -> list[float]:
         """Seconds of `count` steps."""
@@ -117,6 +121,7 @@ def _measure(sender, job: str, name: str, space_settings, num_classes: int, size
         first, second, *later = timed(2 + steps)
         step = statistics.median(later)
         result = {
+            "trace_seconds": sum(traces),
             "compile_seconds": first + second - 2 * step,
             "step_seconds": step,
             "later_steps_seconds": later,
@@ -130,6 +135,21 @@ def _measure(sender, job: str, name: str, space_settings, num_classes: int, size
     backend = keras.backend.backend()
     versions = {each: sys.modules[each].__version__ for each in (backend, "keras")}
     sender.send(({"backend": backend, "versions": versions}, result))
+
+
+def _timed_traces(trainer) -> list[float]:
+    """A list that gets the seconds of every trace of a step; Python runs no step otherwise."""
+    seconds, step = [], trainer.train_step
+
+    def train_step(*arguments):
+        start = time.perf_counter()
+        try:
+            return step(*arguments)
+        finally:
+            seconds.append(time.perf_counter() - start)
+
+    trainer.train_step = train_step
+    return seconds
 
 
 def _prune(model, generator) -> None:
