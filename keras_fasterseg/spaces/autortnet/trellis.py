@@ -56,6 +56,7 @@ def trellis(gates: Any, coarsest: Any) -> Trellis:
     Reference:
         AutoRTNet (Sun et al., IJCV 2021) for the states; the recursion is our choice.
     """
+    gates, coarsest = ops.convert_to_tensor(gates), ops.convert_to_tensor(coarsest)
     found, masses = [], [[ops.convert_to_tensor(1.0)]]
     for index, (row, last) in enumerate(
         zip(ops.unstack(gates), ops.unstack(coarsest), strict=True)
