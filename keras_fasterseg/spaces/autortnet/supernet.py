@@ -45,8 +45,8 @@ class AutoRTNetSupernet(keras.Model):
     """Stem, a trellis of hyper-cells, the aggregation cell and a classifier.
 
     A feature of the trellis is the mean of what arrives there, weighted by mass. Where no mass
-    arrives, all arrivals weigh alike: such a feature changes no prediction, but tells the gradient
-    what a change of the gates would do. Mixed operations of one shape are a `LayerStack`.
+    arrives, all have the same weight. Such a feature changes no prediction; the gradient of the
+    gates needs it. Mixed operations of one shape are a `LayerStack`.
 
     Args:
         settings: Settings of the space.

@@ -1,4 +1,4 @@
-"""What searches in spaces of cells have in common."""
+"""Base class of searches in spaces of cells."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What search spaces of cells have in common."""
+"""Base class of search spaces of cells."""
 
 import abc
 import dataclasses

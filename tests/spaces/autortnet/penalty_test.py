@@ -12,26 +12,9 @@ from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
 from keras_fasterseg.spaces.cost import predicted_latency_ms
 from tests.run.latency_rows import random_table
 from tests.spaces.autortnet.tiny import SETTINGS
+from tests.spaces.cells.draws import drawn, one_hot
 
 SIZE, CLASSES = (64, 96), 3
-
-
-def one_hot(indexes, settings):
-    shapes = group_shapes(settings)
-    return {
-        family: np.eye(shapes[family][-1], dtype="float32")[each]
-        for family, each in indexes.items()
-    }
-
-
-def drawn(generator, settings, share):
-    """Numbers of choices: of operations, a share is "zero", of states, a share is "normal"."""
-    return {
-        family: np.where(
-            generator.random(shape[:-1]) < share, 0, generator.integers(shape[-1], size=shape[:-1])
-        )
-        for family, shape in group_shapes(settings).items()
-    }
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1.0])
@@ -42,12 +25,13 @@ def test_one_hot_choices_give_the_latency_of_the_network(settings, share):
     table = random_table(space, SIZE, CLASSES)
     penalty = space.penalty(table, CLASSES, 1.0)
     for _ in range(10):
-        indexes = drawn(generator, settings, share)
+        indexes = drawn(generator, group_shapes(settings), share)
         expected = predicted_latency_ms(genotype_of(indexes, settings), table, CLASSES)
-        found = float(penalty.milliseconds(one_hot(indexes, settings)))
+        choices = one_hot(indexes, group_shapes(settings))
+        found = float(penalty.milliseconds(choices))
         # Sums of up to a hundred rows in float32.
         assert found == pytest.approx(expected, rel=1e-5)
-        assert float(penalty(one_hot(indexes, settings))) == pytest.approx(np.log(found), abs=1e-6)
+        assert float(penalty(choices)) == pytest.approx(np.log(found), abs=1e-6)
 
 
 def test_expected_latency_is_the_mean_over_networks():
@@ -55,9 +39,9 @@ def test_expected_latency_is_the_mean_over_networks():
     settings = AutoRTNetSettings(cells=2, initial_filters=2, decoder_filters=4)
     space, generator = AutoRTNetSpace(settings), np.random.default_rng(0)
     table = random_table(space, SIZE, CLASSES)
-    indexes = drawn(generator, settings, 0.0)
+    indexes = drawn(generator, group_shapes(settings), 0.0)
     indexes["aggregation"][:] = 3  # all inputs are read
-    choices = one_hot(indexes, settings)
+    choices = one_hot(indexes, group_shapes(settings))
     gates = generator.dirichlet(np.ones(3), 2).astype("float32")
     expected = 0.0
     for states in itertools.product(range(3), repeat=2):

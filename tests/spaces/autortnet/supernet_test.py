@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -7,19 +6,7 @@ from keras_fasterseg.spaces.autortnet.search_model import choices_of, derive
 from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
 from tests.spaces.autortnet.tiny import SETTINGS
-
-
-def images():
-    return keras.random.normal((1, 64, 96, 3), seed=0)
-
-
-def randomize(model):
-    generator = np.random.default_rng(0)
-    for variable in model.supernet.variables:
-        if variable.path.endswith("moving_mean"):
-            variable.assign(0.1 * generator.normal(size=variable.shape))
-        if variable.path.endswith("moving_variance"):
-            variable.assign(generator.uniform(0.5, 1.5, size=variable.shape))
+from tests.spaces.cells.draws import images, randomize
 
 
 def assert_equal_networks(settings, count):

@@ -14,28 +14,11 @@ from keras_fasterseg.spaces.gas.settings import GasSettings
 from keras_fasterseg.spaces.gas.space import GasSpace
 from tests.conformance.architectures import gradients
 from tests.run.latency_rows import random_table
+from tests.spaces.cells.draws import drawn, one_hot
 from tests.spaces.gas.tiny import SETTINGS, VARIANTS
 
 SIZE, CLASSES = (64, 96), 3
 DENSE = VARIANTS["dense"]
-
-
-def one_hot(indexes, settings):
-    shapes = group_shapes(settings)
-    return {
-        family: np.eye(shapes[family][-1], dtype="float32")[each]
-        for family, each in indexes.items()
-    }
-
-
-def drawn(generator, settings, zero):
-    """Numbers of operations, of which a share `zero` is the first, "zero"."""
-    return {
-        family: np.where(
-            generator.random(shape[:-1]) < zero, 0, generator.integers(shape[-1], size=shape[:-1])
-        )
-        for family, shape in group_shapes(settings).items()
-    }
 
 
 @pytest.mark.parametrize("zero", [0.1, 0.5, 0.9, 1.0])
@@ -46,12 +29,13 @@ def test_one_hot_choices_give_the_latency_of_the_network(settings, zero):
     table = random_table(space, SIZE, CLASSES)
     penalty = space.penalty(table, CLASSES, 1.0)
     for _ in range(10):
-        indexes = drawn(generator, settings, zero)
+        indexes = drawn(generator, group_shapes(settings), zero)
         expected = predicted_latency_ms(genotype_of(indexes, settings), table, CLASSES)
-        found = float(penalty.milliseconds(one_hot(indexes, settings)))
+        choices = one_hot(indexes, group_shapes(settings))
+        found = float(penalty.milliseconds(choices))
         # Sums of up to a hundred rows in float32.
         assert found == pytest.approx(expected, rel=1e-5)
-        assert float(penalty(one_hot(indexes, settings))) == pytest.approx(np.log(found), abs=1e-6)
+        assert float(penalty(choices)) == pytest.approx(np.log(found), abs=1e-6)
 
 
 def test_a_table_of_other_units_adds_a_constant_and_leaves_the_gradient():

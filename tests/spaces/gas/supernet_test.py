@@ -1,6 +1,5 @@
 import dataclasses
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -11,24 +10,12 @@ from keras_fasterseg.spaces.gas.search_model import choices_of
 from keras_fasterseg.spaces.gas.settings import GasSettings
 from keras_fasterseg.spaces.gas.space import GasSpace
 from keras_fasterseg.spaces.gas.supernet import GasSupernet
+from tests.spaces.cells.draws import images, randomize
 from tests.spaces.gas.tiny import SETTINGS, VARIANTS
 
 DENSE = VARIANTS["dense"]
 # JAX scans equal cells: the third and the fourth of four.
 SCANNED = dataclasses.replace(SETTINGS, reductions=(0,))
-
-
-def images():
-    return keras.random.normal((1, 64, 96, 3), seed=0)
-
-
-def randomize(model):
-    generator = np.random.default_rng(0)
-    for variable in model.supernet.variables:
-        if variable.path.endswith("moving_mean"):
-            variable.assign(0.1 * generator.normal(size=variable.shape))
-        if variable.path.endswith("moving_variance"):
-            variable.assign(generator.uniform(0.5, 1.5, size=variable.shape))
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, SCANNED, DENSE])
