@@ -66,7 +66,7 @@ def _checks(settings: RunSettings, facts: DataFacts) -> dict[str, Callable[[], N
         "export": lambda: check_export(ExportSettings()),
         "benchmark": lambda: check_settings(settings.benchmark, "--benchmark_"),
     }
-    return {name: checks[name] for name in stages_of(settings.space, settings.search.strategy)}
+    return {name: checks[name] for name in stages_of(settings.space, settings.search)}
 
 
 @contextlib.contextmanager

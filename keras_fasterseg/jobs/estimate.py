@@ -40,7 +40,7 @@ from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.runtimes.operation_runner import operation_runtime
 from keras_fasterseg.setting import Size
-from keras_fasterseg.settings.search import GRADIENT, SCORING, SearchSettings
+from keras_fasterseg.settings.search import GRADIENT, SearchSettings
 from keras_fasterseg.settings.stages import MEASURED_ESTIMATE, QUICK_ESTIMATE, RunSettings
 from keras_fasterseg.settings.training import TrainSettings
 from keras_fasterseg.spaces.cost import network_work
@@ -199,7 +199,7 @@ def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettin
     """The unfinished stages, and the settings with their remaining epochs."""
     names = [
         name
-        for name in stages_of(settings.space, settings.search.strategy)
+        for name in stages_of(settings.space, settings.search)
         if workdir.recorded(name) is None
     ]
     if settings.latency.latency_table is not None and "latency" in names:
@@ -214,7 +214,7 @@ def _left(workdir: Workdir, settings: RunSettings) -> tuple[list[str], RunSettin
             names.append(role)
             left = dataclasses.replace(training, epochs=training.epochs - done)
             settings = dataclasses.replace(settings, **{role: left})
-    return sorted(names, key=stages_of(settings.space, settings.search.strategy).index), settings
+    return sorted(names, key=stages_of(settings.space, settings.search).index), settings
 
 
 def _networks(
@@ -273,7 +273,7 @@ def _evaluation_seconds(
         return 0.0
     if name == "search":
         if own.strategy != GRADIENT:
-            return RANKING_SECONDS * own.networks if own.strategy in SCORING else 0.0
+            return RANKING_SECONDS * own.networks if own.uses_weights else 0.0
         # The supernet at the end, with all and with the likeliest choices; networks of every epoch.
         roles = len(settings.space.roles)
         images = 2 * roles * min(own.validation_images, held_out_count(facts.train_images))

@@ -34,7 +34,7 @@ def check_stages(run: Run, settings: RunSettings) -> DataFacts:
     """
     finished = [
         name
-        for name in stages_of(settings.space, settings.search.strategy)
+        for name in stages_of(settings.space, settings.search)
         if run.workdir.recorded(name) is not None
     ]
     return check_run(settings, finished)
@@ -58,7 +58,7 @@ def run_all(run: Run, settings: RunSettings, command: str | None = None) -> dict
     num_classes = run.source.num_classes
     space = settings.space
     table = LatencyTable.load(latency_stage(run, space, settings.latency, num_classes))
-    stages = stages_of(space, settings.search.strategy)
+    stages = stages_of(space, settings.search)
     if "pretrain" in stages:
         pretrain_stage(run, space, settings.pretrain)
     genotypes = search_stage(run, space, settings.search)

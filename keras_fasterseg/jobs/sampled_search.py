@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+from collections.abc import Callable
 
 import keras
 from absl import logging
@@ -35,9 +36,9 @@ def sampled_search(
 ) -> dict[str, Genotype]:
     """Chooses a student by `settings.strategy`; the teacher is the largest network of the space.
 
-    Writes the genotypes of all roles. Strategies that score also write `candidates.json` (every
-    scored network) and `front.json` (those that no other beats in both mIoU and frame rate, the
-    slowest first). An interrupted search does not score again what `candidates.json` has.
+    Writes the genotypes of all roles. Searches that score networks also write `candidates.json`
+    (every scored network) and `front.json` (those that no other beats in both mIoU and frame rate,
+    the slowest first). An interrupted search does not score again what `candidates.json` has.
 
     Returns:
         The genotypes by role.
@@ -58,35 +59,10 @@ def sampled_search(
     def latency_ms(genotype: Genotype) -> float:
         return predicted_latency_ms(genotype, table, classes)
 
-    if settings.strategy in SAMPLED:
-        keras.utils.set_random_seed(seed)
-        model = space.search_model(classes, seed, settings.precision)
-        if pretrained is not None:
-            model.supernet.load_weights(pretrained)
-        ranker = make_ranker(model, source, data, settings, seed)
-        score = ScoredNetworks(folder / CANDIDATES, lambda each: ranker(STUDENT, each), latency_ms)
-        if settings.strategy == EVOLUTION:
-            found = evolution(space, score, settings.networks, settings.population, seed)
-        else:
-            drawn = random_networks(space, latency_ms, band, settings.networks, seed)
-            found = [score(genotype) for genotype in drawn]
-        points = {
-            TradeOff(1000.0 / latency_ms(each.genotype), each.miou): each
-            for each in found
-            if not math.isnan(each.miou)
-        }
-        front = [points[point].to_json() for point in pareto_front(list(points))]
-        write_json(folder / "front.json", without_nan(front))
-        best = best_candidate({each.genotype.id: each for each in found}, band)
-        if band_distance(best, band):
-            logging.warning(
-                "None of %d scored networks is inside the band of %g to %g FPS; the nearest one "
-                "was chosen. Increase --search_networks, or change --search_min_fps and "
-                "--search_max_fps.",
-                len(found),
-                *band,
-            )
-        student = best.genotype
+    if settings.uses_weights:
+        student = _best_scored(folder, source, data, space, settings, latency_ms, pretrained, seed)
+    elif settings.strategy in SAMPLED:
+        (student,) = random_networks(space, latency_ms, band, 1, seed)
     else:
         cost = "macs" if settings.strategy == MOST_MACS else "trainable"
         student = most_expensive(
@@ -102,3 +78,45 @@ def sampled_search(
     for role, genotype in genotypes.items():
         genotype.save(folder / f"{role}.json")
     return genotypes
+
+
+def _best_scored(
+    folder: pathlib.Path,
+    source: SegmentationSource,
+    data: DataSettings,
+    space: SearchSpace,
+    settings: SearchSettings,
+    latency_ms: Callable[[Genotype], float],
+    pretrained: pathlib.Path | None,
+    seed: int,
+) -> Genotype:
+    """Scores networks, and returns the best one in the band."""
+    band = (settings.min_fps, settings.max_fps)
+    keras.utils.set_random_seed(seed)
+    model = space.search_model(source.num_classes, seed, settings.precision)
+    if pretrained is not None:
+        model.supernet.load_weights(pretrained)
+    ranker = make_ranker(model, source, data, settings, seed)
+    score = ScoredNetworks(folder / CANDIDATES, lambda each: ranker(STUDENT, each), latency_ms)
+    if settings.strategy == EVOLUTION:
+        found = evolution(space, score, settings.networks, settings.population, seed)
+    else:
+        drawn = random_networks(space, latency_ms, band, settings.networks, seed)
+        found = [score(genotype) for genotype in drawn]
+    points = {
+        TradeOff(1000.0 / latency_ms(each.genotype), each.miou): each
+        for each in found
+        if not math.isnan(each.miou)
+    }
+    front = [points[point].to_json() for point in pareto_front(list(points))]
+    write_json(folder / "front.json", without_nan(front))
+    best = best_candidate({each.genotype.id: each for each in found}, band)
+    if band_distance(best, band):
+        logging.warning(
+            "None of %d scored networks is inside the band of %g to %g FPS; the nearest one "
+            "was chosen. Increase --search_networks, or change --search_min_fps and "
+            "--search_max_fps.",
+            len(found),
+            *band,
+        )
+    return best.genotype

@@ -47,8 +47,6 @@ from keras_fasterseg.settings.search import (
     GRADIENT,
     MOST_MACS,
     MOST_PARAMETERS,
-    SAMPLED,
-    SCORING,
     SearchSettings,
 )
 from keras_fasterseg.settings.stages import DataSettings
@@ -159,9 +157,11 @@ def check_search(
         f"The search space {space.name} has the penalty shares {', '.join(space.penalty_shares)}. "
         f"Received: --search_penalty_shares={settings.penalty_shares}",
     )
-    ranks = settings.strategy in SAMPLED and settings.networks > 1
     require(
-        space.pretrains or pretrained is not None or not ranks,
+        space.pretrains
+        or pretrained is not None
+        or settings.strategy == GRADIENT
+        or not settings.uses_weights,
         f"The strategy {settings.strategy} scores networks with the weights of a pretrained "
         f"supernet, and the search space {space.name} has no pretraining. Use "
         f"--search_strategy={GRADIENT}, {MOST_MACS} or {MOST_PARAMETERS}.",
@@ -268,7 +268,7 @@ def search_stage(
         depends["latency"] = record["latency"]
         threads = record["latency"].get("latency_threads")
         latency_table = run.table
-    if pretrained is None and space.pretrains and settings.strategy in SCORING:
+    if pretrained is None and space.pretrains and settings.uses_weights:
         record = _finished(run, "pretrain", space, "tools.pretrain_supernet", "pretrained")
         depends["pretrain"] = record["pretrain"]
         pretrained = run.path / "pretrain" / SUPERNET_WEIGHTS

@@ -12,7 +12,7 @@ from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import LATENCY_TABLE, NETWORK
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import require
-from keras_fasterseg.settings.search import GRADIENT, SCORING
+from keras_fasterseg.settings.search import SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.spaces.base import SearchSpace
 
@@ -97,7 +97,8 @@ def if_there(read: Callable[[pathlib.Path], Input], path: PathLike) -> Input | N
     return read(pathlib.Path(path)) if pathlib.Path(path).is_file() else None
 
 
-def stages_of(space: SearchSpace, strategy: str = GRADIENT) -> tuple[str, ...]:
-    """Returns the names of the stages of a run that searches `space` by `strategy`, in order."""
-    pretrain = ("pretrain",) if space.pretrains and strategy in SCORING else ()
+def stages_of(space: SearchSpace, search: SearchSettings | None = None) -> tuple[str, ...]:
+    """Returns the names of the stages of a run that searches `space`, in order."""
+    search = search or SearchSettings()
+    pretrain = ("pretrain",) if space.pretrains and search.uses_weights else ()
     return ("latency", *pretrain, "search", *space.roles, "export", "benchmark")

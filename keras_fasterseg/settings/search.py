@@ -67,8 +67,6 @@ GRADIENT, EVOLUTION, RANDOM, MOST_MACS, MOST_PARAMETERS = STRATEGIES = (
 """Strategies of a search; see `SearchSettings.strategy`."""
 SAMPLED = (EVOLUTION, RANDOM)
 """Strategies that score drawn networks one by one."""
-SCORING = (GRADIENT, *SAMPLED)
-"""Strategies that use the supernet's weights."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +83,7 @@ class SearchSettings(AugmentationSettings):
     )
     networks: int = setting(
         100,
-        "Number of networks that evolution and random score.",
+        "Number of networks that evolution and random score. One is not scored, but chosen.",
         limits=AT_LEAST_ONE,
         added=True,
     )
@@ -218,6 +216,11 @@ class SearchSettings(AugmentationSettings):
         "most a tenth of the training images is held out.",
         limits=AT_LEAST_ONE,
     )
+
+    @property
+    def uses_weights(self) -> bool:
+        """Whether the weights of the supernet are trained, or score networks."""
+        return self.strategy == GRADIENT or (self.strategy in SAMPLED and self.networks > 1)
 
     def temperature_of(self, epoch: int) -> float:
         """Temperature of the sampling in an epoch, counted from 0."""

@@ -50,12 +50,19 @@ def with_setting(stage: str, **changes) -> stages.RunSettings:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "pretrains"),
-    [("gradient", True), ("evolution", True), ("random", True), ("most_macs", False)],
+    ("strategy", "networks", "pretrains"),
+    [
+        ("gradient", 1, True),
+        ("evolution", 100, True),
+        ("random", 2, True),
+        ("random", 1, False),
+        ("most_macs", 100, False),
+    ],
 )
-def test_strategies_without_scores_pretrain_no_supernet(strategy, pretrains):
-    assert ("pretrain" in stages_of(RUN.space, strategy)) == pretrains
-    assert "pretrain" not in stages_of(JointSpace(JOINT_SETTINGS), strategy)
+def test_searches_without_scores_pretrain_no_supernet(strategy, networks, pretrains):
+    search = stages.SearchSettings(strategy=strategy, networks=networks)
+    assert ("pretrain" in stages_of(RUN.space, search)) == pretrains
+    assert "pretrain" not in stages_of(JointSpace(JOINT_SETTINGS), search)
 
 
 def test_settings_that_fit_pass_and_nothing_is_written(tmp_path, monkeypatch):

@@ -76,6 +76,13 @@ def test_the_best_scored_network_of_the_band_is_chosen(tmp_path, table, scores, 
         assert load_genotype(tmp_path / f"{role}.json") == genotype
 
 
+def test_a_single_random_network_is_not_scored(tmp_path, table, scores):
+    found = run_search(tmp_path, table, strategy="random", networks=1)
+    assert not scores
+    assert load_genotype(tmp_path / "student.json") == found[STUDENT]
+    assert not (tmp_path / "candidates.json").exists()
+
+
 def test_the_front_has_the_networks_that_no_other_beats(tmp_path, table, scores):
     run_search(tmp_path, table, networks=12)
     candidates = [each["candidate"] for each in read_json(tmp_path / "candidates.json")]

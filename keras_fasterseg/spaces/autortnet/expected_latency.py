@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.spaces.autortnet.cell_shape import HYPER, shapes_at
@@ -28,6 +27,7 @@ from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.graph_latency import (
     GraphLatencies,
     graph_latency,
+    milliseconds,
     used_shares,
 )
 from keras_fasterseg.spaces.cells.keys import operation_key, stem_keys
@@ -48,25 +48,18 @@ class ExpectedLatency:
     """
 
     def __init__(self, settings: AutoRTNetSettings, table: LatencyTable, num_classes: int):
-        size = table.metadata.input_size
+        size, edges = table.metadata.input_size, range(len(HYPER.edges))
         initial, filters = settings.initial_filters, settings.decoder_filters
-
-        def milliseconds(key: OpKey | None) -> float:
-            return 0.0 if key is None else table[key].latency_ms
-
         self._cells = [
             {
                 state: GraphLatencies(
-                    np.asarray([milliseconds(shape.input_key(size))], "float32"),
-                    np.asarray(
+                    milliseconds(table, [shape.input_key(size)]),
+                    milliseconds(
+                        table,
                         [
-                            [
-                                milliseconds(shape.edge_key(edge, name, size))
-                                for name in CELL_OPERATIONS
-                            ]
-                            for edge in range(len(HYPER.edges))
+                            [shape.edge_key(edge, name, size) for name in CELL_OPERATIONS]
+                            for edge in edges
                         ],
-                        "float32",
                     ),
                     CELL_OPERATIONS,
                 )
@@ -74,19 +67,19 @@ class ExpectedLatency:
             }
             for level in levels(settings.cells - 1)
         ]
-        self._alignments = np.asarray(
-            [milliseconds(alignment_key(level, initial, filters, size)) for level in range(4)],
-            "float32",
+        self._alignments = milliseconds(
+            table,
+            [alignment_key(level, initial, filters, size) for level in range(len(SCALES))],
         )
-        self._operations = np.asarray(
-            [
-                milliseconds(operation_key(name, AGGREGATION_SCALE, filters, size))
-                for name in FUSION_OPERATIONS
-            ],
-            "float32",
+        self._operations = milliseconds(
+            table,
+            [operation_key(name, AGGREGATION_SCALE, filters, size) for name in FUSION_OPERATIONS],
         )
-        fixed = stem_keys(HYPER.nodes * initial, size)
-        self.fixed_ms = sum(map(milliseconds, [*fixed, classifier_key(filters, num_classes, size)]))
+        fixed = [
+            *stem_keys(HYPER.nodes * initial, size),
+            classifier_key(filters, num_classes, size),
+        ]
+        self.fixed_ms = float(milliseconds(table, fixed).sum())
 
     def __call__(self, choices: Choices) -> Any:
         """Expected latency in milliseconds, a differentiable scalar."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_fasterseg.latency.op_key import OpKey
+from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.cell_operations import SKIP, ZERO
 from keras_fasterseg.spaces.cells.cell_graph import CellGraph
 
@@ -25,6 +27,17 @@ class GraphLatencies:
     inputs: np.ndarray
     edges: np.ndarray
     operations: Sequence[str]
+
+
+def milliseconds(table: LatencyTable, keys: Any) -> np.ndarray:
+    """Latencies of a key or of nested lists of keys, in the shape of the lists; None costs 0.
+
+    Raises:
+        KeyError: A row is missing in the table.
+    """
+    if keys is None or isinstance(keys, OpKey):
+        return np.asarray(0.0 if keys is None else table[keys].latency_ms, "float32")
+    return np.stack([milliseconds(table, each) for each in keys])
 
 
 def used_shares(shares: Any, graph: CellGraph, operations: Sequence[str]) -> list[Any]:

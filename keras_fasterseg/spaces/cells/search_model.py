@@ -1,21 +1,20 @@
-"""Base class of searches in spaces of cells."""
+"""Searches in spaces of cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.losses.solution_space_regularization import SolutionSpaceRegularizer
 from keras_fasterseg.spaces.base import SearchModel
+from keras_fasterseg.spaces.cells.space import CellSpace
+from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 
 LABEL_STRIDE = 8
 PREDICTION = "prediction"
-LARGEST = "conv"
-"""Operation of every edge of the largest network: of all, it has the most multiply-adds."""
 
 
 class CellSearch(SearchModel):
@@ -25,20 +24,32 @@ class CellSearch(SearchModel):
     the loss, 1/8, and the teacher are our choices.
 
     Args:
+        space: The space.
         supernet: The supernet, not built, with its `num_classes`.
         architecture: The student's architecture: a layer of no inputs that returns choices, with
             the arguments `training` and `temperature`.
+        inherit: Function of the supernet and a genotype: the network with copies of the weights.
         derived: Families of choices that follow from others; they count in no entropy.
+        callbacks: Callbacks of the search; see `SearchModel.callbacks`.
     """
 
     def __init__(
-        self, supernet: Any, architecture: keras.layers.Layer, derived: tuple[str, ...] = ()
+        self,
+        space: CellSpace,
+        supernet: Any,
+        architecture: keras.layers.Layer,
+        inherit: Callable[[Any, Any], keras.Model],
+        derived: Sequence[str] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
+        self.space = space
         self.num_classes = supernet.num_classes
         self.supernet = supernet
         self.supernet.build()
         self.architectures = {TEACHER: keras.layers.Identity(name=TEACHER), STUDENT: architecture}
+        self._inherit = inherit
         self._derived = derived
+        self._callbacks = callbacks
 
     @property
     def architecture(self) -> Callable[..., dict[str, Any]]:
@@ -48,6 +59,22 @@ class CellSearch(SearchModel):
     def search_choices(self, temperature: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         choices = self.architecture(training=True, temperature=temperature)
         return choices, choices
+
+    def evaluation_choices(self, role: str) -> dict[str, Any]:
+        if role == STUDENT:
+            return self.architecture()
+        return self.space.choices_of(self.space.largest_genotype())
+
+    def candidates(self, role: str) -> dict[str, Genotype]:
+        return {PREDICTION: self.space.derive(self.evaluation_choices(role))}
+
+    def inherited(self, role: str, genotype: Genotype) -> keras.Model:
+        """The network of the genotype with copies of the supernet's weights."""
+        self.space.choices_of(genotype)
+        return self._inherit(self.supernet, genotype)
+
+    def callbacks(self) -> Sequence[keras.callbacks.Callback]:
+        return self._callbacks
 
     def loss(self, images: Any, labels: Any, choices: dict[str, Any], frozen: bool = False) -> Any:
         logits = self.supernet(images, choices, training=True, frozen=frozen)
@@ -73,16 +100,3 @@ class CellSearch(SearchModel):
         return sum(
             regularizer(rows) for family, rows in choices.items() if family not in self._derived
         )
-
-
-def one_hot_choices(indexes: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """One-hot choices of these numbers, by family.
-
-    Args:
-        indexes: Numbers of the choices.
-        shapes: Shapes of the choices by family.
-    """
-    return {
-        family: ops.one_hot(ops.cast(rows, "int32"), shapes[family][-1], dtype="float32")
-        for family, rows in indexes.items()
-    }

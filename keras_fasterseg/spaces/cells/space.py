@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.operations import Work, total_work
@@ -14,6 +15,9 @@ from keras_fasterseg.spaces.base import SearchSpace, Size
 from keras_fasterseg.spaces.cells.penalty import LatencyPenalty
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.roles import STUDENT, TEACHER
+
+LARGEST = "conv"
+"""Operation of every edge of the largest network: of all, it has the most multiply-adds."""
 
 
 class CellSpace(SearchSpace):
@@ -26,6 +30,14 @@ class CellSpace(SearchSpace):
     @abc.abstractmethod
     def group_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the choices by family; the last axis is a group."""
+
+    @abc.abstractmethod
+    def choices_of(self, genotype: Any) -> dict[str, Any]:
+        """One-hot choices that `derive` turns into `genotype`.
+
+        Raises:
+            ValueError: The genotype is not in the search space.
+        """
 
     @abc.abstractmethod
     def expected_latency(self, table: LatencyTable, num_classes: int) -> Callable[[Any], Any]:
@@ -64,4 +76,21 @@ class CellSpace(SearchSpace):
         return {
             family: (shape[-1],) * int(np.prod(shape[:-1]))
             for family, shape in self.group_shapes().items()
+        }
+
+    def derive(self, choices: dict[str, Any]) -> Genotype:
+        """The network of the likeliest choices."""
+        return self.from_genes(
+            {
+                family: np.argmax(ops.convert_to_numpy(rows), axis=-1)
+                for family, rows in choices.items()
+            }
+        )
+
+    def _one_hot(self, indexes: dict[str, Any]) -> dict[str, Any]:
+        """One-hot choices of these numbers, by family."""
+        shapes = self.group_shapes()
+        return {
+            family: ops.one_hot(ops.cast(rows, "int32"), shapes[family][-1], dtype="float32")
+            for family, rows in indexes.items()
         }

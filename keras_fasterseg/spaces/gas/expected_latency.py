@@ -6,15 +6,18 @@ One-hot choices therefore give exactly the sum of the rows of the derived networ
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
-from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
-from keras_fasterseg.spaces.cells.graph_latency import GraphLatencies, graph_latency, used_shares
-from keras_fasterseg.spaces.cells.keys import stem_stages
+from keras_fasterseg.spaces.cells.graph_latency import (
+    GraphLatencies,
+    graph_latency,
+    milliseconds,
+    used_shares,
+)
+from keras_fasterseg.spaces.cells.keys import stem_keys
 from keras_fasterseg.spaces.gas.choices import Choices
 from keras_fasterseg.spaces.gas.plan import cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
@@ -41,50 +44,41 @@ class ExpectedLatency:
     """
 
     def __init__(self, settings: GasSettings, table: LatencyTable, num_classes: int):
-        size = table.metadata.input_size
-
-        def milliseconds(key: OpKey | None) -> float:
-            return 0.0 if key is None else table[key].latency_ms
-
+        size, filters = table.metadata.input_size, settings.decoder_filters
         plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
+        edges, dense = range(len(CELL.edges)), settings.fusion == DENSE
         self._plans = plans
         self._cells = GraphLatencies(
-            _array([[milliseconds(input_key(p, i, size)) for i in p.inputs] for p in plans]),
-            _array(
+            milliseconds(table, [[input_key(p, i, size) for i in p.inputs] for p in plans]),
+            milliseconds(
+                table,
                 [
-                    [
-                        [milliseconds(edge_key(plan, edge, name, size)) for name in CELL_OPERATIONS]
-                        for edge in range(len(CELL.edges))
-                    ]
-                    for plan in plans
-                ]
+                    [[edge_key(p, edge, name, size) for name in CELL_OPERATIONS] for edge in edges]
+                    for p in plans
+                ],
             ),
             CELL_OPERATIONS,
         )
-        filters, dense = settings.decoder_filters, settings.fusion == DENSE
         fixed = [
-            key
-            for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
-            for key in stage.keys
+            *stem_keys(CELL.nodes * settings.initial_filters, size),
+            classifier_key(plans, filters, dense, num_classes, size),
         ]
-        fixed.append(classifier_key(plans, filters, dense, num_classes, size))
         self._fusion = None
         self._levels = fused_cells(plans)
         if dense:
-            rows = [
-                milliseconds(fusion_key(self._levels, name, filters, size))
-                for name in FUSION_OPERATIONS
-            ]
             inputs = [
-                milliseconds(alignment_key(self._levels, number, filters, size))
+                alignment_key(self._levels, number, filters, size)
                 for number in range(FUSION.inputs)
             ]
+            row = [fusion_key(self._levels, name, filters, size) for name in FUSION_OPERATIONS]
             self._fusion = GraphLatencies(
-                _array(inputs), _array([rows] * len(FUSION.edges)), FUSION_OPERATIONS
+                milliseconds(table, inputs),
+                milliseconds(table, [row] * len(FUSION.edges)),
+                FUSION_OPERATIONS,
             )
         else:
             fixed.append(pyramid_key(plans[-1], filters, size))
-        self.fixed_ms = sum(map(milliseconds, fixed))
+        self.fixed_ms = float(milliseconds(table, fixed).sum())
 
     def __call__(self, choices: Choices) -> Any:
         """Expected latency in milliseconds, a differentiable scalar."""
@@ -107,7 +101,3 @@ class ExpectedLatency:
                     read = needed[index] * share[index]
                     needed[source.source] = 1.0 - (1.0 - needed[source.source]) * (1.0 - read)
         return total
-
-
-def _array(values: Any) -> np.ndarray:
-    return np.asarray(values, "float32")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.spaces.autortnet.choices import group_shapes
-from keras_fasterseg.spaces.autortnet.search_model import genotype_of
 from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
 from keras_fasterseg.spaces.cost import predicted_latency_ms
@@ -26,7 +25,7 @@ def test_one_hot_choices_give_the_latency_of_the_network(settings, share):
     penalty = space.penalty(table, CLASSES, 1.0)
     for _ in range(10):
         indexes = drawn(generator, group_shapes(settings), share)
-        expected = predicted_latency_ms(genotype_of(indexes, settings), table, CLASSES)
+        expected = predicted_latency_ms(space.from_genes(indexes), table, CLASSES)
         choices = one_hot(indexes, group_shapes(settings))
         found = float(penalty.milliseconds(choices))
         # Sums of up to a hundred rows in float32.
@@ -45,7 +44,7 @@ def test_expected_latency_is_the_mean_over_networks():
     gates = generator.dirichlet(np.ones(3), 2).astype("float32")
     expected = 0.0
     for states in itertools.product(range(3), repeat=2):
-        genotype = genotype_of(indexes | {"gates": np.array(states)}, settings)
+        genotype = space.from_genes(indexes | {"gates": np.array(states)})
         share = gates[0, states[0]] * gates[1, states[1]]
         expected += share * predicted_latency_ms(genotype, table, CLASSES)
     found = space.penalty(table, CLASSES, 1.0).milliseconds(choices | {"gates": gates})

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_fasterseg.spaces.autortnet.search_model import choices_of, derive
 from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.space import AutoRTNetSpace
 from tests.spaces.autortnet.tiny import SETTINGS
@@ -16,8 +15,8 @@ def assert_equal_networks(settings, count):
     drawn = [space.random_genotype(generator) for _ in range(count)]
     levels = set()
     for genotype in [*drawn, space.largest_genotype()]:
-        choices = choices_of(genotype, settings)
-        assert derive(choices, settings) == genotype
+        choices = space.choices_of(genotype)
+        assert space.derive(choices) == genotype
         expected = model.supernet(images(), choices)
         found = model.inherited("student", genotype)(images())
         expected, found = map(ops.convert_to_numpy, (expected, found))

@@ -9,7 +9,6 @@ from keras import ops
 from keras_fasterseg.latency.table import LatencyTable
 from keras_fasterseg.spaces.cost import predicted_latency_ms
 from keras_fasterseg.spaces.gas.choices import group_shapes
-from keras_fasterseg.spaces.gas.search_model import genotype_of
 from keras_fasterseg.spaces.gas.settings import GasSettings
 from keras_fasterseg.spaces.gas.space import GasSpace
 from tests.conformance.architectures import gradients
@@ -30,7 +29,7 @@ def test_one_hot_choices_give_the_latency_of_the_network(settings, zero):
     penalty = space.penalty(table, CLASSES, 1.0)
     for _ in range(10):
         indexes = drawn(generator, group_shapes(settings), zero)
-        expected = predicted_latency_ms(genotype_of(indexes, settings), table, CLASSES)
+        expected = predicted_latency_ms(space.from_genes(indexes), table, CLASSES)
         choices = one_hot(indexes, group_shapes(settings))
         found = float(penalty.milliseconds(choices))
         # Sums of up to a hundred rows in float32.

@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_fasterseg.spaces.gas.choices import group_shapes
 from keras_fasterseg.spaces.gas.plan import cell_plans, equal_cells
-from keras_fasterseg.spaces.gas.search_model import choices_of
 from keras_fasterseg.spaces.gas.settings import GasSettings
 from keras_fasterseg.spaces.gas.space import GasSpace
 from keras_fasterseg.spaces.gas.supernet import GasSupernet
@@ -35,7 +34,7 @@ def assert_equal_networks(settings, count):
     randomize(model)
     drawn = [space.random_genotype(generator) for _ in range(count)]
     for genotype in [*drawn, space.largest_genotype()]:
-        expected = model.supernet(images(), choices_of(genotype, settings))
+        expected = model.supernet(images(), space.choices_of(genotype))
         found = model.inherited("student", genotype)(images())
         expected, found = map(ops.convert_to_numpy, (expected, found))
         assert np.abs(expected).max() > 0.01
