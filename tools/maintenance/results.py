@@ -23,6 +23,9 @@ SHRINKING = flags.DEFINE_list(
 )
 RECIPES = flags.DEFINE_list("recipes", [], "Files ablation.json of tools.maintenance.ablation.")
 RANKINGS = flags.DEFINE_list("rankings", [], "Files ranking.json of tools.maintenance.ranking.")
+STEPS = flags.DEFINE_list(
+    "steps", [], "Result files of tools.benchmarks.supernet_step, to show side by side."
+)
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
 RECORD = flags.DEFINE_string(
     "record",
@@ -36,6 +39,8 @@ DOCUMENT = flags.DEFINE_string(
     "Document to update. It must contain the lines <!-- results: begin --> and "
     "<!-- results: end -->.",
 )
+
+_KINDS = RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS, STEPS
 
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
@@ -52,10 +57,7 @@ RECORDED = (
 
 
 def main() -> None:
-    sources = [
-        flag.value
-        for flag in (RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS)
-    ]
+    sources = [flag.value for flag in _KINDS]
     if RECORD.value is not None:
         sources = [[record(each, RECORD.value) for each in kind] for kind in sources]
     print(update_document(DOCUMENT.value, *sources))
@@ -72,6 +74,7 @@ def update_document(
     shrinking: Sequence[PathLike] = (),
     recipes: Sequence[PathLike] = (),
     rankings: Sequence[PathLike] = (),
+    steps: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns the written text.
 
@@ -85,6 +88,7 @@ def update_document(
         shrinking: Workdirs with a finished search that prunes. They share one table.
         recipes: Result files of `tools.maintenance.ablation`. Each gets its own table.
         rankings: Result files of `tools.maintenance.ranking`. Each gets its own table.
+        steps: Result files of `tools.benchmarks.supernet_step`. They share one table.
 
     Raises:
         FileNotFoundError: The document or a results file does not exist.
@@ -97,6 +101,7 @@ def update_document(
         search_table,
         shrinking_table,
         speed_table,
+        step_table,
     )
 
     path = pathlib.Path(document)
@@ -110,6 +115,7 @@ def update_document(
         *([_shown(shrinking_table.shrinking_markdown, shrinking)] if shrinking else []),
         *(_shown(comparison_table.ablation_markdown, file) for file in recipes),
         *(_shown(comparison_table.ranking_markdown, file) for file in rankings),
+        *([_shown(step_table.step_markdown, steps)] if steps else []),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:
