@@ -7,9 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_fasterseg import workers
+
 
 def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalises over batch, height and width by the batch mean and the (biased) batch variance.
+
+    Workers that share a batch normalise it by the statistics of the complete one.
 
     On TensorFlow this is `FusedBatchNormV3`. It needs a fifth of the graph nodes of separate
     operations, keeps two tensors for the gradient, and is 3.5 times faster on a CPU at
@@ -25,6 +29,8 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
         The normalised inputs, the mean and the unbiased variance `(channels,)`. Only the normalised
         inputs carry a gradient.
     """
+    if workers.count() > 1:
+        return _normalize_together(inputs, gamma, beta, epsilon)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -54,12 +60,45 @@ def batch_normalize_settings(
     Returns:
         The normalised inputs, and the mean and the unbiased variance `(settings, channels)`.
     """
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and workers.count() == 1:
         return _fused_settings(inputs, gammas, betas, epsilon)
     parts = zip(ops.split(inputs, len(gammas)), gammas, betas, strict=True)
     results = [batch_normalize(*part, epsilon) for part in parts]
     outputs, means, variances = zip(*results, strict=True)
     return ops.concatenate(outputs, axis=0), ops.stack(means), ops.stack(variances)
+
+
+def _normalize_together(inputs, gamma, beta, epsilon):
+    """Two collective operations: of the statistics, and of their gradients."""
+    import tensorflow as tf
+
+    axes = (0, 1, 2)
+
+    @tf.custom_gradient
+    def normalize(inputs, gamma, beta):
+        key = workers.take_key()
+        own = tf.stack(tf.nn.moments(inputs, axes))
+        means, variances = tf.unstack(workers.gathered(own, key), axis=1)
+        mean = tf.reduce_mean(means, 0)
+        variance = tf.reduce_mean(variances + (means - mean) ** 2, 0)
+        inverse = tf.math.rsqrt(variance + epsilon)
+        normalized = (inputs - mean) * inverse
+
+        def gradient(upstream, *_):
+            to_beta = tf.reduce_sum(upstream, axes)
+            to_gamma = tf.reduce_sum(upstream * normalized, axes)
+            sums = workers.summed(tf.stack([to_beta, to_gamma]), workers.gradient_key(key))
+            pixels = tf.cast(tf.size(inputs) / tf.size(gamma), "float32") * workers.count()
+            of_beta, of_gamma = tf.unstack(sums / pixels)
+            change = of_beta + normalized * of_gamma
+            return gamma * inverse * (upstream - change), to_gamma, to_beta
+
+        return (normalized * gamma + beta, mean, variance), gradient
+
+    outputs, mean, variance = normalize(inputs, gamma, beta)
+    pixels = ops.cast(ops.prod(ops.shape(inputs)[:3]) * workers.count(), "float32")
+    unbiased = variance * (pixels / ops.maximum(pixels - 1.0, 1.0))
+    return outputs, ops.stop_gradient(mean), ops.stop_gradient(unbiased)
 
 
 def _fused_settings(inputs, gammas, betas, epsilon):

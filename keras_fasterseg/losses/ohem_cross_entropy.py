@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fasterseg import workers
 from keras_fasterseg.tensorflow_cpu import compiled
 
 Tensor = Any  # a tensor of the backend that Keras runs on
@@ -33,7 +34,8 @@ def ohem_cross_entropy(
     A pixel is kept if its probability of the true class is at most `threshold`, or among the
     `min_kept` smallest of the batch. If `min_kept` is 0, or above the number of valid (not
     ignored) pixels, all valid pixels are kept. A batch without valid pixels has loss 0 and
-    gradient 0.
+    gradient 0. Workers that share a batch rank the pixels of the complete one; the mean of their
+    losses is the loss.
 
     With class weights w, the mean over the kept pixels is weighted:
     `sum(w[label] * entropy) / sum(w[label])`. The weights do not affect which pixels are kept. If
@@ -70,6 +72,8 @@ def ohem_cross_entropy(
     _check_shapes(labels, logits)
     if class_weights is not None:
         check_class_weights(class_weights, logits.shape[-1])
+    # XLA has no operations between workers.
+    jit_compile = jit_compile and workers.count() == 1
     forward = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
     backward = compiled(_entropy_gradient) if jit_compile else _entropy_gradient
     labels = ops.cast(labels, "int32")
@@ -98,7 +102,7 @@ def ohem_cross_entropy(
 
     weighted = weighted_entropy(logits)
     # Not within XLA, which on a CPU adds sequentially: the error is 1e-4 for a million pixels.
-    total = ops.sum(weights)
+    total = workers.summed(ops.sum(weights)) / workers.count()
     return ops.sum(weighted) / ops.where(total > 0, total, 1.0)
 
 
@@ -117,7 +121,7 @@ def _weighted_entropy(
     valid = ops.not_equal(labels, ignore_label)
     entropy = _entropy(labels, logits)
     if min_kept is None:
-        min_kept = _pixel_count(labels) // _LABEL_PIXELS_PER_KEPT_PIXEL
+        min_kept = _pixel_count(labels) * workers.count() // _LABEL_PIXELS_PER_KEPT_PIXEL
     kept = _hard_pixels(entropy, valid, threshold, min_kept)
     weights = ops.cast(kept, "float32")
     if class_weights is not None:
@@ -235,9 +239,9 @@ def _hard_pixels(
     # Ignored pixels sort last: all other entropies are at least 0.
     entropy = ops.where(valid, entropy, -1.0)
     at_least = ops.cond(
-        _count(ops.greater_equal(entropy, hard_entropy)) >= min_kept,
+        workers.summed(_count(ops.greater_equal(entropy, hard_entropy))) >= min_kept,
         lambda: ops.convert_to_tensor(hard_entropy, "float32"),
-        lambda: _kth_largest_below(entropy, min_kept, hard_entropy),
+        lambda: _kth_largest_below(workers.gathered(entropy), min_kept, hard_entropy),
     )
     # A minimum of 0 pixels disables mining, even if it is 1/16 of a tiny label.
     mine = ops.convert_to_tensor(min_kept, "int32") > 0

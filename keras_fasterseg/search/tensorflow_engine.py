@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_fasterseg import workers
 from keras_fasterseg.spaces.base import Choices, Tensor
 
 
@@ -13,7 +14,8 @@ class Engine(keras.Model):
     """Differentiates losses with a tape; all settings share one pass. See `SupernetTrainer`."""
 
     def train_step(self, data):
-        self.step(data)
+        with workers.together():
+            self.step(data)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def update(
@@ -29,6 +31,7 @@ class Engine(keras.Model):
             choices, own = choose()
             value = loss(choices)
             total = value if terms is None else value + terms(own)
+            value, total = workers.shown(value), workers.shown(total)
         # A step may not use some weights, such as the heads of one role; decay and momentum still
         # apply to them.
         gradients = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fasterseg import workers
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
@@ -95,6 +96,10 @@ class DistillationTrainer(keras.Model):
         kwargs = {"jit_compile": False if on_tensorflow else "auto", **kwargs}
         super().compile(optimizer=optimizer, **kwargs)
 
+    def train_step(self, *arguments):
+        with workers.together():
+            return super().train_step(*arguments)
+
     def call(
         self, images: Tensor, training: bool | None = None
     ) -> tuple[Mapping[str, Tensor], Tensor | None]:
@@ -142,9 +147,9 @@ class DistillationTrainer(keras.Model):
                 jit_compile=self._compiles_losses,
                 **self._distillation,
             )
-            self.distillation_tracker.update_state(imitation)
+            self.distillation_tracker.update_state(workers.shown(imitation))
             loss += self.distillation_weight * imitation
-        return loss
+        return workers.shown(loss)
 
     def _on_grid(self, values: Tensor) -> Tensor:
         first, stride = self.loss_stride // 2, self.loss_stride

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fasterseg import workers
+
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 else:
@@ -55,6 +57,7 @@ class L2Optimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None):
         self._after, self._scale = [], None
+        grads = workers.mean_of(grads)
         # Created once for all weights: in a graph, every use of a Python number is a node.
         self._l2 = ops.convert_to_tensor(self.l2, "float32")
         return super().apply(grads, trainable_variables)
