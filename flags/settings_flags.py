@@ -209,6 +209,30 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     )
 
 
+def define_devices(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Defines `--devices`; see `join_workers`."""
+    return flags.DEFINE_enum(
+        "devices",
+        "auto",
+        ["auto", "workers"],
+        "Which devices share every batch: auto (on JAX all local ones, on TensorFlow one) or "
+        "workers (the processes that the environment variable TF_CONFIG lists).",
+        flag_values=values,
+    )
+
+
+def join_workers(devices: str) -> None:
+    """Joins the other workers, if `--devices` says so. Call it before Keras computes anything.
+
+    Raises:
+        ValueError: TF_CONFIG is missing or wrong, or Keras does not run on TensorFlow.
+    """
+    if devices == "workers":
+        from keras_fasterseg import workers
+
+        workers.join()
+
+
 def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     """Defines `--estimate`, which also accepts the forms of a boolean flag."""
     flag = _EstimateFlag(

@@ -216,6 +216,31 @@ def from_chief(values: Sequence[Any]) -> list[Any]:
     ]
 
 
+def told(decision: bool = False) -> bool:
+    """The chief's decision, on every worker; it waits until all workers call it."""
+    return bool(from_chief([int(decision)])[0])
+
+
+@contextlib.contextmanager
+def loss_reported() -> Iterator[None]:
+    """Turns errors of a step that follow from the loss of another worker into one sentence.
+
+    Raises:
+        ConnectionError: Another worker was lost.
+    """
+    if _count == 1:
+        yield
+        return
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
+        raise ConnectionError(
+            f"Worker {_rank} of {_count} lost another one; start all of them again."
+        ) from error
+
+
 def _collective(array):
     """Collective operations exist for floats and signed integers."""
     return array if array.dtype.kind == "f" else array.astype("int64")

@@ -9,6 +9,7 @@ from keras_fasterseg.settings import stages
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
+DEVICES = settings_flags.define_devices()
 settings_flags.define_settings(stages.DataSettings)
 settings_flags.define_space()
 settings_flags.define_settings(stages.PretrainSettings, "pretrain_")
@@ -16,6 +17,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    settings_flags.join_workers(DEVICES.value)
     from keras_fasterseg.jobs.pretrain import pretrain_stage
     from keras_fasterseg.run.run import Run
 

@@ -20,6 +20,7 @@ LATENCY_TABLE = flags.DEFINE_string(
     "Latency table of the target device. Default: the table in WORKDIR/latency.",
 )
 SEED = settings_flags.define_seed()
+DEVICES = settings_flags.define_devices()
 settings_flags.define_settings(stages.DataSettings)
 settings_flags.define_space()
 settings_flags.define_settings(stages.SearchSettings, "search_")
@@ -30,6 +31,7 @@ flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:
+    settings_flags.join_workers(DEVICES.value)
     from keras_fasterseg.jobs.search import search_stage
     from keras_fasterseg.run.run import Run
 

@@ -36,6 +36,7 @@ TEACHER = flags.DEFINE_string(
     "network.keras of a trained teacher to distil from. Default: train on labels only.",
 )
 SEED = settings_flags.define_seed()
+DEVICES = settings_flags.define_devices()
 settings_flags.define_settings(stages.DataSettings)
 for _role in ("teacher", "student"):
     # The same names as in a complete run, so that its presets also work here.
@@ -44,6 +45,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    settings_flags.join_workers(DEVICES.value)
     from keras_fasterseg.files import read_json
     from keras_fasterseg.jobs.train import training_stage
     from keras_fasterseg.run.run import Run

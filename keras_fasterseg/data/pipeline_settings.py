@@ -19,9 +19,11 @@ class TrainingPipeline:
         seed: Seed of shuffling and augmentation.
         cache: Whether to keep decoded, downsampled images in memory: 4 bytes per pixel. With a
             backend other than TensorFlow, every reading process keeps the images that it has read.
+        part: Which part of every batch to make, counted from 0, and the number of parts; only
+            TensorFlow divides batches.
 
     Raises:
-        ValueError: A value is out of range.
+        ValueError: A value is out of range, or a batch cannot be divided equally.
     """
 
     batch_size: int
@@ -33,12 +35,18 @@ class TrainingPipeline:
     downsample: int = 1
     seed: int = 0
     cache: bool = False
+    part: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "downsample"):
             value = getattr(self, name)
             if value < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+        if self.batch_size % self.part[1]:
+            raise ValueError(
+                f"A batch of {self.batch_size} images cannot be divided equally among "
+                f"{self.part[1]} workers. Choose a multiple of {self.part[1]}."
+            )
         if min(self.crop_size) < 1:
             raise ValueError(f"`crop_size` must be positive. Received: {self.crop_size}")
         if not self.scales or min(self.scales) <= 0:

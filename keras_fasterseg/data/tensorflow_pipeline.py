@@ -48,7 +48,13 @@ def training_dataset(
 
     indices = _shuffled_indices(len(samples), settings.seed)
     indices = indices.skip(skip_batches * settings.batch_size)
-    batches = _batches(indices, example, settings.batch_size, drop_remainder=True)
+    part, parts = settings.part
+    size = settings.batch_size // parts
+    if parts > 1:
+        own = slice(part * size, (part + 1) * size)
+        indices = indices.batch(settings.batch_size, drop_remainder=True)
+        indices = indices.map(lambda *rows: tuple(row[own] for row in rows)).unbatch()
+    batches = _batches(indices, example, size, drop_remainder=True)
     return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 

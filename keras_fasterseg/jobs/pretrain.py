@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from keras_fasterseg import workers
 from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import atomic_path
@@ -49,6 +50,8 @@ def pretrain(
     if settings.epochs:
         with without_graph_rewriting(), returned_to_system():
             fit(trainer, batches, settings.epochs, folder)
+    if not workers.is_chief():
+        return folder / SUPERNET_WEIGHTS
     with atomic_path(folder / SUPERNET_WEIGHTS) as path:
         model.supernet.save_weights(path)
     return folder / SUPERNET_WEIGHTS

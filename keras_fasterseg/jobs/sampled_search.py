@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 from absl import logging
 
+from keras_fasterseg import workers
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import write_json
 from keras_fasterseg.latency.table import LatencyTable
@@ -47,6 +48,8 @@ def sampled_search(
         ValueError: No random network is inside the band.
         KeyError: The table lacks an operation of the space.
     """
+    if not workers.is_chief():
+        return {}
     # A resumed search uses the table with which it began; it may have been calibrated again.
     kept = folder / LATENCY_TABLE
     if kept.is_file():

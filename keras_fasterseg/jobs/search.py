@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from absl import logging
 
+from keras_fasterseg import workers
 from keras_fasterseg.classes import check_same_classes
 from keras_fasterseg.data.search_parts import PARTS_RECORD, batch_images, search_parts
 from keras_fasterseg.data.source import SegmentationSource
@@ -93,6 +94,10 @@ def search(
         model.supernet.load_weights(pretrained)
     table = table_of_search(folder, table)
     trainer = make_search_trainer(space, model, settings, table, batches.steps_per_epoch)
+    if not workers.is_chief():
+        with without_graph_rewriting(), returned_to_system():
+            fit(trainer, batches, settings.epochs, folder)
+        return {}
     ranker = make_ranker(model, source, data, settings, seed)
     band = (settings.min_fps, settings.max_fps)
     noise = noise_entropies(
@@ -131,7 +136,8 @@ def table_of_search(folder: pathlib.Path, table: LatencyTable) -> LatencyTable:
     path = folder / LATENCY_TABLE
     if Checkpoints(folder).exist() and path.is_file():
         return LatencyTable.load(path)
-    table.save(path)
+    if workers.is_chief():
+        table.save(path)
     return table
 
 
@@ -295,7 +301,7 @@ def search_stage(
             ),
             inputs=inputs,
         )
-    if not (folder / PAGE).is_file():
+    if workers.is_chief() and not (folder / PAGE).is_file():
         write_page(run.path, folder / PAGE)
     return {role: load_genotype(folder / f"{role}.json") for role in space.roles}
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from absl import logging
 
+from keras_fasterseg import workers
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.evaluation.evaluator import EvaluationResult, evaluate
 from keras_fasterseg.files import PathLike, atomic_path, write_json
@@ -107,6 +108,9 @@ def train(
         batches.steps_per_epoch,
         class_weights,
     )
+    if not workers.is_chief():
+        fit(trainer, batches, settings.epochs, folder)
+        return folder / NETWORK
     evaluated = EvaluatedNetwork(network, trainer.optimizer)
     deployed = evaluated.network.without_auxiliary_heads()
     runner = KerasRunner(deployed, network.mean, network.std)

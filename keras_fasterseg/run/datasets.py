@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from keras_fasterseg import workers
 from keras_fasterseg.data.check_samples import check_samples
 from keras_fasterseg.data.class_order import in_class_order
 from keras_fasterseg.data.label_encodings import check_label_encodings
@@ -194,6 +195,7 @@ def batch_options(
         downsample=settings.downsample,
         seed=seed,
         cache=data.cache,
+        part=(workers.rank(), workers.total()),
     )
     return {"settings": pipeline, "steps_per_epoch": settings.steps_per_epoch}
 
@@ -225,7 +227,8 @@ def estimation_batches(
     steps_per_epoch: int | None,
 ) -> list[tuple[Any, Any]]:
     """Returns a few training batches, always the same, to estimate batch statistics with."""
-    batches = training_batches(source, samples, settings, steps_per_epoch).make(0)
+    whole = dataclasses.replace(settings, part=(0, 1))
+    batches = training_batches(source, samples, whole, steps_per_epoch).make(0)
     return list(JoinedBatches(itertools.islice(batches, _ESTIMATION_BATCHES)))
 
 

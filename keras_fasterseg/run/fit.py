@@ -2,16 +2,18 @@
 
 import csv
 import functools
+import itertools
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_fasterseg import workers
 from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.datasets import Batches
@@ -66,19 +68,30 @@ def fit(
     Raises:
         FloatingPointError: The loss or a weight is NaN or infinite; the message names the last
             good checkpoint.
-        OSError: The disk is full.
+        OSError: The disk is full, or another worker was lost.
     """
     checkpoints = Checkpoints(folder)
-    state = checkpoints.restore(trainer) or {"epochs": 0, "callbacks": {}, "minutes": 0.0}
-    done, steps = state["epochs"], state.get("steps", 0)
+    state = checkpoints.restore(trainer) if workers.is_chief() else None
+    state = state or {"epochs": 0, "callbacks": {}, "minutes": 0.0}
+    progress = state["epochs"], state.get("steps", 0), state.get("stopped", False)
+    done, steps, stopped = map(int, workers.from_chief(progress))
+    if not workers.is_chief():
+        callbacks = []
     for callback in callbacks:
         if isinstance(callback, Stateful) and _name(callback) in state["callbacks"]:
             callback.set_state(state["callbacks"][_name(callback)])
     for callback in callbacks:
         callback.set_model(trainer)
-    _keep_rows(folder / LOG, done)
-    if state.get("stopped", False) or done >= epochs:
+    if workers.is_chief():
+        _keep_rows(folder / LOG, done)
+    if stopped or done >= epochs:
         return
+    writing = [
+        *callbacks,
+        _Log(folder / LOG, callbacks),
+        EpochScalars(folder / "tensorboard"),
+        _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
+    ]
     run = functools.partial(
         trainer.fit,
         # The batches are already shuffled; Keras would warn if asked to shuffle them.
@@ -86,13 +99,17 @@ def fit(
         callbacks=[
             WatchLoss(checkpoints),
             LogRemaining((epochs - done) * batches.steps_per_epoch - steps),
-            *callbacks,
-            _Log(folder / LOG, callbacks),
-            EpochScalars(folder / "tensorboard"),
-            _SaveCheckpoint(checkpoints, callbacks, state, minutes_between_checkpoints),
+            *(writing if workers.is_chief() else []),
+            *([_FollowChief()] if workers.total() > 1 else []),
         ],
-        verbose=_verbosity(),
+        verbose=_verbosity() if workers.is_chief() else 0,
     )
+    with workers.loss_reported():
+        _run(run, batches, epochs, done, steps, trainer)
+
+
+def _run(run: Callable, batches: Batches, epochs: int, done: int, steps: int, trainer) -> None:
+    """Trains the rest of a begun epoch, then the other ones."""
     if steps:
         run(
             batches.from_epoch(done, steps),
@@ -119,6 +136,26 @@ class _Log(keras.callbacks.CSVLogger):
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, {**dict.fromkeys(self._names, ""), **(logs or {})})
+
+
+class _FollowChief(keras.callbacks.Callback):
+    """Gives every worker the chief's variables before an epoch, and its decision to end after it.
+
+    It must be the last callback. Others run on the chief only, and may change variables.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        model = self.model
+        groups = model.variables, model.non_trainable_variables, model.optimizer.variables
+        every = {id(each): each for each in [*itertools.chain(*groups), *model.metrics_variables]}
+        values = workers.from_chief([ops.convert_to_numpy(each) for each in every.values()])
+        if not workers.is_chief():
+            for variable, value in zip(every.values(), values, strict=True):
+                variable.assign(value)
+
+    def on_epoch_end(self, epoch, logs=None):
+        (ends,) = workers.from_chief([int(self.model.stop_training)])
+        self.model.stop_training = bool(ends)
 
 
 class _SaveCheckpoint(keras.callbacks.Callback):

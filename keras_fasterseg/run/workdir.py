@@ -11,6 +11,7 @@ from typing import Any
 
 from absl import logging
 
+from keras_fasterseg import workers
 from keras_fasterseg.files import PathLike, read_json, remove_partial, write_json
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.inputs import Input, InputFiles
@@ -69,6 +70,8 @@ class Workdir:
     ) -> pathlib.Path:
         """Runs a stage unless it is finished, and returns its folder.
 
+        Of several workers, only the chief decides and writes here; the others run when it does.
+
         A stage records its settings when it starts, and again at its end, with the minutes it
         took. A finished stage is not run again. A stopped stage is run again and resumes from its
         checkpoints, if any; they are removed at the end. Which settings are recorded:
@@ -90,6 +93,11 @@ class Workdir:
             OSError: Another process is working in the folder.
         """
         folder = self.path / name
+        if not workers.is_chief():
+            if workers.told():
+                run(folder)
+                workers.told()
+            return folder
         record = folder / RECORD
         settings = plain(settings)
         checkpoints = Checkpoints(folder)
@@ -103,6 +111,7 @@ class Workdir:
             self._check_inputs(folder, before, inputs or {})
         if finished is not None and not prolong:
             logging.info("Stage %s is already finished: %s", name, folder)
+            workers.told(False)
             return folder
         with self.locked():
             folder.mkdir(parents=True, exist_ok=True)
@@ -112,11 +121,13 @@ class Workdir:
             begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
             write_json(record, begin)
             logging.info("=== %s ===", name)
+            workers.told(True)
             start = time.monotonic()
             run(folder)
             seconds = time.monotonic() - start
             write_json(record, {**facts, "minutes": earlier + seconds / 60})
             checkpoints.remove(keep_newest=keep_checkpoint)
+            workers.told(True)
         for listener in self.listeners:
             listener(name, seconds if prolong else 60 * earlier + seconds)
         return folder

@@ -1,0 +1,111 @@
+"""Runs a tool as several workers on this machine, and again after a failure.
+
+    python -m tools.cluster.local --workers=2 tools.train --flagfile=student.flags
+
+Every worker gets TF_CONFIG with ports on 127.0.0.1, and `--devices=workers`. The first worker is
+the chief: it writes, and its output is shown; the others write to WORKER.log in --logs. If a worker
+fails, the others are stopped, and all start again after a pause; they resume from the last
+checkpoint.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+
+WORKERS = flags.DEFINE_integer("workers", 2, "Number of workers.", lower_bound=1)
+RETRIES = flags.DEFINE_integer("retries", 3, "Number of starts after the first.", lower_bound=0)
+PAUSE = flags.DEFINE_float(
+    "pause", 5.0, "Seconds before the second start; doubled for every further one.", lower_bound=0.0
+)
+LOGS = flags.DEFINE_string("logs", ".", "Folder of the output of all workers but the chief.")
+
+_POLL_S = 0.2
+_GRACE_S = 10.0
+# A wrong flag or setting: another start would end alike. 2: from the shell.
+_FINAL = (0, 2, 130)
+
+
+def main(arguments: Sequence[str]) -> None:
+    _, *command = arguments
+    if not command:
+        raise app.UsageError("Name a tool and its flags, such as tools.train --workdir=run.")
+    pathlib.Path(LOGS.value).mkdir(parents=True, exist_ok=True)
+    pause = PAUSE.value
+    for attempt in range(RETRIES.value + 1):
+        status = run_once(command)
+        if status in _FINAL:
+            sys.exit(status)
+        if attempt < RETRIES.value:
+            logging.warning(
+                "A worker ended with status %d; start %d of %d in %.0f s.",
+                *(status, attempt + 2, RETRIES.value + 1, pause),
+            )
+            time.sleep(pause)
+            pause *= 2
+    sys.exit(f"local.py: the workers failed {RETRIES.value + 1} times; see {LOGS.value}")
+
+
+def run_once(command: Sequence[str]) -> int:
+    """Runs all workers until they end or one fails; returns the first status that is not 0."""
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(WORKERS.value)]
+    processes = []
+    try:
+        for index in range(len(hosts)):
+            task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+            log = pathlib.Path(LOGS.value) / f"worker_{index}.log"
+            with open(os.devnull if index == 0 else log, "ab") as output:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", *command, "--devices=workers"],
+                        env={**os.environ, "TF_CONFIG": json.dumps(task)},
+                        **({"stdout": output, "stderr": output} if index else {}),
+                    )
+                )
+        while True:
+            statuses = [process.poll() for process in processes]
+            failed = [status for status in statuses if status]
+            if failed:
+                return failed[0]
+            if all(status == 0 for status in statuses):
+                return 0
+            time.sleep(_POLL_S)
+    finally:
+        stop(processes)
+
+
+def stop(processes: Sequence[subprocess.Popen]) -> None:
+    """Interrupts what still runs, and kills it after some seconds."""
+    until = time.monotonic() + _GRACE_S
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in processes:
+        try:
+            process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that no other program uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+if __name__ == "__main__":
+    app.run(main)
