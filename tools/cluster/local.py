@@ -33,8 +33,7 @@ _GRACE_S = 10.0
 _FINAL = (0, 2, 130)
 
 
-def main(arguments: Sequence[str]) -> None:
-    _, *command = arguments
+def main(command: Sequence[str]) -> None:
     if not command:
         raise app.UsageError("Name a tool and its flags, such as tools.train --workdir=run.")
     pathlib.Path(LOGS.value).mkdir(parents=True, exist_ok=True)
@@ -108,4 +107,6 @@ def free_ports(count: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    # Flags after the name of the tool are its own, also flagfiles.
+    _end = next((i for i, each in enumerate(sys.argv) if i and each[:1] != "-"), len(sys.argv))
+    app.run(lambda _: main(sys.argv[_end:]), sys.argv[:_end])
