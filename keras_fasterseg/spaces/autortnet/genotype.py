@@ -71,6 +71,7 @@ class AutoRTNetGenotype(Genotype):
             self.initial_filters % 2 == 0,
             f"initial_filters must be even. Received: initial_filters={self.initial_filters}",
         )
+        object.__setattr__(self, "cells", tuple(self.cells))
         before = -1
         for number, cell in enumerate(self.cells):
             where = f"cells[{number}]"
