@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test test-jax test-torch test-slow test-tftrt test-rtx test-serving test-consumers lint format bench bench-backends bench-pytorch gpu-bundle results pictures tutorial wheel buildifier clean
+.PHONY: setup demo test test-jax test-torch test-slow test-kills test-tftrt test-rtx test-serving test-consumers lint format bench bench-backends bench-pytorch gpu-bundle results pictures tutorial wheel buildifier clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,10 @@ test-jax test-torch: test-%: .venv-%/.ready
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Kills runs in every space twenty times, and prints where.
+test-kills: setup
+	$(BIN)/python -m pytest -m slow -s tests/integration/kills_test.py
 
 # TensorFlow 2.17.1, the last version with TF-TRT compiled in, in a separate environment. Neither a
 # GPU nor TensorRT is needed: TensorRT is called only after TensorFlow has partitioned the graph.
