@@ -235,7 +235,7 @@ def is_finished(stage: pathlib.Path) -> bool:
 
 
 def progress(stage: pathlib.Path) -> str:
-    """How far a stage was."""
+    """The state of a stage."""
     if is_finished(stage):
         return "just finished"
     checkpoints = sorted(
