@@ -39,7 +39,7 @@ test-jax test-torch: test-%: .venv-%/.ready
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# Kills runs in every space twenty times, and prints where.
+# Kills runs of all spaces, twenty times in all, and prints where.
 test-kills: setup
 	$(BIN)/python -m pytest -m slow -s tests/integration/kills_test.py
 

@@ -1,4 +1,4 @@
-"""Runs that are killed twenty times, in every space, end like undisturbed runs."""
+"""Runs of all spaces, killed twenty times in all, end like undisturbed runs."""
 
 import dataclasses
 import os
