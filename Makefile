@@ -39,7 +39,7 @@ test-jax test-torch: test-%: .venv-%/.ready
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# Kills runs in every space twenty times, and prints where.
+# Kills runs of all spaces, twenty times in all, and prints where.
 test-kills: setup
 	$(BIN)/python -m pytest -m slow -s tests/integration/kills_test.py
 
@@ -148,11 +148,12 @@ SPACE := $(subst ,, )
 results: setup
 	$(BIN)/python -m tools.maintenance.results --runs=$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint,$(RESULTS)/demo \
 		--benchmarks=$(RESULTS)/runtimes.json,$(RESULTS)/camvid_joint_speed.json,$(RESULTS)/bands.json,$(RESULTS)/exports_student/speed.json,$(RESULTS)/exports_published_student/speed.json,$(RESULTS)/exports_joint_published/speed.json \
-		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint_device,$(RESULTS)/gas_device \
+		--tables=$(RESULTS)/latency_onnxruntime,$(RESULTS)/latency_saved_model,$(RESULTS)/camvid_small,$(RESULTS)/camvid_joint_device,$(RESULTS)/gas_device,$(RESULTS)/autortnet_device \
 		--exports=$(subst $(SPACE),$(COMMA),$(strip $(EXPORTS))) \
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided \
 		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr \
-		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json,$(RESULTS)/gas.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json
+		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json,$(RESULTS)/spaces.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json \
+		--steps=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/search_cost/%.json,fasterseg joint gas gas_dense autortnet))
 
 # Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures
@@ -162,6 +163,10 @@ pictures: setup
 	$(BIN)/python -m tools.draw_architecture --genotype=joint_published --output=$(PICTURES)/joint_published.svg
 	$(BIN)/python -m tools.draw_architecture --genotype=$(RESULTS)/gas/guided_0/search/student.json --input_size=352x480 --num_classes=11 \
 		--output=$(PICTURES)/gas_student.svg --latency_table=$(RESULTS)/gas_device/latency/latency_table.json
+	$(BIN)/python -m tools.draw_architecture --genotype=$(RESULTS)/spaces/autortnet_0/search/student.json --input_size=352x480 --num_classes=11 \
+		--output=$(PICTURES)/autortnet_student.svg --latency_table=$(RESULTS)/autortnet_device/latency/latency_table.json
+	$(BIN)/python -m tools.draw_architecture --genotype=$(RESULTS)/spaces/autortnet_fast_0/search/student.json --input_size=352x480 --num_classes=11 \
+		--output=$(PICTURES)/autortnet_fast_student.svg --latency_table=$(RESULTS)/autortnet_device/latency/latency_table.json
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_small --output=$(PICTURES)/camvid_small
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/camvid_joint --output=$(PICTURES)/camvid_joint
 	$(BIN)/python -m tools.draw_search --workdir=$(RESULTS)/bands_high --output=$(PICTURES)/bands_high

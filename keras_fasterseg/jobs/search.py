@@ -170,7 +170,7 @@ def check_search(
         or not settings.uses_weights,
         f"The strategy {settings.strategy} scores networks with the weights of a pretrained "
         f"supernet, and the search space {space.name} has no pretraining. Use "
-        f"--search_strategy={GRADIENT}, {MOST_MACS} or {MOST_PARAMETERS}.",
+        f"--search_strategy={GRADIENT}, {MOST_MACS} or {MOST_PARAMETERS}, or --search_networks=1.",
     )
     require(
         settings.ssr_weight == 0 or not space.has_own_ssr,

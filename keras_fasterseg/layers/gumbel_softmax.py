@@ -25,7 +25,12 @@ def gumbel_softmax(logits: Any, uniform: Any, temperature: float = 1.0) -> Any:
     """
     noise = gumbel_noise(uniform)
     soft = ops.softmax((ops.log_softmax(logits, axis=-1) + noise) / temperature, axis=-1)
-    hard = ops.one_hot(ops.argmax(soft, axis=-1), logits.shape[-1], dtype=soft.dtype)
+    return straight_through(soft)
+
+
+def straight_through(soft: Any) -> Any:
+    """The one-hot of the likeliest choice, with the gradient of the soft choices."""
+    hard = ops.one_hot(ops.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
     return hard + (soft - ops.stop_gradient(soft))
 
 

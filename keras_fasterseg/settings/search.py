@@ -83,7 +83,8 @@ class SearchSettings(AugmentationSettings):
     )
     networks: int = setting(
         100,
-        "Number of networks that evolution and random score. One is not scored, but chosen.",
+        "Number of networks that evolution and random score. 1: a random network of the band, "
+        "without scores and pretraining.",
         limits=AT_LEAST_ONE,
         added=True,
     )
@@ -219,7 +220,7 @@ class SearchSettings(AugmentationSettings):
 
     @property
     def uses_weights(self) -> bool:
-        """Whether the weights of the supernet are trained, or score networks."""
+        """True if the search trains the supernet's weights, or scores networks with them."""
         return self.strategy == GRADIENT or (self.strategy in SAMPLED and self.networks > 1)
 
     def temperature_of(self, epoch: int) -> float:

@@ -54,6 +54,7 @@ def with_setting(stage: str, **changes) -> stages.RunSettings:
     [
         ("gradient", 1, True),
         ("evolution", 100, True),
+        ("evolution", 1, False),
         ("random", 2, True),
         ("random", 1, False),
         ("most_macs", 100, False),

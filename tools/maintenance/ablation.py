@@ -26,7 +26,9 @@ CHANGES = flags.DEFINE_string("changes", None, "File of names and flags.", requi
 BASE = flags.DEFINE_string("base", None, "Flag file of all trainings.", required=True)
 GENOTYPE = flags.DEFINE_string("genotype", "fasterseg_student", "The network to train.")
 SEEDS = flags.DEFINE_list(
-    "seeds", ["0"], "Seeds; every line without its own --seed is trained with each of them."
+    "seeds",
+    ["0"],
+    "Seeds; every line without --seed flags of its own is trained with each of them.",
 )
 MEASURE = settings_flags.define_size(
     "measure",
@@ -48,7 +50,7 @@ def main() -> None:
                 f"--workdir={folder}",
                 f"--genotype={GENOTYPE.value}",
                 f"--seed={seed}",
-                *(flag.replace("{seed}", seed) for flag in changed),
+                *(each.replace("{seed}", seed) for each in changed if each[:7] != "--seed="),
             ]
             logging.info("%s, seed %s: %s", name, seed, shlex.join(changed))
             status = subprocess.run([sys.executable, "-m", "tools.train", *arguments]).returncode

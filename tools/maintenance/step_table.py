@@ -15,8 +15,8 @@ def step_markdown(files: Sequence[PathLike]) -> str:
     Raises:
         ValueError: The images or the numbers of cores differ.
     """
-    facts = {pathlib.Path(file).stem: read_json(file) for file in files}
-    common = {(*each["images"], each["available_cores"]) for each in facts.values()}
+    facts = [(pathlib.Path(file).stem, read_json(file)) for file in files]
+    common = {(*each["images"], each["available_cores"]) for _, each in facts}
     if len(common) != 1:
         raise ValueError(f"The steps were measured on different images or cores: {sorted(common)}")
     ((batch, height, width, _, cores),) = common
@@ -30,7 +30,7 @@ def step_markdown(files: Sequence[PathLike]) -> str:
             number(measured["peak_memory_gb"], ".1f"),
             number((measured["compile_seconds"] + STEPS * measured["step_seconds"]) / 60, ".1f"),
         ]
-        for name, each in facts.items()
+        for name, each in facts
         for job, measured in each["jobs"].items()
     ]
     header = [

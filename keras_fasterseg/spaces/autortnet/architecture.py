@@ -2,22 +2,20 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg.layers.gumbel_softmax import gumbel_noise
-from keras_fasterseg.layers.random_state import SavesRandomState
+from keras_fasterseg.layers.gumbel_softmax import straight_through
 from keras_fasterseg.spaces.autortnet.choices import Choices, group_shapes
 from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.trellis import COARSEST_STATES, STATES
+from keras_fasterseg.spaces.cells.architecture import CellArchitecture
 
-MEAN_LOGIT, SPREAD = 1.0, 0.01
 _COARSEST = [STATES.index(state) for state in COARSEST_STATES]
 _REMOVED = -1e9
 
 
-class AutoRTNetArchitecture(SavesRandomState, keras.layers.Layer):
+class AutoRTNetArchitecture(CellArchitecture):
     """Logits of the states of every hyper-cell and of the operations of every edge.
 
     Logits start at normal values of mean 1 and deviation .01. While searching, gates are one-hot
@@ -34,20 +32,11 @@ class AutoRTNetArchitecture(SavesRandomState, keras.layers.Layer):
     """
 
     def __init__(self, settings: AutoRTNetSettings, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.settings = settings
-        self.random = keras.random.SeedGenerator(seed)
         shapes = group_shapes(settings)
-        self.raw = {
-            name: self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=keras.initializers.RandomNormal(MEAN_LOGIT, SPREAD, seed=seed),
-                autocast=False,
-            )
-            for name, shape in shapes.items()
-            if name != "coarsest"
-        }
+        super().__init__(
+            {name: shape for name, shape in shapes.items() if name != "coarsest"}, seed, **kwargs
+        )
+        self.settings = settings
         self.left = self.add_weight(
             name="states_left",
             shape=shapes["gates"],
@@ -58,19 +47,15 @@ class AutoRTNetArchitecture(SavesRandomState, keras.layers.Layer):
         self.built = True
 
     def call(self, training: bool = False, temperature: Any = 1.0) -> Choices:
-        logits = {name: ops.convert_to_tensor(each) for name, each in self.raw.items()}
+        logits = self.raw_logits()
         if training:
-            logits = {
-                name: (each + gumbel_noise(keras.random.uniform(each.shape, seed=self.random)))
-                / temperature
-                for name, each in logits.items()
-            }
+            logits = self.sampled(logits, temperature)
         logits["gates"] = ops.where(ops.convert_to_tensor(self.left), logits["gates"], _REMOVED)
         logits["coarsest"] = ops.take(logits["gates"], _COARSEST, axis=-1)
         choices = {name: ops.softmax(each, axis=-1) for name, each in logits.items()}
         if training:
             for name in ("gates", "coarsest"):
-                choices[name] = _straight_through(choices[name])
+                choices[name] = straight_through(choices[name])
         return choices
 
     def prune(self) -> None:
@@ -99,9 +84,3 @@ def pruned(left: np.ndarray, probabilities: np.ndarray, ratio: float) -> np.ndar
     if removable.any():
         kept.flat[np.where(removable, probabilities, np.inf).argmin()] = False
     return kept
-
-
-def _straight_through(soft: Any) -> Any:
-    """The one-hot of the likeliest choice, with the gradient of the soft choices."""
-    hard = ops.one_hot(ops.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
-    return hard + (soft - ops.stop_gradient(soft))

@@ -3,7 +3,14 @@
 import dataclasses
 
 from keras_fasterseg.latency.op_key import OpKey
-from keras_fasterseg.spaces.autortnet.trellis import NORMAL, REDUCE, SCALES, STATES, filters_at
+from keras_fasterseg.spaces.autortnet.trellis import (
+    LAST,
+    NORMAL,
+    REDUCE,
+    SCALES,
+    STATES,
+    filters_at,
+)
 from keras_fasterseg.spaces.cells.cell_graph import CellGraph
 from keras_fasterseg.spaces.cells.keys import operation_key, scaled_key
 
@@ -63,5 +70,5 @@ class CellShape:
 
 def shapes_at(level: int, initial_filters: int) -> dict[str, CellShape]:
     """Shapes of a hyper-cell at a level, by state; at the last level without `reduce`."""
-    states = STATES[:2] if level < len(SCALES) - 1 else (NORMAL,)
+    states = STATES[:2] if level < LAST else (NORMAL,)
     return {state: CellShape(level, state, initial_filters) for state in states}

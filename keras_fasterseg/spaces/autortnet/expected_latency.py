@@ -8,7 +8,6 @@ sum of the rows of the derived network.
 import math
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from keras_fasterseg.latency.table import LatencyTable
@@ -22,7 +21,7 @@ from keras_fasterseg.spaces.autortnet.stages import (
     alignment_key,
     classifier_key,
 )
-from keras_fasterseg.spaces.autortnet.trellis import LAST, SCALES, levels, trellis
+from keras_fasterseg.spaces.autortnet.trellis import LAST, REDUCE, SCALES, levels, trellis
 from keras_fasterseg.spaces.cells.cell_graph import FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.graph_latency import (
     GraphLatencies,
@@ -71,10 +70,17 @@ class ExpectedLatency:
             table,
             [alignment_key(level, initial, filters, size) for level in range(len(SCALES))],
         )
-        self._operations = milliseconds(
-            table,
-            [operation_key(name, AGGREGATION_SCALE, filters, size) for name in FUSION_OPERATIONS],
-        )
+        row = [operation_key(name, AGGREGATION_SCALE, filters, size) for name in FUSION_OPERATIONS]
+        # Aggregation cells by the level of the last feature; the first level has none.
+        self._graphs = [aggregation_graph(level) for level in range(1, len(SCALES))]
+        self._aggregations = [
+            GraphLatencies(
+                self._alignments[1 : graph.inputs + 1],
+                milliseconds(table, [row] * len(graph.edges)),
+                FUSION_OPERATIONS,
+            )
+            for graph in self._graphs
+        ]
         fixed = [
             *stem_keys(HYPER.nodes * initial, size),
             classifier_key(filters, num_classes, size),
@@ -97,24 +103,18 @@ class ExpectedLatency:
         for index, (of_levels, before) in enumerate(zip(gates, masses, strict=False)):
             for level, (gate, mass) in enumerate(zip(of_levels, before, strict=True)):
                 for state, latencies in each[level].items():
-                    share = mass * getattr(gate, state) * needed[level + (state == "reduce")]
+                    share = mass * getattr(gate, state) * needed[level + (state == REDUCE)]
                     total = total + share * latencies[index]
         return total
 
     def _aggregation(self, rows: Any, final: list[Any]) -> tuple[Any, list[Any]]:
-        """Latency of all around the cells, and for every level, the probability that a cell there
-        is needed if it runs."""
+        """Latency without hyper-cells, and by level the probability that a cell there is needed."""
         final = [*final, *[0.0] * (len(SCALES) - len(final))]
         total = self.fixed_ms + final[0] * self._alignments[0]
         unneeded = [0.0] * len(SCALES)
-        for level in range(1, len(SCALES)):
-            graph = aggregation_graph(level)
+        for graph, latencies in zip(self._graphs, self._aggregations, strict=True):
+            level = graph.inputs
             shares = ops.stack([rows[edge] for edge in kept_edges(graph)])
-            latencies = GraphLatencies(
-                self._alignments[1 : level + 1],
-                np.stack([self._operations] * len(graph.edges)),
-                FUSION_OPERATIONS,
-            )
             used = used_shares(shares, graph, FUSION_OPERATIONS)
             total = total + final[level] * graph_latency(shares, graph, latencies, used)
             for output in range(2, level + 1):

@@ -9,7 +9,6 @@ from keras_fasterseg.files import shown
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.autortnet.cell_shape import HYPER, CellShape
-from keras_fasterseg.spaces.autortnet.settings import MOST_CELLS, MOST_FILTERS
 from keras_fasterseg.spaces.autortnet.trellis import LAST, NORMAL, REDUCE
 from keras_fasterseg.spaces.cells.cell_graph import (
     FUSION,
@@ -17,6 +16,7 @@ from keras_fasterseg.spaces.cells.cell_graph import (
     CellGraph,
     check_graph,
 )
+from keras_fasterseg.spaces.cells.limits import MOST_CELLS, check_filters
 from keras_fasterseg.spaces.genotype import Genotype, check_integer, check_keys, check_list
 
 
@@ -64,13 +64,8 @@ class AutoRTNetGenotype(Genotype):
         require(
             self.space == "autortnet", f"space must be 'autortnet'. Received: {shown(self.space)}"
         )
-        for name, minimum in (("initial_filters", 2), ("decoder_filters", 1)):
-            value = check_integer(name, getattr(self, name), minimum, MOST_FILTERS)
-            object.__setattr__(self, name, value)
-        require(
-            self.initial_filters % 2 == 0,
-            f"initial_filters must be even. Received: initial_filters={self.initial_filters}",
-        )
+        check_filters(self)
+        object.__setattr__(self, "cells", tuple(self.cells))
         before = -1
         for number, cell in enumerate(self.cells):
             where = f"cells[{number}]"

@@ -28,9 +28,8 @@ def inherited_network(supernet: AutoRTNetSupernet, genotype: AutoRTNetGenotype) 
         for edge, operation in enumerate(cell.operations):
             sources[f"{cell.name}_edge_{edge}"] = (*place, edge), operation
         _inherit_all(layers, supernet, sources)
-    graph = genotype.graph if genotype.level else None
-    if graph is not None:
-        edges = zip(kept_edges(graph), genotype.aggregation, strict=True)
+    if genotype.level:
+        edges = zip(kept_edges(genotype.graph), genotype.aggregation, strict=True)
         _inherit_all(
             layers,
             supernet,

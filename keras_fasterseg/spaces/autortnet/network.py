@@ -6,16 +6,14 @@ import keras
 from keras import ops
 
 from keras_fasterseg.layers.cell_operations import make_cell_operation
-from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
-from keras_fasterseg.layers.head import Head
-from keras_fasterseg.layers.resize import Resize
 from keras_fasterseg.spaces.autortnet.cell_shape import HYPER, PREPROCESSING
 from keras_fasterseg.spaces.autortnet.genotype import AutoRTNetGenotype
-from keras_fasterseg.spaces.autortnet.stages import AGGREGATION_SCALE, AUXILIARY
+from keras_fasterseg.spaces.autortnet.stages import AGGREGATION_SCALE
 from keras_fasterseg.spaces.autortnet.trellis import SCALES
 from keras_fasterseg.spaces.cells.cell_graph import FUSION
-from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
+from keras_fasterseg.spaces.cells.keys import AUXILIARY
 from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.stem_and_heads import full_size_logits, stem_layers
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
 
@@ -40,11 +38,8 @@ class AutoRTNetNetwork(SegmentationNetwork):
     @classmethod
     def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dropout, dtype):
         features = images
-        for index, strides in enumerate(STEM_STRIDES):
-            filters = HYPER.nodes * genotype.initial_filters
-            features = ConvBatchNorm(filters, 3, strides, dtype=dtype, name=f"stem_{index}")(
-                features
-            )
+        for layer in stem_layers(HYPER.nodes * genotype.initial_filters, dtype):
+            features = layer(features)
         last = {0: features}
         for cell, shape in genotype.live_cells:
             features = _run_cell(cell, shape, features, dtype)
@@ -54,12 +49,7 @@ class AutoRTNetNetwork(SegmentationNetwork):
         if auxiliary_heads:
             level = max(genotype.aggregated.values())
             heads[AUXILIARY] = (AUXILIARY, last[level], SCALES[level])
-        return {
-            name: Resize(scale, dtype="float32", name=f"upsample_{name}")(
-                Head(num_classes, hidden=False, dropout=dropout, dtype=dtype, name=layer)(each)
-            )
-            for name, (layer, each, scale) in heads.items()
-        }
+        return full_size_logits(heads, num_classes, dropout, dtype)
 
 
 def _run_cell(cell, shape, features, dtype):

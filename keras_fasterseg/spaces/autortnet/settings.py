@@ -3,9 +3,7 @@
 import dataclasses
 
 from keras_fasterseg.setting import AT_LEAST_ONE, AT_LEAST_ZERO, Limits, require, setting
-
-MOST_CELLS = 64
-MOST_FILTERS = 4096
+from keras_fasterseg.spaces.cells.limits import MOST_CELLS, MOST_FILTERS
 
 
 @dataclasses.dataclass(frozen=True)

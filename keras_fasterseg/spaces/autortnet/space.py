@@ -68,7 +68,6 @@ class AutoRTNetSpace(CellSpace):
             AutoRTNetSupernet(self.settings, num_classes, dtype=dtype, name="supernet"),
             architecture,
             inherited_network,
-            derived=("coarsest",),
             callbacks=[StatePruning(architecture)],
         )
 

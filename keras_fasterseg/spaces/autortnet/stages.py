@@ -8,6 +8,7 @@ from keras_fasterseg.spaces.autortnet.settings import AutoRTNetSettings
 from keras_fasterseg.spaces.autortnet.trellis import SCALES, filters_at, levels
 from keras_fasterseg.spaces.cells.cell_graph import FUSION, FUSION_OPERATIONS
 from keras_fasterseg.spaces.cells.keys import (
+    AUXILIARY,
     Size,
     operation_key,
     scaled_key,
@@ -17,9 +18,6 @@ from keras_fasterseg.spaces.cells.keys import (
 from keras_fasterseg.spaces.cells.operations import ALIGNMENTS
 from keras_fasterseg.spaces.cost import check_input_size
 from keras_fasterseg.spaces.stage import Stage
-
-AUXILIARY = "auxiliary"
-"""Name of the stage that only runs in training."""
 
 AGGREGATION_SCALE = 8
 

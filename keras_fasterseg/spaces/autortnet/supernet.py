@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
-from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.spaces.autortnet.cell_shape import (
     HYPER,
@@ -25,13 +24,13 @@ from keras_fasterseg.spaces.autortnet.trellis import (
     trellis,
 )
 from keras_fasterseg.spaces.cells.cell_graph import FUSION, FUSION_OPERATIONS
-from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
 from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
 from keras_fasterseg.spaces.cells.mixed_operations import (
     Kind,
     MixedOperations,
     MixedOperationsRun,
 )
+from keras_fasterseg.spaces.cells.stem_and_heads import stem_layers
 
 _TINY = 1e-9
 
@@ -73,16 +72,7 @@ class AutoRTNetSupernet(keras.Model):
         self.num_classes = num_classes
         self.scale = AGGREGATION_SCALE
         dtype, filters = self.dtype_policy, settings.decoder_filters
-        self.stem = [
-            ConvBatchNorm(
-                level_channels(0, settings.initial_filters),
-                3,
-                strides,
-                dtype=dtype,
-                name=f"stem_{index}",
-            )
-            for index, strides in enumerate(STEM_STRIDES)
-        ]
+        self.stem = stem_layers(level_channels(0, settings.initial_filters), dtype)
         self.mixed = MixedOperations(self._kinds(), dtype)
         self.stacks = self.mixed.stacks
         self.alignments = [

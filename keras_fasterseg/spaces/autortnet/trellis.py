@@ -2,8 +2,9 @@
 
 Every hyper-cell keeps the resolution (`normal`), halves it (`reduce`) or does nothing (`skip`). Its
 gates are the shares of these states. The resolution before a hyper-cell depends on the gates of all
-hyper-cells before it, so that a supernet holds a copy for each. Its mass m is the probability that
-a network is at this resolution there, as if gates were independent.
+hyper-cells before it, so that a supernet holds a copy for each. The mass m of a hyper-cell and a
+resolution is the probability that a network has this resolution there, as if gates were
+independent.
 
 Levels count reductions: 0 is the stem's resolution, 1/2. At the last level nothing reduces, and
 the gates are those of `coarsest`: without `reduce`, renormalised.

@@ -12,6 +12,9 @@ STEM_SCALE = 2
 
 STEM_STRIDES = (2, 1, 1)
 
+AUXILIARY = "auxiliary"
+"""Name of the stage that only runs in training."""
+
 
 def operation_key(
     name: str, scale: int, filters: int, size: Size, strides: int = 1

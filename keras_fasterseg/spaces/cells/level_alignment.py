@@ -14,10 +14,10 @@ class LevelAlignment(keras.layers.Layer):
 
     Args:
         filters: Output channels.
-        scale: Factor of height and width: 0.5, 1 or 2.
+        scale: Factor of height and width: 0.25, 0.5, 1 or 2.
 
     Input shape:
-        `(batch, height, width, channels)`; sides are even for a scale of 0.5.
+        `(batch, height, width, channels)`; sides are multiples of 1 / scale, if it is below 1.
 
     Output shape:
         `(batch, height * scale, width * scale, filters)`.

@@ -1,4 +1,4 @@
-"""Registers the operations of the GAS-style space in latency tables."""
+"""Registers the operations of spaces of cells in latency tables."""
 
 from collections.abc import Callable
 

@@ -29,7 +29,6 @@ class CellSearch(SearchModel):
         architecture: The student's architecture: a layer of no inputs that returns choices, with
             the arguments `training` and `temperature`.
         inherit: Function of the supernet and a genotype: the network with copies of the weights.
-        derived: Families of choices that follow from others; they count in no entropy.
         callbacks: Callbacks of the search; see `SearchModel.callbacks`.
     """
 
@@ -39,7 +38,6 @@ class CellSearch(SearchModel):
         supernet: Any,
         architecture: keras.layers.Layer,
         inherit: Callable[[Any, Any], keras.Model],
-        derived: Sequence[str] = (),
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         self.space = space
@@ -48,7 +46,6 @@ class CellSearch(SearchModel):
         self.supernet.build()
         self.architectures = {TEACHER: keras.layers.Identity(name=TEACHER), STUDENT: architecture}
         self._inherit = inherit
-        self._derived = derived
         self._callbacks = callbacks
 
     @property
@@ -89,7 +86,7 @@ class CellSearch(SearchModel):
 
     def entropies(self, role: str) -> dict[str, float]:
         found = super().entropies(role) if role == STUDENT else {}
-        return {family: each for family, each in found.items() if family not in self._derived}
+        return {family: each for family, each in found.items() if family in self.space.families}
 
     def regularization(self) -> Any:
         """Sum of the solution space regularization of all families."""
@@ -98,5 +95,5 @@ class CellSearch(SearchModel):
         regularizer = SolutionSpaceRegularizer(self.ssr_weight)
         choices = self.architecture()
         return sum(
-            regularizer(rows) for family, rows in choices.items() if family not in self._derived
+            regularizer(rows) for family, rows in choices.items() if family in self.space.families
         )

@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_fasterseg.layers.gumbel_softmax import gumbel_noise
-from keras_fasterseg.layers.random_state import SavesRandomState
+from keras_fasterseg.spaces.cells.architecture import CellArchitecture
 from keras_fasterseg.spaces.gas.choices import Choices, group_shapes
 from keras_fasterseg.spaces.gas.guidance import GraphGuidance
 from keras_fasterseg.spaces.gas.settings import GasSettings
 
-MEAN_LOGIT, SPREAD = 1.0, 0.01
 
-
-class GasArchitecture(SavesRandomState, keras.layers.Layer):
+class GasArchitecture(CellArchitecture):
     """Logits of the operations of every edge, and the guidance between cells.
 
     Logits start at normal values of mean 1 and deviation .01. The supernet only sees shares of
@@ -31,18 +27,8 @@ class GasArchitecture(SavesRandomState, keras.layers.Layer):
     """
 
     def __init__(self, settings: GasSettings, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(group_shapes(settings), seed, **kwargs)
         self.settings = settings
-        self.random = keras.random.SeedGenerator(seed)
-        self.raw = {
-            name: self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=keras.initializers.RandomNormal(MEAN_LOGIT, SPREAD, seed=seed),
-                autocast=False,
-            )
-            for name, shape in group_shapes(settings).items()
-        }
         self.guidance = None
         if settings.guidance and settings.cells > 1:
             self.guidance = GraphGuidance(
@@ -53,7 +39,7 @@ class GasArchitecture(SavesRandomState, keras.layers.Layer):
 
     def logits(self) -> Choices:
         """Logits by family, with the messages between cells."""
-        found = {name: ops.convert_to_tensor(each) for name, each in self.raw.items()}
+        found = self.raw_logits()
         if self.guidance is not None:
             found["cells"] = self.guidance(found["cells"])
         return found
@@ -61,11 +47,5 @@ class GasArchitecture(SavesRandomState, keras.layers.Layer):
     def call(self, training: bool = False, temperature: Any = 1.0) -> Choices:
         logits = self.logits()
         if training:
-            logits = {
-                name: (each + gumbel_noise(self._uniform(each.shape))) / temperature
-                for name, each in logits.items()
-            }
+            logits = self.sampled(logits, temperature)
         return {name: ops.softmax(each, axis=-1) for name, each in logits.items()}
-
-    def _uniform(self, shape: tuple[int, ...]) -> Any:
-        return keras.random.uniform(shape, seed=self.random)

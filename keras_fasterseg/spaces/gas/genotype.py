@@ -9,10 +9,9 @@ from keras_fasterseg.files import shown
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.setting import require
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS, check_graph
+from keras_fasterseg.spaces.cells.limits import MOST_CELLS, check_filters
 from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import (
-    MOST_CELLS,
-    MOST_FILTERS,
     MOST_REDUCTIONS,
 )
 from keras_fasterseg.spaces.genotype import Genotype, check_integer, check_list
@@ -42,13 +41,7 @@ class GasGenotype(Genotype):
 
     def __post_init__(self) -> None:
         require(self.space == "gas", f"space must be 'gas'. Received: {shown(self.space)}")
-        for name, minimum in (("initial_filters", 2), ("decoder_filters", 1)):
-            value = check_integer(name, getattr(self, name), minimum, MOST_FILTERS)
-            object.__setattr__(self, name, value)
-        require(
-            self.initial_filters % 2 == 0,
-            f"initial_filters must be even. Received: initial_filters={self.initial_filters}",
-        )
+        check_filters(self)
         cells = tuple(tuple(check_list(list(cell), "a cell")) for cell in self.cells)
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "fusion", tuple(self.fusion))

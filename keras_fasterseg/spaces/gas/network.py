@@ -7,15 +7,12 @@ from keras import ops
 
 from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
 from keras_fasterseg.layers.cell_operations import make_cell_operation
-from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
-from keras_fasterseg.layers.head import Head
-from keras_fasterseg.layers.resize import Resize
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION
-from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
+from keras_fasterseg.spaces.cells.keys import AUXILIARY
 from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
+from keras_fasterseg.spaces.cells.stem_and_heads import full_size_logits, stem_layers
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.plan import STEM, CellPlan, fused_cells
-from keras_fasterseg.spaces.gas.stages import AUXILIARY
 from keras_fasterseg.spaces.network import SegmentationNetwork
 
 
@@ -41,10 +38,7 @@ class GasNetwork(SegmentationNetwork):
     @classmethod
     def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dropout, dtype):
         features = {STEM: images}
-        for index, strides in enumerate(STEM_STRIDES):
-            layer = ConvBatchNorm(
-                CELL.nodes * genotype.initial_filters, 3, strides, dtype=dtype, name=f"stem_{index}"
-            )
+        for layer in stem_layers(CELL.nodes * genotype.initial_filters, dtype):
             features[STEM] = layer(features[STEM])
         plans = genotype.live_cells
         for plan in plans:
@@ -60,12 +54,7 @@ class GasNetwork(SegmentationNetwork):
         heads = {cls.prediction: ("classifier", joined, scale)}
         if auxiliary_heads:
             heads[AUXILIARY] = (AUXILIARY, features[plans[-1].index], plans[-1].scale)
-        return {
-            name: Resize(scale, dtype="float32", name=f"upsample_{name}")(
-                Head(num_classes, hidden=False, dropout=dropout, dtype=dtype, name=layer)(each)
-            )
-            for name, (layer, each, scale) in heads.items()
-        }
+        return full_size_logits(heads, num_classes, dropout, dtype)
 
 
 def _run_cell(plan: CellPlan, operations, features, dtype):

@@ -3,10 +3,9 @@
 import dataclasses
 
 from keras_fasterseg.setting import AT_LEAST_ONE, AT_LEAST_ZERO, Limits, require, setting
+from keras_fasterseg.spaces.cells.limits import MOST_CELLS, MOST_FILTERS
 
 ASPP, DENSE = "aspp", "dense"
-MOST_CELLS = 64
-MOST_FILTERS = 4096
 MOST_REDUCTIONS = 4
 """Of the stem's output at 1/2: sides of images are multiples of 32."""
 

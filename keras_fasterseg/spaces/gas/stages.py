@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from keras_fasterseg.latency.op_key import OpKey
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS
-from keras_fasterseg.spaces.cells.keys import operation_key, scaled_key, stem_stages
+from keras_fasterseg.spaces.cells.keys import (
+    AUXILIARY,
+    Size,
+    operation_key,
+    scaled_key,
+    stem_keys,
+    stem_stages,
+)
 from keras_fasterseg.spaces.cells.operations import ALIGNMENTS
 from keras_fasterseg.spaces.cost import check_input_size
 from keras_fasterseg.spaces.gas.genotype import GasGenotype
 from keras_fasterseg.spaces.gas.plan import CellInput, CellPlan, cell_plans, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
 from keras_fasterseg.spaces.stage import Stage
-
-Size = tuple[int, int]
-
-AUXILIARY = "auxiliary"
-"""Name of the stage that only runs in training."""
 
 
 def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple[Stage, ...]:
@@ -57,11 +59,7 @@ def network_stages(genotype: GasGenotype, size: Size, num_classes: int) -> tuple
 def supernet_keys(settings: GasSettings, size: Size, num_classes: int) -> list[OpKey]:
     """Operations of one pass of the supernet: all operations of every edge."""
     plans = cell_plans(settings.cells, settings.initial_filters, settings.reductions)
-    keys = [
-        key
-        for stage in stem_stages(CELL.nodes * settings.initial_filters, size)
-        for key in stage.keys
-    ]
+    keys = stem_keys(CELL.nodes * settings.initial_filters, size)
     keys += edge_operations(settings, size)
     filters = settings.decoder_filters
     if settings.fusion == DENSE:

@@ -8,17 +8,16 @@ from keras import ops
 
 from keras_fasterseg.layers.atrous_pyramid import AtrousPyramid
 from keras_fasterseg.layers.cell_operations import CELL_OPERATIONS
-from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.head import Head
 from keras_fasterseg.layers.layer_stack import scan_layers, scans
 from keras_fasterseg.spaces.cells.cell_graph import CELL, FUSION, FUSION_OPERATIONS, CellGraph
-from keras_fasterseg.spaces.cells.keys import STEM_STRIDES
 from keras_fasterseg.spaces.cells.level_alignment import LevelAlignment
 from keras_fasterseg.spaces.cells.mixed_operations import (
     Kind,
     MixedOperations,
     MixedOperationsRun,
 )
+from keras_fasterseg.spaces.cells.stem_and_heads import stem_layers
 from keras_fasterseg.spaces.gas.choices import Choices
 from keras_fasterseg.spaces.gas.plan import CellPlan, cell_plans, equal_cells, fused_cells
 from keras_fasterseg.spaces.gas.settings import DENSE, GasSettings
@@ -58,12 +57,7 @@ class GasSupernet(keras.Model):
         self.is_dense = settings.fusion == DENSE
         self.scale = self.levels[1].scale if self.is_dense else self.plans[-1].scale
         dtype, filters = self.dtype_policy, settings.decoder_filters
-        self.stem = [
-            ConvBatchNorm(
-                CELL.nodes * settings.initial_filters, 3, strides, dtype=dtype, name=f"stem_{index}"
-            )
-            for index, strides in enumerate(STEM_STRIDES)
-        ]
+        self.stem = stem_layers(CELL.nodes * settings.initial_filters, dtype)
         self.mixed = MixedOperations(self._kinds(), dtype)
         self.stacks = self.mixed.stacks
         if self.is_dense:

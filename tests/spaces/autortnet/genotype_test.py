@@ -49,8 +49,23 @@ def test_skipped_hyper_cells_are_not_part_of_a_network():
     for _ in range(20):
         genes = SPACE.random_genes(generator)
         genotype = SPACE.from_genes(genes)
-        skipped = {index for index, state in enumerate(genes["gates"]) if state == 2}
-        indexes = [cell.index for cell in genotype.cells]
-        level_three = sum(cell.state == "reduce" for cell in genotype.cells) == 3
-        assert level_three or not skipped & set(indexes)
-        assert genotype.summary()["live_cells"] <= SETTINGS.cells
+        if sum(cell.state == "reduce" for cell in genotype.cells) < 3:
+            left = [index for index, state in enumerate(genes["gates"]) if state != 2]
+            assert [cell.index for cell in genotype.cells] == left
+
+
+@pytest.mark.parametrize(
+    ("last", "states"),
+    [(0, ["reduce", "reduce", "reduce", "normal"]), (1, ["reduce", "reduce", "reduce"])],
+)
+def test_nothing_reduces_at_the_coarsest_level(last, states):
+    indexes = {name: np.zeros(len(sizes), int) for name, sizes in SPACE.genes().items()}
+    indexes["gates"][:] = 1
+    indexes["coarsest"][3] = last
+    genotype = SPACE.from_genes(indexes)
+    assert [cell.state for cell in genotype.cells] == states
+    assert [cell.index for cell in genotype.cells] == list(range(len(states)))
+
+
+def test_cells_of_a_list_are_a_tuple():
+    assert hash(dataclasses.replace(GENOTYPE, cells=list(GENOTYPE.cells))) == hash(GENOTYPE)

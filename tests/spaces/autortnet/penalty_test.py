@@ -33,21 +33,32 @@ def test_one_hot_choices_give_the_latency_of_the_network(settings, share):
         assert float(penalty(choices)) == pytest.approx(np.log(found), abs=1e-6)
 
 
-def test_expected_latency_is_the_mean_over_networks():
+@pytest.mark.parametrize("zero", [0.0, 0.7])
+def test_expected_latency_is_the_mean_over_networks(zero):
     """Of gates alone: every path, weighted by its probability."""
-    settings = AutoRTNetSettings(cells=2, initial_filters=2, decoder_filters=4)
+    settings = AutoRTNetSettings(cells=5, initial_filters=2, decoder_filters=4)
     space, generator = AutoRTNetSpace(settings), np.random.default_rng(0)
     table = random_table(space, SIZE, CLASSES)
-    indexes = drawn(generator, group_shapes(settings), 0.0)
-    indexes["aggregation"][:] = 3  # all inputs are read
-    choices = one_hot(indexes, group_shapes(settings))
-    gates = generator.dirichlet(np.ones(3), 2).astype("float32")
-    expected = 0.0
-    for states in itertools.product(range(3), repeat=2):
-        genotype = space.from_genes(indexes | {"gates": np.array(states)})
-        share = gates[0, states[0]] * gates[1, states[1]]
-        expected += share * predicted_latency_ms(genotype, table, CLASSES)
-    found = space.penalty(table, CLASSES, 1.0).milliseconds(choices | {"gates": gates})
+    indexes = drawn(generator, group_shapes(settings), zero)
+    gates = generator.dirichlet(np.ones(3), 5).astype("float32")
+    coarsest = gates[:, [0, 2]] / gates[:, [0, 2]].sum(-1, keepdims=True)
+    expected = total = 0.0
+    for states in itertools.product(range(3), repeat=5):
+        share, level = 1.0, 0
+        for index, state in enumerate(states):
+            if level == 3:  # nothing reduces
+                share *= 0.0 if state == 1 else coarsest[index, state // 2]
+            else:
+                share *= gates[index, state]
+            level += state == 1
+        if share:
+            path = {"gates": np.array(states), "coarsest": np.array(states) // 2}
+            genotype = space.from_genes(indexes | path)
+            expected += share * predicted_latency_ms(genotype, table, CLASSES)
+            total += share
+    assert total == pytest.approx(1.0, rel=1e-5)
+    choices = one_hot(indexes, group_shapes(settings)) | {"gates": gates, "coarsest": coarsest}
+    found = space.penalty(table, CLASSES, 1.0).milliseconds(choices)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

@@ -30,6 +30,13 @@ def test_one_hot_choices_compute_the_derived_network():
     assert assert_equal_networks(SETTINGS, 12) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3])
+def test_few_hyper_cells_compute_the_derived_network(cells):
+    """They do not reach all levels."""
+    settings = AutoRTNetSettings(cells=cells, initial_filters=2, decoder_filters=4)
+    assert max(assert_equal_networks(settings, 3)) <= cells
+
+
 @pytest.mark.backends("tensorflow")  # without a trace it would take minutes
 def test_twelve_hyper_cells_compute_the_derived_network():
     assert_equal_networks(AutoRTNetSettings(), 1)

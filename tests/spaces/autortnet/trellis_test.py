@@ -15,7 +15,7 @@ from keras_fasterseg.spaces.autortnet.trellis import (
 )
 
 
-def random_gates(cells, seed=0, masked=True):
+def random_gates(cells, seed=0):
     """Softmax gates; those of the coarsest level are the others without `reduce`."""
     gates = np.random.default_rng(seed).dirichlet(np.ones(3), cells).astype("float32")
     coarsest = gates[:, [STATES.index(state) for state in COARSEST_STATES]]

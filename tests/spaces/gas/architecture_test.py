@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -41,7 +42,9 @@ def test_samples_are_concrete(temperature):
     found = numpy(architecture(training=True, temperature=temperature))["cells"]
     np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
     architecture.random.state.assign(state)
-    noise = ops.convert_to_numpy(gumbel_noise(architecture._uniform(found.shape)))
+    noise = ops.convert_to_numpy(
+        gumbel_noise(keras.random.uniform(found.shape, seed=architecture.random))
+    )
     values = (numpy(architecture.logits())["cells"] + noise) / temperature
     expected = np.exp(values - values.max(axis=-1, keepdims=True))
     expected /= expected.sum(axis=-1, keepdims=True)

@@ -69,19 +69,27 @@ def test_trainings_are_compared_and_measured(tmp_path, monkeypatch):
     briefly = functools.partial(harness.interleaved, min_repetitions=2, min_seconds=0.0)
     monkeypatch.setattr(harness, "interleaved", briefly)
     changes = tmp_path / "changes.txt"
-    changes.write_text("own --net={seed}\nsame --net=1 --seed=2\n", "utf-8")
+    changes.write_text("own --net={seed}\nsame --net=1 --seed=2 --seed=3\n", "utf-8")
     given = {"workdir": str(tmp_path / "a"), "base": "b.flags", "changes": str(changes)}
     with flagsaver.as_parsed(**given, genotype="g.json", seeds="1,2", measure="64x64"):
         ablation.main()
     common = ["--flagfile=b.flags", "--genotype=g.json"]
-    assert [each[0:3:2] for each in started] == [common] * 3
-    assert [each[4:] for each in started] == [["--net=1"], ["--net=2"], ["--net=1", "--seed=2"]]
+    assert [each[0:3:2] for each in started] == [common] * 4
+    assert [each[3:] for each in started] == [
+        ["--seed=1", "--net=1"],
+        ["--seed=2", "--net=2"],
+        ["--seed=2", "--net=1"],
+        ["--seed=3", "--net=1"],
+    ]
     facts = read_json(tmp_path / "a" / "ablation.json")
     runs = facts["runs"]
-    assert [(each["name"], each["seed"]) for each in runs] == [("own", 1), ("own", 2), ("same", 2)]
-    assert [each["scores"]["miou"] for each in runs] == [0.1, 0.2, 0.2]
-    assert [each["flags"] for each in runs] == [["--net={seed}"]] * 2 + [["--net=1", "--seed=2"]]
-    genotypes = [space.random_genotype(np.random.default_rng(seed)) for seed in (1, 2, 1)]
+    names = [(each["name"], each["seed"]) for each in runs]
+    assert names == [("own", 1), ("own", 2), ("same", 2), ("same", 3)]
+    assert [each["scores"]["miou"] for each in runs] == [0.1, 0.2, 0.2, 0.3]
+    assert [each["flags"] for each in runs] == [["--net={seed}"]] * 2 + [
+        ["--net=1", "--seed=2", "--seed=3"]
+    ] * 2
+    genotypes = [space.random_genotype(np.random.default_rng(seed)) for seed in (1, 2, 1, 1)]
     assert [each["genotype"] for each in runs] == [each.id for each in genotypes]
     for each, genotype in zip(runs, genotypes, strict=True):
         assert each["macs"] == network_work(genotype, (64, 64), 3).macs

@@ -223,7 +223,7 @@ def test_the_page_of_results_matches_the_kept_files(tmp_path):
     recipe = made.stdout.replace("\\\n", "")
     given = dict(re.findall(r"--(\w+)=(docs/\S+)", recipe))
     kinds = ("runs", "benchmarks", "tables", "searches", "exports", "shrinking")
-    kinds += ("recipes", "rankings")
+    kinds += ("recipes", "rankings", "steps")
     sources = [
         [ROOT / path for path in given[kind].split(",")] if kind in given else [] for kind in kinds
     ]

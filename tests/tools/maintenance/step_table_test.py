@@ -28,6 +28,13 @@ def test_two_supernets(tmp_path):
     ]
 
 
+def test_files_of_one_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    files = [write(tmp_path / folder / "step.json", search=SEARCH) for folder in ("a", "b")]
+    assert len([row for row in rows(step_markdown(files)) if row[0] == "step"]) == 2
+
+
 def test_measurements_that_cannot_be_compared(tmp_path):
     one, other = (write(tmp_path / f"{cores}.json", cores, search=SEARCH) for cores in (1, 2))
     with pytest.raises(ValueError, match="different images or cores"):
