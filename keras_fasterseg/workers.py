@@ -1,15 +1,20 @@
-"""Processes that train one network together, each on its part of every batch.
+"""Devices and processes that train one network together, each on its part of every batch.
 
-Every worker builds the same network from the same seed. In a step, sums over the batch (of
-gradients, of batch statistics, of losses) are sums over all workers, by the collective operations
-of TensorFlow; everything else of a worker is as if it were alone. The first worker is the chief,
-which alone evaluates and writes.
+They are called replicas: local devices of one process, or workers, which are processes with one
+device each, on one machine or many. All replicas hold the same variables. In a step, sums over the
+batch (of gradients, of batch statistics, of losses) are sums over all replicas, by the collective
+operations of TensorFlow; everything else of a replica is as if it were alone. The first worker is
+the chief, which alone evaluates and writes.
 
-This file has a switch: only TensorFlow has such workers.
+`tf.distribute` has reductions of its own, but not for the bodies of `trace_once` or of conditions.
+
+This file has a switch: on JAX, Keras divides batches among devices without it.
 """
 
 import contextlib
+import contextvars
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -17,30 +22,92 @@ from typing import Any
 
 import keras
 
-_GROUP_KEY = 4711
 # Keys of a traced body that is called many times: it has fewer collective operations.
 _BLOCK = 256
 # Operations of gradients have the keys of their operation, plus this.
 _GRADIENTS = 1 << 30
 _BUCKET_BYTES = 1 << 22
+_group_keys = itertools.count(4711)
 
 
-@dataclasses.dataclass
-class _Keys:
-    """Keys of collective operations, equal on all workers because they trace the same steps."""
+@dataclasses.dataclass(eq=False)
+class _Group:
+    """Replicas that share batches; `devices` has the name of each, the local one for workers."""
 
-    first: Any = 1
-    used: int = 0
+    devices: Sequence[str]
+    key: int = dataclasses.field(default_factory=lambda: next(_group_keys))
+
+    def __post_init__(self):
+        self.members = [_Replica(self, rank) for rank in range(len(self.devices))]
+
+
+@dataclasses.dataclass(eq=False)
+class _Replica:
+    """One of a group, with the keys of its next operations.
+
+    Keys are equal on all replicas because all trace the same steps. Within a body that is traced
+    once, they are tensors.
+    """
+
+    group: _Group
+    rank: int
+    key: Any = 1
+    token: Any = None
+
+    @property
+    def count(self) -> int:
+        return len(self.group.devices)
 
     def take(self, count: int = 1) -> Any:
-        key = self.first + self.used
-        self.used += count
+        key = self.key
+        self.key = key + count
         return key
 
+    def take_place(self) -> "_Place":
+        """Place of the next operation: those of a replica run in one order."""
+        import tensorflow as tf
 
-_count, _rank = 1, 0
-_together = False
-_keys = _Keys()
+        if self.token is None:
+            with tf.init_scope(), tf.device(self.group.devices[self.rank]):
+                self.token = tf.raw_ops.VarHandleOp(
+                    dtype="float32", shape=[], shared_name=f"replica_{self.group.key}_{self.rank}"
+                )
+        if tf.executing_eagerly():
+            return _Place(self.take(), self.token)
+        # A tensor of the graph: gradients of conditions cannot use any other.
+        return _Place(self.take(), tf.compat.v1.get_default_graph().capture(self.token))
+
+    def summed(self, values: Any, place: "_Place") -> Any:
+        import tensorflow as tf
+
+        return tf.raw_ops.CollectiveReduceV2(
+            input=values,
+            group_size=self.count,
+            group_key=self.group.key,
+            instance_key=place.key,
+            ordering_token=[place.order],
+            merge_op="Add",
+            final_op="Id",
+            communication_hint="nccl" if "GPU" in self.group.devices[self.rank] else "ring",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Key and order of an operation."""
+
+    key: Any
+    order: Any
+
+    def of_gradient(self) -> "_Place":
+        return _Place(self.key + _GRADIENTS, self.order)
+
+
+_workers: _Replica | None = None
+_strategy: Any = None
+_of_strategy: _Group | None = None
+_step: contextvars.ContextVar[_Replica | None] = contextvars.ContextVar("step", default=None)
+_synchronizes: contextvars.ContextVar[bool] = contextvars.ContextVar("synchronizes", default=True)
 
 
 def join() -> None:
@@ -51,18 +118,15 @@ def join() -> None:
     Raises:
         ValueError: Keras does not run on TensorFlow, or TF_CONFIG is missing or wrong.
     """
-    global _count, _rank
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Only TensorFlow trains with several workers. Received: "
-            f"KERAS_BACKEND={keras.backend.backend()}"
-        )
+    global _workers
+    _check_backend("several workers")
     count, rank = _cluster(os.environ.get("TF_CONFIG"))
     import tensorflow as tf
 
     # It starts TensorFlow's server of collective operations and checks that the others live.
     tf.distribute.MultiWorkerMirroredStrategy()
-    _count, _rank = count, rank
+    device = f"{_device_type()}:0"
+    _workers = _Group([device] * count).members[rank]
 
 
 def _cluster(config: str | None) -> tuple[int, int]:
@@ -86,84 +150,182 @@ def _cluster(config: str | None) -> tuple[int, int]:
     return len(hosts), index
 
 
+def use_devices(count: int) -> None:
+    """Makes `local_devices` divide batches among the first `count` devices of this machine.
+
+    It must be called before TensorFlow computes anything. Without GPUs, these are logical CPU
+    devices, which share the cores.
+
+    Raises:
+        ValueError: Keras does not run on TensorFlow, or there are fewer GPUs.
+    """
+    global _strategy
+    if count == 1:
+        return
+    _check_backend("several devices")
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and len(gpus) < count:
+        raise ValueError(f"TensorFlow sees {len(gpus)} GPUs, fewer than --devices={count}.")
+    if not gpus:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        one = tf.config.LogicalDeviceConfiguration()
+        tf.config.set_logical_device_configuration(cpu, [one] * count)
+    names = [f"{_device_type()}:{index}" for index in range(count)]
+    _strategy = tf.distribute.MirroredStrategy(names)
+
+
+def _check_backend(what: str) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"Only TensorFlow trains with {what}. Received: "
+            f"KERAS_BACKEND={keras.backend.backend()}"
+        )
+
+
+def _device_type() -> str:
+    import tensorflow as tf
+
+    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+
+
+@contextlib.contextmanager
+def local_devices() -> Iterator[None]:
+    """Context in which variables exist on all devices of `use_devices`, and `fit` uses all."""
+    global _of_strategy
+    if _strategy is None:
+        yield
+        return
+    import tensorflow as tf
+
+    if _of_strategy is None:
+        _of_strategy = _Group(_strategy.extended.worker_devices)
+
+    def variable_of_replica(make, **facts):
+        # A replica changes its own variables; all make the same changes.
+        facts["synchronization"] = tf.VariableSynchronization.ON_READ
+        facts["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        return make(**facts)
+
+    with _strategy.scope(), tf.variable_creator_scope(variable_of_replica):
+        yield
+
+
 def total() -> int:
     """Number of workers of this training."""
-    return _count
+    return 1 if _workers is None else _workers.count
 
 
 def rank() -> int:
     """Number of this worker; 0 is the chief."""
-    return _rank
+    return 0 if _workers is None else _workers.rank
 
 
 def is_chief() -> bool:
     """True for the worker that evaluates and writes, and if there is only one."""
-    return _rank == 0
+    return rank() == 0
+
+
+def replicas() -> int:
+    """Number of workers or local devices that share a batch."""
+    return total() if _strategy is None else _strategy.num_replicas_in_sync
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
-    """Within it, all workers trace the same step, and the functions below concern all."""
-    global _together
-    before, _together = _together, _count > 1
+def together(synchronized: bool = True) -> Iterator[None]:
+    """Within it, all replicas trace the same step, and the functions below concern all.
+
+    Args:
+        synchronized: Whether batch normalisation uses the statistics of the complete batch.
+    """
+    replica = _workers
+    if _strategy is not None:
+        import tensorflow as tf
+
+        here = tf.distribute.get_replica_context()
+        if here is not None and here.num_replicas_in_sync > 1 and _of_strategy is not None:
+            replica = _of_strategy.members[tf.get_static_value(here.replica_id_in_sync_group)]
+    step, synchronizes = _step.set(replica), _synchronizes.set(synchronized)
     try:
         yield
     finally:
-        _together = before
+        _step.reset(step)
+        _synchronizes.reset(synchronizes)
 
 
 def count() -> int:
-    """Number of workers that share the batch of this step; 1 outside `together`."""
-    return _count if _together else 1
+    """Number of replicas that share the batch of this step; 1 outside `together`."""
+    replica = _step.get()
+    return 1 if replica is None else replica.count
+
+
+def synchronizes() -> bool:
+    """True if batch normalisation of this step uses the statistics of several replicas."""
+    return count() > 1 and _synchronizes.get()
 
 
 def take_block() -> Any:
     """Key for one call of a body that is traced once, to be used with `block`; None if alone."""
-    return None if count() == 1 else keras.ops.convert_to_tensor(_keys.take(_BLOCK), "int32")
+    replica = _step.get()
+    return None if replica is None else keras.ops.convert_to_tensor(replica.take(_BLOCK), "int32")
 
 
 @contextlib.contextmanager
 def block(key: Any) -> Iterator[None]:
     """Within it, operations take their keys from that of `take_block`, a tensor."""
-    global _keys
-    before = _keys
-    if key is not None:
-        _keys = _Keys(key)
+    replica = _step.get()
+    if replica is None or key is None:
+        yield
+        return
+    before, replica.key = replica.key, key
     try:
         yield
     finally:
-        _keys = before
+        replica.key = before
 
 
-def take_key() -> Any:
-    """Key for one of the operations below."""
-    return _keys.take()
+def take_place() -> Any:
+    """Place of one of the operations below, for `summed` in a forward pass; None if alone.
+
+    Its `of_gradient()` is the place of an operation in the gradient.
+    """
+    replica = _step.get()
+    return None if replica is None else replica.take_place()
 
 
-def gradient_key(key: Any) -> Any:
-    """Key for the gradient of the operation with this key."""
-    return key + _GRADIENTS
-
-
-def summed(values: Any, key: Any = None) -> Any:
-    """Sum over the workers of tensors of one shape; the gradient is summed, too."""
-    if count() == 1:
+def summed(values: Any, place: Any = None) -> Any:
+    """Sum over the replicas of tensors of one shape; the gradient is summed, too."""
+    replica = _step.get()
+    if replica is None:
         return values
-    return _summed(values, take_key() if key is None else key)
+    import tensorflow as tf
+
+    place = replica.take_place() if place is None else place
+
+    @tf.custom_gradient
+    def everywhere(values):
+        return (
+            replica.summed(values, place),
+            lambda upstream: replica.summed(upstream, place.of_gradient()),
+        )
+
+    return everywhere(values)
 
 
-def gathered(values: Any, key: Any = None) -> Any:
-    """Stacks the tensors of all workers, `(workers, ...)`; it has no gradient."""
+def gathered(values: Any, place: Any = None) -> Any:
+    """Stacks the tensors of all replicas, `(replicas, ...)`; it has no gradient."""
     values = keras.ops.stop_gradient(values)
-    if count() == 1:
+    replica = _step.get()
+    if replica is None:
         return values[None]
-    mine = keras.ops.one_hot(_rank, _count, dtype=values.dtype)
+    mine = keras.ops.one_hot(replica.rank, replica.count, dtype=values.dtype)
     mine = keras.ops.reshape(mine, (-1, *[1] * len(values.shape)))
-    return summed(mine * values[None], key)
+    return summed(mine * values[None], place)
 
 
 def mean_of(values: Sequence[Any]) -> list[Any]:
-    """Means over the workers of tensors, such as gradients, in a few operations."""
+    """Means over the replicas of tensors, such as gradients, in a few operations."""
     if count() == 1:
         return list(values)
     import tensorflow as tf
@@ -189,7 +351,7 @@ def mean_of(values: Sequence[Any]) -> list[Any]:
 
 
 def shown(loss: Any) -> Any:
-    """A loss with the value of the mean over the workers, and its own gradient."""
+    """A loss with the value of the mean over the replicas, and its own gradient."""
     if count() == 1:
         return loss
     return loss + keras.ops.stop_gradient(summed(loss) / count() - loss)
@@ -200,14 +362,14 @@ def from_chief(values: Sequence[Any]) -> list[Any]:
 
     It runs at once, outside of steps, and waits until all workers call it.
     """
-    if _count == 1:
+    if _workers is None:
         return list(values)
     import numpy as np
 
     return [
-        _summed(
+        _workers.summed(
             keras.ops.convert_to_tensor(array if is_chief() else np.zeros_like(array)),
-            keras.ops.convert_to_tensor(_keys.take(), "int32"),
+            _workers.take_place(),
         )
         .numpy()
         .astype(original.dtype)
@@ -228,7 +390,7 @@ def loss_reported() -> Iterator[None]:
     Raises:
         ConnectionError: Another worker was lost.
     """
-    if _count == 1:
+    if _workers is None:
         yield
         return
     import tensorflow as tf
@@ -237,30 +399,10 @@ def loss_reported() -> Iterator[None]:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
         raise ConnectionError(
-            f"Worker {_rank} of {_count} lost another one; start all of them again."
+            f"Worker {rank()} of {total()} lost another one; start all of them again."
         ) from error
 
 
 def _collective(array):
     """Collective operations exist for floats and signed integers."""
     return array if array.dtype.kind == "f" else array.astype("int64")
-
-
-def _summed(values: Any, key: Any) -> Any:
-    import tensorflow as tf
-
-    @tf.custom_gradient
-    def everywhere(values):
-        found = tf.raw_ops.CollectiveReduceV2(
-            input=values,
-            group_size=_count,
-            group_key=_GROUP_KEY,
-            instance_key=key,
-            ordering_token=[],
-            merge_op="Add",
-            final_op="Id",
-            communication_hint="ring",
-        )
-        return found, lambda upstream: _summed(upstream, gradient_key(key))
-
-    return everywhere(values)

@@ -61,7 +61,9 @@ def make_pretrainer(
     model: SearchModel, settings: PretrainSettings, steps_per_epoch: int, seed: int
 ) -> SupernetPretrainer:
     """Returns the compiled trainer of a supernet's weights, with its optimizer built."""
-    trainer = SupernetPretrainer(model, seed=seed)
+    trainer = SupernetPretrainer(
+        model, seed=seed, sync_batch_norm=settings.sync_batch_norm
+    )
     optimizer = pretraining_optimizer(settings, steps_per_epoch)
     optimizer.build(model.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer)

@@ -199,6 +199,7 @@ def make_search_trainer(
         penalty_weight=settings.penalty_weight,
         temperature=settings.temperature,
         single_level=space.single_level,
+        sync_batch_norm=settings.sync_batch_norm,
     )
     trainer.compile(
         optimizer=search_optimizer(settings, steps_per_epoch),

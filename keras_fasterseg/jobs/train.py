@@ -160,6 +160,7 @@ def make_trainer(
         class_weights=class_weights,
         boundary_weight=settings.boundary_weight,
         loss_stride=settings.loss_stride,
+        sync_batch_norm=settings.sync_batch_norm,
     )
     optimizer = training_optimizer(settings, steps_per_epoch, network.trainable_variables)
     trainer.compile(optimizer=optimizer)

@@ -34,7 +34,7 @@ def ohem_cross_entropy(
     A pixel is kept if its probability of the true class is at most `threshold`, or among the
     `min_kept` smallest of the batch. If `min_kept` is 0, or above the number of valid (not
     ignored) pixels, all valid pixels are kept. A batch without valid pixels has loss 0 and
-    gradient 0. Workers that share a batch rank the pixels of the complete one; the mean of their
+    gradient 0. Replicas that share a batch rank the pixels of the complete one; the mean of their
     losses is the loss.
 
     With class weights w, the mean over the kept pixels is weighted:
@@ -72,7 +72,7 @@ def ohem_cross_entropy(
     _check_shapes(labels, logits)
     if class_weights is not None:
         check_class_weights(class_weights, logits.shape[-1])
-    # XLA has no operations between workers.
+    # XLA has no operations between replicas.
     jit_compile = jit_compile and workers.count() == 1
     forward = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
     backward = compiled(_entropy_gradient) if jit_compile else _entropy_gradient

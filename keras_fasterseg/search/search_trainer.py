@@ -26,6 +26,7 @@ class SearchTrainer(SupernetTrainer):
         penalty_weight: Initial weight of the penalty, lambda.
         temperature: Initial temperature of the sampling.
         single_level: Whether one loss on one batch updates both weights and architectures.
+        **kwargs: As for `SupernetTrainer`.
 
     Data: pairs of pairs, `((images, labels), (images, labels))`: the first for the weights, the
     second for the architectures. With `single_level`, pairs of images and labels.

@@ -15,6 +15,7 @@ class SupernetPretrainer(SavesRandomState, SupernetTrainer):
     Args:
         model: The supernet and the architectures.
         seed: Seed of the space's random choices.
+        **kwargs: As for `SupernetTrainer`.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 

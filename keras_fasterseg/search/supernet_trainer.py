@@ -41,14 +41,17 @@ class SupernetTrainer(Engine):
 
     Args:
         model: The supernet and the architectures.
+        sync_batch_norm: Whether devices that share a batch normalise it by its own statistics
+            instead of their parts'.
 
     Raises:
         ValueError: Keras's backend has no engine.
     """
 
-    def __init__(self, model: SearchModel, **kwargs):
+    def __init__(self, model: SearchModel, sync_batch_norm: bool = True, **kwargs):
         check_backend()
         super().__init__(**kwargs)
+        self.sync_batch_norm = sync_batch_norm
         self.model = model
         # Checkpoints store attributes under these names.
         self.supernet = model.supernet

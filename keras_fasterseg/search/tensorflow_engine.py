@@ -13,8 +13,10 @@ from keras_fasterseg.spaces.base import Choices, Tensor
 class Engine(keras.Model):
     """Differentiates losses with a tape; all settings share one pass. See `SupernetTrainer`."""
 
+    sync_batch_norm: bool
+
     def train_step(self, data):
-        with workers.together():
+        with workers.together(self.sync_batch_norm):
             self.step(data)
         return {metric.name: metric.result() for metric in self.metrics}
 

@@ -12,14 +12,14 @@ from keras_fasterseg.setting import (
     Size,
     setting,
 )
-from keras_fasterseg.settings.augmentation import AugmentationSettings
+from keras_fasterseg.settings.batches import BatchSettings
 
 _PRECISION = "Arithmetic of the supernet: float32 or mixed_bfloat16. Weights are always float32."
 _PRECISIONS = Limits(choices=("float32", "mixed_bfloat16"))
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainSettings(AugmentationSettings):
+class PretrainSettings(BatchSettings):
     """Training of the supernet's weights before the search (the paper's constants)."""
 
     epochs: int = setting(20, "Number of epochs; 0 skips pretraining.", limits=AT_LEAST_ZERO)
@@ -70,7 +70,7 @@ SAMPLED = (EVOLUTION, RANDOM)
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchSettings(AugmentationSettings):
+class SearchSettings(BatchSettings):
     """Search of the architectures (the paper's constants)."""
 
     strategy: str = setting(

@@ -13,11 +13,11 @@ from keras_fasterseg.setting import (
     Size,
     setting,
 )
-from keras_fasterseg.settings.augmentation import AugmentationSettings
+from keras_fasterseg.settings.batches import BatchSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainSettings(AugmentationSettings):
+class TrainSettings(BatchSettings):
     """Training of a derived network (the paper's constants)."""
 
     epochs: int = setting(600, "Number of epochs.", limits=AT_LEAST_ONE)

@@ -42,6 +42,8 @@ class DistillationTrainer(keras.Model):
             another class nearby, see `boundary_labels`; a term of its own (our choice).
         loss_stride: Losses are computed on every `loss_stride`-th row and column of pixels (our
             choice). 1: on all of them.
+        sync_batch_norm: Whether devices that share a batch normalise it by its own statistics
+            instead of their parts'.
 
     Data: pairs of images `(batch, height, width, 3)` and labels `(batch, height, width)`.
 
@@ -64,6 +66,7 @@ class DistillationTrainer(keras.Model):
         class_weights: Sequence[float] | None = None,
         boundary_weight: float = 0.0,
         loss_stride: int = 1,
+        sync_batch_norm: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -84,6 +87,7 @@ class DistillationTrainer(keras.Model):
         self.class_weights = None if class_weights is None else tuple(class_weights)
         self.boundary_weight = boundary_weight
         self.loss_stride = loss_stride
+        self.sync_batch_norm = sync_batch_norm
         # On a GPU the kernels are fast already, and XLA needs libraries that some users lack.
         self._compiles_losses = computes_on_tensorflow_cpu()
         if teacher is not None:
@@ -97,8 +101,23 @@ class DistillationTrainer(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
 
     def train_step(self, *arguments):
-        with workers.together():
+        if workers.replicas() == 1:
             return super().train_step(*arguments)
+        with workers.together(self.sync_batch_norm):
+            return self._shared_step(*arguments)
+
+    def _shared_step(self, data):
+        """A step as Keras's, which would report the loss times the number of local devices."""
+        import tensorflow as tf
+
+        images, labels = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=labels, y_pred=self(images, training=True))
+        weights = self.trainable_weights
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        loss_tracker, *_ = self.metrics
+        loss_tracker.update_state(loss)
+        return self.get_metrics_result()
 
     def call(
         self, images: Tensor, training: bool | None = None

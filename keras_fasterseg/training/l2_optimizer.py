@@ -63,12 +63,27 @@ class L2Optimizer(keras.optimizers.Optimizer):
         return super().apply(grads, trainable_variables)
 
     def _clip_gradients(self, grads):
-        if tf is None or not self.global_clipnorm or _replicas() > 1:
-            # Each replica clips its own gradients.
+        if tf is None or not self.global_clipnorm:
             return super()._clip_gradients(grads)
         norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
         self._scale = self.global_clipnorm / norm
         return grads
+
+    # `tf.distribute` would add up gradients again, and cannot do so within conditions.
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        if workers.count() == 1:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, getattr(variable, "value", variable), learning_rate)
+
+    def _backend_increment_gradient_accumulators(self, grads, acc_grads):
+        if workers.count() == 1:
+            super()._backend_increment_gradient_accumulators(grads, acc_grads)
+            return
+        for gradient, accumulator in zip(grads, acc_grads, strict=True):
+            accumulator.assign_add(gradient)
 
     def update_step(self, gradient, variable, learning_rate):
         with _after([*self._after, gradient]):
@@ -96,10 +111,6 @@ class L2Optimizer(keras.optimizers.Optimizer):
         momentum = ops.where(updates, momentum, 1.0)
         for average, variable in zip(self.averages or (), trainable_variables, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * variable)
-
-
-def _replicas() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _after(operations: Sequence[Any]) -> contextlib.AbstractContextManager:

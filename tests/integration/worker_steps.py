@@ -1,6 +1,6 @@
-"""Some steps of a training, alone or as one of several workers.
+"""Some steps of a training: alone, as one of several workers (by TF_CONFIG) or on local devices.
 
-python -m tests.integration.worker_steps SPACE JOB STEPS OUTPUT. TF_CONFIG makes it a worker.
+python -m tests.integration.worker_steps SPACE JOB STEPS DEVICES OUTPUT
 """
 
 import os
@@ -15,23 +15,39 @@ from tests.conformance.spaces import tiny_space
 from tests.run.latency_rows import random_table
 
 BATCH, SIZE, CLASSES = 4, (96, 128), 5
+# Roundoff grows with every step, the faster the larger they are.
+RATE = 1e-4
 
 
-def main(name: str, job: str, steps: int, output: pathlib.Path) -> None:
+class Losses(keras.callbacks.Callback):
+    """Keeps the losses of every step, which Keras would average over an epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows: list[list[float]] = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.rows.append([float(logs[name]) for name in sorted(logs)])
+        self.model.reset_metrics()
+
+
+def main(name: str, job: str, steps: int, devices: int, output: pathlib.Path) -> None:
     if "TF_CONFIG" in os.environ:
         workers.join()
+    workers.use_devices(devices)
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
-    trainer, variables, pairs = make(name, job)
-    step = tf.function(trainer.train_step, autograph=False)
-    generator, losses = np.random.default_rng(0), []
-    for _ in range(steps):
-        trainer.reset_metrics()
-        data = tuple(own_part(generator) for _ in range(1 + pairs))
-        logs = step(data if pairs else data[0])
-        losses.append([float(logs[name]) for name in sorted(logs)])
-    np.savez(output, losses, *[np.asarray(variable) for variable in variables])
+    losses = Losses()
+    with workers.local_devices():
+        trainer, variables, pairs = make(name, job)
+        part = (None, *SIZE)
+        spec = tf.TensorSpec((*part, 3), tf.float32), tf.TensorSpec(part, tf.int32)
+        data = tf.data.Dataset.from_generator(
+            batches, args=(pairs,), output_signature=(spec, spec) if pairs else spec
+        )
+        trainer.fit(data, shuffle=False, steps_per_epoch=steps, verbose=0, callbacks=[losses])
+    np.savez(output, losses.rows, *[np.asarray(variable) for variable in variables])
 
 
 def make(name: str, job: str):
@@ -45,14 +61,22 @@ def make(name: str, job: str):
     space = tiny_space(name)
     if job == "train":
         network = space.build(space.largest_genotype(), CLASSES, auxiliary_heads=True)
-        return make_trainer(network, None, TrainSettings(), 10), network.trainable_variables, False
+        return make_trainer(network, None, TrainSettings(learning_rate=RATE), 10), network.trainable_variables, False
     model = space.search_model(CLASSES, 0)
     if job == "pretrain":
-        trainer = make_pretrainer(model, PretrainSettings(), 10, 0)
+        trainer = make_pretrainer(model, PretrainSettings(learning_rate=RATE), 10, 0)
         return trainer, model.supernet.trainable_variables, False
     table = random_table(space, SIZE, CLASSES)
-    trainer = make_search_trainer(space, model, SearchSettings(), table, 10)
+    trainer = make_search_trainer(space, model, SearchSettings(learning_rate=RATE), table, 10)
     return trainer, trainer.architecture_variables, not space.single_level
+
+
+def batches(pairs: bool):
+    """This worker's parts of batches of noise."""
+    generator = np.random.default_rng(0)
+    while True:
+        first = own_part(generator)
+        yield (first, own_part(generator)) if pairs else first
 
 
 def own_part(generator: np.random.Generator):
@@ -66,4 +90,4 @@ def own_part(generator: np.random.Generator):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), pathlib.Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), pathlib.Path(sys.argv[5]))

@@ -1,4 +1,4 @@
-"""Settings of the random changes to training images."""
+"""Settings of the batches of all trainings."""
 
 import dataclasses
 
@@ -12,8 +12,8 @@ from keras_fasterseg.setting import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AugmentationSettings:
-    """Random changes of training images, besides mirroring and cropping."""
+class BatchSettings:
+    """Random changes of training images, besides mirroring and cropping, and batch statistics."""
 
     scales: tuple[float, ...] = setting(
         (0.75, 1.0, 1.25),
@@ -35,5 +35,11 @@ class AugmentationSettings:
         "Brightness, contrast and saturation of every crop are multiplied by factors between 1 "
         "minus and 1 plus this number, drawn at random.",
         limits=SHARE,
+        added=True,
+    )
+    sync_batch_norm: bool = setting(
+        True,
+        "Whether batch normalisation uses the statistics of the complete batch if several devices "
+        "share it, instead of each its part's.",
         added=True,
     )
