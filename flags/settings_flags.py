@@ -72,6 +72,24 @@ class _SizeSerializer(flags.ArgumentSerializer):
         return f"{value[0]}x{value[1]}"
 
 
+class _DevicesParser(flags.ArgumentParser):
+    """Parses `auto`, `workers` if allowed, or a positive number."""
+
+    def __init__(self, workers: bool):
+        self.words = ("auto", "workers") if workers else ("auto",)
+
+    def parse(self, argument: Any) -> "int | str":
+        text = str(argument)
+        if text in self.words:
+            return text
+        if not text.isdecimal() or int(text) < 1:
+            raise ValueError(f"expected {', '.join(self.words)} or a number, received {text!r}")
+        return int(text)
+
+    def flag_type(self) -> str:
+        return "devices"
+
+
 class _NumbersParser(flags.ArgumentParser):
     """Parses `4/12,8/12,1` to floats. Fractions avoid rounded decimals."""
 
@@ -209,28 +227,33 @@ def define_seed(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     )
 
 
-def define_devices(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
-    """Defines `--devices`; see `join_workers`."""
-    return flags.DEFINE_enum(
+def define_devices(
+    workers: bool = True, values: flags.FlagValues = flags.FLAGS
+) -> flags.FlagHolder:
+    """Defines `--devices`, for `use_devices`; `workers` says whether it accepts workers."""
+    more = "; workers: the processes that the environment variable TF_CONFIG lists" * workers
+    return flags.DEFINE(
+        _DevicesParser(workers),
         "devices",
         "auto",
-        ["auto", "workers"],
-        "Which devices share every batch: auto (on JAX all local ones, on TensorFlow one) or "
-        "workers (the processes that the environment variable TF_CONFIG lists).",
+        "Devices that share every batch, in equal parts. A number: so many of this machine; auto: "
+        f"on JAX all, on TensorFlow one{more}. See docs/distributed.md.",
         flag_values=values,
+        serializer=flags.ArgumentSerializer(),
     )
 
 
-def join_workers(devices: str) -> None:
-    """Joins the other workers, if `--devices` says so. Call it before Keras computes anything.
+def use_devices(devices: "int | str") -> None:
+    """Trains on the devices of `--devices`. Call it before Keras computes anything.
 
     Raises:
-        ValueError: TF_CONFIG is missing or wrong, or Keras does not run on TensorFlow.
+        ValueError: There are fewer devices, the backend cannot do so, or TF_CONFIG is wrong.
     """
-    if devices == "workers":
-        from keras_fasterseg import workers
+    # The import takes seconds.
+    if devices != "auto":
+        from keras_fasterseg.run.local_devices import choose_devices
 
-        workers.join()
+        choose_devices(devices)
 
 
 def define_estimate(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
@@ -268,7 +291,7 @@ def run_flags() -> frozenset[str]:
         for name in registry.space_names()
         for field in dataclasses.fields(registry.settings_class(name))
     )
-    others = ("seed", "space", "compare", "estimate", "force", "estimate_seconds")
+    others = ("seed", "devices", "space", "compare", "estimate", "force", "estimate_seconds")
     return frozenset((*names, *spaces, *others))
 
 

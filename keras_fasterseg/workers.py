@@ -22,8 +22,6 @@ from typing import Any
 
 import keras
 
-# Keys of a traced body that is called many times: it has fewer collective operations.
-_BLOCK = 256
 # Operations of gradients have the keys of their operation, plus this.
 _GRADIENTS = 1 << 30
 _BUCKET_BYTES = 1 << 22
@@ -43,25 +41,20 @@ class _Group:
 
 @dataclasses.dataclass(eq=False)
 class _Replica:
-    """One of a group, with the keys of its next operations.
+    """One of a group, with the key of its next operation.
 
-    Keys are equal on all replicas because all trace the same steps. Within a body that is traced
-    once, they are tensors.
+    Keys are equal on all replicas because all trace the same steps. A body that is traced once has
+    the same keys in every call; calls follow one another in the same order on all replicas.
     """
 
     group: _Group
     rank: int
-    key: Any = 1
+    next_key: int = 1
     token: Any = None
 
     @property
     def count(self) -> int:
         return len(self.group.devices)
-
-    def take(self, count: int = 1) -> Any:
-        key = self.key
-        self.key = key + count
-        return key
 
     def take_place(self) -> "_Place":
         """Place of the next operation: those of a replica run in one order."""
@@ -72,10 +65,12 @@ class _Replica:
                 self.token = tf.raw_ops.VarHandleOp(
                     dtype="float32", shape=[], shared_name=f"replica_{self.group.key}_{self.rank}"
                 )
-        if tf.executing_eagerly():
-            return _Place(self.take(), self.token)
-        # A tensor of the graph: gradients of conditions cannot use any other.
-        return _Place(self.take(), tf.compat.v1.get_default_graph().capture(self.token))
+        order = self.token
+        if not tf.executing_eagerly():
+            # A tensor of the graph: gradients of conditions cannot use any other.
+            order = tf.compat.v1.get_default_graph().capture(order)
+        self.next_key += 1
+        return _Place(self.next_key, order)
 
     def summed(self, values: Any, place: "_Place") -> Any:
         import tensorflow as tf
@@ -96,7 +91,7 @@ class _Replica:
 class _Place:
     """Key and order of an operation."""
 
-    key: Any
+    key: int
     order: Any
 
     def of_gradient(self) -> "_Place":
@@ -179,8 +174,7 @@ def use_devices(count: int) -> None:
 def _check_backend(what: str) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"Only TensorFlow trains with {what}. Received: "
-            f"KERAS_BACKEND={keras.backend.backend()}"
+            f"Only TensorFlow trains with {what}. Received: KERAS_BACKEND={keras.backend.backend()}"
         )
 
 
@@ -265,24 +259,10 @@ def synchronizes() -> bool:
     return count() > 1 and _synchronizes.get()
 
 
-def take_block() -> Any:
-    """Key for one call of a body that is traced once, to be used with `block`; None if alone."""
+def place_in_batch() -> int:
+    """Number of this replica's part of the batch, from 0."""
     replica = _step.get()
-    return None if replica is None else keras.ops.convert_to_tensor(replica.take(_BLOCK), "int32")
-
-
-@contextlib.contextmanager
-def block(key: Any) -> Iterator[None]:
-    """Within it, operations take their keys from that of `take_block`, a tensor."""
-    replica = _step.get()
-    if replica is None or key is None:
-        yield
-        return
-    before, replica.key = replica.key, key
-    try:
-        yield
-    finally:
-        replica.key = before
+    return 0 if replica is None else replica.rank
 
 
 def take_place() -> Any:
@@ -366,16 +346,16 @@ def from_chief(values: Sequence[Any]) -> list[Any]:
         return list(values)
     import numpy as np
 
-    return [
-        _workers.summed(
-            keras.ops.convert_to_tensor(array if is_chief() else np.zeros_like(array)),
-            _workers.take_place(),
-        )
-        .numpy()
-        .astype(original.dtype)
-        for original in map(np.asarray, values)
-        for array in [_collective(original)]
-    ]
+    found = []
+    with loss_reported():
+        for original in map(np.asarray, values):
+            # Collective operations exist for floats and signed integers.
+            array = original if original.dtype.kind == "f" else original.astype("int64")
+            mine = array if is_chief() else np.zeros_like(array)
+            mine = keras.ops.convert_to_tensor(mine)
+            summed = _workers.summed(mine, _workers.take_place())
+            found.append(np.asarray(summed).astype(original.dtype))
+    return found
 
 
 def told(decision: bool = False) -> bool:
@@ -401,8 +381,3 @@ def loss_reported() -> Iterator[None]:
         raise ConnectionError(
             f"Worker {rank()} of {total()} lost another one; start all of them again."
         ) from error
-
-
-def _collective(array):
-    """Collective operations exist for floats and signed integers."""
-    return array if array.dtype.kind == "f" else array.astype("int64")

@@ -17,7 +17,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    settings_flags.join_workers(DEVICES.value)
+    settings_flags.use_devices(DEVICES.value)
     from keras_fasterseg.jobs.pretrain import pretrain_stage
     from keras_fasterseg.run.run import Run
 

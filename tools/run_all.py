@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 SEED = settings_flags.define_seed()
+DEVICES = settings_flags.define_devices(workers=False)
 COMPARE = flags.DEFINE_bool(
     "compare",
     False,
@@ -44,6 +45,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    settings_flags.use_devices(DEVICES.value)
     from keras_fasterseg.jobs import run_all
     from keras_fasterseg.run.run import Run
 

@@ -31,7 +31,7 @@ flags.DEFINE_alias("max_fps", "search_max_fps")
 
 
 def main() -> None:
-    settings_flags.join_workers(DEVICES.value)
+    settings_flags.use_devices(DEVICES.value)
     from keras_fasterseg.jobs.search import search_stage
     from keras_fasterseg.run.run import Run
 

@@ -45,7 +45,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
-    settings_flags.join_workers(DEVICES.value)
+    settings_flags.use_devices(DEVICES.value)
     from keras_fasterseg.files import read_json
     from keras_fasterseg.jobs.train import training_stage
     from keras_fasterseg.run.run import Run

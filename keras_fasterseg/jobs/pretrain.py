@@ -11,7 +11,7 @@ from keras_fasterseg.files import atomic_path
 from keras_fasterseg.run.data_checks import check_data, check_images
 from keras_fasterseg.run.datasets import batch_options, training_batches
 from keras_fasterseg.run.fit import fit
-from keras_fasterseg.run.local_devices import all_local_devices
+from keras_fasterseg.run.local_devices import local_devices
 from keras_fasterseg.run.names import SUPERNET_WEIGHTS
 from keras_fasterseg.run.optimizers import pretraining_optimizer
 from keras_fasterseg.run.run import Run
@@ -61,9 +61,7 @@ def make_pretrainer(
     model: SearchModel, settings: PretrainSettings, steps_per_epoch: int, seed: int
 ) -> SupernetPretrainer:
     """Returns the compiled trainer of a supernet's weights, with its optimizer built."""
-    trainer = SupernetPretrainer(
-        model, seed=seed, sync_batch_norm=settings.sync_batch_norm
-    )
+    trainer = SupernetPretrainer(model, seed=seed, sync_batch_norm=settings.sync_batch_norm)
     optimizer = pretraining_optimizer(settings, steps_per_epoch)
     optimizer.build(model.supernet.trainable_variables)
     trainer.compile(optimizer=optimizer)
@@ -89,7 +87,7 @@ def pretrain_stage(run: Run, space: SearchSpace, settings: PretrainSettings) -> 
             "pretrain", settings, facts, batch_images(facts.train_images, space.single_level)
         )
     source = run.source
-    with all_local_devices(settings.batch_size):
+    with local_devices(settings.batch_size):
         folder = run.workdir.stage(
             "pretrain",
             {

@@ -29,7 +29,7 @@ from keras_fasterseg.run.datasets import (
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import file_input, table_input
 from keras_fasterseg.run.latency_tables import check_rows, load_table
-from keras_fasterseg.run.local_devices import all_local_devices
+from keras_fasterseg.run.local_devices import local_devices
 from keras_fasterseg.run.names import LATENCY_TABLE, RECORD, SUPERNET_WEIGHTS
 from keras_fasterseg.run.optimizers import architecture_optimizer, search_optimizer
 from keras_fasterseg.run.run import TABLE_INPUT, Run
@@ -293,7 +293,7 @@ def search_stage(
             raise FileNotFoundError(f"The file of pretrained weights {weights} does not exist.")
         _check_pretrained(weights, source)
         inputs["the pretrained weights"] = file_input(weights)
-    with all_local_devices(settings.batch_size):
+    with local_devices(settings.batch_size):
         folder = run.workdir.stage(
             "search",
             depends,

@@ -21,7 +21,7 @@ from keras_fasterseg.run.datasets import (
 )
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import Input, network_input
-from keras_fasterseg.run.local_devices import all_local_devices
+from keras_fasterseg.run.local_devices import local_devices
 from keras_fasterseg.run.names import EVALUATION, NETWORK
 from keras_fasterseg.run.optimizers import check_optimizer, training_optimizer
 from keras_fasterseg.run.prolonging import check_prolonging, more_epochs
@@ -261,7 +261,7 @@ def training_stage(
     if prolong:
         check_prolonging(run.workdir, name, role, plain(settings))
     trained_on = run.trained_on()
-    with all_local_devices(settings.batch_size):
+    with local_devices(settings.batch_size):
         folder = run.workdir.stage(
             name,
             depends,

@@ -44,7 +44,7 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
     outputs = inputs * scale + (beta - mean * scale)
     count = ops.cast(ops.prod(ops.shape(inputs)[:3]), "float32")
     unbiased = variance * (count / ops.maximum(count - 1.0, 1.0))
-    return tf.cast(outputs, dtype), ops.stop_gradient(mean), ops.stop_gradient(unbiased)
+    return outputs, ops.stop_gradient(mean), ops.stop_gradient(unbiased)
 
 
 def batch_normalize_settings(

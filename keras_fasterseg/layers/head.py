@@ -3,6 +3,7 @@
 import keras
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
+from keras_fasterseg.layers.dropout import dropout
 from keras_fasterseg.layers.random_state import SavesRandomState
 
 
@@ -60,7 +61,7 @@ class Head(SavesRandomState, keras.layers.Layer):
         if self.hidden:
             inputs = self.convolution(inputs, training=training, settings=settings)
         if training and self.dropout:
-            inputs = keras.random.dropout(inputs, self.dropout, seed=self.random)
+            inputs = dropout(inputs, self.dropout, self.random, settings)
         return self.classifier(inputs)
 
     def compute_output_shape(self, input_shape):

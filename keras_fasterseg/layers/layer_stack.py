@@ -13,8 +13,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg import workers
-
 
 def trace_once(function: Callable, on_jax: bool = True) -> Callable:
     """Returns `function` traced once per combination of shapes, dtypes and Python arguments.
@@ -129,7 +127,6 @@ class LayerStack(keras.layers.Layer):
         inputs,
         weights,
         width,
-        key=None,
         width_index=None,
         training=False,
         frozen=False,
@@ -138,15 +135,14 @@ class LayerStack(keras.layers.Layer):
         trainable = [next(kernels if is_kernel else rest) for is_kernel in self._is_kernel]
         if frozen:
             trainable = [ops.stop_gradient(value) for value in trainable]
-        with workers.block(key):
-            outputs, fixed, *_ = self.template.stateless_call(
-                trainable,
-                self._fixed.unpack(ops.stop_gradient(fixed)),
-                inputs,
-                weights,
-                width=width if width_index is None else width_index,
-                training=training,
-            )
+        outputs, fixed, *_ = self.template.stateless_call(
+            trainable,
+            self._fixed.unpack(ops.stop_gradient(fixed)),
+            inputs,
+            weights,
+            width=width if width_index is None else width_index,
+            training=training,
+        )
         return outputs, ops.stop_gradient(self._fixed.pack(fixed))
 
     def compute_output_shape(self, input_shape):
@@ -199,7 +195,6 @@ class StackRun:
             inputs,
             weights,
             None if static else width,
-            workers.take_block(),
             width_index=width if static else None,
             training=self._training,
             frozen=self._frozen,

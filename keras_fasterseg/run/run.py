@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from keras_fasterseg import workers
 from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.run.datasets import check_source, open_source
@@ -44,9 +45,16 @@ class Run:
 
     @functools.cached_property
     def source(self) -> SegmentationSource:
-        """The data set, checked: every file of both splits has been opened once."""
+        """The data set, checked: every file of both splits has been opened once.
+
+        Of several workers, only the chief generates and checks it; the others wait until then.
+        """
+        if not workers.is_chief():
+            workers.told()
+            return open_source(self.data, self.path, self.seed, progress=False)
         source = open_source(self.data, self.path, self.seed)
         check_source(source, self.data)
+        workers.told()
         return source
 
     @property

@@ -41,7 +41,7 @@ class Workdir:
         self.path = pathlib.Path(path)
         _check_writable(self.path)
         self._lock = RunLock(self.path)
-        self.input_files = InputFiles(self.path / "inputs")
+        self.input_files = InputFiles(self.path / "inputs" if workers.is_chief() else None)
         self.listeners: list[Callable[[str, float], None]] = []
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import keras
+from keras import ops
 
 
 class PenaltyController(keras.callbacks.Callback):
@@ -49,14 +50,14 @@ class PenaltyController(keras.callbacks.Callback):
         self.two_sided = two_sided
 
     def on_epoch_end(self, epoch, logs=None):
-        weight = self.model.penalty_weight
-        weight.assign(
-            adapted_weight(
-                float(weight), self.candidate_fps(), self.min_fps, self.max_fps, self.two_sided
-            )
+        variable = self.model.penalty_weight
+        before = float(ops.convert_to_numpy(variable))
+        weight = adapted_weight(
+            before, self.candidate_fps(), self.min_fps, self.max_fps, self.two_sided
         )
+        variable.assign(weight)
         if logs is not None:
-            logs["penalty_weight"] = float(weight)
+            logs["penalty_weight"] = weight
 
 
 def adapted_weight(

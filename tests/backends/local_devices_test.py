@@ -8,17 +8,17 @@ from tests.shared import ROOT
 
 PROGRAM = """
 import jax, keras
-from keras_fasterseg.run.local_devices import all_local_devices
+from keras_fasterseg.run.local_devices import local_devices
 from tests.backends.search_test import assert_recorded
 from tests.backends.trainings import logs_of, make_trainer
 
 assert len(jax.local_devices()) == 2
 for name in ("search toy", "distilled", "accumulated"):
-    with all_local_devices(batch_size=2):
+    with local_devices(batch_size=2):
         trainer = make_trainer(name)
         assert len(trainer.trainable_variables[0].value.sharding.device_set) == 2
         assert_recorded(logs_of(name, trainer), name)
-with all_local_devices(batch_size=3):
+with local_devices(batch_size=3):
     assert keras.distribution.distribution() is None
 print("as one")
 """

@@ -61,7 +61,11 @@ def make(name: str, job: str):
     space = tiny_space(name)
     if job == "train":
         network = space.build(space.largest_genotype(), CLASSES, auxiliary_heads=True)
-        return make_trainer(network, None, TrainSettings(learning_rate=RATE), 10), network.trainable_variables, False
+        return (
+            make_trainer(network, None, TrainSettings(learning_rate=RATE), 10),
+            network.trainable_variables,
+            False,
+        )
     model = space.search_model(CLASSES, 0)
     if job == "pretrain":
         trainer = make_pretrainer(model, PretrainSettings(learning_rate=RATE), 10, 0)

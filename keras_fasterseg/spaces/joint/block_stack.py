@@ -10,6 +10,7 @@ from keras import ops
 from keras_fasterseg.layers.batch_normalize import batch_normalize
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM
 from keras_fasterseg.layers.dilated_conv2d import dilated_convolution
+from keras_fasterseg.layers.dropout import dropout
 from keras_fasterseg.layers.layer_stack import trace_once
 from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.layers.resize import resize_bilinear
@@ -154,7 +155,7 @@ class BlockStack(SavesRandomState, keras.layers.Layer):
                 as_products = training and computes_on_tensorflow_cpu()
                 features = resize_bilinear(features, size, as_products)
             if training and self.dropout:
-                features = keras.random.dropout(features, self.dropout, seed=self.random)
+                features = dropout(features, self.dropout, self.random)
             statistics = [ops.stack(pair) for pair in zip(one, two, strict=True)]
             blended = (inputs + features) * ops.cast(share * last, features.dtype)
             return total + blended, *statistics

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_fasterseg.layers.conv_batch_norm import EPSILON, MOMENTUM
 from keras_fasterseg.layers.dilated_conv2d import DilatedConv2D
+from keras_fasterseg.layers.dropout import dropout
 from keras_fasterseg.layers.fused_batch_normalization import FusedBatchNormalization
 from keras_fasterseg.layers.random_state import SavesRandomState
 from keras_fasterseg.layers.resize import resize_bilinear
@@ -97,7 +98,7 @@ class FactorizedBlock(SavesRandomState, keras.layers.Layer):
             as_products = bool(training) and computes_on_tensorflow_cpu()
             outputs = resize_bilinear(outputs, (height, width), as_products)
         if training and self.dropout > 0:
-            outputs = keras.random.dropout(outputs, self.dropout, seed=self.random)
+            outputs = dropout(outputs, self.dropout, self.random)
         return ops.relu(outputs + fit_channels(inputs, self.filters))
 
     def compute_output_shape(self, input_shape):
