@@ -169,6 +169,8 @@ class Resize(keras.layers.Layer):
             )
         self.scale = scale
         self._ratio = ratio
+        # It has no variables.
+        self.built = True
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         _, height, width, _ = ops.shape(inputs)
