@@ -56,8 +56,26 @@ class _Replica:
     def count(self) -> int:
         return len(self.group.devices)
 
-    def take_place(self) -> "_Place":
-        """Place of the next operation: those of a replica run in one order."""
+    def take_key(self) -> int:
+        self.next_key += 1
+        return self.next_key
+
+    def summed(self, values: Any, key: int) -> Any:
+        import tensorflow as tf
+
+        return tf.raw_ops.CollectiveReduceV2(
+            input=values,
+            group_size=self.count,
+            group_key=self.group.key,
+            instance_key=key,
+            ordering_token=[self._order()],
+            merge_op="Add",
+            final_op="Id",
+            communication_hint="nccl" if "GPU" in self.group.devices[self.rank] else "ring",
+        )
+
+    def _order(self) -> Any:
+        """A resource that TensorFlow's automatic dependencies order operations by."""
         import tensorflow as tf
 
         if self.token is None:
@@ -65,37 +83,13 @@ class _Replica:
                 self.token = tf.raw_ops.VarHandleOp(
                     dtype="float32", shape=[], shared_name=f"replica_{self.group.key}_{self.rank}"
                 )
-        order = self.token
-        if not tf.executing_eagerly():
-            # A tensor of the graph: gradients of conditions cannot use any other.
-            order = tf.compat.v1.get_default_graph().capture(order)
-        self.next_key += 1
-        return _Place(self.next_key, order)
-
-    def summed(self, values: Any, place: "_Place") -> Any:
-        import tensorflow as tf
-
-        return tf.raw_ops.CollectiveReduceV2(
-            input=values,
-            group_size=self.count,
-            group_key=self.group.key,
-            instance_key=place.key,
-            ordering_token=[place.order],
-            merge_op="Add",
-            final_op="Id",
-            communication_hint="nccl" if "GPU" in self.group.devices[self.rank] else "ring",
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """Key and order of an operation."""
-
-    key: int
-    order: Any
-
-    def of_gradient(self) -> "_Place":
-        return _Place(self.key + _GRADIENTS, self.order)
+        if tf.executing_eagerly():
+            return self.token
+        # The gradients of conditions cannot capture an eager tensor.
+        graph: Any = tf.compat.v1.get_default_graph()
+        while getattr(graph, "is_control_flow_graph", False):
+            graph = graph.outer_graph
+        return graph.capture(self.token)
 
 
 _workers: _Replica | None = None
@@ -265,35 +259,37 @@ def place_in_batch() -> int:
     return 0 if replica is None else replica.rank
 
 
-def take_place() -> Any:
-    """Place of one of the operations below, for `summed` in a forward pass; None if alone.
-
-    Its `of_gradient()` is the place of an operation in the gradient.
-    """
+def take_key() -> int | None:
+    """Key of an operation below, for `summed` in a forward pass; None if alone."""
     replica = _step.get()
-    return None if replica is None else replica.take_place()
+    return None if replica is None else replica.take_key()
 
 
-def summed(values: Any, place: Any = None) -> Any:
+def gradient_key(key: int) -> int:
+    """Key for an operation in the gradient of the one with this key."""
+    return key + _GRADIENTS
+
+
+def summed(values: Any, key: int | None = None) -> Any:
     """Sum over the replicas of tensors of one shape; the gradient is summed, too."""
     replica = _step.get()
     if replica is None:
         return values
     import tensorflow as tf
 
-    place = replica.take_place() if place is None else place
+    key = replica.take_key() if key is None else key
 
     @tf.custom_gradient
     def everywhere(values):
         return (
-            replica.summed(values, place),
-            lambda upstream: replica.summed(upstream, place.of_gradient()),
+            replica.summed(values, key),
+            lambda upstream: replica.summed(upstream, gradient_key(key)),
         )
 
     return everywhere(values)
 
 
-def gathered(values: Any, place: Any = None) -> Any:
+def gathered(values: Any, key: int | None = None) -> Any:
     """Stacks the tensors of all replicas, `(replicas, ...)`; it has no gradient."""
     values = keras.ops.stop_gradient(values)
     replica = _step.get()
@@ -301,7 +297,7 @@ def gathered(values: Any, place: Any = None) -> Any:
         return values[None]
     mine = keras.ops.one_hot(replica.rank, replica.count, dtype=values.dtype)
     mine = keras.ops.reshape(mine, (-1, *[1] * len(values.shape)))
-    return summed(mine * values[None], place)
+    return summed(mine * values[None], key)
 
 
 def mean_of(values: Sequence[Any]) -> list[Any]:
@@ -353,7 +349,7 @@ def from_chief(values: Sequence[Any]) -> list[Any]:
             array = original if original.dtype.kind == "f" else original.astype("int64")
             mine = array if is_chief() else np.zeros_like(array)
             mine = keras.ops.convert_to_tensor(mine)
-            summed = _workers.summed(mine, _workers.take_place())
+            summed = _workers.summed(mine, _workers.take_key())
             found.append(np.asarray(summed).astype(original.dtype))
     return found
 
