@@ -93,6 +93,7 @@ class _Replica:
 
 
 _workers: _Replica | None = None
+_server: Any = None
 _strategy: Any = None
 _of_strategy: _Group | None = None
 _step: contextvars.ContextVar[_Replica | None] = contextvars.ContextVar("step", default=None)
@@ -107,13 +108,13 @@ def join() -> None:
     Raises:
         ValueError: Keras does not run on TensorFlow, or TF_CONFIG is missing or wrong.
     """
-    global _workers
+    global _workers, _server
     _check_backend("several workers")
     count, rank = _cluster(os.environ.get("TF_CONFIG"))
     import tensorflow as tf
 
     # It starts TensorFlow's server of collective operations and checks that the others live.
-    tf.distribute.MultiWorkerMirroredStrategy()
+    _server = tf.distribute.MultiWorkerMirroredStrategy()
     device = f"{_device_type()}:0"
     _workers = _Group([device] * count).members[rank]
 

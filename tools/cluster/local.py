@@ -68,6 +68,7 @@ def run_once(command: Sequence[str]) -> int:
                         **({"stdout": output, "stderr": output} if index else {}),
                     )
                 )
+            logging.info("Worker %d is process %d.", index, processes[-1].pid)
         while True:
             statuses = [process.poll() for process in processes]
             failed = [status for status in statuses if status]
