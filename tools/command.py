@@ -44,6 +44,8 @@ _RESUMES = "; the same command resumes where it stopped"
 _HELP = ("-h", "--h")
 # As of a program that SIGPIPE ends.
 _SIGPIPE_STATUS = 141
+# Another worker was lost: the same command may succeed.
+LOST_WORKER_STATUS = os.EX_TEMPFAIL
 _FLAGFILE = re.compile("--?flagfile=")
 
 FAILURES = (ValueError, KeyError, OSError, FloatingPointError, MemoryError)
@@ -54,7 +56,8 @@ def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None
 
     Errors that a user can cause (a wrong value, a missing or faulty file, a full disk) print one
     sentence on standard error and exit with status 1. `--debug` shows their traceback. An
-    interruption exits with status 130, a closed standard output (`| head`) with status 141.
+    interruption exits with status 130, a closed standard output (`| head`) with status 141, the
+    loss of another worker with 75.
     `--help`, a misspelt flag and a missing flag exit before `main` imports anything.
 
     Args:
@@ -87,7 +90,7 @@ def run(main: Callable[[], Any], left_out: frozenset[str] = frozenset()) -> None
             if flags.FLAGS.debug or not _is_failure(error):
                 raise
             _say(_sentence(error))
-            return 1
+            return LOST_WORKER_STATUS if isinstance(error, ConnectionError) else 1
         return 0
 
     try:

@@ -3,12 +3,13 @@
     python -m tools.cluster.local --workers=2 tools.train --flagfile=student.flags
 
 Every worker gets TF_CONFIG with ports on 127.0.0.1, and `--devices=workers`. The first worker is
-the chief: it writes, and its output is shown; the others write to WORKER.log in --logs. If a worker
-fails, the others are stopped, and all start again after a pause; they resume from the last
-checkpoint.
+the chief: it writes, and its output is shown; the others write to worker_N.log in --logs. If a
+worker is lost, all start again after a pause, and resume from the last checkpoint. Other failures,
+such as a wrong flag, end all.
 """
 
 import json
+import math
 import os
 import pathlib
 import signal
@@ -29,8 +30,8 @@ LOGS = flags.DEFINE_string("logs", ".", "Folder of the output of all workers but
 
 _POLL_S = 0.2
 _GRACE_S = 10.0
-# A wrong flag or setting: another start would end alike. 2: from the shell.
-_FINAL = (0, 2, 130)
+# Success, a failure that another start would repeat (such as a wrong flag), and an interruption.
+_FINAL = (0, 1, 2, 130)
 
 
 def main(command: Sequence[str]) -> None:
@@ -53,7 +54,12 @@ def main(command: Sequence[str]) -> None:
 
 
 def run_once(command: Sequence[str]) -> int:
-    """Runs all workers until they end or one fails; returns the first status that is not 0."""
+    """Runs all workers until they end, and soon stops the others if one fails.
+
+    Returns:
+        0, or the status of a worker that failed; if possible, one that says that another start
+        would fail, too.
+    """
     hosts = [f"127.0.0.1:{port}" for port in free_ports(WORKERS.value)]
     processes = []
     try:
@@ -69,14 +75,14 @@ def run_once(command: Sequence[str]) -> int:
                     )
                 )
             logging.info("Worker %d is process %d.", index, processes[-1].pid)
-        while True:
-            statuses = [process.poll() for process in processes]
-            failed = [status for status in statuses if status]
-            if failed:
-                return failed[0]
-            if all(status == 0 for status in statuses):
-                return 0
+        until = math.inf
+        while time.monotonic() < until and any(process.poll() is None for process in processes):
+            if until == math.inf and any(process.poll() for process in processes):
+                # The others notice the loss, or fail alike.
+                until = time.monotonic() + _GRACE_S
             time.sleep(_POLL_S)
+        failed = sorted(process.returncode for process in processes if process.returncode)
+        return next((status for status in failed if status in _FINAL), (failed or [0])[0])
     finally:
         stop(processes)
 

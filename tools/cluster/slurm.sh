@@ -1,20 +1,28 @@
 #!/bin/bash
 # A search on several machines of a SLURM cluster, a worker on each. Submit it from the checkout:
 #   sbatch --nodes=4 --gres=gpu:1 tools/cluster/slurm.sh tools.search --flagfile=search.flags --workdir=/shared/run
-# The workdir and the data must be on a file system that all machines see. After a failure, SLURM
-# starts the job again (--requeue), and it resumes from its last checkpoint.
+# The workdir and the data must be on a file system that all machines see. With several GPUs per
+# machine, start a worker for each: --ntasks-per-node=8 --gpus-per-task=1. After the loss of a
+# worker the job starts again, at most 5 times, and resumes from its last checkpoint.
 #SBATCH --job-name=keras_fasterseg
 #SBATCH --ntasks-per-node=1
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
 PORT=${PORT:-2222}
-HOSTS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed "s/.*/\"&:$PORT\"/" | paste --serial --delimiters=,)
+PER_NODE=${SLURM_NTASKS_PER_NODE:-1}
+# A port for each worker of a machine, in the order of SLURM_PROCID.
+HOSTS=$(for host in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
+  for ((local = 0; local < PER_NODE; local++)); do echo "\"$host:$((PORT + local))\""; done
+done | paste --serial --delimiters=,)
 export HOSTS
 # If one worker ends with an error, the others are stopped.
-srun --kill-on-bad-exit=1 bash -c '
+srun --distribution=block --kill-on-bad-exit=1 bash -c '
   export TF_CONFIG="{\"cluster\": {\"worker\": [$HOSTS]}, \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}"
   exec .venv/bin/python -m "$@" --devices=workers' worker "$@"
 status=$?
-[ $status -eq 0 ] || scontrol requeue "$SLURM_JOB_ID"
+# 1 and 2: a failure that another start would repeat, such as a wrong flag.
+if [ $status -gt 2 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 5 ]; then
+  scontrol requeue "$SLURM_JOB_ID"
+fi
 exit $status
