@@ -22,6 +22,11 @@ from typing import Any
 
 import keras
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+else:
+    tf: Any = None
+
 # Operations of gradients have the keys of their operation, plus this.
 _GRADIENTS = 1 << 30
 _BUCKET_BYTES = 1 << 22
@@ -61,8 +66,6 @@ class _Replica:
         return self.next_key
 
     def summed(self, values: Any, key: int) -> Any:
-        import tensorflow as tf
-
         return tf.raw_ops.CollectiveReduceV2(
             input=values,
             group_size=self.count,
@@ -76,8 +79,6 @@ class _Replica:
 
     def _order(self) -> Any:
         """A resource that TensorFlow's automatic dependencies order operations by."""
-        import tensorflow as tf
-
         if self.token is None:
             with tf.init_scope(), tf.device(self.group.devices[self.rank]):
                 self.token = tf.raw_ops.VarHandleOp(
@@ -111,8 +112,6 @@ def join() -> None:
     global _workers, _server
     _check_backend("several workers")
     count, rank = _cluster(os.environ.get("TF_CONFIG"))
-    import tensorflow as tf
-
     # It starts TensorFlow's server of collective operations and checks that the others live.
     _server = tf.distribute.MultiWorkerMirroredStrategy()
     device = f"{_device_type()}:0"
@@ -153,8 +152,6 @@ def use_devices(count: int) -> None:
     if count == 1:
         return
     _check_backend("several devices")
-    import tensorflow as tf
-
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and len(gpus) < count:
         raise ValueError(f"TensorFlow sees {len(gpus)} GPUs, fewer than --devices={count}.")
@@ -174,8 +171,6 @@ def _check_backend(what: str) -> None:
 
 
 def _device_type() -> str:
-    import tensorflow as tf
-
     return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
 
 
@@ -186,8 +181,6 @@ def local_devices() -> Iterator[None]:
     if _strategy is None:
         yield
         return
-    import tensorflow as tf
-
     if _of_strategy is None:
         _of_strategy = _Group(_strategy.extended.worker_devices)
 
@@ -230,8 +223,6 @@ def together(synchronized: bool = True) -> Iterator[None]:
     """
     replica = _workers
     if _strategy is not None:
-        import tensorflow as tf
-
         here = tf.distribute.get_replica_context()
         if here is not None and here.num_replicas_in_sync > 1 and _of_strategy is not None:
             replica = _of_strategy.members[tf.get_static_value(here.replica_id_in_sync_group)]
@@ -266,9 +257,9 @@ def take_key() -> int | None:
     return None if replica is None else replica.take_key()
 
 
-def gradient_key(key: int) -> int:
+def gradient_key(key: int | None) -> int:
     """Key for an operation in the gradient of the one with this key."""
-    return key + _GRADIENTS
+    return (key or 0) + _GRADIENTS
 
 
 def summed(values: Any, key: int | None = None) -> Any:
@@ -276,8 +267,6 @@ def summed(values: Any, key: int | None = None) -> Any:
     replica = _step.get()
     if replica is None:
         return values
-    import tensorflow as tf
-
     key = replica.take_key() if key is None else key
 
     @tf.custom_gradient
@@ -305,8 +294,6 @@ def mean_of(values: Sequence[Any]) -> list[Any]:
     """Means over the replicas of tensors, such as gradients, in a few operations."""
     if count() == 1:
         return list(values)
-    import tensorflow as tf
-
     found, bucket = [], []
 
     def empty() -> None:
@@ -370,8 +357,6 @@ def loss_reported() -> Iterator[None]:
     if _workers is None:
         yield
         return
-    import tensorflow as tf
-
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:

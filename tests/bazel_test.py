@@ -1,6 +1,7 @@
 """BUILD matches the tree: its Starlark runs as Python with stand-ins for Bazel's functions."""
 
 import os
+import re
 import tomllib
 
 import pytest
@@ -80,7 +81,7 @@ def test_tools_are_binaries(build):
     programs = {
         path.relative_to(ROOT).with_suffix("").as_posix()
         for path in (ROOT / "tools").rglob("*.py")
-        if "\n    command.run(main" in path.read_text(encoding="utf-8")
+        if re.search(r"\n    (command\.run\(main|app\.run\()", path.read_text(encoding="utf-8"))
     }
     assert "tools/run_all" in programs
     # Bazel takes the file of the target's name for its main file.

@@ -30,13 +30,13 @@ def tools() -> list[str]:
     """The tools that define flags."""
     paths = [
         path
-        for part in ("", "serving/", "maintenance/", "benchmarks/gpu/")
+        for part in ("", "serving/", "cluster/", "maintenance/", "benchmarks/gpu/")
         for path in (ROOT / "tools").glob(f"{part}*.py")
     ]
     return sorted(
         ".".join(path.relative_to(ROOT / "tools").with_suffix("").parts)
         for path in paths
-        if "command.run(" in path.read_text(encoding="utf-8")
+        if re.search(r"\b(command|app)\.run\(", path.read_text(encoding="utf-8"))
     )
 
 

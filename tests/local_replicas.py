@@ -30,11 +30,9 @@ def main() -> None:
     labels = generator.integers(0, CLASSES, SHAPE[:3]).astype("int32")
     # More in the first half, whose own statistics and hard pixels therefore differ.
     labels[:1, :4] = 255
-    found = {
-        "alone": plain(
-            values(tf.constant(inputs), tf.constant(labels), keras.random.SeedGenerator(1))
-        )
-    }
+    random = keras.random.SeedGenerator(1)
+    alone = values(tf.constant(inputs), tf.constant(labels), random)
+    found: dict[str, Any] = {"alone": plain(alone)}
     with workers.local_devices():
         found["together"] = on_devices(inputs, labels, True)
         found["apart"] = on_devices(inputs, labels, False)
@@ -61,12 +59,8 @@ def on_devices(inputs: np.ndarray, labels: np.ndarray, synchronized: bool) -> li
             return values(inputs, labels, random)
 
     both = tf.function(lambda *each: strategy.run(step, each), autograph=False)(*halves)
-    return [
-        plain(
-            tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[i], both)
-        )
-        for i in range(2)
-    ]
+    parts = {name: strategy.experimental_local_results(each) for name, each in both.items()}
+    return [plain({name: each[index] for name, each in parts.items()}) for index in range(2)]
 
 
 def values(inputs: Any, labels: Any, random: keras.random.SeedGenerator) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
     python -m tools.cluster.local --workers=2 tools.train --flagfile=student.flags
 
-Every worker gets TF_CONFIG with ports on 127.0.0.1, and `--devices=workers`. The first worker is
+Every worker gets TF_CONFIG with ports on 127.0.0.1, `--devices=workers` and, in turns, one of the
+GPUs. The first worker is
 the chief: it writes, and its output is shown; the others write to worker_N.log in --logs. If a
 worker is lost, all start again after a pause, and resume from the last checkpoint. Other failures,
 such as a wrong flag, end all.
@@ -70,8 +71,9 @@ def run_once(command: Sequence[str]) -> int:
                 processes.append(
                     subprocess.Popen(
                         [sys.executable, "-m", *command, "--devices=workers"],
-                        env={**os.environ, "TF_CONFIG": json.dumps(task)},
-                        **({"stdout": output, "stderr": output} if index else {}),
+                        env={**os.environ, **own_gpu(index), "TF_CONFIG": json.dumps(task)},
+                        stdout=output if index else None,
+                        stderr=output if index else None,
                     )
                 )
             logging.info("Worker %d is process %d.", index, processes[-1].pid)
@@ -99,6 +101,14 @@ def stop(processes: Sequence[subprocess.Popen]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def own_gpu(index: int) -> dict[str, str]:
+    """Environment in which a worker sees one GPU; empty without NVIDIA's driver."""
+    count = len(list(pathlib.Path("/proc/driver/nvidia/gpus").glob("*")))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
+    names = [name for name in visible.split(",") if name]
+    return {"CUDA_VISIBLE_DEVICES": names[index % len(names)]} if names else {}
 
 
 def free_ports(count: int) -> list[int]:
