@@ -27,6 +27,8 @@ if keras.backend.backend() == "tensorflow":
 else:
     tf: Any = None
 
+# Keys of a call of a body that is traced once: it has fewer operations.
+_BLOCK = 256
 # Operations of gradients have the keys of their operation, plus this.
 _GRADIENTS = 1 << 30
 _BUCKET_BYTES = 1 << 22
@@ -48,49 +50,70 @@ class _Group:
 class _Replica:
     """One of a group, with the key of its next operation.
 
-    Keys are equal on all replicas because all trace the same steps. A body that is traced once has
-    the same keys in every call; calls follow one another in the same order on all replicas.
+    Keys are equal on all replicas because all trace the same steps. Within a body that is traced
+    once, they are tensors, so that calls have different ones.
     """
 
     group: _Group
     rank: int
-    next_key: int = 1
+    next_key: Any = 1
     token: Any = None
 
     @property
     def count(self) -> int:
         return len(self.group.devices)
 
-    def take_key(self) -> int:
-        self.next_key += 1
-        return self.next_key
+    def take_keys(self, count: int) -> Any:
+        first = self.next_key
+        self.next_key = first + count
+        return first
 
-    def summed(self, values: Any, key: int) -> Any:
-        return tf.raw_ops.CollectiveReduceV2(
-            input=values,
-            group_size=self.count,
-            group_key=self.group.key,
-            instance_key=key,
-            ordering_token=[self._order()],
-            merge_op="Add",
-            final_op="Id",
-            communication_hint="nccl" if "GPU" in self.group.devices[self.rank] else "ring",
-        )
-
-    def _order(self) -> Any:
-        """A resource that TensorFlow's automatic dependencies order operations by."""
+    def take_place(self) -> "_Place":
+        """Place of the next operation in a forward pass, which follows the earlier ones."""
         if self.token is None:
             with tf.init_scope(), tf.device(self.group.devices[self.rank]):
                 self.token = tf.raw_ops.VarHandleOp(
                     dtype="float32", shape=[], shared_name=f"replica_{self.group.key}_{self.rank}"
                 )
-        if tf.executing_eagerly():
-            return self.token
-        # The gradients of conditions cannot capture an eager tensor.
-        graph: Any = tf.compat.v1.get_default_graph()
-        while getattr(graph, "is_control_flow_graph", False):
-            graph = graph.outer_graph
-        return graph.capture(self.token)
+        order = self.token
+        if not tf.executing_eagerly():
+            # A tensor of the graph: gradients of conditions cannot capture an eager one.
+            order = tf.compat.v1.get_default_graph().capture(order)
+        return _Place(self.take_keys(1), order)
+
+    def summed(self, values: Any, place: "_Place") -> Any:
+        return tf.raw_ops.CollectiveReduceV2(
+            input=values,
+            group_size=self.count,
+            group_key=self.group.key,
+            instance_key=place.key,
+            ordering_token=[place.order],
+            merge_op="Add",
+            final_op="Id",
+            communication_hint="nccl" if self.uses_nccl else "ring",
+        )
+
+    @property
+    def uses_nccl(self) -> bool:
+        """True for GPUs of one process.
+
+        NCCL of several processes needs one order of all operations, which gradients lack.
+        """
+        return len(set(self.group.devices)) > 1 and "GPU" in self.group.devices[self.rank]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Key of an operation, and the resource by which TensorFlow orders it after earlier ones.
+
+    Operations of two replicas in one graph must not wait for each other.
+    """
+
+    key: Any
+    order: Any
+
+    def of_gradient(self) -> "_Place":
+        return _Place(self.key + _GRADIENTS, self.order)
 
 
 _workers: _Replica | None = None
@@ -251,35 +274,55 @@ def place_in_batch() -> int:
     return 0 if replica is None else replica.rank
 
 
-def take_key() -> int | None:
-    """Key of an operation below, for `summed` in a forward pass; None if alone."""
+def take_block() -> Any:
+    """Keys for one call of a body that is traced once, to be used with `block`; None if alone."""
     replica = _step.get()
-    return None if replica is None else replica.take_key()
+    if replica is None:
+        return None
+    return tf.convert_to_tensor(replica.take_keys(_BLOCK), "int32")
 
 
-def gradient_key(key: int | None) -> int:
-    """Key for an operation in the gradient of the one with this key."""
-    return (key or 0) + _GRADIENTS
+@contextlib.contextmanager
+def block(keys: Any) -> Iterator[None]:
+    """Within it, operations take their keys from those of `take_block`, a tensor."""
+    replica = _step.get()
+    if replica is None or keys is None:
+        yield
+        return
+    before, replica.next_key = replica.next_key, keys
+    try:
+        yield
+    finally:
+        replica.next_key = before
 
 
-def summed(values: Any, key: int | None = None) -> Any:
+def take_place() -> Any:
+    """Place of an operation, for `summed` in a forward pass; None if alone.
+
+    Its `of_gradient()` is the place of an operation in the gradient.
+    """
+    replica = _step.get()
+    return None if replica is None else replica.take_place()
+
+
+def summed(values: Any, place: Any = None) -> Any:
     """Sum over the replicas of tensors of one shape; the gradient is summed, too."""
     replica = _step.get()
     if replica is None:
         return values
-    key = replica.take_key() if key is None else key
+    place = replica.take_place() if place is None else place
 
     @tf.custom_gradient
     def everywhere(values):
         return (
-            replica.summed(values, key),
-            lambda upstream: replica.summed(upstream, gradient_key(key)),
+            replica.summed(values, place),
+            lambda upstream: replica.summed(upstream, place.of_gradient()),
         )
 
     return everywhere(values)
 
 
-def gathered(values: Any, key: int | None = None) -> Any:
+def gathered(values: Any, place: Any = None) -> Any:
     """Stacks the tensors of all replicas, `(replicas, ...)`; it has no gradient."""
     values = keras.ops.stop_gradient(values)
     replica = _step.get()
@@ -287,7 +330,7 @@ def gathered(values: Any, key: int | None = None) -> Any:
         return values[None]
     mine = keras.ops.one_hot(replica.rank, replica.count, dtype=values.dtype)
     mine = keras.ops.reshape(mine, (-1, *[1] * len(values.shape)))
-    return summed(mine * values[None], key)
+    return summed(mine * values[None], place)
 
 
 def mean_of(values: Sequence[Any]) -> list[Any]:
@@ -337,7 +380,7 @@ def from_chief(values: Sequence[Any]) -> list[Any]:
             array = original if original.dtype.kind == "f" else original.astype("int64")
             mine = array if is_chief() else np.zeros_like(array)
             mine = keras.ops.convert_to_tensor(mine)
-            summed = _workers.summed(mine, _workers.take_key())
+            summed = _workers.summed(mine, _workers.take_place())
             found.append(np.asarray(summed).astype(original.dtype))
     return found
 

@@ -78,9 +78,9 @@ def _normalize_together(inputs, gamma, beta, epsilon):
 
     @tf.custom_gradient
     def normalize(inputs, gamma, beta):
-        key = workers.take_key()
+        place = workers.take_place()
         own = tf.stack(tf.nn.moments(inputs, axes))
-        means, variances = tf.unstack(workers.gathered(own, key), axis=1)
+        means, variances = tf.unstack(workers.gathered(own, place), axis=1)
         mean = tf.reduce_mean(means, 0)
         variance = tf.reduce_mean(variances + (means - mean) ** 2, 0)
         inverse = tf.math.rsqrt(variance + epsilon)
@@ -89,7 +89,7 @@ def _normalize_together(inputs, gamma, beta, epsilon):
         def gradient(upstream, *_):
             to_beta = tf.reduce_sum(upstream, axes)
             to_gamma = tf.reduce_sum(upstream * normalized, axes)
-            sums = workers.summed(tf.stack([to_beta, to_gamma]), workers.gradient_key(key))
+            sums = workers.summed(tf.stack([to_beta, to_gamma]), place.of_gradient())
             pixels = tf.cast(tf.size(inputs) / tf.size(gamma), "float32") * workers.count()
             of_beta, of_gamma = tf.unstack(sums / pixels)
             change = of_beta + normalized * of_gamma

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_fasterseg import workers
+
 
 def trace_once(function: Callable, on_jax: bool = True) -> Callable:
     """Returns `function` traced once per combination of shapes, dtypes and Python arguments.
@@ -28,7 +30,15 @@ def trace_once(function: Callable, on_jax: bool = True) -> Callable:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
+        def body(*arguments, key, **keywords):
+            with workers.block(key):
+                return function(*arguments, **keywords)
+
+        options: Any = {"autograph": False, "experimental_attributes": {"_noinline": True}}
+        traced = tf.function(body, **options)
+        return lambda *arguments, **keywords: traced(
+            *arguments, key=workers.take_block(), **keywords
+        )
     if keras.backend.backend() == "jax" and on_jax:
         import jax  # pyright: ignore[reportMissingImports]
 

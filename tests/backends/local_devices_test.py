@@ -23,6 +23,22 @@ with local_devices(batch_size=3):
 print("as one")
 """
 
+CHOSEN = """
+import jax, keras
+from keras_fasterseg.run.local_devices import choose_devices, local_devices
+from tests.backends.trainings import make_trainer
+
+choose_devices(2)
+with local_devices(batch_size=2):
+    trainer = make_trainer("search toy")
+    assert len(trainer.trainable_variables[0].value.sharding.device_set) == 2
+try:
+    with local_devices(batch_size=3):
+        pass
+except ValueError as error:
+    print(error)
+"""
+
 
 def test_batches_are_divided_among_devices():
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
@@ -31,3 +47,10 @@ def test_batches_are_divided_among_devices():
     )
     assert done.stdout.endswith("as one\n"), done.stderr
     assert "A batch of 3 images cannot be divided among 2 devices" in done.stderr
+
+
+def test_a_chosen_number_of_devices():
+    done = subprocess.run([sys.executable, "-c", CHOSEN], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == (
+        "A batch of 3 images cannot be divided equally among 2 devices. Choose a multiple of 2.\n"
+    ), done.stderr

@@ -184,3 +184,22 @@ def test_an_unknown_way_to_estimate_is_refused():
     settings_flags.define_estimate(values)
     with pytest.raises(flags.IllegalFlagValueError, match=r"one of <quick\|measured\|none>"):
         values(["tool", "--estimate=fast"])
+
+
+@pytest.mark.parametrize(
+    ("workers", "text", "value"),
+    [(True, "auto", "auto"), (True, "workers", "workers"), (False, "2", 2), (True, "16", 16)],
+)
+def test_devices(workers, text, value):
+    values = flags.FlagValues()
+    settings_flags.define_devices(workers, values)
+    values(["program", f"--devices={text}"])
+    assert values.devices == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "", "workers"])
+def test_wrong_devices(text):
+    values = flags.FlagValues()
+    settings_flags.define_devices(False, values)
+    with pytest.raises(flags.IllegalFlagValueError, match="expected auto or a number, received"):
+        values(["program", f"--devices={text}"])

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from keras_fasterseg.run.trained_networks import load_network
 from tests.shared import ROOT
 from tools.cluster.local import free_ports
 
@@ -77,50 +78,56 @@ def test_two_devices_are_one_process(case, alone, tmp_path):
     assert_equal(output, alone)
 
 
-def train(folder: pathlib.Path) -> subprocess.Popen:
-    """Two workers that train a network in `folder`/run."""
-    size = "64x128"
+def train(folder: pathlib.Path, *launcher: str) -> subprocess.Popen:
+    """Trains a network in `folder`/run, alone or by the launcher."""
     settings = {"epochs": 4, "steps_per_epoch": 10, "batch_size": 2, "crop_size": "64x64"}
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tools.cluster.local", "--pause=0.5", f"--logs={folder}"),
-            *("tools.train", f"--workdir={folder / 'run'}", "--genotype=joint_published"),
-            *("--dataset=synthetic", "--synthetic_train_images=8", "--synthetic_val_images=2"),
-            *(f"--synthetic_size={size}", "--student_learning_rate=1e-4"),
-            *("--student_evaluate_every=1",),
-            *(f"--student_{name}={value}" for name, value in settings.items()),
-        ],
-        cwd=ROOT,
-        stderr=open(folder / "log", "wb"),
-    )
+    command = [
+        *(*launcher, "tools.train", f"--workdir={folder / 'run'}", "--genotype=joint_published"),
+        *("--dataset=synthetic", "--synthetic_train_images=8", "--synthetic_val_images=2"),
+        *("--synthetic_size=64x128", "--student_learning_rate=1e-4", "--student_evaluate_every=1"),
+        *(f"--student_{name}={value}" for name, value in settings.items()),
+    ]
+    with open(folder / "log", "ab") as log:
+        return subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stderr=log)
+
+
+def two_workers(folder: pathlib.Path, retries: int) -> tuple[str, ...]:
+    return ("tools.cluster.local", "--pause=0.5", f"--logs={folder}", f"--retries={retries}")
 
 
 def weights(folder: pathlib.Path) -> list[np.ndarray]:
-    from keras_fasterseg.run.trained_networks import load_network
-
     network = load_network(folder / "run" / "student" / "network.keras")
     return [np.asarray(variable) for variable in network.variables]
 
 
-@pytest.mark.parametrize("lost", [0, 1])
-def test_a_lost_worker(tmp_path, lost):
-    folders = [tmp_path / name for name in ("undisturbed", "disturbed")]
-    for folder in folders:
-        folder.mkdir()
-        process = train(folder)
-        if folder == folders[1]:
-            rows = folder / "run" / "student" / "log.csv"
-            while not (rows.exists() and len(rows.read_text().splitlines()) == 3):
-                assert process.poll() is None
-                time.sleep(0.1)
-            log = (folder / "log").read_text()
-            os.kill(int(re.findall(rf"Worker {lost} is process (\d+)", log)[0]), signal.SIGKILL)
-        assert process.wait() == 0
-    log = (folders[1] / "log").read_text()
-    others = log if lost == 1 else (folders[1] / "worker_1.log").read_text()
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Weights that two workers have trained."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert train(folder, *two_workers(folder, 0)).wait() == 0
+    return weights(folder)
+
+
+@pytest.mark.parametrize(
+    ("lost", "retries"), [(0, 3), (1, 3), (1, 0)], ids=["chief", "other", "going on alone"]
+)
+def test_a_lost_worker(undisturbed, tmp_path, lost, retries):
+    process = train(tmp_path, *two_workers(tmp_path, retries))
+    rows = tmp_path / "run" / "student" / "log.csv"
+    while not (rows.exists() and len(rows.read_text().splitlines()) == 3):
+        assert process.poll() is None
+        time.sleep(0.1)
+    log = (tmp_path / "log").read_text()
+    os.kill(int(re.findall(rf"Worker {lost} is process (\d+)", log)[0]), signal.SIGKILL)
+    assert process.wait() == (0 if retries else 1)
+    log = (tmp_path / "log").read_text()
+    others = log if lost == 1 else (tmp_path / "worker_1.log").read_text()
     sentence = f"train.py: Worker {1 - lost} of 2 lost another one; start all of them again."
     assert others.splitlines().count(sentence) == 1
-    assert "start 2 of 4" in log
-    assert "Resuming after epoch" in log
-    for one, other in zip(*map(weights, folders), strict=True):
+    if retries:
+        assert "start 2 of 4" in log
+    else:
+        assert train(tmp_path).wait() == 0
+    assert "Resuming after epoch" in (tmp_path / "log").read_text()
+    for one, other in zip(weights(tmp_path), undisturbed, strict=True):
         np.testing.assert_allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
