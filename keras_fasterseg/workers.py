@@ -56,7 +56,8 @@ class _Replica:
 
     group: _Group
     rank: int
-    next_key: Any = 1
+    base: Any = 0
+    used: int = 1
     token: Any = None
 
     @property
@@ -64,9 +65,9 @@ class _Replica:
         return len(self.group.devices)
 
     def take_keys(self, count: int) -> Any:
-        first = self.next_key
-        self.next_key = first + count
-        return first
+        first, self.used = self.used, self.used + count
+        # A new tensor for each: one of a conditional branch is unknown outside.
+        return self.base + first
 
     def take_place(self) -> "_Place":
         """Place of the next operation in a forward pass, which follows the earlier ones."""
@@ -289,11 +290,12 @@ def block(keys: Any) -> Iterator[None]:
     if replica is None or keys is None:
         yield
         return
-    before, replica.next_key = replica.next_key, keys
+    before = replica.base, replica.used
+    replica.base, replica.used = keys, 0
     try:
         yield
     finally:
-        replica.next_key = before
+        replica.base, replica.used = before
 
 
 def take_place() -> Any:
