@@ -180,9 +180,7 @@ def _times(job: _Job) -> dict[str, object]:
             data = (part for _ in itertools.count())
             # The first steps trace; metrics exist from the second on.
             count = 2 + job.steps
-            trainer.fit(
-                data, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[times]
-            )
+            trainer.fit(data, steps_per_epoch=count, shuffle=False, verbose=0, callbacks=[times])
             walls = np.diff(times.ends).tolist()[1:]
             found[str(images)] = [
                 {"processor_seconds": used, "wall_seconds": wall}
