@@ -137,7 +137,7 @@ bench-pytorch: setup $(PYTORCH)/.ready
 gpu-bundle: setup
 	$(BIN)/python -m tools.benchmarks.gpu.bundle --output=runs/gpu_bundle.tar
 
-# Generates the tables of docs/results.md from docs/results. --record=docs/results adds a run to it.
+# Generates the tables of docs/results.md and docs/scaling.md from docs/results. --record=docs/results adds a run to it.
 RESULTS := docs/results
 EXPORTS := $(foreach network,student published_student joint_published,$(foreach kind,saved_model_fp32 \
 	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16 tensorrt_rtx_fp32 tensorrt_rtx_fp16,\

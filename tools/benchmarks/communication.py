@@ -30,6 +30,7 @@ from keras_fasterseg.available_cores import available_cores
 from keras_fasterseg.files import write_json
 from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.training import TrainSettings
+from tools.benchmarks.loopback import sent_per_step
 
 _REPLICAS = 2
 _TIMED_IMAGES = (1, 2)
@@ -59,6 +60,12 @@ IMAGE_SIZE = flags.DEFINE(
 )
 SAMPLE_PATHS = flags.DEFINE_bool(
     "sample_paths", False, "Measure pretraining with --pretrain_sample_paths."
+)
+LOOPBACK = flags.DEFINE_bool(
+    "loopback",
+    False,
+    "Also run two workers on this machine, and measure the bytes that they send. Other programs "
+    "must not use the loopback interface meanwhile.",
 )
 STEPS = flags.DEFINE_integer("steps", 2, "Number of timed steps of each batch.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the numbers to.")
@@ -123,6 +130,8 @@ def main() -> None:
     }
     facts |= _in_process(_times, job)
     facts["sums"] = _in_process(_sums, job)
+    if LOOPBACK.value:
+        facts["loopback_bytes"] = sent_per_step(job, STEPS.value)
     rows = [
         (kind, each["operations"], f"{each['bytes'] / 1e6:.3f}")
         for kind, each in facts["sums"].items()

@@ -58,6 +58,10 @@ def test_calls_are_counted_as_often_as_they_run_and_conditions_by_their_larger_s
     )
 
 
+def is_small(values):
+    return tf.reduce_sum(values) < 9
+
+
 def test_a_loop_with_sums_cannot_be_counted():
     def step(values):
         return tf.while_loop(
