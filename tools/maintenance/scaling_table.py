@@ -7,8 +7,8 @@ from typing import Any
 from keras_fasterseg.files import PathLike, read_json
 from tools.benchmarks.scaling_model import (
     CHANGES,
+    Change,
     Network,
-    Step,
     end_of_scaling,
     step_of,
     strong_efficiency,
@@ -141,29 +141,29 @@ def _changes(steps: Sequence[tuple[str, Any]], network: Network, speed_up: float
         [
             change.name,
             change.flag or "no",
-            *(
-                _cell(
-                    change.apply(step_of(each)),
-                    change.images * each["images"][0],
-                    network,
-                    speed_up,
-                )
-                for _, each in steps
-            ),
+            *(_cell(change, each, network, speed_up) for _, each in steps),
         ]
         for change in CHANGES
     ]
     return table(rows, ["change", "in the code", *(name for name, _ in steps)], right=True)
 
 
-def _cell(step: Step, images: int, network: Network, speed_up: float) -> str:
-    """Efficiency of the most devices, and the number at which it is below one half."""
+def _cell(change: Change, measured: Any, network: Network, speed_up: float) -> str:
+    """Efficiency and relative speed of the most devices, and the number below one half."""
+    usual, batch = step_of(measured), measured["images"][0]
+    step, images = change.apply(usual), change.images * batch
 
     def efficiency(devices: int) -> float:
         return weak_efficiency(step, devices, images, network, speed_up)
 
     end = end_of_scaling(efficiency, _MOST)
-    return f"{_percent(efficiency(DEVICES[-1]))} ({f'> {_MOST}' if end is None else end})"
+    before = usual.times(DEVICES[-1], batch, network, speed_up).total
+    after = step.times(DEVICES[-1], images, network, speed_up).total
+    speed = change.images * before / after
+    return (
+        f"{_percent(efficiency(DEVICES[-1]))}, x{speed:.2g}, "
+        f"{f'> {_MOST:,}' if end is None else f'{end:,}'}"
+    )
 
 
 def _percent(share: float) -> str:

@@ -88,6 +88,7 @@ def test_changes_by_hand():
     changed = {change.name: change.apply(own).times(2, 1, NETWORK) for change in CHANGES}
     assert changed["statistics not synchronised"].statistics == 0
     assert changed["statistics added up, not gathered"].statistics == pytest.approx(4 * 0.5 + 0.3)
+    assert changed["four sums of statistics in one"].statistics == pytest.approx(0.5 + 0.4)
     assert changed["gradients in float16"].gradients == pytest.approx(4 * 0.5 + 0.5)
     assert changed["half the passes"].compute == 0.5
     assert changed["half the passes"].gradients == changed["none"].gradients

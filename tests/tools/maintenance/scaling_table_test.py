@@ -31,6 +31,6 @@ def test_one_step(tmp_path):
     # A batch of 4 images on 4 devices: 3 seconds of computation each, of 9 alone.
     assert found[8][1:] == ["4", "4", "5600.0", "40", "36", "7"]
     changes = {row[0]: row[1:] for row in found[13:]}
-    assert changes["none"] == ["default", "78 (> 65536)"]
-    assert changes["statistics not synchronised"] == ["`sync_batch_norm`", "94 (> 65536)"]
-    assert changes["few pixels are hard"] == ["happens", "77 (> 65536)"]
+    assert changes["none"] == ["default", "78, x1, > 65,536"]
+    assert changes["statistics not synchronised"] == ["`sync_batch_norm`", "94, x1.2, > 65,536"]
+    assert changes["few pixels are hard"] == ["happens", "77, x0.99, > 65,536"]
