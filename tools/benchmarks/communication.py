@@ -5,7 +5,7 @@
 Neither a network nor a second device is used. Two processes run one after the other. The first
 times steps of one and of two images on one core, in processor seconds, which other programs hardly
 change. The second traces, without running it, a step of two logical devices with one image each,
-and counts its sums over replicas. Weights are random, images noise. `tools.benchmarks.scaling`
+and counts its sums over replicas. Weights are random, images noise. `tools.maintenance.scaling`
 simulates more devices from these numbers.
 """
 

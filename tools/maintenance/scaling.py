@@ -1,6 +1,6 @@
 """Simulates steps of 8, 64 and 512 devices from results of `tools.benchmarks.communication`.
 
-    python -m tools.benchmarks.scaling --measured=docs/results/communication/gas_search.json
+    python -m tools.maintenance.scaling --measured=docs/results/communication/gas_search.json
 
 All constants of the network are assumed. Tables are printed as Markdown.
 """
@@ -13,7 +13,7 @@ from tools.benchmarks.scaling_model import Network
 
 _ASSUMED = Network()
 
-MEASURED = flags.DEFINE_list("measured", None, "Result files of tools.benchmarks.communication.")
+MEASURED = flags.DEFINE_list("measured", [], "Result files of tools.benchmarks.communication.")
 SPEED_UP = flags.DEFINE_float(
     "speed_up", 100.0, "Speed of a device, as a multiple of the measured core's.", lower_bound=1.0
 )
@@ -38,7 +38,7 @@ LINK_GIGABYTES = flags.DEFINE_float(
 HOP_MICROSECONDS = flags.DEFINE_float(
     "hop_microseconds", _ASSUMED.hop_seconds * 1e6, "Latency of one hop between nodes, in µs."
 )
-flags.mark_flag_as_required("measured")
+flags.register_validator("measured", bool, "Name at least one file.")
 
 
 def main() -> None:
