@@ -71,11 +71,13 @@ def _measured(steps: Iterable[tuple[str, Any]]) -> str:
                 number(sums["gradients"]["bytes"], ".2f", 1e-6),
                 number(_total(both, "bytes"), ".2f", 1e-6),
                 number(sums["hard_pixels"]["bytes"], ".2f", 1e-6),
+                number(each.get("loopback_bytes"), ".2f", 1e-6),
             ]
         )
     header = [
         *("step", "image", "s, 1 image", "s, 2 images", "sums", "sums, not synchronised"),
         *("MB of gradients", "MB of statistics", "MB of hard pixels"),
+        "MB sent, measured",
     ]
     return table(rows, header, right=True)
 

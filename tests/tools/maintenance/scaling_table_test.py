@@ -17,12 +17,17 @@ NETWORK = Network(8, 1e30, 0.1, 1e30, 0.0)
 
 
 def test_one_step(tmp_path):
-    measured = {"images": [4, 64, 128, 3], "step_seconds": {"1": 30.0, "2": 50.0}, "sums": SUMS}
+    measured = {
+        "images": [4, 64, 128, 3],
+        "step_seconds": {"1": 30.0, "2": 50.0},
+        "sums": SUMS,
+        "loopback_bytes": 2_400_000.0,
+    }
     write_json(tmp_path / "gas_search.json", measured)
     text = scaling_markdown([tmp_path / "gas_search.json"], NETWORK, speed_up=10)
     found = rows(text)
     assert found[1] == (
-        ["gas search", "64x128", "30.00", "50.00", "26", "6", "2.00", "0.30", "1.00"]
+        ["gas search", "64x128", "30.00", "50.00", "26", "6", "2.00", "0.30", "1.00", "2.40"]
     )
     # 10 + 4 * 20 seconds alone; 26 sums.
     alone, eight = found[3], found[4]
