@@ -79,6 +79,8 @@ def _measured(steps: Iterable[tuple[str, Any]]) -> str:
         *("MB of gradients", "MB of statistics", "MB of hard pixels"),
         "MB sent, measured",
     ]
+    if not any(row[-1] for row in rows):
+        rows, header = [row[:-1] for row in rows], header[:-1]
     return table(rows, header, right=True)
 
 
