@@ -137,7 +137,7 @@ bench-pytorch: setup $(PYTORCH)/.ready
 gpu-bundle: setup
 	$(BIN)/python -m tools.benchmarks.gpu.bundle --output=runs/gpu_bundle.tar
 
-# Generates the tables of docs/results.md from docs/results. --record=docs/results adds a run to it.
+# Generates the tables of docs/results.md and docs/scaling.md from docs/results. --record=docs/results adds a run to it.
 RESULTS := docs/results
 EXPORTS := $(foreach network,student published_student joint_published,$(foreach kind,saved_model_fp32 \
 	onnx_fp32 onnx_fp16 onnx_int8 openvino_fp32 openvino_fp16 openvino_int8 litert_fp32 litert_fp16 tensorrt_rtx_fp32 tensorrt_rtx_fp16,\
@@ -154,6 +154,8 @@ results: setup
 		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr \
 		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json,$(RESULTS)/spaces.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json \
 		--steps=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/search_cost/%.json,fasterseg joint gas gas_dense autortnet))
+	$(BIN)/python -m tools.maintenance.results --document=docs/scaling.md \
+		--communication=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/communication/%.json,fasterseg_search gas_search fasterseg_student))
 
 # Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures

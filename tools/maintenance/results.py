@@ -26,6 +26,9 @@ RANKINGS = flags.DEFINE_list("rankings", [], "Files ranking.json of tools.mainte
 STEPS = flags.DEFINE_list(
     "steps", [], "Result files of tools.benchmarks.supernet_step, to show side by side."
 )
+COMMUNICATION = flags.DEFINE_list(
+    "communication", [], "Result files of tools.benchmarks.communication, to show side by side."
+)
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
 RECORD = flags.DEFINE_string(
     "record",
@@ -40,7 +43,10 @@ DOCUMENT = flags.DEFINE_string(
     "<!-- results: end -->.",
 )
 
-_KINDS = RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS, STEPS
+_KINDS = (
+    *(RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS, STEPS),
+    COMMUNICATION,
+)
 
 BEGIN = "<!-- results: begin -->"
 END = "<!-- results: end -->"
@@ -75,6 +81,7 @@ def update_document(
     recipes: Sequence[PathLike] = (),
     rankings: Sequence[PathLike] = (),
     steps: Sequence[PathLike] = (),
+    communication: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns the written text.
 
@@ -89,6 +96,7 @@ def update_document(
         recipes: Result files of `tools.maintenance.ablation`. Each gets its own table.
         rankings: Result files of `tools.maintenance.ranking`. Each gets its own table.
         steps: Result files of `tools.benchmarks.supernet_step`. They share one table.
+        communication: Result files of `tools.benchmarks.communication`. They share tables.
 
     Raises:
         FileNotFoundError: The document or a results file does not exist.
@@ -98,6 +106,7 @@ def update_document(
         comparison_table,
         export_table,
         run_table,
+        scaling_table,
         search_table,
         shrinking_table,
         speed_table,
@@ -116,6 +125,7 @@ def update_document(
         *(_shown(comparison_table.ablation_markdown, file) for file in recipes),
         *(_shown(comparison_table.ranking_markdown, file) for file in rankings),
         *([_shown(step_table.step_markdown, steps)] if steps else []),
+        *([_shown(scaling_table.scaling_markdown, communication)] if communication else []),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
     ]
     if not parts:
