@@ -5,6 +5,7 @@ import pathlib
 import keras
 import pytest
 
+from keras_fasterseg import workers
 from keras_fasterseg.files import read_json
 from keras_fasterseg.run.checkpoints import Checkpoints
 from keras_fasterseg.run.workdir import Workdir, plain
@@ -222,3 +223,22 @@ def test_records_of_defaults_are_those_of_earlier_versions():
     changed = plain(SearchSettings(optimizer="adam", scales=(1.0,)))
     assert set(changed) - set(earlier["search"]) == {"optimizer", "scales"}
     assert (changed["optimizer"], changed["scales"]) == ("adam", [1.0])
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_worker_that_is_not_the_chief_follows_it(tmp_path, monkeypatch, begins):
+    """It runs a stage only if the chief does, and writes nothing itself."""
+    asked = []
+
+    def told(decision=False):
+        asked.append(decision)
+        return begins
+
+    monkeypatch.setattr(workers, "is_chief", lambda: False)
+    monkeypatch.setattr(workers, "told", told)
+    ran = []
+    folder = Workdir(tmp_path / "run").stage("search", {"a": 1}, ran.append)
+    assert folder == tmp_path / "run" / "search"
+    # The second answer is the end of the chief's stage.
+    assert (ran, asked) == (([folder], [False, False]) if begins else ([], [False]))
+    assert not folder.exists()

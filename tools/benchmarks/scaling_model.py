@@ -1,6 +1,6 @@
 """Simulated steps of many devices, from a step alone and the sums that it makes.
 
-Communication is not hidden behind computation: sums run in one order, and those of gradients come
+Communication is not hidden behind computation: sums follow one another, and those of gradients come
 after the last one of batch statistics.
 """
 
