@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas, workers
 
 SHAPE, CLASSES = (4, 6, 8, 3), 3
 # Of 168 valid pixels, 38 have a probability below .05.
@@ -55,7 +55,7 @@ def on_devices(inputs: np.ndarray, labels: np.ndarray, synchronized: bool) -> li
     random = keras.random.SeedGenerator(1)
 
     def step(inputs, labels):
-        with workers.together(synchronized):
+        with replicas.together(synchronized):
             return values(inputs, labels, random)
 
     both = tf.function(lambda *each: strategy.run(step, each), autograph=False)(*halves)
@@ -82,14 +82,14 @@ def values(inputs: Any, labels: Any, random: keras.random.SeedGenerator) -> dict
             name: ohem_cross_entropy(labels, inputs, threshold=threshold, **options)
             for name, (threshold, options) in LOSSES.items()
         }
-        shown = workers.shown(normalized)
+        shown = replicas.with_mean_value(normalized)
     found |= {"outputs": outputs, "mean": mean, "variance": variance, "shown": shown}
-    found |= {name: workers.shown(loss) for name, loss in losses.items()}
+    found |= {name: replicas.with_mean_value(loss) for name, loss in losses.items()}
     for name, loss in {"normalized": shown, **losses}.items():
         # A replica's gradient by its images is that of its own mean: twice that of the batch's.
-        found[f"images_{name}"] = tape.gradient(loss, inputs) / workers.count()
+        found[f"images_{name}"] = tape.gradient(loss, inputs) / replicas.count()
     gradients = tape.gradient(shown, (gamma, beta))
-    found["gamma"], found["beta"] = workers.mean_of(gradients)
+    found["gamma"], found["beta"] = replicas.mean_of(gradients)
     found["dropout"] = dropout(inputs, 0.5, random)
     # Two settings of the batch, one after the other.
     both = dropout(tf.concat([inputs, inputs], 0), 0.5, random, settings=2)

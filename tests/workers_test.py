@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas, workers
 from tests.shared import ROOT
 
 
@@ -39,14 +39,14 @@ def test_a_wrong_list(wrong):
 
 def test_a_single_process_is_the_chief():
     assert workers.is_chief()
-    assert (workers.total(), workers.rank(), workers.count(), workers.replicas()) == (1, 0, 1, 1)
-    with workers.together():
-        assert workers.count() == 1
-        assert not workers.synchronizes()
-        assert workers.summed(3.0) == workers.shown(3.0) == 3.0
-        assert workers.mean_of([1.0, 2.0]) == workers.from_chief([1.0, 2.0]) == [1.0, 2.0]
-    assert not workers.told()
-    assert workers.told(True)
+    assert (workers.total(), workers.rank(), replicas.count(), replicas.number()) == (1, 0, 1, 1)
+    with replicas.together():
+        assert replicas.count() == 1
+        assert not replicas.synchronizes()
+        assert replicas.summed(3.0) == replicas.with_mean_value(3.0) == 3.0
+        assert replicas.mean_of([1.0, 2.0]) == workers.from_chief([1.0, 2.0]) == [1.0, 2.0]
+    assert not workers.chief_decides()
+    assert workers.chief_decides(True)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     settings_flags.use_devices(DEVICES.value)
+    from keras_fasterseg import workers
     from keras_fasterseg.jobs.pretrain import pretrain_stage
     from keras_fasterseg.run.run import Run
 
@@ -27,7 +28,8 @@ def main() -> None:
         settings_flags.read_space(),
         settings_flags.read_settings(stages.PretrainSettings, "pretrain_"),
     )
-    print(f"The supernet's weights are in {weights}")
+    if workers.is_chief():
+        print(f"The supernet's weights are in {weights}")
 
 
 if __name__ == "__main__":

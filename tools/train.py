@@ -46,6 +46,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 def main() -> None:
     settings_flags.use_devices(DEVICES.value)
+    from keras_fasterseg import workers
     from keras_fasterseg.files import read_json
     from keras_fasterseg.jobs.train import training_stage
     from keras_fasterseg.run.run import Run
@@ -64,8 +65,9 @@ def main() -> None:
         role=ROLE.value,
         teacher=TEACHER.value,
     )
-    miou = read_json(network.parent / EVALUATION)["miou"]
-    print(f"mIoU {100 * (miou or 0):.2f} %: {network}")
+    if workers.is_chief():
+        miou = read_json(network.parent / EVALUATION)["miou"]
+        print(f"mIoU {100 * (miou or 0):.2f} %: {network}")
 
 
 if __name__ == "__main__":

@@ -302,7 +302,9 @@ def search_stage(
             ),
             inputs=inputs,
         )
-    if workers.is_chief() and not (folder / PAGE).is_file():
+    if not workers.is_chief():
+        return {}
+    if not (folder / PAGE).is_file():
         write_page(run.path, folder / PAGE)
     return {role: load_genotype(folder / f"{role}.json") for role in space.roles}
 

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 
 
 def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalises over batch, height and width by the batch mean and the (biased) batch variance.
 
     Replicas that share a batch normalise it by the statistics of the complete one, unless
-    `workers.together` says otherwise.
+    `replicas.together` says otherwise.
 
     On TensorFlow this is `FusedBatchNormV3`. It needs a fifth of the graph nodes of separate
     operations, keeps two tensors for the gradient, and is 3.5 times faster on a CPU at
@@ -30,7 +30,7 @@ def batch_normalize(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple
         The normalised inputs, the mean and the unbiased variance `(channels,)`. Only the normalised
         inputs carry a gradient.
     """
-    if workers.synchronizes():
+    if replicas.synchronizes():
         return _normalize_together(inputs, gamma, beta, epsilon)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -61,7 +61,7 @@ def batch_normalize_settings(
     Returns:
         The normalised inputs, and the mean and the unbiased variance `(settings, channels)`.
     """
-    if keras.backend.backend() == "tensorflow" and not workers.synchronizes():
+    if keras.backend.backend() == "tensorflow" and not replicas.synchronizes():
         return _fused_settings(inputs, gammas, betas, epsilon)
     parts = zip(ops.split(inputs, len(gammas)), gammas, betas, strict=True)
     results = [batch_normalize(*part, epsilon) for part in parts]
@@ -78,9 +78,9 @@ def _normalize_together(inputs, gamma, beta, epsilon):
 
     @tf.custom_gradient
     def normalize(inputs, gamma, beta):
-        place = workers.take_place()
+        place = replicas.take_place()
         own = tf.stack(tf.nn.moments(inputs, axes))
-        means, variances = tf.unstack(workers.gathered(own, place), axis=1)
+        means, variances = tf.unstack(replicas.gathered(own, place), axis=1)
         mean = tf.reduce_mean(means, 0)
         variance = tf.reduce_mean(variances + (means - mean) ** 2, 0)
         inverse = tf.math.rsqrt(variance + epsilon)
@@ -89,8 +89,8 @@ def _normalize_together(inputs, gamma, beta, epsilon):
         def gradient(upstream, *_):
             to_beta = tf.reduce_sum(upstream, axes)
             to_gamma = tf.reduce_sum(upstream * normalized, axes)
-            sums = workers.summed(tf.stack([to_beta, to_gamma]), place.of_gradient())
-            pixels = tf.cast(tf.size(inputs) / tf.size(gamma), "float32") * workers.count()
+            sums = replicas.summed(tf.stack([to_beta, to_gamma]), place.of_gradient())
+            pixels = tf.cast(tf.size(inputs) / tf.size(gamma), "float32") * replicas.count()
             of_beta, of_gamma = tf.unstack(sums / pixels)
             change = of_beta + normalized * of_gamma
             return gamma * inverse * (upstream - change), to_gamma, to_beta
@@ -98,7 +98,7 @@ def _normalize_together(inputs, gamma, beta, epsilon):
         return (normalized * gamma + beta, mean, variance), gradient
 
     outputs, mean, variance = normalize(inputs, gamma, beta)
-    pixels = ops.cast(ops.prod(ops.shape(inputs)[:3]) * workers.count(), "float32")
+    pixels = ops.cast(ops.prod(ops.shape(inputs)[:3]) * replicas.count(), "float32")
     unbiased = variance * (pixels / ops.maximum(pixels - 1.0, 1.0))
     return tf.cast(outputs, dtype), ops.stop_gradient(mean), ops.stop_gradient(unbiased)
 

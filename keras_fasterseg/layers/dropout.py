@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 
 
 def dropout(
@@ -21,11 +21,11 @@ def dropout(
         random: Generator of random numbers.
         settings: Number of consecutive settings of the supernet in the batch.
     """
-    replicas = workers.count()
-    if replicas == 1:
+    count = replicas.count()
+    if count == 1:
         return keras.random.dropout(inputs, rate, seed=random)
     size, *rest = ops.shape(inputs)
-    ones = ops.ones((size * replicas, *rest), inputs.dtype)
+    ones = ops.ones((size * count, *rest), inputs.dtype)
     factors = keras.random.dropout(ones, rate, seed=random)
-    parts = ops.reshape(factors, (settings, replicas, size // settings, *rest))
-    return inputs * ops.reshape(parts[:, workers.place_in_batch()], (size, *rest))
+    parts = ops.reshape(factors, (settings, count, size // settings, *rest))
+    return inputs * ops.reshape(parts[:, replicas.place_in_batch()], (size, *rest))

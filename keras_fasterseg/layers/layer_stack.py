@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 
 
 def trace_once(function: Callable, on_jax: bool = True) -> Callable:
@@ -31,13 +31,13 @@ def trace_once(function: Callable, on_jax: bool = True) -> Callable:
         import tensorflow as tf
 
         def body(*arguments, key, **keywords):
-            with workers.block(key):
+            with replicas.block(key):
                 return function(*arguments, **keywords)
 
         options: Any = {"autograph": False, "experimental_attributes": {"_noinline": True}}
         traced = tf.function(body, **options)
         return lambda *arguments, **keywords: traced(
-            *arguments, key=workers.take_block(), **keywords
+            *arguments, key=replicas.take_block(), **keywords
         )
     if keras.backend.backend() == "jax" and on_jax:
         import jax  # pyright: ignore[reportMissingImports]

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 from keras_fasterseg.tensorflow_cpu import compiled
 
 Tensor = Any  # a tensor of the backend that Keras runs on
@@ -73,7 +73,7 @@ def ohem_cross_entropy(
     if class_weights is not None:
         check_class_weights(class_weights, logits.shape[-1])
     # XLA has no operations between replicas.
-    jit_compile = jit_compile and workers.count() == 1
+    jit_compile = jit_compile and replicas.count() == 1
     forward = compiled(_weighted_entropy) if jit_compile else _weighted_entropy
     backward = compiled(_entropy_gradient) if jit_compile else _entropy_gradient
     labels = ops.cast(labels, "int32")
@@ -102,7 +102,7 @@ def ohem_cross_entropy(
 
     weighted = weighted_entropy(logits)
     # Not within XLA, which on a CPU adds sequentially: the error is 1e-4 for a million pixels.
-    total = workers.summed(ops.sum(weights)) / workers.count()
+    total = replicas.summed(ops.sum(weights)) / replicas.count()
     return ops.sum(weighted) / ops.where(total > 0, total, 1.0)
 
 
@@ -121,7 +121,7 @@ def _weighted_entropy(
     valid = ops.not_equal(labels, ignore_label)
     entropy = _entropy(labels, logits)
     if min_kept is None:
-        min_kept = _pixel_count(labels) * workers.count() // _LABEL_PIXELS_PER_KEPT_PIXEL
+        min_kept = _pixel_count(labels) * replicas.count() // _LABEL_PIXELS_PER_KEPT_PIXEL
     kept = _hard_pixels(entropy, valid, threshold, min_kept)
     weights = ops.cast(kept, "float32")
     if class_weights is not None:
@@ -239,9 +239,9 @@ def _hard_pixels(
     # Ignored pixels sort last: all other entropies are at least 0.
     entropy = ops.where(valid, entropy, -1.0)
     at_least = ops.cond(
-        workers.summed(_count(ops.greater_equal(entropy, hard_entropy))) >= min_kept,
+        replicas.summed(_count(ops.greater_equal(entropy, hard_entropy))) >= min_kept,
         lambda: ops.convert_to_tensor(hard_entropy, "float32"),
-        lambda: _kth_largest_below(workers.gathered(entropy), min_kept, hard_entropy),
+        lambda: _kth_largest_below(replicas.gathered(entropy), min_kept, hard_entropy),
     )
     # A minimum of 0 pixels disables mining, even if it is 1/16 of a tiny label.
     mine = ops.convert_to_tensor(min_kept, "int32") > 0
@@ -276,8 +276,8 @@ def _count(mask: Tensor) -> Tensor:
 class OhemCrossEntropy(keras.losses.Loss):
     """`ohem_cross_entropy` as a Keras loss: `loss(labels, logits)` is a scalar.
 
-    Each call ranks the pixels of its entire batch (under a distribution strategy: of the replica's
-    share). The loss therefore has no value per sample, and `sample_weight` only scales it.
+    Each call ranks the pixels of its entire batch. The loss therefore has no value per sample, and
+    `sample_weight` only scales it.
 
     Args:
         threshold: Probability in (0, 1]; a pixel is hard if its true class has at most this

@@ -14,6 +14,7 @@ from keras_fasterseg.run.datasets import (
     is_generated,
     named_data_dir,
 )
+from keras_fasterseg.run.local_devices import check_divisible
 from keras_fasterseg.setting import Size, check_settings, require
 from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.stages import DataSettings
@@ -88,7 +89,8 @@ def check_images(
             `data.search_parts.batch_images`.
 
     Raises:
-        ValueError: A downsampled image is below 32 x 32, or the images do not fill a batch.
+        ValueError: A downsampled image is below 32 x 32, the images do not fill a batch, or the
+            chosen devices cannot share one equally.
     """
     every = counted(facts.train_images, "training image")
     if images is None:
@@ -104,6 +106,7 @@ def check_images(
         f"{drawn} cannot fill a batch; set --{stage}_batch_size to at most {images}, or give more "
         f"images. Received: --{stage}_batch_size={settings.batch_size}",
     )
+    check_divisible(settings.batch_size, f"--{stage}_batch_size")
     check_downsample(facts.size, settings.downsample)
     largest = [side * max(settings.scales) / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):

@@ -141,7 +141,7 @@ class _Log(keras.callbacks.CSVLogger):
 class _FollowChief(keras.callbacks.Callback):
     """Gives every worker the chief's variables before an epoch, and its decision to end after it.
 
-    It must be the last callback. Others run on the chief only, and may change variables.
+    It must be the very last callback. Others run on the chief only, and may change variables.
     """
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -154,12 +154,11 @@ class _FollowChief(keras.callbacks.Callback):
                 variable.assign(value)
 
     def on_epoch_end(self, epoch, logs=None):
-        (ends,) = workers.from_chief([int(self.model.stop_training)])
-        self.model.stop_training = bool(ends)
+        self.model.stop_training = workers.chief_decides(self.model.stop_training)
 
 
 class _SaveCheckpoint(keras.callbacks.Callback):
-    """Writes the checkpoints. It must be the last callback, so that it sees complete epochs."""
+    """Writes the checkpoints. It must follow all callbacks that change the model."""
 
     def __init__(
         self,

@@ -9,14 +9,12 @@ from absl import logging
 from keras_fasterseg import workers
 from keras_fasterseg.setting import require
 
-Devices = int | str
-"""AUTO, WORKERS or a number of local devices."""
 AUTO, WORKERS = "auto", "workers"
-_chosen: Devices = AUTO
+_chosen: int | str = AUTO
 
 
-def choose_devices(devices: Devices) -> None:
-    """Chooses the devices of all trainings in this process. Call it before Keras computes anything.
+def choose_devices(devices: int | str) -> None:
+    """Chooses the devices of all trainings in this process, once, before Keras computes anything.
 
     - `AUTO`: on JAX all local ones, on other backends one.
     - A number: the first local ones. Without GPUs they are logical CPU devices, which share the
@@ -56,12 +54,7 @@ def local_devices(batch_size: int) -> Iterator[None]:
     Raises:
         ValueError: The chosen number of devices cannot share a batch equally.
     """
-    if isinstance(_chosen, int):
-        require(
-            batch_size % _chosen == 0,
-            f"A batch of {batch_size} images cannot be divided equally among {_chosen} devices. "
-            f"Choose a multiple of {_chosen}.",
-        )
+    check_divisible(batch_size)
     if keras.backend.backend() != "jax":
         _mention_idle_gpus()
         with workers.local_devices():
@@ -85,6 +78,16 @@ def local_devices(batch_size: int) -> Iterator[None]:
         return
     with keras.distribution.DataParallel(devices=devices).scope():
         yield
+
+
+def check_divisible(batch_size: int, name: str = "batch_size") -> None:
+    """Raises `ValueError` if the chosen devices or workers cannot share a batch equally."""
+    count = _chosen if isinstance(_chosen, int) else workers.total()
+    require(
+        batch_size % count == 0,
+        f"{name}={batch_size}: a batch of {batch_size} images cannot be divided equally among "
+        f"{count} {'workers' if _chosen == WORKERS else 'devices'}. Choose a multiple of {count}.",
+    )
 
 
 def _mention_idle_gpus() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.search import PretrainSettings, SearchSettings
 from keras_fasterseg.settings.training import TrainSettings
@@ -118,7 +118,7 @@ def check_optimizer(settings: TrainSettings) -> None:
     )
     # An overflow on one of them would have to skip the step on all.
     require(
-        settings.precision != "mixed_float16" or workers.replicas() == 1,
+        settings.precision != "mixed_float16" or replicas.number() == 1,
         "Several devices cannot share batches with precision=mixed_float16; use mixed_bfloat16.",
     )
 

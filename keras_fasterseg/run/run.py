@@ -50,11 +50,11 @@ class Run:
         Of several workers, only the chief generates and checks it; the others wait until then.
         """
         if not workers.is_chief():
-            workers.told()
+            workers.chief_decides()
             return open_source(self.data, self.path, self.seed, progress=False)
         source = open_source(self.data, self.path, self.seed)
         check_source(source, self.data)
-        workers.told()
+        workers.chief_decides()
         return source
 
     @property
@@ -79,6 +79,9 @@ class Run:
         return {f"the split {split!r}": self._split(split) for split in splits}
 
     def _split(self, split: str) -> Input:
+        if not workers.is_chief():
+            # Only the chief records it.
+            return Input(str(self.source.root), "")
         # Repeated for every stage: a run may last for days, and files may change meanwhile.
         return self.workdir.input_files.split(self.source, split)
 

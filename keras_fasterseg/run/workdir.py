@@ -41,7 +41,7 @@ class Workdir:
         self.path = pathlib.Path(path)
         _check_writable(self.path)
         self._lock = RunLock(self.path)
-        self.input_files = InputFiles(self.path / "inputs" if workers.is_chief() else None)
+        self.input_files = InputFiles(self.path / "inputs")
         self.listeners: list[Callable[[str, float], None]] = []
 
     @contextlib.contextmanager
@@ -94,9 +94,9 @@ class Workdir:
         """
         folder = self.path / name
         if not workers.is_chief():
-            if workers.told():
+            if workers.chief_decides():
                 run(folder)
-                workers.told()
+                workers.chief_decides()
             return folder
         record = folder / RECORD
         settings = plain(settings)
@@ -111,7 +111,7 @@ class Workdir:
             self._check_inputs(folder, before, inputs or {})
         if finished is not None and not prolong:
             logging.info("Stage %s is already finished: %s", name, folder)
-            workers.told(False)
+            workers.chief_decides(False)
             return folder
         with self.locked():
             folder.mkdir(parents=True, exist_ok=True)
@@ -121,13 +121,13 @@ class Workdir:
             begin = {**facts, "minutes": None, "begun": time.time(), "earlier_minutes": earlier}
             write_json(record, begin)
             logging.info("=== %s ===", name)
-            workers.told(True)
+            workers.chief_decides(True)
             start = time.monotonic()
             run(folder)
             seconds = time.monotonic() - start
             write_json(record, {**facts, "minutes": earlier + seconds / 60})
             checkpoints.remove(keep_newest=keep_checkpoint)
-            workers.told(True)
+            workers.chief_decides(True)
         for listener in self.listeners:
             listener(name, seconds if prolong else 60 * earlier + seconds)
         return folder

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 from keras_fasterseg.spaces.base import Choices, Tensor
 
 
@@ -16,7 +16,7 @@ class Engine(keras.Model):
     sync_batch_norm: bool
 
     def train_step(self, data):
-        with workers.together(self.sync_batch_norm):
+        with replicas.together(self.sync_batch_norm):
             self.step(data)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -33,7 +33,7 @@ class Engine(keras.Model):
             choices, own = choose()
             value = loss(choices)
             total = value if terms is None else value + terms(own)
-            value, total = workers.shown(value), workers.shown(total)
+            value, total = replicas.with_mean_value(value), replicas.with_mean_value(total)
         # A step may not use some weights, such as the heads of one role; decay and momentum still
         # apply to them.
         gradients = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)

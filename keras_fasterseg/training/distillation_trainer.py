@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.losses.ohem_cross_entropy import ohem_cross_entropy
 from keras_fasterseg.tensorflow_cpu import computes_on_tensorflow_cpu
@@ -101,9 +101,9 @@ class DistillationTrainer(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
 
     def train_step(self, *arguments):
-        if workers.replicas() == 1:
+        if replicas.number() == 1:
             return super().train_step(*arguments)
-        with workers.together(self.sync_batch_norm):
+        with replicas.together(self.sync_batch_norm):
             return self._shared_step(*arguments)
 
     def _shared_step(self, data):
@@ -166,9 +166,9 @@ class DistillationTrainer(keras.Model):
                 jit_compile=self._compiles_losses,
                 **self._distillation,
             )
-            self.distillation_tracker.update_state(workers.shown(imitation))
+            self.distillation_tracker.update_state(replicas.with_mean_value(imitation))
             loss += self.distillation_weight * imitation
-        return workers.shown(loss)
+        return replicas.with_mean_value(loss)
 
     def _on_grid(self, values: Tensor) -> Tensor:
         first, stride = self.loss_stride // 2, self.loss_stride

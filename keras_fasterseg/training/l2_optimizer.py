@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fasterseg import workers
+from keras_fasterseg import replicas
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -57,7 +57,9 @@ class L2Optimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None):
         self._after, self._scale = [], None
-        grads = workers.mean_of(grads)
+        # A weight that a loss does not use has none.
+        means = iter(replicas.mean_of([each for each in grads if each is not None]))
+        grads = [each if each is None else next(means) for each in grads]
         # Created once for all weights: in a graph, every use of a Python number is a node.
         self._l2 = ops.convert_to_tensor(self.l2, "float32")
         return super().apply(grads, trainable_variables)
@@ -72,14 +74,14 @@ class L2Optimizer(keras.optimizers.Optimizer):
     # `tf.distribute` would add up gradients again, and cannot do so within conditions.
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        if workers.count() == 1:
+        if replicas.count() == 1:
             super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(gradient, getattr(variable, "value", variable), learning_rate)
 
     def _backend_increment_gradient_accumulators(self, grads, acc_grads):
-        if workers.count() == 1:
+        if replicas.count() == 1:
             super()._backend_increment_gradient_accumulators(grads, acc_grads)
             return
         for gradient, accumulator in zip(grads, acc_grads, strict=True):

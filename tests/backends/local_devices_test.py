@@ -52,5 +52,6 @@ def test_batches_are_divided_among_devices():
 def test_a_chosen_number_of_devices():
     done = subprocess.run([sys.executable, "-c", CHOSEN], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == (
-        "A batch of 3 images cannot be divided equally among 2 devices. Choose a multiple of 2.\n"
+        "batch_size=3: a batch of 3 images cannot be divided equally among 2 devices. Choose a "
+        "multiple of 2.\n"
     ), done.stderr

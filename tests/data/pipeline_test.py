@@ -154,6 +154,21 @@ def test_skipped_batches_continue_a_run(source):
     np.testing.assert_array_equal(rest, whole[15:])
 
 
+@pytest.mark.parametrize("skip_batches", [0, 3])
+def test_parts_of_batches_are_the_batches(source, skip_batches):
+    options = {"batch_size": 4, "skip_batches": skip_batches}
+    whole = _arrays(_training(source, **options), 5)
+    parts = [_arrays(_training(source, part=(i, 2), **options), 5) for i in range(2)]
+    for together, *divided in zip(whole, *parts, strict=True):
+        rows = np.stack([each.reshape(5, 2, *each.shape[1:]) for each in divided], axis=1)
+        np.testing.assert_array_equal(rows.reshape(together.shape), together)
+
+
+def test_a_batch_that_cannot_be_divided(source):
+    with pytest.raises(ValueError, match="3 images cannot be divided equally among 2 workers"):
+        _training(source, batch_size=3, part=(0, 2))
+
+
 def test_every_epoch_has_all_samples_in_another_order(source):
     images, _ = _arrays(_training(source, crop_size=(12, 20), scales=(1.0,)), 15)
 

@@ -230,12 +230,12 @@ def test_a_worker_that_is_not_the_chief_follows_it(tmp_path, monkeypatch, begins
     """It runs a stage only if the chief does, and writes nothing itself."""
     asked = []
 
-    def told(decision=False):
+    def decides(decision=False):
         asked.append(decision)
         return begins
 
     monkeypatch.setattr(workers, "is_chief", lambda: False)
-    monkeypatch.setattr(workers, "told", told)
+    monkeypatch.setattr(workers, "chief_decides", decides)
     ran = []
     folder = Workdir(tmp_path / "run").stage("search", {"a": 1}, ran.append)
     assert folder == tmp_path / "run" / "search"

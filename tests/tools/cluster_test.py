@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -23,15 +25,26 @@ starts.append({"hosts": facts["cluster"]["worker"], "flags": sys.argv[2:]})
 own.write_text(json.dumps(starts))
 status = json.loads(os.environ["STATUSES"])[index][len(starts) - 1]
 if status == "waits":
-    time.sleep(60)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit(130)
 sys.exit(status)
 """
 
 
 def launch(folder: pathlib.Path, *statuses: list, retries: int = 2):
     """Runs a worker per list of exit statuses; returns the end, and every worker's starts."""
+    process = start_launcher(folder, *statuses, retries=retries)
+    stdout, stderr = process.communicate(timeout=60)
+    done = subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    files = [folder / f"{index}.json" for index in range(len(statuses))]
+    return done, [json.loads(file.read_text()) for file in files]
+
+
+def start_launcher(folder: pathlib.Path, *statuses: list, retries: int = 2) -> subprocess.Popen:
     (folder / "program.py").write_text(PROGRAM)
-    done = subprocess.run(
+    return subprocess.Popen(
         [
             *(sys.executable, "-m", "tools.cluster.local", f"--workers={len(statuses)}"),
             *(f"--retries={retries}", "--pause=0.1", f"--logs={folder}"),
@@ -42,12 +55,10 @@ def launch(folder: pathlib.Path, *statuses: list, retries: int = 2):
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
             "STATUSES": json.dumps(statuses),
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
     )
-    files = [folder / f"{index}.json" for index in range(len(statuses))]
-    return done, [json.loads(file.read_text()) for file in files]
 
 
 def test_workers_get_one_list_and_their_flags(tmp_path):
@@ -87,6 +98,20 @@ def test_a_worker_that_waits_is_stopped(tmp_path):
     assert [len(each) for each in starts] == [1, 1]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interruption_stops_the_workers(tmp_path, number):
+    process = start_launcher(tmp_path, ["waits"], ["waits"])
+    files = [tmp_path / f"{index}.json" for index in range(2)]
+    while not all(file.exists() for file in files):
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(30) == 130
+    log = process.stderr.read()
+    for pid in re.findall(r"Worker \d is process (\d+)", log):
+        assert not pathlib.Path(f"/proc/{pid}").exists()
+    assert "Traceback" not in log
+
+
 def test_it_asks_for_a_tool():
     done = subprocess.run(
         [sys.executable, "-m", "tools.cluster.local"], cwd=ROOT, capture_output=True, text=True
@@ -101,10 +126,18 @@ def program(path: pathlib.Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "restarts", "again"),
-    [(0, 0, False), (1, 0, False), (75, 0, True), (137, 4, True), (137, 5, False)],
+    ("statuses", "restarts", "again"),
+    [
+        ((0, 0, 0, 0), 0, False),
+        # The other workers notice the end of the first, or are stopped.
+        ((1, 75, 143, 143), 0, False),
+        ((75, 75, 2, 2), 0, False),
+        ((75, 137, 75, 75), 0, True),
+        ((75, 137, 75, 75), 4, True),
+        ((75, 137, 75, 75), 5, False),
+    ],
 )
-def test_the_slurm_script(tmp_path, status, restarts, again):
+def test_the_slurm_script(tmp_path, statuses, restarts, again):
     """With stand-ins for SLURM's commands: two machines with two workers each."""
     program(
         tmp_path / "scontrol",
@@ -113,18 +146,23 @@ def test_the_slurm_script(tmp_path, status, restarts, again):
     program(
         tmp_path / "srun",
         "while [[ $1 == --* ]]; do shift; done\n"
-        'for SLURM_PROCID in 0 1 2 3; do export SLURM_PROCID; "$@"; done\n'
-        "exit $STATUS",
+        "status=0\n"
+        'for SLURM_PROCID in 0 1 2 3; do export SLURM_PROCID; "$@"\n'
+        "one=$?; [ $one -gt $status ] && status=$one; done\n"
+        "exit $status",
     )
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    program(tmp_path / ".venv" / "bin" / "python", 'echo "$TF_CONFIG $*" >> "$LOG"')
+    program(
+        tmp_path / ".venv" / "bin" / "python",
+        'echo "$TF_CONFIG $*" >> "$LOG"; set -- $STATUSES; shift $SLURM_PROCID; exit $1',
+    )
     done = subprocess.run(
         ["bash", str(CLUSTER / "slurm.sh"), "tools.train", "--workdir=a b"],
         cwd=tmp_path,
         env={
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
             "LOG": str(tmp_path / "log"),
-            "STATUS": str(status),
+            "STATUSES": " ".join(map(str, statuses)),
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_NTASKS_PER_NODE": "2",
             "SLURM_JOB_ID": "17",
@@ -133,13 +171,14 @@ def test_the_slurm_script(tmp_path, status, restarts, again):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == status, done.stderr
+    assert done.returncode == max(statuses), done.stderr
+    assert not list(tmp_path.glob(".final*"))
     lines = (tmp_path / "log").read_text().splitlines()
     assert lines[4:] == ["again 17"] * again
     for index, line in enumerate(lines[:4]):
         assert line.endswith(" -m tools.train --workdir=a b --devices=workers")
         facts, _ = json.JSONDecoder().raw_decode(line)
-        hosts = ["node1:2222", "node1:2223", "node2:2222", "node2:2223"]
+        hosts = ["node1:20017", "node1:20018", "node2:20017", "node2:20018"]
         assert facts == {
             "cluster": {"worker": hosts},
             "task": {"type": "worker", "index": index},

@@ -3,10 +3,9 @@
     python -m tools.cluster.local --workers=2 tools.train --flagfile=student.flags
 
 Every worker gets TF_CONFIG with ports on 127.0.0.1, `--devices=workers` and, in turns, one of the
-GPUs. The first worker is
-the chief: it writes, and its output is shown; the others write to worker_N.log in --logs. If a
-worker is lost, all start again after a pause, and resume from the last checkpoint. Other failures,
-such as a wrong flag, end all.
+GPUs. The first worker is the chief: it writes, and its output is shown; the others write to
+worker_N.log in --logs. If a worker is lost, all start again after a pause, and resume from the last
+checkpoint. Other failures, such as a wrong flag, end all. An interruption stops all.
 """
 
 import json
@@ -62,7 +61,7 @@ def run_once(command: Sequence[str]) -> int:
         would fail, too.
     """
     hosts = [f"127.0.0.1:{port}" for port in free_ports(WORKERS.value)]
-    processes = []
+    processes: list[subprocess.Popen] = []
     try:
         for index in range(len(hosts)):
             task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
@@ -92,6 +91,8 @@ def run_once(command: Sequence[str]) -> int:
 def stop(processes: Sequence[subprocess.Popen]) -> None:
     """Interrupts what still runs, and kills it after some seconds."""
     until = time.monotonic() + _GRACE_S
+    # A terminal interrupts the workers, too.
+    time.sleep(_POLL_S)
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -123,7 +124,20 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def interrupted(*_) -> None:
+    """Lets the launcher stop its workers before it ends."""
+    raise KeyboardInterrupt
+
+
+def start(_) -> None:
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        main(sys.argv[_end:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 if __name__ == "__main__":
     # Flags after the name of the tool are its own, also flagfiles.
     _end = next((i for i, each in enumerate(sys.argv) if i and each[:1] != "-"), len(sys.argv))
-    app.run(lambda _: main(sys.argv[_end:]), sys.argv[:_end])
+    app.run(start, sys.argv[:_end])

@@ -9,7 +9,12 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
-PORT=${PORT:-2222}
+# Another job on the same machine has other ports.
+PORT=${PORT:-$((20000 + SLURM_JOB_ID % 10000))}
+# A worker writes it if another start would fail alike: 1 and 2 are wrong flags and settings.
+FINAL=.final_$SLURM_JOB_ID
+rm -f "$FINAL"
+export FINAL
 PER_NODE=${SLURM_NTASKS_PER_NODE:-1}
 # A port for each worker of a machine, in the order of SLURM_PROCID.
 HOSTS=$(for host in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
@@ -19,10 +24,13 @@ export HOSTS
 # If one worker ends with an error, the others are stopped.
 srun --distribution=block --kill-on-bad-exit=1 bash -c '
   export TF_CONFIG="{\"cluster\": {\"worker\": [$HOSTS]}, \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}"
-  exec .venv/bin/python -m "$@" --devices=workers' worker "$@"
+  .venv/bin/python -m "$@" --devices=workers
+  status=$?
+  if [ $status -eq 1 ] || [ $status -eq 2 ]; then touch "$FINAL"; fi
+  exit $status' worker "$@"
 status=$?
-# 1 and 2: a failure that another start would repeat, such as a wrong flag.
-if [ $status -gt 2 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 5 ]; then
+if [ $status -ne 0 ] && [ ! -e "$FINAL" ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 5 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
+rm -f "$FINAL"
 exit $status
