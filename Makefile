@@ -155,7 +155,7 @@ results: setup
 		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json,$(RESULTS)/spaces.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json \
 		--steps=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/search_cost/%.json,fasterseg joint gas gas_dense autortnet))
 	$(BIN)/python -m tools.maintenance.results --document=docs/scaling.md \
-		--communication=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/communication/%.json,fasterseg_search gas_search fasterseg_student))
+		--communication=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/communication/%.json,fasterseg_pretrain fasterseg_search gas_search fasterseg_student))
 
 # Draws the pictures of README.md and docs/ from docs/results.
 PICTURES := docs/pictures
