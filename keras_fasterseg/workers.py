@@ -103,7 +103,7 @@ def use_devices(count: int) -> None:
             use.
     """
     global _strategy
-    if count == replicas.number():
+    if count == (1 if _strategy is None else _strategy.num_replicas_in_sync):
         return
     if tf is None:
         raise ValueError(

@@ -23,6 +23,7 @@ TOLERANCE = 1e-4
 CASES = [
     ("gas", "search"),
     ("joint", "search"),
+    ("joint", "train"),
     ("fasterseg", "pretrain"),
     ("fasterseg", "search"),
     ("fasterseg", "train"),

@@ -42,7 +42,7 @@ def test_a_backend_without_several(monkeypatch, devices, message):
 def test_devices_are_chosen_once(monkeypatch):
     monkeypatch.setattr(workers, "tf", object())
     monkeypatch.setattr(replicas, "number", lambda: 2)
-    workers.use_devices(2)
+    workers.use_devices(1)
     with pytest.raises(ValueError, match="already trains on 2 devices"):
         workers.use_devices(3)
 
