@@ -36,9 +36,12 @@ def trace_once(function: Callable, on_jax: bool = True) -> Callable:
 
         options: Any = {"autograph": False, "experimental_attributes": {"_noinline": True}}
         traced = tf.function(body, **options)
-        return lambda *arguments, **keywords: traced(
-            *arguments, key=replicas.take_block(), **keywords
-        )
+
+        def call(*arguments, **keywords):
+            return traced(*arguments, key=replicas.take_block(), **keywords)
+
+        call.traced = traced
+        return call
     if keras.backend.backend() == "jax" and on_jax:
         import jax  # pyright: ignore[reportMissingImports]
 

@@ -81,7 +81,7 @@ def test_two_devices_are_one_process(case, alone, tmp_path):
 
 def train(folder: pathlib.Path, *launcher: str) -> subprocess.Popen:
     """Trains a network in `folder`/run, alone or by the launcher."""
-    settings = {"epochs": 4, "steps_per_epoch": 10, "batch_size": 2, "crop_size": "64x64"}
+    settings = {"epochs": 4, "steps_per_epoch": STEPS // 4, "batch_size": 2, "crop_size": "64x64"}
     command = [
         *(*launcher, "tools.train", f"--workdir={folder / 'run'}", "--genotype=joint_published"),
         *("--dataset=synthetic", "--synthetic_train_images=8", "--synthetic_val_images=2"),

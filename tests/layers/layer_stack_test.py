@@ -173,7 +173,7 @@ def test_one_trace_a_shape():
         for index, width in enumerate(widths):
             run(index, tf.ones((1, height, 4, FILTERS)), tf.constant(mixture), width)
         run.finish()
-        return stack._traced.experimental_get_tracing_count()
+        return stack._traced.traced.experimental_get_tracing_count()
 
     one_hot_widths = [choice(width, False) for width in (0, 1, 0)]
     assert run_all(4, one_hot_widths) == 1
@@ -209,7 +209,7 @@ def test_a_graph_that_calls_it_holds_one_body_and_equals_eager():
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     for weight, other in zip(stack.weights, eager_stack.weights, strict=True):
         np.testing.assert_allclose(weight, other, atol=1e-6, err_msg=weight.path)
-    assert stack._traced.experimental_get_tracing_count() == 1
+    assert stack._traced.traced.experimental_get_tracing_count() == 1
     (concrete,) = step._list_all_concrete_functions()
     kinds = [operation.type for operation in concrete.graph.get_operations()]
     assert "Conv2D" not in kinds

@@ -130,7 +130,9 @@ def interrupted(*_) -> None:
 
 
 def start(_) -> None:
-    signal.signal(signal.SIGTERM, interrupted)
+    # A shell starts programs in the background with interruptions ignored, also by their children.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, interrupted)
     try:
         main(sys.argv[_end:])
     except KeyboardInterrupt:
