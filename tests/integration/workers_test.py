@@ -130,5 +130,8 @@ def test_a_lost_worker(undisturbed, tmp_path, lost, retries):
     else:
         assert train(tmp_path).wait() == 0
     assert "Resuming after epoch" in (tmp_path / "log").read_text()
+    # One process sums in another order, which changes ReLUs at their kink. Seen: 1e-3 of a moving
+    # variance; other images would change those by a tenth.
+    tolerance = TOLERANCE if retries else 2e-3
     for one, other in zip(weights(tmp_path), undisturbed, strict=True):
-        np.testing.assert_allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
