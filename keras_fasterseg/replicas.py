@@ -102,9 +102,10 @@ class _Replica:
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Key of an operation, and the resource by which TensorFlow orders it after earlier ones.
+    """Key and order of an operation.
 
-    Operations of two replicas in one graph must not wait for each other.
+    TensorFlow runs the operations with one resource, `order`, one after the other. Every replica
+    has its own: two replicas in one graph must not wait for each other.
     """
 
     key: Any
@@ -220,7 +221,12 @@ def take_place() -> Any:
 
 
 def summed(values: Any, place: Any = None) -> Any:
-    """Sum over the replicas of tensors of one shape; the gradient is summed, too."""
+    """Sum over the replicas of tensors of one shape; the gradient is summed, too.
+
+    Args:
+        values: A tensor of any shape, the same on all replicas.
+        place: See `take_place`; by default the next one.
+    """
     replica = _step.get()
     if replica is None:
         return values
@@ -237,7 +243,12 @@ def summed(values: Any, place: Any = None) -> Any:
 
 
 def gathered(values: Any, place: Any = None) -> Any:
-    """Stacks the tensors of all replicas, `(replicas, ...)`; it has no gradient."""
+    """Stacks the tensors of all replicas, `(replicas, ...)`; it has no gradient.
+
+    Args:
+        values: A tensor of any shape, the same on all replicas.
+        place: See `take_place`; by default the next one.
+    """
     values = keras.ops.stop_gradient(values)
     replica = _step.get()
     if replica is None:

@@ -1,14 +1,10 @@
-"""Workers' list, and values of two devices that share a batch against those of one device."""
+"""The list of workers. Their steps: tests/integration/workers_test.py."""
 
 import json
-import subprocess
-import sys
 
-import numpy as np
 import pytest
 
-from keras_fasterseg import replicas, workers
-from tests.shared import ROOT
+from keras_fasterseg import workers
 
 
 def config(kind="worker", index=0, **cluster):
@@ -39,47 +35,7 @@ def test_a_wrong_list(wrong):
 
 def test_a_single_process_is_the_chief():
     assert workers.is_chief()
-    assert (workers.total(), workers.rank(), replicas.count(), replicas.number()) == (1, 0, 1, 1)
-    with replicas.together():
-        assert replicas.count() == 1
-        assert not replicas.synchronizes()
-        assert replicas.summed(3.0) == replicas.with_mean_value(3.0) == 3.0
-        assert replicas.mean_of([1.0, 2.0]) == workers.from_chief([1.0, 2.0]) == [1.0, 2.0]
+    assert (workers.total(), workers.rank()) == (1, 0)
+    assert workers.from_chief([1.0, 2.0]) == [1.0, 2.0]
     assert not workers.chief_decides()
     assert workers.chief_decides(True)
-
-
-@pytest.fixture(scope="module")
-def found():
-    """Values on one device, and of both devices with common statistics and without."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.local_replicas"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.backends("tensorflow")
-def test_two_devices_compute_the_values_of_the_batch(found):
-    for name, expected in found["alone"].items():
-        first, second = (np.asarray(each[name]) for each in found["together"])
-        if np.ndim(expected) == 4:
-            # Of the images, each device has its half.
-            first = np.concatenate([first, second])
-        else:
-            np.testing.assert_array_equal(first, second)
-        # Sums over 192 float32 values of size 10, in another order.
-        np.testing.assert_allclose(first, expected, rtol=2e-6, atol=2e-6, err_msg=name)
-
-
-@pytest.mark.backends("tensorflow")
-def test_hard_pixels_are_those_of_the_batch(found):
-    losses = [found["alone"][name] for name in ("all_pixels", "hard_pixels", "more_than_hard")]
-    assert losses[0] < losses[2] < losses[1]
-
-
-@pytest.mark.backends("tensorflow")
-def test_statistics_of_the_parts(found):
-    means = [np.asarray(each["mean"]) for each in found["apart"]]
-    np.testing.assert_allclose(np.mean(means, 0), found["alone"]["mean"], rtol=1e-5)
-    assert np.abs(means[0] - means[1]).min() > 0.01

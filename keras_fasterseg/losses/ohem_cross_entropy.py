@@ -276,8 +276,9 @@ def _count(mask: Tensor) -> Tensor:
 class OhemCrossEntropy(keras.losses.Loss):
     """`ohem_cross_entropy` as a Keras loss: `loss(labels, logits)` is a scalar.
 
-    Each call ranks the pixels of its entire batch. The loss therefore has no value per sample, and
-    `sample_weight` only scales it.
+    Each call ranks the pixels of its entire batch (under a distribution strategy of the user: of
+    the replica's share). The loss therefore has no value per sample, and `sample_weight` only
+    scales it.
 
     Args:
         threshold: Probability in (0, 1]; a pixel is hard if its true class has at most this

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 from absl import logging
 
 from keras_fasterseg.data.class_order import reordered
@@ -90,7 +91,7 @@ def check_images(
 
     Raises:
         ValueError: A downsampled image is below 32 x 32, the images do not fill a batch, or the
-            chosen devices cannot share one equally.
+            chosen devices cannot share one equally or normalise it as the setting says.
     """
     every = counted(facts.train_images, "training image")
     if images is None:
@@ -107,6 +108,11 @@ def check_images(
         f"images. Received: --{stage}_batch_size={settings.batch_size}",
     )
     check_divisible(settings.batch_size, f"--{stage}_batch_size")
+    require(
+        settings.sync_batch_norm or keras.backend.backend() != "jax",
+        f"--{stage}_sync_batch_norm=false needs TensorFlow: JAX always normalises by the complete "
+        "batch.",
+    )
     check_downsample(facts.size, settings.downsample)
     largest = [side * max(settings.scales) / settings.downsample for side in facts.size]
     if all(crop > side for crop, side in zip(settings.crop_size, largest, strict=True)):

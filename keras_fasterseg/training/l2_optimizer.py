@@ -65,13 +65,14 @@ class L2Optimizer(keras.optimizers.Optimizer):
         return super().apply(grads, trainable_variables)
 
     def _clip_gradients(self, grads):
-        if tf is None or not self.global_clipnorm:
+        if tf is None or not self.global_clipnorm or _adds_up_later():
             return super()._clip_gradients(grads)
         norm = tf.maximum(tf.linalg.global_norm(grads), self.global_clipnorm)
         self._scale = self.global_clipnorm / norm
         return grads
 
-    # `tf.distribute` would add up gradients again, and cannot do so within conditions.
+    # Gradients of replicas are those of the complete batch already. `tf.distribute` would add them up
+    # again, and cannot do so within conditions.
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
         if replicas.count() == 1:
@@ -113,6 +114,11 @@ class L2Optimizer(keras.optimizers.Optimizer):
         momentum = ops.where(updates, momentum, 1.0)
         for average, variable in zip(self.averages or (), trainable_variables, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * variable)
+
+
+def _adds_up_later() -> bool:
+    """True if `tf.distribute` adds up gradients after every replica clipped its own."""
+    return replicas.count() == 1 and tf.distribute.get_strategy().num_replicas_in_sync > 1
 
 
 def _after(operations: Sequence[Any]) -> contextlib.AbstractContextManager:

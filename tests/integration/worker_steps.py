@@ -66,6 +66,17 @@ def make(name: str, job: str):
             network.trainable_variables,
             False,
         )
+    if job == "distil":
+        student, teacher = (
+            space.build(space.largest_genotype(), CLASSES, auxiliary_heads=heads)
+            for heads in (True, False)
+        )
+        settings = TrainSettings(
+            learning_rate=RATE, accumulation_steps=2, ema_momentum=0.9, boundary_weight=0.5
+        )
+        trainer = make_trainer(student, teacher, settings, 10, class_weights=(1, 2, 0.5, 1, 3))
+        averages = trainer.optimizer.averages
+        return trainer, [*student.trainable_variables, *averages], False
     model = space.search_model(CLASSES, 0)
     if job == "pretrain":
         trainer = make_pretrainer(model, PretrainSettings(learning_rate=RATE), 10, 0)

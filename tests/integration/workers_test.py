@@ -27,6 +27,7 @@ CASES = [
     ("fasterseg", "pretrain"),
     ("fasterseg", "search"),
     ("fasterseg", "train"),
+    ("fasterseg", "distil"),
 ]
 
 pytestmark = [pytest.mark.slow, pytest.mark.backends("tensorflow"), pytest.mark.timeout(30 * 60)]
@@ -79,14 +80,15 @@ def test_two_devices_are_one_process(case, alone, tmp_path):
     assert_equal(output, alone)
 
 
-def train(folder: pathlib.Path, *launcher: str) -> subprocess.Popen:
-    """Trains a network in `folder`/run, alone or by the launcher."""
+def train(folder: pathlib.Path, *launcher: str, devices: int = 1) -> subprocess.Popen:
+    """Trains a network in `folder`/run, in one process or by the launcher."""
     settings = {"epochs": 4, "steps_per_epoch": STEPS // 4, "batch_size": 2, "crop_size": "64x64"}
     command = [
         *(*launcher, "tools.train", f"--workdir={folder / 'run'}", "--genotype=joint_published"),
         *("--dataset=synthetic", "--synthetic_train_images=8", "--synthetic_val_images=2"),
         *("--synthetic_size=64x128", "--student_learning_rate=1e-4", "--student_evaluate_every=1"),
         *(f"--student_{name}={value}" for name, value in settings.items()),
+        *([] if launcher else [f"--devices={devices}"]),
     ]
     with open(folder / "log", "ab") as log:
         return subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, stderr=log)
@@ -107,6 +109,13 @@ def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     assert train(folder, *two_workers(folder, 0)).wait() == 0
     return weights(folder)
+
+
+def test_a_tool_on_two_devices(undisturbed, tmp_path):
+    """Evaluation, checkpoints and the saved network are those of two workers."""
+    assert train(tmp_path, devices=2).wait() == 0
+    for one, other in zip(weights(tmp_path), undisturbed, strict=True):
+        np.testing.assert_allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(

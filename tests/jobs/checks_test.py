@@ -1,6 +1,7 @@
 import dataclasses
 import logging as python_logging
 
+import keras
 import pytest
 from absl import logging
 
@@ -9,6 +10,7 @@ from keras_fasterseg.jobs import checks
 from keras_fasterseg.jobs.checks import check_run
 from keras_fasterseg.jobs.search import check_search
 from keras_fasterseg.jobs.train import check_training
+from keras_fasterseg.run import local_devices
 from keras_fasterseg.run.data_checks import DataFacts, check_data
 from keras_fasterseg.run.run import stages_of
 from keras_fasterseg.settings import stages
@@ -148,6 +150,25 @@ def test_a_network_to_begin_with_must_be_one_and_of_the_genotype(tmp_path):
     path.write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"Stage student: .*is not a trained network"):
         check_run(dataclasses.replace(RUN, student=stage))
+
+
+def test_several_devices(monkeypatch):
+    facts = DataFacts(("a", "b"), 8, 2, (64, 128))
+    three = dataclasses.replace(RUN.student, batch_size=3)
+    checks.check_images("student", three, facts)
+    monkeypatch.setattr(local_devices, "_chosen", 2)
+    with pytest.raises(ValueError, match=r"--student_batch_size=3: .* among 2 devices"):
+        checks.check_images("student", three, facts)
+
+
+def test_jax_has_only_statistics_of_the_complete_batch(monkeypatch):
+    facts = DataFacts(("a", "b"), 8, 2, (64, 128))
+    apart = dataclasses.replace(RUN.student, sync_batch_norm=False)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    checks.check_images("student", apart, facts)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="--student_sync_batch_norm=false needs TensorFlow"):
+        checks.check_images("student", apart, facts)
 
 
 def test_crops_that_no_image_fills_are_warned_of(caplog, monkeypatch):

@@ -75,7 +75,7 @@ flags.adopt_module_key_flags(settings_flags)
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """What the two processes need to make a step."""
+    """Facts from which a process makes a step."""
 
     name: str
     space: str
