@@ -71,8 +71,8 @@ class L2Optimizer(keras.optimizers.Optimizer):
         self._scale = self.global_clipnorm / norm
         return grads
 
-    # Gradients of replicas are those of the complete batch already. `tf.distribute` would add them up
-    # again, and cannot do so within conditions.
+    # Gradients of replicas are those of the complete batch already: `tf.distribute` would add them
+    # up again, and cannot do so within conditions.
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
         if replicas.count() == 1:
