@@ -127,6 +127,33 @@ def read_label(path: pathlib.Path, source: SegmentationSource) -> np.ndarray:
     return _train_ids(load_label(path, source), path, source)
 
 
+def read_ids(path: pathlib.Path, max_megapixels: int = MAX_MEGAPIXELS) -> np.ndarray:
+    """The ids `(height, width)` uint8 in the indexed or 8-bit grey PNG file `path`.
+
+    Args:
+        path: The file. Its colours and its transparency do not count.
+        max_megapixels: Larger images are rejected before they are decoded.
+
+    Raises:
+        DataError: The file is missing, unreadable, truncated or too large, or has another encoding.
+    """
+    image = _load(path, max_megapixels)
+    encoding = image.encoding
+    # Pillow stretches grey of fewer bits to 0-255.
+    is_indexed = encoding.kind == PALETTE or (encoding.kind == GREY and encoding.bits == 8)
+    if encoding.format != "PNG" or not is_indexed:
+        raise DataError(
+            f"{path} is stored as {encoding}, but it must hold one id per pixel; store it as a PNG "
+            "with a palette or 8-bit grey."
+        )
+    if encoding.orientation != 1:
+        raise DataError(
+            f"{path} is rotated or mirrored by its EXIF orientation ({encoding.orientation}); "
+            "store the pixels upright, without that tag."
+        )
+    return np.asarray(image.pixels)
+
+
 def read_size(path: pathlib.Path) -> tuple[int, int]:
     """Height and width of the image at `path`, read from its header only.
 

@@ -79,7 +79,7 @@ def manifest(
         "std": graph.std,
         "precision": graph.precision,
         **of_format,
-        "versions": _versions(packages),
+        "versions": versions(packages),
     }
     return _merged(facts, metadata or {})
 
@@ -145,7 +145,7 @@ def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
     return {**facts, **metadata}
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
+def versions(packages: Sequence[str]) -> dict[str, str]:
     backend, version = backend_device().version().split()
     return {
         "keras_fasterseg": __version__,

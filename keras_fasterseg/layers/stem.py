@@ -14,21 +14,24 @@ class Stem(keras.layers.Layer):
     Args:
         base_filters: The network's base filters F: a node at scale s has s * F filters.
         width: Width multiplier: 1 for the teacher, 8/12 for the student in the paper.
+        with_quarter: Whether to return the features at 1/4, too.
 
     Input shape:
         `(batch, height, width, 3)`.
 
     Output shape:
-        `(batch, height / 8, width / 8, 8 * base_filters * width)`; sizes round up.
+        `(batch, height / 8, width / 8, 8 * base_filters * width)`; sizes round up. With
+        `with_quarter`, a pair: the features at 1/4 come first.
 
     Reference:
         FasterSeg's released `stem` (https://arxiv.org/abs/1912.10917).
     """
 
-    def __init__(self, base_filters: int, width: float = 1.0, **kwargs):
+    def __init__(self, base_filters: int, width: float = 1.0, with_quarter: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.base_filters = base_filters
         self.width = width
+        self.with_quarter = with_quarter
         first, second, third = stem_filters(base_filters, width)
         self.stages = [
             ConvBatchNorm(first, 3, 2, dtype=self.dtype_policy, name="stage_0"),
@@ -42,17 +45,24 @@ class Stem(keras.layers.Layer):
             input_shape = stage.compute_output_shape(input_shape)
 
     def call(self, inputs, training: bool | None = None):
+        results = [inputs]
         for stage in self.stages:
-            inputs = stage(inputs, training=training)
-        return inputs
+            results.append(stage(results[-1], training=training))
+        return tuple(results[-2:]) if self.with_quarter else results[-1]
 
     def compute_output_shape(self, input_shape):
+        shapes = [input_shape]
         for stage in self.stages:
-            input_shape = stage.compute_output_shape(input_shape)
-        return input_shape
+            shapes.append(stage.compute_output_shape(shapes[-1]))
+        return tuple(shapes[-2:]) if self.with_quarter else shapes[-1]
 
     def get_config(self):
-        return {**super().get_config(), "base_filters": self.base_filters, "width": self.width}
+        config = {
+            "base_filters": self.base_filters,
+            "width": self.width,
+            "with_quarter": self.with_quarter,
+        }
+        return {**super().get_config(), **config}
 
 
 def stem_filters(base_filters: int, width: float) -> tuple[int, int, int]:

@@ -7,13 +7,28 @@ import json
 import pathlib
 import zipfile
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from keras_fasterseg.available_cores import available_cores
-from keras_fasterseg.data.source import SegmentationSource
 from keras_fasterseg.files import read_json, sha256, write_json
 from keras_fasterseg.progress import progress_bar
 
 _NAMED = 3
+
+
+class FileSource(Protocol):
+    """A data set whose splits consist of files, such as a `SegmentationSource`."""
+
+    name: str
+
+    @property
+    def root(self) -> pathlib.Path:
+        """The folder of the data set."""
+        ...
+
+    def files(self, split: str) -> Mapping[str, pathlib.Path]:
+        """The files of a split by a name that does not depend on the folder."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +107,7 @@ class InputFiles:
     def __init__(self, folder: pathlib.Path | None = None):
         self.folder = folder
 
-    def split(self, source: SegmentationSource, split: str, progress: bool = True) -> Input:
+    def split(self, source: FileSource, split: str, progress: bool = True) -> Input:
         """Input from the images and labels of a split; joined splits are allowed.
 
         Raises:

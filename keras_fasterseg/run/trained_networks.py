@@ -18,6 +18,7 @@ from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import space_class, space_names
+from keras_fasterseg.video_objects.network import ObjectNetwork
 
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
@@ -37,18 +38,44 @@ def load_network(path: pathlib.Path) -> SegmentationNetwork:
         FileNotFoundError: The file does not exist.
         ValueError: The file contains something else.
     """
+    # Importing the classes also registers them with Keras.
+    return _load(path, [space_class(name).network for name in space_names()])
+
+
+def load_object_network(path: pathlib.Path) -> ObjectNetwork:
+    """Loads the network of video object segmentation in a file, with the checks of `load_network`.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file contains something else.
+    """
+    return _load(path, [ObjectNetwork])
+
+
+def _load(path: pathlib.Path, classes: Sequence[type]) -> Any:
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"The trained network {path} does not exist.")
     try:
-        _check_archive(path)
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        received = declared_class(path)
+        known = [keras.saving.get_registered_name(each) for each in classes]
+        if received not in known:
+            raise ValueError(f"it declares {received!r}, not {' or '.join(map(repr, known))}")
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is not a trained network of this package: {error}. Give a network.keras "
             "written by a training."
         ) from error
-    return network
+
+
+def is_object_network(path: pathlib.Path) -> bool:
+    """True if the file declares a network of video object segmentation."""
+    try:
+        name = declared_class(path)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+        return False
+    return name == keras.saving.get_registered_name(ObjectNetwork)
 
 
 def describe_network(path: pathlib.Path, input_size: tuple[int, int]) -> dict[str, Any]:
@@ -128,10 +155,35 @@ def initialize_network(
             trained.num_classes,
             network.num_classes,
         )
+    layers = _weights_by_layer(network)
+    skipped = [layer for layer in layers if new_heads and layer.endswith(_CLASSIFIER)]
+    return _copied(trained, layers, skipped)
+
+
+def initialize_encoder(network: ObjectNetwork, path: pathlib.Path) -> Transfer:
+    """Copies the encoder's weights from a trained segmentation network, also its statistics.
+
+    Args:
+        network: A network of the same genotype, changed in place.
+        path: The trained segmentation network's `network.keras`.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a network of this package, or has another genotype.
+    """
+    trained = load_network(path)
+    check_genotype(trained, network.genotype, path)
+    return _copied(trained, _weights_by_layer(network.encoder), ())
+
+
+def _copied(
+    trained: keras.Model, layers: dict[str, list[keras.Variable]], skipped: Sequence[str]
+) -> Transfer:
+    """Copies the weights of layers, except those of `skipped` ones and of other shapes."""
     sources = _weights_by_layer(trained)
     copied, anew = [], []
-    for layer, weights in _weights_by_layer(network).items():
-        values = [] if new_heads and layer.endswith(_CLASSIFIER) else sources.get(layer, [])
+    for layer, weights in layers.items():
+        values = [] if layer in skipped else sources.get(layer, [])
         if [weight.shape for weight in weights] == [value.shape for value in values]:
             for weight, value in zip(weights, values, strict=True):
                 weight.assign(value)
@@ -168,7 +220,12 @@ def check_initial_classes(
     )
 
 
-def _check_archive(path: pathlib.Path) -> None:
+def declared_class(path: pathlib.Path) -> str | None:
+    """Registered name of the class that a `network.keras` file declares, after checking its parts.
+
+    Raises:
+        ValueError, OSError, KeyError, zipfile.BadZipFile: The file is no archive of this package.
+    """
     with zipfile.ZipFile(path) as archive:
         unknown = sorted(set(archive.namelist()) - _MEMBERS)
         if unknown:
@@ -179,14 +236,10 @@ def _check_archive(path: pathlib.Path) -> None:
         if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
             raise ValueError(f"its {_CONFIG} has {archive.getinfo(_CONFIG).file_size:,} bytes")
         config = parse_json(archive.read(_CONFIG))
-    received = config.get("registered_name") if isinstance(config, dict) else None
-    # Importing the classes also registers them with Keras.
-    known = [keras.saving.get_registered_name(space_class(name).network) for name in space_names()]
-    if received not in known:
-        raise ValueError(f"it declares {received!r}, not {' or '.join(map(repr, known))}")
+    return config.get("registered_name") if isinstance(config, dict) else None
 
 
-def _weights_by_layer(network: SegmentationNetwork) -> dict[str, list[keras.Variable]]:
+def _weights_by_layer(network: keras.Model) -> dict[str, list[keras.Variable]]:
     """Groups weights by the path, within the network, of the layer that owns them."""
     layers: dict[str, list[keras.Variable]] = {}
     for weight in network.weights:

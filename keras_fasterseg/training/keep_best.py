@@ -8,24 +8,24 @@ import keras
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Evaluates every few epochs and calls `save` when the mIoU is the best so far.
+    """Evaluates every few epochs and calls `save` when the score is the best so far.
 
-    Adds the mIoU to the epoch's logs as `val_miou`, so that progress bar, CSV and TensorBoard show
-    it; epochs without an evaluation have no value. NaN (no labelled pixel) counts as the lowest.
+    Adds the score to the epoch's logs, such as `val_miou`, so that progress bar, CSV and
+    TensorBoard show it; epochs without an evaluation have no value. NaN (no labelled pixel) counts
+    as the lowest.
 
     Args:
-        evaluate: Evaluates the current model; the result has an attribute `miou`.
+        evaluate: Evaluates the current model; the result has the attribute `metric`.
         save: Saves the model and that result.
         every: Number of epochs between evaluations; the last epoch is always evaluated.
         epochs: Number of epochs, which determines the last one. Default: that of the call of `fit`.
+        metric: Name of the score.
 
     Attributes:
-        best: The best mIoU; minus infinity if it was NaN, `None` before the first evaluation.
+        best: The best score; minus infinity if it was NaN, `None` before the first evaluation.
         evaluations_since_best: Number of evaluations since then that were not better.
         log_names: Names that it adds to the logs of some epochs.
     """
-
-    log_names = ("val_miou",)
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class KeepBest(keras.callbacks.Callback):
         save: Callable[[Any], None],
         every: int = 1,
         epochs: int | None = None,
+        metric: str = "miou",
     ):
         super().__init__()
         if every < 1:
@@ -41,6 +42,8 @@ class KeepBest(keras.callbacks.Callback):
         self.save = save
         self.every = every
         self.epochs = epochs
+        self.metric = metric
+        self.log_names = (f"val_{metric}",)
         self.best: float | None = None
         self.evaluations_since_best = 0
 
@@ -52,9 +55,10 @@ class KeepBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.is_due(epoch):
             result = self.evaluate()
-            score = _score(result.miou)
+            value = getattr(result, self.metric)
+            score = _score(value)
             if logs is not None:
-                logs["val_miou"] = result.miou
+                logs[f"val_{self.metric}"] = value
             if self.best is None or score > self.best:
                 self.best = score
                 self.evaluations_since_best = 0
@@ -82,8 +86,8 @@ class KeepBest(keras.callbacks.Callback):
         self.evaluations_since_best = since_best
 
 
-def _score(miou: float) -> float:
-    return -math.inf if math.isnan(miou) else miou
+def _score(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The scoring tool: official scores, label maps for the test server, several passes."""
+"""The scoring tool: official scores, label maps for the test server, passes, masks of videos."""
 
 import shutil
 
@@ -15,6 +15,7 @@ from keras_fasterseg.spaces.fasterseg.genotype import (
     FasterSegGenotype,
 )
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from tests.jobs.evaluate_video_test import write_davis, write_masks
 from tests.tools.run_tool import run_tool, sentence
 
 CELLS = (CellGenotype(0, 8, "conv", 1, 1.0), CellGenotype(1, 8, "conv", 1, 1.0))
@@ -134,3 +135,40 @@ def test_other_data_sets_have_no_official_scores(root, tmp_path):
         "--official",
     )
     assert "set --dataset=cityscapes. Received: camvid" in sentence(finished)
+
+
+def test_masks_of_videos(tmp_path):
+    truths = write_davis(tmp_path / "davis")
+    write_masks(tmp_path / "results", truths)
+    arguments = ("evaluate", "--task=video", f"--data_dir={tmp_path}/davis")
+    output = tmp_path / "scores.json"
+    finished = run_tool(*arguments, f"--results={tmp_path}/results", f"--output={output}")
+    assert finished.status == 0, finished
+    assert finished.stdout.endswith("\n\nJ&F 100.00 %, 3 objects in 2 sequences of val\n")
+    assert read_json(output)["j"] == {"mean": 1.0, "recall": 1.0, "decay": 0.0}
+    message = sentence(run_tool(*arguments, f"--results={tmp_path}/gone"))
+    assert "gone/dog does not exist; there must be one folder of masks" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--artefact=A", "--results=R"), "--results belongs to --task=video; leave it out."),
+        (("--artefact=A", "--resolution=480p"), "--resolution belongs to --task=video"),
+        ((), "--artefact is not set; give an export's folder or file"),
+        (("--artefact=A",), "--data_dir is not set; give the folder of the data set"),
+        (("--task=video",), "--results is not set; give the folder of the masks"),
+        (("--task=video", "--results=R"), "--data_dir is not set; give the folder of DAVIS"),
+        (("--task=video", "--results=R", "--data_dir=GONE"), "The folder GONE does not exist"),
+        (
+            ("--task=video", "--results=R", "--official"),
+            "--official belongs to --task=segmentation; leave it out. Received: --task=video",
+        ),
+        (("--task=video", "--artefact=A"), "--artefact belongs to --task=segmentation"),
+        (("--task=video", "--dataset=camvid"), "--dataset belongs to --task=segmentation"),
+        (("--task=video", "--flip"), "--flip belongs to --task=segmentation"),
+        (("--task=sound",), "value should be one of <segmentation|video>"),
+    ],
+)
+def test_flags_of_a_task(arguments, expected):
+    assert expected in sentence(run_tool("evaluate", *arguments))

@@ -41,7 +41,9 @@ class FasterSegNetwork(SegmentationNetwork):
     def make_logits(cls, images, genotype: Any, num_classes, auxiliary_heads, dropout, dtype):
         plan = plan_network(genotype)
         layers = _make_layers(genotype, plan, num_classes, auxiliary_heads, dropout, dtype)
-        results = {plan.stem.layer: layers[plan.stem.layer](images)}
+        # Exports drop the features at 1/4, which other tasks read.
+        _, stem = layers[plan.stem.layer](images)
+        results = {plan.stem.layer: stem}
         for cell in plan.cells:
             results[cell.name] = layers[cell.name](results[cell.source.layer])
         for steps in plan.joins:
@@ -65,7 +67,13 @@ def _make_layers(
     dropout: float,
     dtype,
 ) -> dict[str, keras.layers.Layer]:
-    stem = Stem(genotype.base_filters, genotype.stem_width, dtype=dtype, name=plan.stem.layer)
+    stem = Stem(
+        genotype.base_filters,
+        genotype.stem_width,
+        with_quarter=True,
+        dtype=dtype,
+        name=plan.stem.layer,
+    )
     layers = [stem]
     layers += [
         make_primitive(

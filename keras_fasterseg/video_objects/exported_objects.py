@@ -1,0 +1,167 @@
+"""Runs exported networks of video object segmentation."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from keras_fasterseg.files import PathLike
+from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, Artefact, find_artefact
+from keras_fasterseg.runtimes.onnx_file import check_self_contained
+from keras_fasterseg.runtimes.onnxruntime_pool import session_options
+from keras_fasterseg.runtimes.optional_import import optional_import
+from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.video_objects.object_runner import OUTPUTS, ObjectRunner
+
+_SIGNATURE = "serving_default"
+
+
+def open_exported_objects(path: PathLike, threads: int | None = None) -> ObjectRunner:
+    """Opens an export in the runtime of its format: TensorFlow or ONNX Runtime.
+
+    Args:
+        path: The folder of the export, or its `model.onnx`.
+        threads: Threads inside an operation of ONNX Runtime; None uses one per physical core.
+
+    Raises:
+        FileNotFoundError: The export does not exist.
+        RuntimeNotInstalledError: The runtime is not installed.
+        ValueError: It is another kind of export, or damaged.
+    """
+    artefact = find_artefact(path)
+    if artefact.format == SAVED_MODEL:
+        return SavedModelObjectRunner(artefact)
+    if artefact.format == ONNX:
+        return OnnxObjectRunner(artefact, threads)
+    raise ValueError(
+        f"{path} is {artefact.format}; a network of video object segmentation is exported to "
+        f"{SAVED_MODEL} or {ONNX}."
+    )
+
+
+class SavedModelObjectRunner(ObjectRunner):
+    """Runs a SavedModel with TensorFlow.
+
+    Args:
+        artefact: The export.
+
+    Raises:
+        ValueError: It is damaged, or not an export of this kind.
+    """
+
+    def __init__(self, artefact: Artefact) -> None:
+        import tensorflow as tf
+
+        try:
+            # Kept, because the signatures do not keep their variables alive.
+            self._loaded: Any = tf.saved_model.load(str(artefact.path))
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise _damaged(artefact, error) from error
+        self._function = self._loaded.signatures.get(_SIGNATURE)
+        if self._function is None:
+            raise _foreign(artefact, {}, ())
+        inputs = {
+            name: (spec.shape.as_list(), spec.dtype == tf.uint8)
+            for name, spec in self._function.structured_input_signature[1].items()
+        }
+        self.network_size = _network_size(artefact, inputs, self._function.structured_outputs)
+        self._artefact, self._version = artefact, f"tensorflow {tf.__version__}"
+
+    def infer(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        outputs = self._function(**{INPUT_NAME: tf.constant(images)})
+        return {name: outputs[name].numpy() for name in OUTPUTS}
+
+    def describe(self) -> dict[str, object]:
+        from keras_fasterseg.runtimes import tensorflow_device
+
+        return _described(
+            self._artefact,
+            SAVED_MODEL,
+            self._version,
+            tensorflow_device.intra_op_threads(),
+            tensorflow_device.device_name(),
+        )
+
+
+class OnnxObjectRunner(ObjectRunner):
+    """Runs an ONNX file with ONNX Runtime on the CPU.
+
+    Args:
+        artefact: The export.
+        threads: Threads inside an operation; None uses one per physical core.
+
+    Raises:
+        RuntimeNotInstalledError: ONNX Runtime is not installed.
+        ValueError: It is damaged, or not an export of this kind.
+    """
+
+    def __init__(self, artefact: Artefact, threads: int | None = None) -> None:
+        onnxruntime = optional_import("onnxruntime", ONNX, "ONNX Runtime's runner")
+        # ONNX Runtime's exceptions have no public common type. The module is compiled and untyped.
+        errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+        check_self_contained(artefact.path)
+        options, self._threads = session_options(threads)
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(artefact.path), options, providers=["CPUExecutionProvider"]
+            )
+        except (
+            errors.Fail,
+            errors.InvalidArgument,
+            errors.InvalidGraph,
+            errors.InvalidProtobuf,
+            errors.NotImplemented,
+            errors.RuntimeException,
+        ) as error:
+            raise _damaged(artefact, error) from error
+        inputs = {
+            each.name: (each.shape, each.type == "tensor(uint8)")
+            for each in self._session.get_inputs()
+        }
+        outputs = [each.name for each in self._session.get_outputs()]
+        self.network_size = _network_size(artefact, inputs, outputs)
+        self._artefact, self._version = artefact, f"onnxruntime {onnxruntime.__version__}"
+
+    def infer(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = self._session.run(list(OUTPUTS), {INPUT_NAME: np.ascontiguousarray(images)})
+        return dict(zip(OUTPUTS, outputs, strict=True))
+
+    def describe(self) -> dict[str, object]:
+        return _described(self._artefact, "onnxruntime", self._version, self._threads, "CPU")
+
+
+def _network_size(artefact: Artefact, inputs: Any, outputs: Any) -> tuple[int, int]:
+    """Height and width of the graph's images, after checking its inputs and outputs."""
+    shape, is_bytes = inputs.get(INPUT_NAME, ((), False))
+    is_fixed = len(shape) == 4 and all(isinstance(each, int) for each in shape)
+    if len(inputs) != 1 or not is_bytes or not is_fixed or not {*OUTPUTS} <= {*outputs}:
+        raise _foreign(artefact, inputs, outputs)
+    return int(shape[1]), int(shape[2])
+
+
+def _described(
+    artefact: Artefact, runtime: str, version: str, threads: int, device: str
+) -> dict[str, object]:
+    return {
+        "runtime": runtime,
+        "version": version,
+        "precision": artefact.metadata.get("precision", "unknown"),
+        "threads": threads,
+        "device": device,
+        "artefact_sha256": artefact.digest(),
+    }
+
+
+def _foreign(artefact: Artefact, inputs: Any, outputs: Any) -> ValueError:
+    return ValueError(
+        f"{artefact.path} is not an exported network of video object segmentation: it must have "
+        f"the uint8 input {INPUT_NAME} of a fixed size, and the outputs {', '.join(OUTPUTS)}. "
+        f"Received: inputs {', '.join(inputs) or 'none'}; outputs {', '.join(outputs) or 'none'}"
+    )
+
+
+def _damaged(artefact: Artefact, error: Exception) -> ValueError:
+    reason = str(error).strip().partition("\n")[0]
+    return ValueError(f"{artefact.path} cannot be loaded; export it again. ({reason})")

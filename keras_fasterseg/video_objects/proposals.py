@@ -1,0 +1,79 @@
+"""Objects that a network proposes in one frame."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+
+from keras_fasterseg.video_objects.regions import paste_regions
+
+Size = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposals:
+    """Objects of one frame, and the map from which the embedding of any mask is computed.
+
+    Attributes:
+        scores: `(objects,)`, in [0, 1].
+        masks: Probabilities `(objects, height, width)` at the size of the frame, float32.
+        embeddings: `(objects, channels)`, of length 1.
+        embedding_map: `(rows, columns, channels)`.
+    """
+
+    scores: np.ndarray
+    masks: np.ndarray
+    embeddings: np.ndarray
+    embedding_map: np.ndarray
+
+    @classmethod
+    def of_outputs(
+        cls,
+        outputs: Mapping[str, np.ndarray],
+        network_size: Size,
+        frame_size: Size,
+        least_score: float,
+    ) -> Self:
+        """Proposals from a network's outputs for a batch of one.
+
+        They are sorted by their boxes and scores: their order carries no information, and nothing
+        after this depends on it.
+
+        Args:
+            outputs: See `ObjectNetwork`.
+            network_size: Height and width of the network's images.
+            frame_size: Height and width of the frame.
+            least_score: Proposals with a smaller score are left out.
+        """
+        scores, boxes = outputs["scores"][0], outputs["boxes"][0]
+        order = np.lexsort((scores, *boxes.T))
+        order = order[scores[order] >= least_score]
+        scale = np.array(frame_size, np.float32) / np.array(network_size, np.float32)
+        masks = paste_regions(
+            outputs["masks"][:, order], boxes[None, order] * np.tile(scale, 2), frame_size, array=np
+        )[0]
+        return cls(
+            scores[order],
+            np.asarray(masks, np.float32),
+            outputs["embeddings"][0][order],
+            outputs["embedding_map"][0],
+        )
+
+    def embedding_of(self, mask: np.ndarray) -> np.ndarray:
+        """L2-normalised mean of the embedding map under a mask `(height, width)`; zero if empty."""
+        rows, columns, channels = self.embedding_map.shape
+        weights = _averaged(mask.astype(np.float32), (rows, columns))
+        total = weights.reshape(-1) @ self.embedding_map.reshape(-1, channels)
+        return total / max(float(np.linalg.norm(total)), 1e-6)
+
+
+def _averaged(mask: np.ndarray, size: Size) -> np.ndarray:
+    """Mean of a mask over every cell of a grid of `size`."""
+    edges = [
+        np.linspace(0, side, count + 1).round().astype(int)
+        for side, count in zip(mask.shape, size, strict=True)
+    ]
+    sums = np.add.reduceat(np.add.reduceat(mask, edges[0][:-1], axis=0), edges[1][:-1], axis=1)
+    areas = np.outer(*(np.maximum(np.diff(each), 1) for each in edges))
+    return sums / areas

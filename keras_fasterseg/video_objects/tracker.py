@@ -1,0 +1,156 @@
+"""Follows objects from frame to frame with templates; it never looks ahead."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_fasterseg.video_objects.davis import BACKGROUND, VOID
+from keras_fasterseg.video_objects.matching import mask_overlaps, match, similarities
+from keras_fasterseg.video_objects.proposals import Proposals
+
+_LARGEST_ID = VOID - 1
+
+
+@dataclasses.dataclass
+class Template:
+    """Memory of one object.
+
+    Attributes:
+        embedding: Moving average of its embeddings, of length 1.
+        mask: Its last mask, bool `(height, width)`.
+    """
+
+    embedding: np.ndarray
+    mask: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackerOptions:
+    """Constants of the tracker; all are our choices.
+
+    Attributes:
+        embeddings: Whether embeddings are compared; without them, only masks are.
+        momentum: Share of a template's embedding that an update keeps.
+        update_cosine: A template's embedding is updated if the cosine with it is at least this.
+        new_score: Score from which an unmatched proposal becomes a new object.
+        new_overlap: An unmatched proposal is no new object if its IoU with a matched one is above.
+    """
+
+    embeddings: bool = True
+    momentum: float = 0.9
+    update_cosine: float = 0.7
+    new_score: float = 0.5
+    new_overlap: float = 0.3
+
+
+class Tracker:
+    """Assigns ids to the objects of a video, frame by frame.
+
+    With masks for the first frame, exactly their objects are followed. Without them, proposals
+    with a high score become objects, in every frame. An object that is not found keeps its
+    template, and may be found again later.
+
+    Args:
+        options: Constants.
+
+    Attributes:
+        templates: The objects by id.
+    """
+
+    def __init__(self, options: TrackerOptions | None = None) -> None:
+        self.options = options or TrackerOptions()
+        self.templates: dict[int, Template] = {}
+        self._follows_given = False
+
+    def start(self, proposals: Proposals, ids: np.ndarray) -> np.ndarray:
+        """Takes the objects of the first frame from its mask.
+
+        Args:
+            proposals: Proposals of the first frame; their embedding map describes the objects.
+            ids: uint8 `(height, width)` of the size of the frame; 0 background, 255 void.
+
+        Returns:
+            `ids` with background instead of void.
+
+        Raises:
+            ValueError: The mask shows no object, or has another size than the frame.
+        """
+        numbers = [int(each) for each in np.unique(ids) if each not in (BACKGROUND, VOID)]
+        if not numbers:
+            raise ValueError("The mask of the first frame shows no object.")
+        if proposals.masks.shape[1:] != ids.shape:
+            raise ValueError(
+                "The mask of the first frame must have its size. Received: mask "
+                f"{ids.shape[0]}x{ids.shape[1]}, frame "
+                f"{'x'.join(map(str, proposals.masks.shape[1:]))}"
+            )
+        self._follows_given = True
+        self.templates = {
+            number: Template(proposals.embedding_of(ids == number), ids == number)
+            for number in numbers
+        }
+        return np.where(ids == VOID, BACKGROUND, ids).astype(np.uint8)
+
+    def update(self, proposals: Proposals) -> np.ndarray:
+        """Finds the objects among the proposals of the next frame.
+
+        Returns:
+            uint8 ids `(height, width)`: where masks overlap, the most probable object; 0 where no
+            mask has a probability of at least one half.
+        """
+        masks = proposals.masks >= 0.5
+        found = self._matched(proposals, masks)
+        if not self._follows_given:
+            found |= self._new(proposals, masks, set(found.values()))
+        ids = _combined(found, proposals.masks)
+        for number, place in found.items():
+            self._remember(number, proposals.embeddings[place], masks[place])
+        return ids
+
+    def _matched(self, proposals: Proposals, masks: np.ndarray) -> dict[int, int]:
+        """Index of the proposal of each object that is found."""
+        if not self.templates or not len(proposals.scores):
+            return {}
+        numbers = sorted(self.templates)
+        templates = [self.templates[number] for number in numbers]
+        similarity = mask_overlaps(np.stack([each.mask for each in templates]), masks)
+        if self.options.embeddings:
+            embeddings = np.stack([each.embedding for each in templates])
+            similarity = similarities(embeddings @ proposals.embeddings.T, similarity)
+        return {numbers[row]: column for row, column in match(similarity)}
+
+    def _new(self, proposals: Proposals, masks: np.ndarray, taken: set[int]) -> dict[int, int]:
+        new: dict[int, int] = {}
+        for place in np.argsort(-proposals.scores, kind="stable"):
+            place = int(place)
+            number = 1 + max(self.templates.keys() | new.keys(), default=0)
+            if place in taken or proposals.scores[place] < self.options.new_score:
+                continue
+            if number > _LARGEST_ID or not masks[place].any():
+                continue
+            others = sorted({*taken, *new.values()})
+            overlaps = mask_overlaps(masks[place][None], masks[others])
+            if not others or overlaps.max() <= self.options.new_overlap:
+                new[number] = place
+        return new
+
+    def _remember(self, number: int, embedding: np.ndarray, mask: np.ndarray) -> None:
+        template = self.templates.get(number)
+        if template is None:
+            self.templates[number] = Template(embedding, mask)
+            return
+        template.mask = mask
+        if float(template.embedding @ embedding) >= self.options.update_cosine:
+            share = self.options.momentum
+            moved = share * template.embedding + (1 - share) * embedding
+            template.embedding = moved / max(float(np.linalg.norm(moved)), 1e-6)
+
+
+def _combined(found: dict[int, int], masks: np.ndarray) -> np.ndarray:
+    """Ids by the largest probability; of equal ones, the lower id."""
+    ids = np.zeros(masks.shape[1:], np.uint8)
+    best = np.zeros(masks.shape[1:], np.float32)
+    for number, place in sorted(found.items()):
+        better = (masks[place] >= 0.5) & (masks[place] > best)
+        ids[better], best[better] = number, masks[place][better]
+    return ids
