@@ -153,7 +153,8 @@ results: setup
 		--searches=$(RESULTS)/bands_low,$(RESULTS)/bands_high,$(RESULTS)/bands_undivided,$(RESULTS)/free_auto,$(RESULTS)/free_undivided \
 		--shrinking=$(RESULTS)/camvid_joint,$(RESULTS)/camvid_joint_without_ssr \
 		--recipes=$(RESULTS)/camvid_recipe.json,$(RESULTS)/camvid_preset.json,$(RESULTS)/distillation.json,$(RESULTS)/strategies.json,$(RESULTS)/spaces.json --rankings=$(RESULTS)/ranking_blended.json,$(RESULTS)/ranking_sampled.json \
-		--steps=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/search_cost/%.json,fasterseg joint gas gas_dense autortnet))
+		--steps=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/search_cost/%.json,fasterseg joint gas gas_dense autortnet)) \
+		--videos=$(RESULTS)/video_objects.json
 	$(BIN)/python -m tools.maintenance.results --document=docs/scaling.md \
 		--communication=$(subst $(SPACE),$(COMMA),$(patsubst %,$(RESULTS)/communication/%.json,fasterseg_pretrain fasterseg_search gas_search fasterseg_student))
 

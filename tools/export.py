@@ -2,14 +2,21 @@
 
     python -m tools.export --network=RUN/student/network.keras --target=student.onnx \\
         --format=onnx --input_size=352x480
+
+A network of tools.train_video is exported alike; its --data_dir has videos in the layout of DAVIS.
+
+    python -m tools.export --network=RUN/video/network.keras --target=video.onnx --format=onnx
 """
 
 from tools import command  # isort: skip
+
+import pathlib
 
 from absl import flags
 
 from flags import settings_flags
 from keras_fasterseg.data import registry
+from keras_fasterseg.setting import require
 from keras_fasterseg.settings import export as export_settings
 from keras_fasterseg.settings import stages
 
@@ -38,6 +45,42 @@ flags.adopt_module_key_flags(settings_flags)
 
 
 def main() -> None:
+    from keras_fasterseg.run.object_networks import is_object_network
+
+    if is_object_network(pathlib.Path(NETWORK.value)):
+        proof = _export_video()
+    else:
+        proof = _export_segmentation()
+    print(f"The export is {TARGET.value}")
+    if proof is not None:
+        print(proof.sentence())
+
+
+def _export_video():
+    from keras_fasterseg.jobs import export_video
+    from keras_fasterseg.video_objects.davis import Davis
+
+    require(
+        DATASET.value is None,
+        "--dataset belongs to networks that segment images; leave it out for one of "
+        f"tools.train_video. Received: --dataset={DATASET.value}",
+    )
+    reading = settings_flags.read_settings(stages.ReadingSettings)
+    davis = None
+    if DATA_DIR.value is not None:
+        davis = Davis(DATA_DIR.value, max_megapixels=reading.max_megapixels)
+    return export_video.export_video(
+        NETWORK.value,
+        TARGET.value,
+        settings_flags.read_settings(export_settings.ExportSettings),
+        davis,
+        val_split=VAL_SPLIT.value,
+        overwrite=OVERWRITE.value,
+        command=command.line(),
+    )
+
+
+def _export_segmentation():
     from keras_fasterseg.jobs import export
 
     dataset, data_dir = DATASET.value, DATA_DIR.value
@@ -49,7 +92,7 @@ def main() -> None:
         source = registry.load_source(dataset, data_dir, CLASS_ORDER.value, reading.max_megapixels)
     elif dataset is not None:
         class_names, palette = registry.load_classes(dataset, class_order=CLASS_ORDER.value)
-    proof = export.export(
+    return export.export(
         NETWORK.value,
         TARGET.value,
         settings_flags.read_settings(export_settings.ExportSettings),
@@ -61,9 +104,6 @@ def main() -> None:
         overwrite=OVERWRITE.value,
         command=command.line(),
     )
-    print(f"The export is {TARGET.value}")
-    if proof is not None:
-        print(proof.sentence())
 
 
 if __name__ == "__main__":

@@ -53,10 +53,10 @@ def main() -> None:
     from keras_fasterseg.jobs import track
     from keras_fasterseg.video_objects.davis import Davis
 
-    if VIDEO.value is not None:
+    if DATA_DIR.value is None:
         tracking = track.track(
             ARTEFACT.value,
-            VIDEO.value,
+            str(VIDEO.value),
             OUTPUT.value,
             settings,
             first_mask=FIRST_MASK.value,

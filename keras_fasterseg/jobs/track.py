@@ -17,7 +17,7 @@ from keras_fasterseg.files import PathLike, atomic_path
 from keras_fasterseg.inference.video_reader import Frame, VideoReader, is_video
 from keras_fasterseg.inference.video_writer import VideoWriter
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.run.artefacts import open_object_runner
+from keras_fasterseg.run.object_networks import open_object_runner
 from keras_fasterseg.setting import check_settings
 from keras_fasterseg.settings.video import TrackSettings
 from keras_fasterseg.video_objects.davis import PALETTE, Davis, read_mask, write_mask
@@ -88,10 +88,10 @@ class Tracking:
             "reading to writing, including first calls but not loading)",
         ]
         if self.network_seconds:
-            loop = [
-                sum(each) for each in zip(self.network_seconds, self.tracker_seconds, strict=True)
-            ]
+            pairs = zip(self.network_seconds, self.tracker_seconds, strict=True)
+            loop = [network + tracker for network, tracker in pairs]
             height, width = self.network_size
+            threads = counted(int(str(self.runner["threads"])), "thread")
             for name, seconds in (
                 ("Network and tracker", loop),
                 ("Network alone", self.network_seconds),

@@ -13,8 +13,9 @@ from keras_fasterseg.run.datasets import Batches
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import EVALUATION, NETWORK
+from keras_fasterseg.run.object_networks import initialize_encoder
 from keras_fasterseg.run.run import if_there
-from keras_fasterseg.run.trained_networks import initialize_encoder, load_network
+from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.video import VideoDataSettings, VideoTrainSettings

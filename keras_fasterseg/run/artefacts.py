@@ -9,7 +9,7 @@ import keras
 
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.run.network_export import export_network, network_facts
-from keras_fasterseg.run.trained_networks import load_network, load_object_network
+from keras_fasterseg.run.trained_networks import load_network
 from keras_fasterseg.runtimes.artefact_format import (
     SAVED_MODEL,
     Artefact,
@@ -24,8 +24,6 @@ from keras_fasterseg.runtimes.registry import KERAS, Runtime, check_runtime, own
 from keras_fasterseg.settings.export import TFTRT, ExportSettings
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import preset_names, resolve_genotype, space_of
-from keras_fasterseg.video_objects.exported_objects import open_exported_objects
-from keras_fasterseg.video_objects.object_runner import KerasObjectRunner, ObjectRunner
 
 _SEED = 0
 
@@ -73,24 +71,6 @@ def open_artefact(
         return _open_network(network, chosen, threads, input_size, batch_size, outputs)
     found = find_artefact(artefact)
     return open_export(found, check_runtime(runtime or own_runtime(found.format).name), threads)
-
-
-def open_object_runner(artefact: PathLike, threads: int | None = None) -> ObjectRunner:
-    """Opens a network of video object segmentation: its `network.keras` or an export of it.
-
-    Args:
-        artefact: The file, or the folder of the export.
-        threads: Threads inside an operation of ONNX Runtime; other runtimes use their own number.
-
-    Raises:
-        FileNotFoundError: The artefact does not exist.
-        RuntimeNotInstalledError: The runtime is not installed.
-        ValueError: The artefact is something else.
-    """
-    path = pathlib.Path(artefact)
-    if is_network(path):
-        return KerasObjectRunner(load_object_network(path))
-    return open_exported_objects(path, threads)
 
 
 def open_export(export: Artefact, runtime: Runtime, threads: int | None = None) -> Runner:

@@ -18,7 +18,6 @@ from keras_fasterseg.spaces.cost import network_work
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import space_class, space_names
-from keras_fasterseg.video_objects.network import ObjectNetwork
 
 _CONFIG = "config.json"
 _MEMBERS = {_CONFIG, "metadata.json", "model.weights.h5"}
@@ -39,20 +38,11 @@ def load_network(path: pathlib.Path) -> SegmentationNetwork:
         ValueError: The file contains something else.
     """
     # Importing the classes also registers them with Keras.
-    return _load(path, [space_class(name).network for name in space_names()])
+    return load_declared(path, [space_class(name).network for name in space_names()])
 
 
-def load_object_network(path: pathlib.Path) -> ObjectNetwork:
-    """Loads the network of video object segmentation in a file, with the checks of `load_network`.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file contains something else.
-    """
-    return _load(path, [ObjectNetwork])
-
-
-def _load(path: pathlib.Path, classes: Sequence[type]) -> Any:
+def load_declared(path: pathlib.Path, classes: Sequence[type]) -> Any:
+    """Loads a `network.keras` that declares one of `classes`; see `load_network`."""
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"The trained network {path} does not exist.")
@@ -67,15 +57,6 @@ def _load(path: pathlib.Path, classes: Sequence[type]) -> Any:
             f"{path} is not a trained network of this package: {error}. Give a network.keras "
             "written by a training."
         ) from error
-
-
-def is_object_network(path: pathlib.Path) -> bool:
-    """True if the file declares a network of video object segmentation."""
-    try:
-        name = declared_class(path)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
-        return False
-    return name == keras.saving.get_registered_name(ObjectNetwork)
 
 
 def describe_network(path: pathlib.Path, input_size: tuple[int, int]) -> dict[str, Any]:
@@ -155,32 +136,23 @@ def initialize_network(
             trained.num_classes,
             network.num_classes,
         )
-    layers = _weights_by_layer(network)
+    layers = weights_by_layer(network)
     skipped = [layer for layer in layers if new_heads and layer.endswith(_CLASSIFIER)]
-    return _copied(trained, layers, skipped)
+    return copy_layers(trained, layers, skipped)
 
 
-def initialize_encoder(network: ObjectNetwork, path: pathlib.Path) -> Transfer:
-    """Copies the encoder's weights from a trained segmentation network, also its statistics.
-
-    Args:
-        network: A network of the same genotype, changed in place.
-        path: The trained segmentation network's `network.keras`.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file is not a network of this package, or has another genotype.
-    """
-    trained = load_network(path)
-    check_genotype(trained, network.genotype, path)
-    return _copied(trained, _weights_by_layer(network.encoder), ())
-
-
-def _copied(
+def copy_layers(
     trained: keras.Model, layers: dict[str, list[keras.Variable]], skipped: Sequence[str]
 ) -> Transfer:
-    """Copies the weights of layers, except those of `skipped` ones and of other shapes."""
-    sources = _weights_by_layer(trained)
+    """Copies the weights of a trained network, layer by layer where shapes match.
+
+    Args:
+        trained: The trained network.
+        layers: Weights of the layers to change, by path within their network: see
+            `weights_by_layer`.
+        skipped: Paths of layers that keep their weights.
+    """
+    sources = weights_by_layer(trained)
     copied, anew = [], []
     for layer, weights in layers.items():
         values = [] if layer in skipped else sources.get(layer, [])
@@ -239,7 +211,7 @@ def declared_class(path: pathlib.Path) -> str | None:
     return config.get("registered_name") if isinstance(config, dict) else None
 
 
-def _weights_by_layer(network: keras.Model) -> dict[str, list[keras.Variable]]:
+def weights_by_layer(network: keras.Model) -> dict[str, list[keras.Variable]]:
     """Groups weights by the path, within the network, of the layer that owns them."""
     layers: dict[str, list[keras.Variable]] = {}
     for weight in network.weights:

@@ -40,12 +40,12 @@ def feature_pyramid(
             f"The encoder needs features at 1/4. Received: strides {', '.join(map(str, levels))}"
         )
     lateral: dict[int, Tensor] = {}
-    for finer, stride in zip((None, *STRIDES), STRIDES, strict=False):
+    for stride in STRIDES:
         name = f"lateral_{stride}"
         if stride in levels:
             lateral[stride] = ConvBatchNorm(filters, 1, name=name)(levels[stride])
         else:
-            lateral[stride] = ConvBatchNorm(filters, 3, 2, name=name)(lateral[finer])
+            lateral[stride] = ConvBatchNorm(filters, 3, 2, name=name)(lateral[stride // 2])
 
     middle, coarse = lateral[STRIDES[1]], lateral[STRIDES[2]]
     joined = ops.add(middle, ResizeLike(name="coarse_to_mask")([coarse, middle]))

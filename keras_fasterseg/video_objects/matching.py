@@ -6,6 +6,8 @@ from scipy.optimize import linear_sum_assignment
 COSINE_WEIGHT = 0.7
 IOU_WEIGHT = 0.3
 LEAST_SIMILARITY = 0.4
+LEAST_OVERLAP = 0.1
+"""Smallest IoU of a match where masks alone are compared; our choice."""
 
 
 def similarities(cosines: np.ndarray, overlaps: np.ndarray) -> np.ndarray:

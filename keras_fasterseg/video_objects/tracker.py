@@ -5,7 +5,13 @@ import dataclasses
 import numpy as np
 
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID
-from keras_fasterseg.video_objects.matching import mask_overlaps, match, similarities
+from keras_fasterseg.video_objects.matching import (
+    LEAST_OVERLAP,
+    LEAST_SIMILARITY,
+    mask_overlaps,
+    match,
+    similarities,
+)
 from keras_fasterseg.video_objects.proposals import Proposals
 
 _LARGEST_ID = VOID - 1
@@ -113,11 +119,14 @@ class Tracker:
             return {}
         numbers = sorted(self.templates)
         templates = [self.templates[number] for number in numbers]
-        similarity = mask_overlaps(np.stack([each.mask for each in templates]), masks)
+        overlaps = mask_overlaps(np.stack([each.mask for each in templates]), masks)
         if self.options.embeddings:
             embeddings = np.stack([each.embedding for each in templates])
-            similarity = similarities(embeddings @ proposals.embeddings.T, similarity)
-        return {numbers[row]: column for row, column in match(similarity)}
+            cosines = embeddings @ proposals.embeddings.T
+            pairs = match(similarities(cosines, overlaps), LEAST_SIMILARITY)
+        else:
+            pairs = match(overlaps, LEAST_OVERLAP)
+        return {numbers[row]: column for row, column in pairs}
 
     def _new(self, proposals: Proposals, masks: np.ndarray, taken: set[int]) -> dict[int, int]:
         new: dict[int, int] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from keras_fasterseg.image_normalization import check_normalization
-from keras_fasterseg.video_objects.davis import VOID, Davis, VideoSequence
+from keras_fasterseg.video_objects.davis import BACKGROUND, VOID, Davis, VideoSequence
 from keras_fasterseg.video_objects.training_targets import training_targets
 
 Size = tuple[int, int]
@@ -47,10 +47,8 @@ def training_frames(davis: Davis, sequences: Sequence[VideoSequence]) -> tuple[l
             for image, mask in zip(sequence.frames, sequence.masks, strict=True)
             if mask is not None
         ]
-        present = sorted(
-            {int(each) for _, mask in pairs for each in np.unique(davis.read_mask(mask))}
-        )
-        numbers = [each for each in present if each not in (0, VOID)]
+        present = {int(each) for _, mask in pairs for each in np.unique(davis.read_mask(mask))}
+        numbers = sorted(present - {BACKGROUND, VOID})
         identities = {each: total + index for index, each in enumerate(numbers)}
         total += len(numbers)
         frames += [Frame(image, mask, identities) for image, mask in pairs]
@@ -146,12 +144,10 @@ def _random_crop(
     if any(end for _, end in margins):
         image = np.pad(image, (*margins, (0, 0)), mode="edge")
         ids = np.pad(ids, margins, constant_values=VOID)
-    top, left = (
-        int(rng.integers(each - side + 1)) for each, side in zip(ids.shape, size, strict=True)
-    )
-    return image[top : top + height, left : left + width], ids[
-        top : top + height, left : left + width
-    ]
+    rooms = [each - side + 1 for each, side in zip(ids.shape, size, strict=True)]
+    top, left = (int(rng.integers(room)) for room in rooms)
+    window = slice(top, top + height), slice(left, left + width)
+    return image[window], ids[window]
 
 
 def _random_colors(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:

@@ -27,11 +27,7 @@ def object_boxes(ids: np.ndarray) -> dict[int, tuple[int, int, int, int]]:
     boxes = {}
     counts = np.bincount(ids.ravel(), minlength=256)
     for number, area in enumerate(ndimage.find_objects(ids), 1):
-        if (
-            area is not None
-            and number not in (BACKGROUND, VOID)
-            and counts[number] >= _LEAST_PIXELS
-        ):
+        if area is not None and number != VOID and counts[number] >= _LEAST_PIXELS:
             rows, columns = area
             boxes[number] = (rows.start, columns.start, rows.stop, columns.stop)
     return boxes
@@ -114,13 +110,16 @@ def _add_center(centers: np.ndarray, sizes: np.ndarray, box: tuple[int, int, int
         min(int(each), count - 1) for each, count in zip(middle, centers.shape, strict=True)
     )
     bells = [
-        np.exp(
-            -0.5 * ((np.arange(count) - place) / max(_LEAST_SPREAD, _SPREAD * side / STRIDE)) ** 2
-        )
+        _bell(count, place, side / STRIDE)
         for count, place, side in zip(centers.shape, cell, sides, strict=True)
     ]
     np.maximum(centers, np.outer(*bells), out=centers)
     sizes[cell] = (*np.log(sides), 1)
+
+
+def _bell(count: int, place: int, side: float) -> np.ndarray:
+    spread = max(_LEAST_SPREAD, _SPREAD * side)
+    return np.exp(-0.5 * ((np.arange(count) - place) / spread) ** 2)
 
 
 def _moved(box: tuple[int, int, int, int], rng: np.random.Generator) -> np.ndarray:

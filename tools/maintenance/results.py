@@ -30,6 +30,7 @@ COMMUNICATION = flags.DEFINE_list(
     "communication", [], "Result files of tools.benchmarks.communication, to show side by side."
 )
 EXPORTS = flags.DEFINE_list("exports", [], "Folders of exports with proofs.")
+VIDEOS = flags.DEFINE_list("videos", [], "Result files of tools.benchmarks.video_objects.")
 RECORD = flags.DEFINE_string(
     "record",
     None,
@@ -45,7 +46,7 @@ DOCUMENT = flags.DEFINE_string(
 
 _KINDS = (
     *(RUNS, BENCHMARKS, TABLES, SEARCHES, EXPORTS, SHRINKING, RECIPES, RANKINGS, STEPS),
-    COMMUNICATION,
+    *(COMMUNICATION, VIDEOS),
 )
 
 BEGIN = "<!-- results: begin -->"
@@ -82,6 +83,7 @@ def update_document(
     rankings: Sequence[PathLike] = (),
     steps: Sequence[PathLike] = (),
     communication: Sequence[PathLike] = (),
+    videos: Sequence[PathLike] = (),
 ) -> str:
     """Writes results between the two markers of `document` and returns the written text.
 
@@ -97,6 +99,7 @@ def update_document(
         rankings: Result files of `tools.maintenance.ranking`. Each gets its own table.
         steps: Result files of `tools.benchmarks.supernet_step`. They share one table.
         communication: Result files of `tools.benchmarks.communication`. They share tables.
+        videos: Result files of `tools.benchmarks.video_objects`. Each gets its own tables.
 
     Raises:
         FileNotFoundError: The document or a results file does not exist.
@@ -111,6 +114,7 @@ def update_document(
         shrinking_table,
         speed_table,
         step_table,
+        video_table,
     )
 
     path = pathlib.Path(document)
@@ -127,6 +131,7 @@ def update_document(
         *([_shown(step_table.step_markdown, steps)] if steps else []),
         *([_shown(scaling_table.scaling_markdown, communication)] if communication else []),
         *([_shown(export_table.export_markdown, exports, benchmarks)] if exports else []),
+        *(_shown(video_table.video_markdown, file) for file in videos),
     ]
     if not parts:
         raise ValueError("There are no results to show. Name at least one run.")
