@@ -117,6 +117,11 @@ def export_video(
             runner = open_exported_objects(temporary)
             proof = prove_objects(KerasObjectRunner(model), runner, frames, mask, of)
             check_object_proof(proof)
+            if not proof.proposals:
+                logging.warning(
+                    "The network found no object on the frames of the proof, so masks and "
+                    "embeddings were not compared; give other videos with --data_dir."
+                )
             extend_manifest(temporary, {"proof": proof.to_json()})
         else:
             logging.warning("No proof: nothing shows that the export matches the network.")

@@ -28,6 +28,7 @@ from keras_fasterseg.wording import counted
 
 # That of DAVIS; a folder of images has none.
 _FRAME_RATE = fractions.Fraction(24)
+_UNNAMED = "video"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Tracking:
             threads = counted(int(str(self.runner["threads"])), "thread")
             for name, seconds in (
                 ("Network and tracker", loop),
-                ("Network alone", self.network_seconds),
+                ("Network with resizing and masks", self.network_seconds),
             ):
                 times = TimeStatistics.from_seconds(seconds)
                 lines.append(
@@ -147,9 +148,8 @@ def track(
         reader = None
         if is_video(source):
             reader = stack.enter_context(VideoReader(source))
-            name = pathlib.Path(reader.name.replace(":", "_")).stem
             video = Video(
-                name,
+                _name_of(reader.name),
                 ((f"{number:05}", frame) for number, frame in enumerate(reader)),
                 reader.frame_rate,
                 reader.time_base,
@@ -162,7 +162,8 @@ def track(
             paths = find_images(folder)
             if not paths:
                 raise DataError(f"{folder} has no images.")
-            video = _of_files(folder.resolve().name, paths, settings, mask)
+            video = _of_files(folder.resolve().name or _UNNAMED, paths, settings, mask)
+            _check_apart(pathlib.Path(output) / video.name, folder)
         tracking = _track(artefact, [video], pathlib.Path(output), settings, overwrite, progress)
     failures = () if reader is None else reader.faults
     return dataclasses.replace(tracking, failures=failures)
@@ -187,6 +188,7 @@ def track_split(
     """
     settings = settings or TrackSettings()
     check_settings(settings)
+    _check_apart(pathlib.Path(output), davis.root)
     videos = []
     for sequence in davis.sequences(split):
         first = sequence.masks[0]
@@ -198,6 +200,33 @@ def track_split(
         mask = davis.read_mask(first)
         videos.append(_of_files(sequence.name, sequence.frames, settings, mask))
     return _track(artefact, videos, pathlib.Path(output), settings, overwrite, progress)
+
+
+def _name_of(source: str) -> str:
+    """Name for the masks of a file, a camera or an address, never that of another folder."""
+    name = pathlib.PurePosixPath(source.replace(":", "_")).stem
+    return _UNNAMED if name in ("", ".", "..") else name
+
+
+def _check_apart(output: pathlib.Path, source: pathlib.Path) -> None:
+    """Raises `ValueError` if the output lies in the source, which it could replace."""
+    if output.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f"{output} lies in the source {source}; choose another --output.")
+
+
+def _check_free(path: pathlib.Path, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists; pass --overwrite (overwrite=True) or choose another folder."
+        )
+    others = [each for each in path.iterdir() if each.suffix != ".png"] if path.is_dir() else []
+    if others:
+        raise FileExistsError(
+            f"{path} holds more than masks ({others[0].name}), so it is not overwritten; choose "
+            "another folder."
+        )
 
 
 def _of_files(
@@ -223,10 +252,7 @@ def _track(
 ) -> Tracking:
     for video in videos:
         for path in (output / video.name, output / f"{video.name}.mp4"):
-            if path.exists() and not overwrite:
-                raise FileExistsError(
-                    f"{path} exists; pass --overwrite (overwrite=True) or choose another folder."
-                )
+            _check_free(path, overwrite)
     runner = open_object_runner(artefact, settings.threads)
     totals = [video.total for video in videos]
     total = None if None in totals else sum(each for each in totals if each is not None)

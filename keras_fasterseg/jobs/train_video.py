@@ -15,7 +15,7 @@ from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.names import EVALUATION, NETWORK
 from keras_fasterseg.run.object_networks import initialize_encoder
 from keras_fasterseg.run.run import if_there
-from keras_fasterseg.run.trained_networks import load_network
+from keras_fasterseg.run.trained_networks import check_genotype, load_network
 from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.video import VideoDataSettings, VideoTrainSettings
@@ -73,6 +73,8 @@ def train_video(
         )
         genotype = load_network(pathlib.Path(str(initial))).genotype
     run = Workdir(workdir)
+    if initial is not None and run.recorded(STAGE) is None:
+        check_genotype(load_network(pathlib.Path(initial)), genotype, pathlib.Path(initial))
     davis = open_videos(data, run.path, seed)
     inputs: dict[str, Input | None] = {
         f"the split {split!r}": run.input_files.split(davis, split)
@@ -81,10 +83,15 @@ def train_video(
     if initial is not None:
         inputs["the initial weights"] = if_there(network_input, initial)
     depends = {"data": data, "video": settings, "genotype": genotype.id, "seed": seed}
+    read = inputs[f"the split {data.train_split!r}"]
+    trained_on = {
+        "data_set": davis.name,
+        "splits": {data.train_split: None if read is None else read.sha256},
+    }
     folder = run.stage(
         STAGE,
         depends,
-        lambda folder: _train(folder, davis, data, genotype, settings, seed),
+        lambda folder: _train(folder, davis, data, genotype, settings, seed, trained_on),
         inputs=inputs,
         keep_checkpoint=True,
     )
@@ -145,14 +152,16 @@ def _train(
     genotype: Genotype,
     settings: VideoTrainSettings,
     seed: int,
+    trained_on: dict[str, Any],
 ) -> None:
     keras.utils.set_random_seed(seed)
-    frames, num_identities = training_frames(davis, davis.sequences(data.train_split))
+    sequences = davis.sequences(data.train_split)
+    frames, num_identities = training_frames(davis, sequences, progress=True)
     require(
         num_identities > 0,
         f"The masks of the split {data.train_split} in {davis.root} show no object.",
     )
-    network = _network(genotype, settings, davis, data)
+    network = _network(genotype, settings, trained_on)
     weights = {
         "centers": settings.center_weight,
         "sizes": settings.size_weight,
@@ -206,11 +215,9 @@ def _train(
 
 
 def _network(
-    genotype: Genotype, settings: VideoTrainSettings, davis: Davis, data: VideoDataSettings
+    genotype: Genotype, settings: VideoTrainSettings, trained_on: dict[str, Any]
 ) -> ObjectNetwork:
-    options: dict[str, Any] = {
-        "trained_on": {"data_set": str(davis.root.name), "split": data.train_split}
-    }
+    options: dict[str, Any] = {"trained_on": trained_on}
     initial = None if settings.initial_weights is None else pathlib.Path(settings.initial_weights)
     if initial is not None:
         trained = load_network(initial)

@@ -107,7 +107,6 @@ class VideoTrainSettings:
         5,
         "Epochs between scores of the validation split; the last epoch is always scored.",
         limits=AT_LEAST_ONE,
-        harmless=True,
     )
 
     def check(self, prefix: str) -> None:

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.image_normalization import check_normalization
+from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID, Davis, VideoSequence
 from keras_fasterseg.video_objects.training_targets import training_targets
 
@@ -32,27 +35,44 @@ class Frame:
     identities: dict[int, int]
 
 
-def training_frames(davis: Davis, sequences: Sequence[VideoSequence]) -> tuple[list[Frame], int]:
+def training_frames(
+    davis: Davis, sequences: Sequence[VideoSequence], progress: bool = False
+) -> tuple[list[Frame], int]:
     """All frames with masks, and the number of identities of all their objects.
 
-    An identity is an object of one sequence; sequences share none.
+    An identity is an object of one sequence; sequences share none. Every mask is read.
+
+    Args:
+        davis: The data set.
+        sequences: Sequences of it.
+        progress: Whether to show a progress bar.
 
     Raises:
-        DataError: A mask is missing or faulty.
+        DataError: A mask is faulty, or has another size than its frame.
     """
     frames, total = [], 0
-    for sequence in sequences:
+    bar = progress_bar(sequences, "Reading masks", unit="sequence", show=progress)
+    for sequence in bar:
         pairs = [
             (image, mask)
             for image, mask in zip(sequence.frames, sequence.masks, strict=True)
             if mask is not None
         ]
-        present = {int(each) for _, mask in pairs for each in np.unique(davis.read_mask(mask))}
-        numbers = sorted(present - {BACKGROUND, VOID})
-        identities = {each: total + index for index, each in enumerate(numbers)}
-        total += len(numbers)
+        present = {each for pair in pairs for each in _objects(davis, *pair)}
+        identities = {each: total + index for index, each in enumerate(sorted(present))}
+        total += len(identities)
         frames += [Frame(image, mask, identities) for image, mask in pairs]
     return frames, total
+
+
+def _objects(davis: Davis, image: pathlib.Path, mask: pathlib.Path) -> set[int]:
+    ids, size = davis.read_mask(mask), read_size(image)
+    if ids.shape != size:
+        raise DataError(
+            f"{mask} is {ids.shape[0]}x{ids.shape[1]}, but its frame {image} is "
+            f"{size[0]}x{size[1]}; a mask must have the size of its frame."
+        )
+    return {int(each) for each in np.unique(ids)} - {BACKGROUND, VOID}
 
 
 @dataclasses.dataclass(frozen=True)

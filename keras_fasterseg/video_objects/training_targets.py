@@ -63,7 +63,8 @@ def training_targets(
         `masks` `(objects, 28, 28)`; `centers` `(height / 4, width / 4)`: a bell of height 1 for
         every object; `sizes` `(height / 4, width / 4, 3)`: logarithms of height and width, and 1
         at centres; `boundaries` `(height / 4, width / 4)`; `foreground` `(height / 8, width / 8)`;
-        `valid` `(height / 4, width / 4)` and `valid_foreground`: 0 at void pixels. All float32,
+        `valid` `(height / 4, width / 4)` and `valid_foreground`: 0 at void pixels, which are
+        background in `masks`. All float32,
         but int32 `identities`.
     """
     height, width = ids.shape

@@ -46,8 +46,7 @@ def street(tmp_path_factory, camvid):
     """A video of consecutive frames of CamVid."""
     samples = camvid.samples("val")[:FRAMES]
     frames = [
-        np.asarray(Image.open(sample.image).convert("RGB").resize((160, 120)))
-        for sample in samples
+        np.asarray(Image.open(sample.image).convert("RGB").resize((160, 120))) for sample in samples
     ]
     path = tmp_path_factory.mktemp("street") / "street.mp4"
     return write_video(path, frames, format="mp4", codec="libx264")
@@ -172,7 +171,7 @@ def test_nothing_is_left_of_a_video_that_fails(artefact, tmp_path):
     Image.new("RGB", (70, 90)).save(folder / "1.png")
     with pytest.raises(DataError, match="Frame 1 of frames is 90x70, but the first one is 70x90"):
         track(artefact, str(folder), tmp_path / "out", progress=False)
-    assert not [path for path in (tmp_path / "out").rglob("*")]
+    assert not list((tmp_path / "out").rglob("*"))
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="has no images"):
         track(artefact, str(tmp_path / "none"), tmp_path / "out", progress=False)

@@ -81,7 +81,7 @@ def test_a_finished_training_is_not_repeated_with_other_settings(trained, data):
     run = trained.parent.parent
     assert train_video(run, data, SETTINGS, GENOTYPE) == trained
     changed = dataclasses.replace(SETTINGS, learning_rate=1e-4)
-    with pytest.raises(ValueError, match="learning_rate was 0.001, is 0.0001"):
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.001, is 0\.0001"):
         train_video(run, data, changed, GENOTYPE)
 
 
@@ -114,9 +114,9 @@ def test_the_encoder_inherits_a_trained_network(data, tmp_path, monkeypatch):
     ("change", "words"),
     [
         ({"scales": (1.3, 1.0)}, "scales must be the smallest and the largest scale"),
-        ({"input_size": (64, 100)}, "input_size must be a multiple of 32|multiple of 32"),
+        ({"input_size": (64, 100)}, "a multiple of 32"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"initial_weights": "missing.keras"}, "missing.keras does not exist"),
+        ({"initial_weights": "missing.keras"}, "does not exist"),
     ],
 )
 def test_wrong_settings_end_early(change, words, data, tmp_path):

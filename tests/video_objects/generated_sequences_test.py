@@ -41,7 +41,11 @@ def test_davis_reads_the_splits(data):
         sequences = data.sequences(split)
         assert [each.name for each in sequences] == [f"{split}_{i:04}" for i in range(count)]
         for sequence in sequences:
-            assert [path.name for path in sequence.frames] == ["00000.jpg", "00001.jpg", "00002.jpg"]
+            assert [path.name for path in sequence.frames] == [
+                "00000.jpg",
+                "00001.jpg",
+                "00002.jpg",
+            ]
             for frame, mask in zip(sequence.frames, sequence.masks, strict=True):
                 assert data.read_frame(frame).shape == (64, 96, 3)
                 assert data.read_mask(mask).shape == (64, 96)

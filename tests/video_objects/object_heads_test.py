@@ -110,7 +110,9 @@ def random_features() -> np.ndarray:
 def random_boxes(objects: int) -> np.ndarray:
     rng = np.random.default_rng(1)
     start = rng.uniform(-5, 40, (2, objects, 2))
-    return np.concatenate([start, start + rng.uniform(8, 40, (2, objects, 2))], -1).astype("float32")
+    return np.concatenate([start, start + rng.uniform(8, 40, (2, objects, 2))], -1).astype(
+        "float32"
+    )
 
 
 def test_mask_head_does_not_mix_objects():

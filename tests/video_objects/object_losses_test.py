@@ -118,9 +118,7 @@ def test_mask_loss_counts_weighted_pixels_only():
 def test_mask_loss_is_the_mean_over_present_masks():
     rng = np.random.default_rng(0)
     targets, logits = rng.random((1, 3, 4, 5)), rng.normal(size=(1, 3, 4, 5))
-    alone = [
-        value(mask_loss, targets[:, i], logits[:, i], np.ones((1, 1, 1))) for i in range(3)
-    ]
+    alone = [value(mask_loss, targets[:, i], logits[:, i], np.ones((1, 1, 1))) for i in range(3)]
     weights = np.array([1.0, 0, 1]).reshape(1, 3, 1, 1)
     expected = (alone[0] + alone[2]) / 2
     assert value(mask_loss, targets, logits, weights) == pytest.approx(expected, rel=1e-5)
@@ -148,7 +146,9 @@ def test_identity_loss_is_the_mean_over_present_objects():
 
 
 def test_identity_loss_without_objects_is_zero():
-    assert value(identity_loss, np.zeros((1, 3), np.int32), np.ones((1, 3, 4)), np.zeros((1, 3))) == 0
+    assert (
+        value(identity_loss, np.zeros((1, 3), np.int32), np.ones((1, 3, 4)), np.zeros((1, 3))) == 0
+    )
 
 
 @pytest.mark.backends("tensorflow")

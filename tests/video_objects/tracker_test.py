@@ -265,9 +265,7 @@ def test_without_masks_likely_proposals_become_objects():
     unlikely = thing(rectangle(0, 30), 2, score=0.49)
     things = thing(other, 1, score=0.5), thing(one, 0, score=0.8), unlikely
     # Ids fall with the score.
-    np.testing.assert_array_equal(
-        tracker.update(proposals_of(*things)), ids_of(_1=one, _2=other)
-    )
+    np.testing.assert_array_equal(tracker.update(proposals_of(*things)), ids_of(_1=one, _2=other))
     np.testing.assert_allclose(tracker.templates[2].embedding, one_hot(1))
 
 

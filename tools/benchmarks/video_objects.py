@@ -37,7 +37,12 @@ SIZES = flags.DEFINE_list(
 )
 FRAMES = flags.DEFINE_integer("frames", 40, "Timed frames per size and runtime.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file to write.", required=True)
+SHEET = flags.DEFINE_string(
+    "sheet", None, "Picture to write: frames of some sequences, with true and followed objects."
+)
 flags.adopt_module_key_flags(settings_flags)
+
+_SHEET_ROWS, _SHEET_COLUMNS = 5, 5
 
 
 def main() -> None:
@@ -68,6 +73,33 @@ def main() -> None:
         "command": command.line(),
     }
     write_json(OUTPUT.value, result)
+    if SHEET.value is not None:
+        _draw_sheet(first, davis, sequences)
+
+
+def _draw_sheet(network, davis, sequences) -> None:
+    """Two rows per sequence, above the truth, below the followed objects."""
+    from PIL import Image
+
+    from keras_fasterseg.files import atomic_path
+    from keras_fasterseg.jobs.track import overlay
+    from keras_fasterseg.video_objects.object_runner import FollowedVideo, KerasObjectRunner
+    from keras_fasterseg.visualization.prediction_grid import prediction_grid
+
+    runner, rows = KerasObjectRunner(network), []
+    names: list[str] = []
+    for sequence in sequences[:: max(1, len(sequences) // _SHEET_ROWS)][:_SHEET_ROWS]:
+        frames = [davis.read_frame(path) for path in sequence.frames]
+        truths = [davis.read_mask(path) for path in sequence.masks]
+        followed = list(FollowedVideo(runner, frames, truths[0]))
+        shown = np.linspace(0, len(frames) - 1, _SHEET_COLUMNS).round().astype(int).tolist()
+        names = [f"frame {number}" for number in shown]
+        rows += [
+            [Image.fromarray(overlay(frames[number], ids[number], 0.6)) for number in shown]
+            for ids in (truths, followed)
+        ]
+    with atomic_path(SHEET.value or "") as path:
+        Image.fromarray(prediction_grid(rows, names)).save(path)
 
 
 def _named(text: str) -> tuple[str, pathlib.Path]:

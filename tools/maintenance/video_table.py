@@ -17,10 +17,7 @@ def video_markdown(file: PathLike) -> str:
     facts = read_json(pathlib.Path(file))
     names = [name for name in facts["scores"][0] if name != "method"]
     scores = table(
-        [
-            [row["method"], *(number(row[name], ".1f") for name in names)]
-            for row in facts["scores"]
-        ],
+        [[row["method"], *(number(row[name], ".1f") for name in names)] for row in facts["scores"]],
         ["followed by", *(f"{name} %" for name in names)],
         right=True,
     )
