@@ -47,7 +47,8 @@ def mask_overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(n, m)`.
     """
-    flat = [each.reshape(len(each), -1).astype(np.float32) for each in (first, second)]
+    pixels = first.shape[1] * first.shape[2]
+    flat = [each.reshape(len(each), pixels).astype(np.float32) for each in (first, second)]
     shared = (flat[0] @ flat[1].T).astype(np.float64)
     areas = [each.sum(axis=1, dtype=np.float64) for each in flat]
     union = areas[0][:, None] + areas[1][None] - shared

@@ -124,7 +124,7 @@ def test_a_video_becomes_masks_and_overlays(artefact, street, tmp_path):
     ids = read_mask(tmp_path / "street" / "00003.png")
     assert ids.shape == (120, 160)
     assert ids.any()
-    shown = [pixels for pixels, _ in decoded(tmp_path / "street.mp4")]
+    shown, _ = decoded(tmp_path / "street.mp4")
     assert len(shown) == FRAMES
     assert "frames, without each first one" in tracking.text()
 

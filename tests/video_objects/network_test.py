@@ -41,6 +41,12 @@ def network() -> ObjectNetwork:
 
 
 @pytest.fixture(scope="module")
+def fresh() -> ObjectNetwork:
+    """A network with its initial heads."""
+    return small_network()
+
+
+@pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(2, *SIZE, 3)).astype("float32")
 
@@ -87,9 +93,8 @@ def test_ranges(outputs):
     np.testing.assert_allclose(np.linalg.norm(outputs["embeddings"], axis=-1), 1, rtol=1e-4)
 
 
-def test_a_fresh_heat_map_is_near_one_tenth():
-    network = small_network()
-    centers = network.get_layer("dense").get_layer("centers")
+def test_a_fresh_heat_map_is_near_one_tenth(fresh):
+    centers = fresh.get_layer("dense").get_layer("centers")
     (bias,) = ops.convert_to_numpy(centers.bias)
     assert 1 / (1 + np.exp(-bias)) == pytest.approx(0.1, abs=0.001)
 
@@ -140,9 +145,9 @@ def test_files_of_other_networks_are_refused(files):
     assert not is_object_network(folder / "segmentation.keras")
 
 
-def test_encoder_inherits_a_trained_network(files, images):
+def test_encoder_inherits_a_trained_network(files, fresh, images):
     folder, trained = files
-    network = small_network()
+    network = fresh
     transfer = initialize_encoder(network, folder / "segmentation.keras")
     assert transfer.anew == ()
     sources = {weight.path: weight for weight in trained.weights}

@@ -28,19 +28,25 @@ def data(tmp_path_factory):
     return batches, count
 
 
-def make_trainer(count: int, seed: int = 0) -> ObjectTrainer:
+def make_trainer(count: int, seed: int) -> ObjectTrainer:
     keras.utils.set_random_seed(seed)
     return ObjectTrainer(ObjectNetwork(SMALL, SIZE, max_objects=3), count, WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def fresh(data) -> ObjectTrainer:
+    """A trainer that is not trained."""
+    return make_trainer(data[1], seed=1)
 
 
 @pytest.fixture(scope="module")
 def trained(data):
     """A trainer after two steps, its weights before, and its history."""
     batches, count = data
-    trainer = make_trainer(count)
+    trainer = make_trainer(count, seed=0)
     before = values_of(trainer)
     trainer.compile(optimizer=keras.optimizers.SGD(1e-3))
-    history = trainer.fit(batches.from_batch(0), steps_per_epoch=2, epochs=1, verbose=0)
+    history = trainer.fit(batches.from_batch(0), steps_per_epoch=2, shuffle=False, verbose=0)
     return trainer, before, history.history
 
 
@@ -49,10 +55,8 @@ def values_of(trainer: ObjectTrainer) -> dict[str, np.ndarray]:
     return {**values, "identities": ops.convert_to_numpy(trainer.identities)}
 
 
-def test_loss_is_the_weighted_sum(data):
-    batches, count = data
-    trainer = make_trainer(count)
-    inputs, targets = batches[0]
+def test_loss_is_the_weighted_sum(data, fresh):
+    trainer, (inputs, targets) = fresh, data[0][0]
     outputs = trainer(inputs, training=False)
     losses = {name: float(each) for name, each in trainer.losses_of(targets, outputs).items()}
     assert tuple(losses) == LOSSES
@@ -64,11 +68,9 @@ def test_loss_is_the_weighted_sum(data):
         assert float(tracker.result()) == pytest.approx(losses[name], rel=1e-5)
 
 
-def test_identity_loss_uses_cosines(data):
-    batches, count = data
-    trainer = make_trainer(count)
-    _, targets = batches[0]
-    outputs = trainer(batches[0][0], training=False)
+def test_identity_loss_uses_cosines(data, fresh):
+    trainer, (inputs, targets) = fresh, data[0][0]
+    outputs = trainer(inputs, training=False)
     before = float(trainer.losses_of(targets, outputs)["identities"])
     identities, present = targets["identities"], targets["present"]
     directions = ops.convert_to_numpy(trainer.identities)
@@ -104,22 +106,20 @@ def test_training_changes_all_kinds_of_weights(trained):
         assert any(part in name for name in changed), part
 
 
-def test_identities_are_trained_with_the_network(data):
-    _, count = data
-    trainer = make_trainer(count)
-    assert trainer.identities.shape == (EMBEDDING, count)
+def test_identities_are_trained_with_the_network(data, fresh):
+    trainer = fresh
+    assert trainer.identities.shape == (EMBEDDING, data[1])
     paths = {id(weight) for weight in trainer.trainable_variables}
     assert id(trainer.identities) in paths
     assert {id(weight) for weight in trainer.network.trainable_weights} <= paths
     assert len(paths) == len(trainer.network.trainable_weights) + 1
 
 
-def test_a_weights_file_restores_identities_and_network(trained, data, tmp_path):
+def test_a_weights_file_restores_identities_and_network(trained, fresh, tmp_path):
     trainer, _, _ = trained
     trainer.save_weights(tmp_path / "trainer.weights.h5")
-    other = make_trainer(data[1], seed=1)
     expected = values_of(trainer)
-    assert not np.array_equal(values_of(other)["identities"], expected["identities"])
-    other.load_weights(tmp_path / "trainer.weights.h5")
-    for name, value in values_of(other).items():
+    assert not np.array_equal(values_of(fresh)["identities"], expected["identities"])
+    fresh.load_weights(tmp_path / "trainer.weights.h5")
+    for name, value in values_of(fresh).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
