@@ -11,6 +11,8 @@ from keras_fasterseg.spaces.network import SegmentationNetwork
 from keras_fasterseg.spaces.registry import space_of
 
 STRIDES = (4, 8, 16)
+FINER = 2
+"""Stride that replaces 4 in networks that lack it: a convolution brings it to 4."""
 
 Tensor = Any
 Size = tuple[int, int]
@@ -29,14 +31,17 @@ def feature_levels(network: SegmentationNetwork) -> dict[int, Tensor]:
     """The last feature map of each stride in `STRIDES` before the classifiers, by stride.
 
     Not specified in the abstract of the paper; our choice. "Last" is nearest to the prediction, so
-    a decoder's result precedes the cells before it. Strides that the network lacks are left out.
+    a decoder's result precedes the cells before it. Strides that the network lacks are left out;
+    if it lacks 4, the last feature map of stride 2 is added.
 
     Args:
-        network: A network with a fixed `input_size`.
+        network: A network with a fixed `input_size` and without auxiliary heads.
 
     Raises:
-        ValueError: The network has no `input_size`.
+        ValueError: The network has no `input_size`, or has auxiliary heads.
     """
+    if network.auxiliary_heads:
+        raise ValueError("An encoder has no auxiliary heads. Received: auxiliary_heads=True")
     if network.input_size is None:
         raise ValueError("The strides of a network need its `input_size`. Received: None")
     height, width = network.input_size
@@ -52,7 +57,8 @@ def feature_levels(network: SegmentationNetwork) -> dict[int, Tensor]:
                 stride = height // output.shape[1]
                 if (stride * output.shape[1], stride * output.shape[2]) == (height, width):
                     levels[stride] = output
-    return {stride: levels[stride] for stride in STRIDES if stride in levels}
+    chosen = STRIDES if STRIDES[0] in levels else (FINER, *STRIDES)
+    return {stride: levels[stride] for stride in chosen if stride in levels}
 
 
 def make_encoder(network: SegmentationNetwork) -> keras.Model:

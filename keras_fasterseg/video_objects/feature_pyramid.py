@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.layers.resize import ResizeLike
-from keras_fasterseg.video_objects.encoder import STRIDES
+from keras_fasterseg.video_objects.encoder import FINER, STRIDES
 from keras_fasterseg.video_objects.mask_guided_attention import MaskGuidedAttention
 
 Tensor = Any
@@ -18,13 +18,13 @@ def feature_pyramid(
 ) -> tuple[Tensor, Tensor]:
     """Adds the levels top-down, each strengthened by attention to a coarse mask of all objects.
 
-    A 1x1 conv-bn-relu brings every level to `filters` channels; a coarse level that the encoder
-    lacks is a 3x3 conv-bn-relu of stride 2 over the next finer one. A 3x3 conv-bn-relu and a 1x1
+    A 1x1 conv-bn-relu brings every level to `filters` channels; a level that the encoder lacks is
+    a 3x3 conv-bn-relu of stride 2 over the next finer one. A 3x3 conv-bn-relu and a 1x1
     convolution on the two coarser levels predict the coarse mask at 1/8. Except for the number of
     channels and the attention's formula, our choices.
 
     Args:
-        levels: Features by stride, at least that of 1/4.
+        levels: Features by stride, at least that of 4 or of 2.
         filters: Channels of the pyramid.
         attention: Whether levels are strengthened; without it they are only added.
 
@@ -33,13 +33,14 @@ def feature_pyramid(
         `(batch, height / 8, width / 8, 1)`.
 
     Raises:
-        ValueError: There is no level at 1/4.
+        ValueError: There is no level at 1/4 or 1/2.
     """
-    if STRIDES[0] not in levels:
+    if not {FINER, STRIDES[0]} & {*levels}:
         raise ValueError(
-            f"The encoder needs features at 1/4. Received: strides {', '.join(map(str, levels))}"
+            "The encoder needs features at 1/4 or 1/2. Received: strides "
+            f"{', '.join(map(str, levels))}"
         )
-    lateral: dict[int, Tensor] = {}
+    lateral: dict[int, Tensor] = {FINER: levels.get(FINER)}
     for stride in STRIDES:
         name = f"lateral_{stride}"
         if stride in levels:

@@ -26,8 +26,8 @@ class MovingObject:
         amplitudes: Amplitudes of the outline's harmonics, as shares of the radius.
         phases: Phases of these harmonics at frame 0.
         phase_speeds: Change of these phases per frame, which deforms the outline.
-        start: Row and column of the centre at frame 0.
-        velocity: Its change per frame in pixels, until it meets the margin and turns back.
+        start: Row and column of the centre at frame 0, if within the margins of a tenth.
+        velocity: Its change per frame in pixels, until it meets a margin and turns back.
         angle: Rotation at frame 0.
         turn: Rotation per frame.
         growth: Amplitude of the change of size, as a share.

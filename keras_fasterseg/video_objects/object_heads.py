@@ -46,9 +46,9 @@ class DecodeBoxes(keras.layers.Layer):
     def call(self, inputs):
         centers, sizes = inputs
         rows, columns = centers.shape[1:3]
-        probability = ops.sigmoid(centers)
-        largest = ops.max_pool(probability, 3, strides=1, padding="same")
-        peaks = ops.where(ops.equal(probability, largest), probability, 0.0)
+        # Logits are compared: probabilities of certain centres round to 1, as their neighbours do.
+        largest = ops.max_pool(centers, 3, strides=1, padding="same")
+        peaks = ops.where(ops.equal(centers, largest), ops.sigmoid(centers), 0.0)
         scores, cells = ops.top_k(ops.reshape(peaks, (-1, rows * columns)), self.objects)
         # A product with one-hot rows: exports have no gather with batch dimensions.
         chosen = ops.one_hot(cells, rows * columns, dtype="float32")
@@ -133,7 +133,7 @@ class MaskHead(keras.layers.Layer):
 class MaskedEmbedding(keras.layers.Layer):
     """L2-normalised mean of an embedding map under each mask.
 
-    Any mask has an embedding, also one that a user gives. Our choice.
+    Any mask has an embedding, also one that a user gives; that of an empty one is zero. Our choice.
 
     Call arguments:
         inputs: `[map, masks, boxes]`: `(batch, rows, columns, channels)` at a quarter of the image

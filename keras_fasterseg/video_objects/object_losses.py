@@ -31,7 +31,7 @@ def center_loss(targets: Tensor, logits: Tensor, valid: Tensor) -> Tensor:
         * ops.log_sigmoid(-logits)
         * (1 - is_center)
     )
-    count = ops.maximum(ops.sum(is_center), 1.0)
+    count = ops.maximum(ops.sum(is_center * valid), 1.0)
     return -ops.sum((positive + negative) * valid) / count
 
 

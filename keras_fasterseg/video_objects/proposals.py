@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
+from PIL import Image
 
 from keras_fasterseg.video_objects.regions import paste_regions
 
@@ -18,7 +19,7 @@ class Proposals:
     Attributes:
         scores: `(objects,)`, in [0, 1].
         masks: Probabilities `(objects, height, width)` at the size of the frame, float32.
-        embeddings: `(objects, channels)`, of length 1.
+        embeddings: `(objects, channels)`, of length 1, or zero under an empty mask.
         embedding_map: `(rows, columns, channels)`.
     """
 
@@ -63,17 +64,8 @@ class Proposals:
     def embedding_of(self, mask: np.ndarray) -> np.ndarray:
         """L2-normalised mean of the embedding map under a mask `(height, width)`; zero if empty."""
         rows, columns, channels = self.embedding_map.shape
-        weights = _averaged(mask.astype(np.float32), (rows, columns))
+        # The box filter is the mean over a cell, and repeats pixels of a frame below its size.
+        picture = Image.fromarray(mask.astype(np.float32))
+        weights = np.asarray(picture.resize((columns, rows), Image.Resampling.BOX))
         total = weights.reshape(-1) @ self.embedding_map.reshape(-1, channels)
         return total / max(float(np.linalg.norm(total)), 1e-6)
-
-
-def _averaged(mask: np.ndarray, size: Size) -> np.ndarray:
-    """Mean of a mask over every cell of a grid of `size`."""
-    edges = [
-        np.linspace(0, side, count + 1).round().astype(int)
-        for side, count in zip(mask.shape, size, strict=True)
-    ]
-    sums = np.add.reduceat(np.add.reduceat(mask, edges[0][:-1], axis=0), edges[1][:-1], axis=1)
-    areas = np.outer(*(np.maximum(np.diff(each), 1) for each in edges))
-    return sums / areas

@@ -22,7 +22,7 @@ class Template:
     """Memory of one object.
 
     Attributes:
-        embedding: Moving average of its embeddings, of length 1.
+        embedding: Moving average of its embeddings, of length 1; zero if it is not known yet.
         mask: Its last mask, bool `(height, width)`.
     """
 
@@ -122,7 +122,9 @@ class Tracker:
         overlaps = mask_overlaps(np.stack([each.mask for each in templates]), masks)
         if self.options.embeddings:
             embeddings = np.stack([each.embedding for each in templates])
-            cosines = embeddings @ proposals.embeddings.T
+            known = embeddings.any(axis=1, keepdims=True)
+            # Without an embedding, masks alone are compared.
+            cosines = np.where(known, embeddings @ proposals.embeddings.T, overlaps)
             pairs = match(similarities(cosines, overlaps), LEAST_SIMILARITY)
         else:
             pairs = match(overlaps, LEAST_OVERLAP)
@@ -149,7 +151,10 @@ class Tracker:
             self.templates[number] = Template(embedding, mask)
             return
         template.mask = mask
-        if float(template.embedding @ embedding) >= self.options.update_cosine:
+        if not template.embedding.any():
+            # The first mask was too small to be described.
+            template.embedding = embedding
+        elif float(template.embedding @ embedding) >= self.options.update_cosine:
             share = self.options.momentum
             moved = share * template.embedding + (1 - share) * embedding
             template.embedding = moved / max(float(np.linalg.norm(moved)), 1e-6)

@@ -153,7 +153,7 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
 def _random_crop(
     image: np.ndarray, ids: np.ndarray, size: Size, log_scale: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A crop of a frame that first is resized to fit `size`, times a factor."""
+    """A crop of a frame that first is resized to cover `size`, times a factor."""
     height, width = size
     fit = max(height / image.shape[0], width / image.shape[1]) * np.exp(log_scale)
     shape = [max(1, round(fit * side)) for side in ids.shape]

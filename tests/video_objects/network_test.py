@@ -204,6 +204,7 @@ def test_statistics_of_colors_are_checked():
         small_network(std=(0.0, 0.1, 0.1))
 
 
-def test_a_genotype_without_features_at_one_quarter_is_refused():
-    with pytest.raises(ValueError, match=r"needs features at 1/4. Received: strides 8"):
-        ObjectNetwork(genotype_with_reductions(0), SIZE)
+def test_a_genotype_without_features_at_one_quarter_gets_them_from_a_half():
+    network = ObjectNetwork(genotype_with_reductions(0), SIZE)
+    assert network.get_layer("dense").get_layer("lateral_4").strides == 2
+    assert network.output["embedding_map"].shape[1:3] == (SIZE[0] // 4, SIZE[1] // 4)

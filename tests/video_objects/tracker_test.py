@@ -1,5 +1,6 @@
 """Tracking of rectangles with known embeddings."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -332,3 +333,16 @@ def test_a_new_start_forgets_earlier_objects():
     tracker = started(thing(rectangle(0, 0), 0), thing(rectangle(12, 30), 1))
     tracker.start(proposals_of(thing(rectangle(4, 4), 2)), ids_of(_9=rectangle(4, 4)))
     assert sorted(tracker.templates) == [9]
+
+
+def test_an_object_too_small_to_be_described_is_followed_by_its_mask():
+    place = rectangle(2, 2)
+    first = proposals_of(thing(place, 0))
+    tracker = Tracker()
+    unknown = dataclasses.replace(first, embedding_map=0 * first.embedding_map)
+    tracker.start(unknown, ids_of(_1=place))
+    assert not tracker.templates[1].embedding.any()
+    moved = rectangle(3, 2)
+    ids = tracker.update(proposals_of(thing(moved, 2), thing(rectangle(12, 20), 0)))
+    np.testing.assert_array_equal(ids, ids_of(_1=moved))
+    np.testing.assert_array_equal(tracker.templates[1].embedding, one_hot(2))
