@@ -227,7 +227,7 @@ def test_the_pages_of_results_match_the_kept_files(tmp_path):
             continue
         name = given.pop("document", "docs/results.md")
         kinds = ("runs", "benchmarks", "tables", "searches", "exports", "shrinking")
-        kinds += ("recipes", "rankings", "steps", "communication")
+        kinds += ("recipes", "rankings", "steps", "communication", "videos")
         sources = [
             [ROOT / path for path in given[kind].split(",")] if kind in given else []
             for kind in kinds
