@@ -61,6 +61,11 @@ def _export_video():
     from keras_fasterseg.video_objects.davis import Davis
 
     require(
+        CLASS_ORDER.value is None,
+        "--class_order belongs to networks that segment images; leave it out for one of "
+        "tools.train_video.",
+    )
+    require(
         DATASET.value is None,
         "--dataset belongs to networks that segment images; leave it out for one of "
         f"tools.train_video. Received: --dataset={DATASET.value}",

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Iterator
 
 from keras_fasterseg.data.errors import DataError
@@ -27,6 +28,18 @@ def find_images(folder: pathlib.Path) -> list[pathlib.Path]:
     """
     _check_folder(folder)
     return sorted(path for path in folder.iterdir() if _is_image(path))
+
+
+def in_numeric_order(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
+    """Files sorted by their stems, numbers in them by value: `9.png` precedes `10.png`."""
+
+    def key(path: pathlib.Path) -> list[tuple[bool, int, str]]:
+        parts = re.split(r"([0-9]+)", path.stem)
+        return [
+            (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts
+        ]
+
+    return sorted(paths, key=key)
 
 
 def find_images_below(folder: pathlib.Path) -> list[pathlib.Path]:

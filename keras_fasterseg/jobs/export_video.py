@@ -162,13 +162,12 @@ def prove_objects(
             # Almost equal scores may change places.
             distances = np.abs(received["boxes"][0] - expected["boxes"][0, place]).max(axis=1)
             other = int(distances.argmin())
-            found["boxes"] = max(found.get("boxes", 0.0), float(distances[other]) / side)
+            found["boxes"] = _larger(found.get("boxes", 0.0), float(distances[other]) / side)
             for name in ("scores", "masks", "embeddings"):
                 difference = _largest(expected[name][0, place] - received[name][0, other])
-                found[name] = max(found.get(name, 0.0), difference)
-        differences = {
-            name: max(value, differences.get(name, 0.0)) for name, value in found.items()
-        } | {name: value for name, value in differences.items() if name not in found}
+                found[name] = _larger(found.get(name, 0.0), difference)
+        for name, value in found.items():
+            differences[name] = _larger(differences.get(name, 0.0), value)
     ids = [np.stack(list(FollowedVideo(each, frames, mask))) for each in (keras_runner, runner)]
     return ObjectProof(
         len(frames),
@@ -232,3 +231,8 @@ def _frames(
 
 def _largest(values: np.ndarray) -> float:
     return float(np.abs(values).max(initial=0.0))
+
+
+def _larger(first: float, second: float) -> float:
+    """The larger number; NaN if one of them is."""
+    return float(np.maximum(first, second))

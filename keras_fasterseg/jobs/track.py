@@ -3,55 +3,29 @@
 import contextlib
 import dataclasses
 import fractions
-import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_fasterseg.benchmark.statistics import TimeStatistics, fps_text
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
-from keras_fasterseg.data.image_listing import find_images
-from keras_fasterseg.files import PathLike, atomic_path
+from keras_fasterseg.data.image_listing import find_images, in_numeric_order
+from keras_fasterseg.files import PathLike
 from keras_fasterseg.inference.video_reader import Frame, VideoReader, is_video
-from keras_fasterseg.inference.video_writer import VideoWriter
+from keras_fasterseg.jobs.tracked_videos import TrackedVideos, Video
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.run.object_networks import open_object_runner
 from keras_fasterseg.setting import check_settings
 from keras_fasterseg.settings.video import TrackSettings
-from keras_fasterseg.video_objects.davis import PALETTE, Davis, read_mask, write_mask
-from keras_fasterseg.video_objects.object_runner import FollowedVideo, ObjectRunner
-from keras_fasterseg.video_objects.tracker import TrackerOptions
-from keras_fasterseg.visualization.label_map import overlay_image
+from keras_fasterseg.video_objects.davis import Davis, read_mask
 from keras_fasterseg.wording import counted
 
 # That of DAVIS; a folder of images has none.
 _FRAME_RATE = fractions.Fraction(24)
 _UNNAMED = "video"
-
-
-@dataclasses.dataclass(frozen=True)
-class Video:
-    """Frames to read, once.
-
-    Attributes:
-        name: Name of the folder of its masks.
-        frames: Pairs of a name and a frame, in order.
-        frame_rate: Average frames per second.
-        time_base: Seconds per unit of the frames' timestamps.
-        first_mask: uint8 ids of the first frame; None follows everything that is found.
-        total: Number of frames, if known.
-        is_live: Whether an interruption is its normal end.
-    """
-
-    name: str
-    frames: Iterable[tuple[str, Frame]]
-    frame_rate: fractions.Fraction
-    time_base: fractions.Fraction
-    first_mask: np.ndarray | None = None
-    total: int | None = None
-    is_live: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +107,7 @@ def track(
 
     Raises:
         FileNotFoundError: The artefact does not exist.
-        FileExistsError: The masks exist.
+        FileExistsError: The masks exist, or something else is in their place.
         DataError: The source does not exist, cannot be read or changes its size.
         RuntimeNotInstalledError: The runtime, or PyAV for a video, is not installed.
         ValueError: An option, the artefact or the mask is invalid.
@@ -141,6 +115,7 @@ def track(
     """
     settings = settings or TrackSettings()
     check_settings(settings)
+    results = TrackedVideos(pathlib.Path(output), overwrite)
     mask = None
     if first_mask is not None:
         mask = read_mask(pathlib.Path(first_mask), settings.max_megapixels)
@@ -159,12 +134,17 @@ def track(
             )
         else:
             folder = pathlib.Path(source)
-            paths = find_images(folder)
+            paths = in_numeric_order(find_images(folder))
             if not paths:
                 raise DataError(f"{folder} has no images.")
+            stems = [path.stem for path in paths]
+            twice = [stem for stem in dict.fromkeys(stems) if stems.count(stem) > 1]
+            if twice:
+                raise DataError(f"{folder} has two images named {twice[0]}; remove one of them.")
             video = _of_files(folder.resolve().name or _UNNAMED, paths, settings, mask)
-            _check_apart(pathlib.Path(output) / video.name, folder)
-        tracking = _track(artefact, [video], pathlib.Path(output), settings, overwrite, progress)
+        sources = [pathlib.Path(each) for each in (source, first_mask) if each is not None]
+        results.check([video.name], sources)
+        tracking = _track(artefact, [video], results, settings, progress)
     failures = () if reader is None else reader.faults
     return dataclasses.replace(tracking, failures=failures)
 
@@ -188,7 +168,7 @@ def track_split(
     """
     settings = settings or TrackSettings()
     check_settings(settings)
-    _check_apart(pathlib.Path(output), davis.root)
+    results = TrackedVideos(pathlib.Path(output), overwrite)
     videos = []
     for sequence in davis.sequences(split):
         first = sequence.masks[0]
@@ -199,34 +179,14 @@ def track_split(
             )
         mask = davis.read_mask(first)
         videos.append(_of_files(sequence.name, sequence.frames, settings, mask))
-    return _track(artefact, videos, pathlib.Path(output), settings, overwrite, progress)
+    results.check([video.name for video in videos], [davis.root])
+    return _track(artefact, videos, results, settings, progress)
 
 
 def _name_of(source: str) -> str:
     """Name for the masks of a file, a camera or an address, never that of another folder."""
     name = pathlib.PurePosixPath(source.replace(":", "_")).stem
     return _UNNAMED if name in ("", ".", "..") else name
-
-
-def _check_apart(output: pathlib.Path, source: pathlib.Path) -> None:
-    """Raises `ValueError` if the output lies in the source, which it could replace."""
-    if output.resolve().is_relative_to(source.resolve()):
-        raise ValueError(f"{output} lies in the source {source}; choose another --output.")
-
-
-def _check_free(path: pathlib.Path, overwrite: bool) -> None:
-    if not path.exists():
-        return
-    if not overwrite:
-        raise FileExistsError(
-            f"{path} exists; pass --overwrite (overwrite=True) or choose another folder."
-        )
-    others = [each for each in path.iterdir() if each.suffix != ".png"] if path.is_dir() else []
-    if others:
-        raise FileExistsError(
-            f"{path} holds more than masks ({others[0].name}), so it is not overwritten; choose "
-            "another folder."
-        )
 
 
 def _of_files(
@@ -245,92 +205,33 @@ def _of_files(
 def _track(
     artefact: PathLike,
     videos: Sequence[Video],
-    output: pathlib.Path,
+    results: TrackedVideos,
     settings: TrackSettings,
-    overwrite: bool,
     progress: bool,
 ) -> Tracking:
-    for video in videos:
-        for path in (output / video.name, output / f"{video.name}.mp4"):
-            _check_free(path, overwrite)
     runner = open_object_runner(artefact, settings.threads)
-    totals = [video.total for video in videos]
+    limit = settings.max_frames
+    totals = [
+        limit if each.total is None or (limit or each.total) < each.total else each.total
+        for each in videos
+    ]
     total = None if None in totals else sum(each for each in totals if each is not None)
-    if settings.max_frames is not None and len(videos) == 1:
-        total = min(settings.max_frames, total or settings.max_frames)
     network: list[float] = []
     tracker: list[float] = []
-    count = 0
+    count, start = 0, time.perf_counter()
     with progress_bar(None, "Following", unit="frame", total=total, show=progress) as bar:
         for video in videos:
-            followed = _write_video(runner, video, output, settings, bar)
-            count += len(followed.network_seconds)
+            followed = results.write(runner, video, settings, bar)
+            count += len(followed.tracker_seconds)
             network += followed.network_seconds[1:]
             tracker += followed.tracker_seconds[1:]
-        seconds = bar.format_dict["elapsed"]
     return Tracking(
-        output,
+        results.folder,
         len(videos),
         count,
-        max(seconds, 1e-9),
+        time.perf_counter() - start,
         tuple(network),
         tuple(tracker),
         runner.describe(),
         runner.network_size,
     )
-
-
-def _write_video(
-    runner: ObjectRunner, video: Video, output: pathlib.Path, settings: TrackSettings, bar
-) -> FollowedVideo:
-    named, pixels = itertools.tee(
-        _of_one_size(itertools.islice(video.frames, settings.max_frames), video.name)
-    )
-    followed = FollowedVideo(
-        runner,
-        (frame.pixels for _, frame in pixels),
-        video.first_mask,
-        TrackerOptions(embeddings=settings.embeddings),
-    )
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(atomic_path(output / video.name))
-        folder.mkdir()
-        writer = None
-        if settings.overlays:
-            target = stack.enter_context(atomic_path(output / f"{video.name}.mp4"))
-            writer = stack.enter_context(VideoWriter(target, video.frame_rate, video.time_base))
-        count = 0
-        try:
-            for ids in followed:
-                name, frame = next(named)
-                write_mask(folder / f"{name}.png", ids)
-                if writer is not None:
-                    writer.write(overlay(frame.pixels, ids, settings.opacity), frame.timestamp)
-                count += 1
-                bar.update()
-        except KeyboardInterrupt:
-            # An interruption is the normal end of a camera.
-            if not video.is_live or not count:
-                raise
-        if not count:
-            raise DataError(f"{video.name} has no frame that can be read; replace the file.")
-    return followed
-
-
-def _of_one_size(frames: Iterable[tuple[str, Frame]], video: str) -> Iterator[tuple[str, Frame]]:
-    size = None
-    for name, frame in frames:
-        size = frame.pixels.shape if size is None else size
-        if frame.pixels.shape != size:
-            raise DataError(
-                f"Frame {name} of {video} is {frame.pixels.shape[0]}x{frame.pixels.shape[1]}, but "
-                f"the first one is {size[0]}x{size[1]}; objects can be followed in frames of one "
-                "size only."
-            )
-        yield name, frame
-
-
-def overlay(frame: np.ndarray, ids: np.ndarray, opacity: float) -> np.ndarray:
-    """The frame with every object blended with its colour; the background is unchanged."""
-    blended = np.asarray(overlay_image(frame, ids, PALETTE, opacity))
-    return np.where(ids[..., None] == 0, frame, blended)

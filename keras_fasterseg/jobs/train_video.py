@@ -4,9 +4,11 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 from absl import logging
 
 from keras_fasterseg.data.errors import DataError
+from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.data.image_listing import find_images
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.run.datasets import Batches
@@ -20,8 +22,9 @@ from keras_fasterseg.run.workdir import Workdir
 from keras_fasterseg.setting import check_settings, require
 from keras_fasterseg.settings.video import VideoDataSettings, VideoTrainSettings
 from keras_fasterseg.spaces.genotype import Genotype
+from keras_fasterseg.spaces.registry import load_genotype
 from keras_fasterseg.training.keep_best import KeepBest
-from keras_fasterseg.video_objects.davis import Davis
+from keras_fasterseg.video_objects.davis import BACKGROUND, VOID, Davis
 from keras_fasterseg.video_objects.generated_sequences import GeneratedSequences, generate
 from keras_fasterseg.video_objects.network import ObjectNetwork
 from keras_fasterseg.video_objects.object_runner import (
@@ -34,6 +37,7 @@ from keras_fasterseg.video_objects.scores import VideoScores, score_sequence
 from keras_fasterseg.video_objects.training_batches import FrameBatches, training_frames
 
 STAGE = "video"
+GENOTYPE = "genotype.json"
 
 
 def train_video(
@@ -66,14 +70,17 @@ def train_video(
     check_settings(settings)
     require(seed >= 0, f"The seed must not be negative. Received: seed={seed}")
     initial = settings.initial_weights
+    run = Workdir(workdir)
+    recorded = run.recorded(STAGE)
+    if genotype is None and recorded is not None:
+        genotype = load_genotype(run.path / STAGE / GENOTYPE)
     if genotype is None:
         require(
             initial is not None,
             "The encoder is unknown; give a genotype, or a trained network as initial_weights.",
         )
         genotype = load_network(pathlib.Path(str(initial))).genotype
-    run = Workdir(workdir)
-    if initial is not None and run.recorded(STAGE) is None:
+    if initial is not None and recorded is None:
         check_genotype(load_network(pathlib.Path(initial)), genotype, pathlib.Path(initial))
     davis = open_videos(data, run.path, seed)
     inputs: dict[str, Input | None] = {
@@ -106,10 +113,10 @@ def open_videos(data: VideoDataSettings, workdir: pathlib.Path, seed: int) -> Da
         OSError: The videos cannot be written.
     """
     if data.data_dir is not None:
-        return Davis(data.data_dir, data.resolution)
+        return Davis(data.data_dir, data.resolution, data.max_megapixels)
     size = data.generated_size
     return generate(
-        workdir / "data",
+        workdir / "videos",
         GeneratedSequences(
             data.generated_train, data.generated_val, data.generated_frames, size, seed
         ),
@@ -128,12 +135,11 @@ def follow_split(runner: ObjectRunner, davis: Davis, split: str, **options: Any)
         **options: Further arguments of `FollowedVideo`.
 
     Raises:
-        DataError: A frame has no mask, or a file is faulty.
+        DataError: The split cannot be scored, or a file is faulty.
     """
+    check_scored(davis, split)
     scores = {}
     for sequence in davis.sequences(split):
-        if None in sequence.masks:
-            raise DataError(f"{sequence.name} in {davis.root} has frames without a mask.")
         truths = [davis.read_mask(path) for path in sequence.masks if path is not None]
         frames = map(davis.read_frame, sequence.frames)
         followed = FollowedVideo(runner, frames, truths[0], **options)
@@ -142,7 +148,30 @@ def follow_split(runner: ObjectRunner, davis: Davis, split: str, **options: Any)
 
 
 def _backgrounds(folder: str | None) -> tuple[pathlib.Path, ...]:
-    return () if folder is None else tuple(find_images(pathlib.Path(folder)))
+    if folder is None:
+        return ()
+    found = tuple(find_images(pathlib.Path(folder)))
+    if not found:
+        raise DataError(f"{folder} has no images for backgrounds; name a folder that has some.")
+    return found
+
+
+def check_scored(davis: Davis, split: str) -> None:
+    """Raises `DataError` unless all sequences of a split can be scored."""
+    for sequence in davis.sequences(split):
+        where = f"{sequence.name} of the split {split} in {davis.root}"
+        masks = [path for path in sequence.masks if path is not None]
+        if len(masks) != len(sequence.frames) or len(masks) < 3:
+            raise DataError(
+                f"{where} has {len(sequence.frames)} frames and {len(masks)} masks; to be scored "
+                "it needs at least 3 frames and a mask for each."
+            )
+        first = davis.read_mask(masks[0])
+        if not np.any((first != BACKGROUND) & (first != VOID)):
+            raise DataError(f"The first mask of {where} shows no object.")
+        for path in (*sequence.frames, *masks):
+            if read_size(path) != first.shape:
+                raise DataError(f"{path} has another size than the first mask of {where}.")
 
 
 def _train(
@@ -155,6 +184,7 @@ def _train(
     trained_on: dict[str, Any],
 ) -> None:
     keras.utils.set_random_seed(seed)
+    check_scored(davis, data.val_split)
     sequences = davis.sequences(data.train_split)
     frames, num_identities = training_frames(davis, sequences, progress=True)
     require(
@@ -203,7 +233,7 @@ def _train(
             network.save(path)
         write_json(folder / EVALUATION, scores.to_json())
 
-    genotype.save(folder / "genotype.json")
+    genotype.save(folder / GENOTYPE)
     best = KeepBest(score, save, settings.evaluate_every, settings.epochs, metric="j_and_f")
     fit(
         trainer,

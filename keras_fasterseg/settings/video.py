@@ -16,12 +16,12 @@ from keras_fasterseg.settings.stages import ReadingSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoDataSettings:
+class VideoDataSettings(ReadingSettings):
     """Videos with masks: DAVIS 2017, or generated ones."""
 
     data_dir: str | None = setting(
         None,
-        "Folder of videos in the layout of DAVIS 2017. Default: generate them in WORKDIR/data.",
+        "Folder of videos in the layout of DAVIS 2017. Default: generate them in WORKDIR/videos.",
         path=True,
     )
     resolution: str = setting("480p", "Name of the folders of frames and masks.")

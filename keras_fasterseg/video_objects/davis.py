@@ -1,5 +1,6 @@
 """Reads and writes DAVIS 2017, in the folder layout of its download."""
 
+import collections
 import dataclasses
 import pathlib
 from collections.abc import Iterable
@@ -9,11 +10,14 @@ from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_ids, read_image
-from keras_fasterseg.data.image_listing import find_images
+from keras_fasterseg.data.image_listing import find_images, in_numeric_order
 from keras_fasterseg.data.palette import default_palette
 from keras_fasterseg.data.source import MAX_MEGAPIXELS
 from keras_fasterseg.files import PathLike, shown
 from keras_fasterseg.wording import few
+
+GENERATED = "generated_sequences.json"
+"""File in the folder of generated videos."""
 
 BACKGROUND = 0
 """Id of pixels without an object."""
@@ -27,6 +31,7 @@ PALETTE.setflags(write=False)
 
 _FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 _LONGEST_NAME = 255
+_LARGEST_LIST = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Davis:
         max_megapixels: Larger images are rejected before they are decoded.
 
     Attributes:
+        name: Kind of the videos: generated, or others.
         root: The folder of the data set.
         split_names: Names of the splits, sorted.
 
@@ -70,7 +76,7 @@ class Davis:
         Pont-Tuset et al., The 2017 DAVIS challenge on video object segmentation, arXiv 1704.00675.
     """
 
-    name = "DAVIS"
+    name: str
     root: pathlib.Path
     split_names: tuple[str, ...]
 
@@ -78,6 +84,8 @@ class Davis:
         self, root: PathLike, resolution: str = "480p", max_megapixels: int = MAX_MEGAPIXELS
     ) -> None:
         self.root = pathlib.Path(root)
+        is_generated = (self.root / GENERATED).is_file()
+        self.name = "generated videos" if is_generated else "videos like DAVIS"
         if not self.root.is_dir():
             raise DataError(
                 f"The folder {self.root} does not exist; choose the folder of DAVIS that contains "
@@ -129,6 +137,12 @@ class Davis:
 
     def _names(self, list_file: pathlib.Path) -> list[str]:
         self._check_file(list_file)
+        size = list_file.stat().st_size
+        if size > _LARGEST_LIST:
+            raise DataError(
+                f"{list_file} has {size} bytes, more than {_LARGEST_LIST}; it needs one name of a "
+                "sequence per line."
+            )
         try:
             text = list_file.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
@@ -142,7 +156,7 @@ class Davis:
             names.append(name)
         if not names:
             raise DataError(f"{list_file} lists no sequence; write one name per line.")
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        twice = [name for name, count in collections.Counter(names).items() if count > 1]
         if twice:
             raise DataError(f"{list_file} lists {few(twice)} twice; list every sequence once.")
         return names
@@ -174,7 +188,7 @@ class Davis:
                     f"{found[path.stem]} and {path} belong to the same frame; remove one of them."
                 )
             found[path.stem] = path
-        return dict(sorted(found.items()))
+        return {path.stem: path for path in in_numeric_order(found.values())}
 
     def _folder(self, path: pathlib.Path) -> pathlib.Path:
         self._check_inside(path)

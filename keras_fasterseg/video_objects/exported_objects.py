@@ -11,6 +11,8 @@ from keras_fasterseg.runtimes.onnx_file import check_self_contained
 from keras_fasterseg.runtimes.onnxruntime_pool import session_options
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
+from keras_fasterseg.video_objects.network import check_object_sizes
+from keras_fasterseg.video_objects.object_heads import FOREGROUND_STRIDE, MASK_SIDE, STRIDE
 from keras_fasterseg.video_objects.object_runner import OUTPUTS, ObjectRunner
 
 _SIGNATURE = "serving_default"
@@ -64,7 +66,10 @@ class SavedModelObjectRunner(ObjectRunner):
             name: (spec.shape.as_list(), spec.dtype == tf.uint8)
             for name, spec in self._function.structured_input_signature[1].items()
         }
-        self.network_size = _network_size(artefact, inputs, self._function.structured_outputs)
+        outputs = {
+            name: each.shape.as_list() for name, each in self._function.structured_outputs.items()
+        }
+        self.network_size = _network_size(artefact, inputs, outputs)
         self._artefact, self._version = artefact, f"tensorflow {tf.__version__}"
 
     def infer(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -112,6 +117,7 @@ class OnnxObjectRunner(ObjectRunner):
             errors.InvalidArgument,
             errors.InvalidGraph,
             errors.InvalidProtobuf,
+            errors.NoSuchFile,
             errors.NotImplemented,
             errors.RuntimeException,
         ) as error:
@@ -120,7 +126,7 @@ class OnnxObjectRunner(ObjectRunner):
             each.name: (each.shape, each.type == "tensor(uint8)")
             for each in self._session.get_inputs()
         }
-        outputs = [each.name for each in self._session.get_outputs()]
+        outputs = {each.name: each.shape for each in self._session.get_outputs()}
         self.network_size = _network_size(artefact, inputs, outputs)
         self._artefact, self._version = artefact, f"onnxruntime {onnxruntime.__version__}"
 
@@ -135,10 +141,30 @@ class OnnxObjectRunner(ObjectRunner):
 def _network_size(artefact: Artefact, inputs: Any, outputs: Any) -> tuple[int, int]:
     """Height and width of the graph's images, after checking its inputs and outputs."""
     shape, is_bytes = inputs.get(INPUT_NAME, ((), False))
-    is_fixed = len(shape) == 4 and all(isinstance(each, int) for each in shape)
-    if len(inputs) != 1 or not is_bytes or not is_fixed or not {*OUTPUTS} <= {*outputs}:
+    if len(inputs) != 1 or not is_bytes or not {*OUTPUTS} <= {*outputs}:
         raise _foreign(artefact, inputs, outputs)
-    return int(shape[1]), int(shape[2])
+    if len(shape) != 4 or (shape[0], shape[3]) != (1, 3):
+        raise _foreign(artefact, inputs, outputs)
+    height, width = shape[1:3]
+    try:
+        check_object_sizes([height, width], [*outputs["scores"], None, None][1])
+    except ValueError as error:
+        raise _damaged(artefact, error) from error
+    objects, channels = outputs["scores"][1], [*outputs["embedding_map"], None][-2]
+    expected = {
+        "scores": [1, objects],
+        "boxes": [1, objects, 4],
+        "masks": [1, objects, MASK_SIDE, MASK_SIDE],
+        "embeddings": [1, objects, channels],
+        "embedding_map": [1, height // STRIDE, width // STRIDE, channels],
+        "foreground": [1, height // FOREGROUND_STRIDE, width // FOREGROUND_STRIDE],
+    }
+    for name, sides in expected.items():
+        if [*outputs[name]] != sides:
+            raise _damaged(
+                artefact, f"its output {name} has the shape {outputs[name]}, not {sides}"
+            )
+    return height, width
 
 
 def _described(
@@ -162,6 +188,6 @@ def _foreign(artefact: Artefact, inputs: Any, outputs: Any) -> ValueError:
     )
 
 
-def _damaged(artefact: Artefact, error: Exception) -> ValueError:
+def _damaged(artefact: Artefact, error: object) -> ValueError:
     reason = str(error).strip().partition("\n")[0]
     return ValueError(f"{artefact.path} cannot be loaded; export it again. ({reason})")

@@ -16,10 +16,9 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_image
 from keras_fasterseg.files import PathLike, atomic_path, read_json, sha256, write_json
 from keras_fasterseg.progress import progress_bar
-from keras_fasterseg.video_objects.davis import Davis, write_mask
+from keras_fasterseg.video_objects.davis import GENERATED, Davis, write_mask
 from keras_fasterseg.video_objects.moving_object import MovingObject, smooth_noise
 
-MARKER = "generated_sequences.json"
 _RESOLUTION = "480p"
 # Increased whenever the same seed gives different pixels.
 _VERSION = 1
@@ -96,8 +95,8 @@ def generate(
         "size": list(settings.size),
         "backgrounds": {name: [*map(sha256, paths)] for name, paths in backgrounds.items()},
     }
-    if (root / MARKER).is_file():
-        if read_json(root / MARKER) != parameters:
+    if (root / GENERATED).is_file():
+        if read_json(root / GENERATED) != parameters:
             raise DataError(
                 f"{root} holds sequences generated with other settings; choose another folder or "
                 "remove this one."
@@ -130,7 +129,7 @@ def generate(
                 done, "Drawing sequences", unit="sequence", total=len(jobs), show=progress
             ):
                 pass
-        write_json(temporary / MARKER, parameters)
+        write_json(temporary / GENERATED, parameters)
     return Davis(root)
 
 

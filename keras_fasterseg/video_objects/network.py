@@ -6,16 +6,26 @@ from typing import Any, Self
 import keras
 from keras import ops
 
+from keras_fasterseg.files import shown
 from keras_fasterseg.image_normalization import IMAGENET_MEAN, IMAGENET_STD, check_normalization
 from keras_fasterseg.layers.conv_batch_norm import ConvBatchNorm
 from keras_fasterseg.spaces.genotype import Genotype
 from keras_fasterseg.spaces.registry import genotype_from_json
 from keras_fasterseg.video_objects.encoder import encoder_network, make_encoder
 from keras_fasterseg.video_objects.feature_pyramid import feature_pyramid
-from keras_fasterseg.video_objects.object_heads import DecodeBoxes, MaskedEmbedding, MaskHead
+from keras_fasterseg.video_objects.object_heads import (
+    STRIDE,
+    DecodeBoxes,
+    MaskedEmbedding,
+    MaskHead,
+)
 
 Tensor = Any
 Size = tuple[int, int]
+
+LARGEST_SIDE = 4096
+LARGEST_OBJECTS = 254
+"""Ids of objects fit uint8, between background and void."""
 
 EMBEDDING = 64
 FILTERS = 64
@@ -35,8 +45,8 @@ class ObjectNetwork(keras.Model):
 
     Args:
         genotype: A genotype of any search space, or its JSON object: the encoder.
-        input_size: Height and width of the images, multiples of 32.
-        max_objects: Number of objects per frame that are returned, likely or not.
+        input_size: Height and width of the images, multiples of 32, at most 4096.
+        max_objects: Number of objects per frame that are returned, likely or not, at most 254.
         attention: Whether the pyramid uses mask-guided attention.
         mean: Mean of the three channels for normalising images scaled to [0, 1]. Metadata: exports
             read it, the graph does not use it.
@@ -72,8 +82,9 @@ class ObjectNetwork(keras.Model):
     ):
         if isinstance(genotype, dict):
             genotype = genotype_from_json(genotype)
-        if max_objects < 1:
-            raise ValueError(f"`max_objects` must be positive. Received: {max_objects}")
+        if not isinstance(genotype, Genotype):
+            raise ValueError(f"`genotype` must be a genotype. Received: {shown(genotype)}")
+        check_object_sizes(input_size, max_objects)
         check_normalization(mean, std)
 
         # === Layers ===
@@ -157,6 +168,27 @@ class ObjectNetwork(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None) -> Self:
         return cls(**config)
+
+
+def check_object_sizes(input_size: Any, max_objects: Any) -> None:
+    """Checks sizes that may come from a file, before anything is allocated.
+
+    Raises:
+        ValueError: A size is not an integer, or out of its range.
+    """
+    sides = [*input_size] if isinstance(input_size, list | tuple) else []
+    if len(sides) != 2 or not all(
+        type(side) is int and 32 <= side <= LARGEST_SIDE for side in sides
+    ):
+        raise ValueError(
+            f"`input_size` must be height and width from 32 to {LARGEST_SIDE}. Received: "
+            f"{shown(input_size)}"
+        )
+    most = min(LARGEST_OBJECTS, sides[0] // STRIDE * (sides[1] // STRIDE))
+    if type(max_objects) is not int or not 1 <= max_objects <= most:
+        raise ValueError(
+            f"`max_objects` must be 1 to {most}. Received: max_objects={shown(max_objects)}"
+        )
 
 
 def _dense_outputs(images: Tensor, encoder: keras.Model, attention: bool) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from keras_fasterseg.layers.resize import resize_bilinear
 from keras_fasterseg.video_objects.regions import crop_regions, paste_regions
 
 STRIDE = 4
+FOREGROUND_STRIDE = 8
 MASK_SIDE = 28
 CROP_SIDE = MASK_SIDE // 2
 MARGIN = 1.25

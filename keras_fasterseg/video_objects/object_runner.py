@@ -13,7 +13,7 @@ from PIL import Image
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.video_objects.network import ObjectNetwork
-from keras_fasterseg.video_objects.proposals import Proposals
+from keras_fasterseg.video_objects.proposals import Proposals, fitting_factor
 from keras_fasterseg.video_objects.tracker import Tracker, TrackerOptions
 
 Size = tuple[int, int]
@@ -45,7 +45,7 @@ class ObjectRunner(abc.ABC):
     """A network in one runtime.
 
     Attributes:
-        network_size: Height and width of the network's images; frames are resized to it.
+        network_size: Height and width of the network's images; frames are fitted into it.
     """
 
     network_size: Size
@@ -65,11 +65,20 @@ class ObjectRunner(abc.ABC):
         return Proposals.of_outputs(outputs, self.network_size, (height, width), LEAST_SCORE)
 
     def resized(self, frame: np.ndarray) -> np.ndarray:
-        """The frame at `network_size`, by Pillow's antialiased bilinear filter."""
+        """The frame fitted into `network_size` by Pillow's antialiased bilinear filter.
+
+        It keeps its proportions; the border below or on the right repeats its last pixels.
+        """
         if frame.shape[:2] == self.network_size:
             return frame
-        height, width = self.network_size
-        return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR))
+        scale = 1 / fitting_factor(self.network_size, frame.shape[:2])
+        height, width = (max(1, round(scale * side)) for side in frame.shape[:2])
+        picture = Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR)
+        margins = [
+            (0, max(0, side - each))
+            for side, each in zip(self.network_size, (height, width), strict=True)
+        ]
+        return np.pad(np.asarray(picture), (*margins, (0, 0)), mode="edge")
 
 
 class KerasObjectRunner(ObjectRunner):
@@ -132,6 +141,7 @@ class FollowedVideo:
                 ids = self._tracker.start(proposals, self._first_mask)
             else:
                 ids = self._tracker.update(proposals)
+            end = time.perf_counter()
             self.network_seconds.append(middle - start)
-            self.tracker_seconds.append(time.perf_counter() - middle)
+            self.tracker_seconds.append(end - middle)
             yield ids

@@ -81,6 +81,7 @@ class ObjectTrainer(keras.Model):
             targets: See `training_targets`, with a batch dimension.
             outputs: See `ObjectNetwork.described`.
         """
+        targets = {name: ops.convert_to_tensor(each) for name, each in targets.items()}
         present, valid = targets["present"], targets["valid"]
         directions = ops.normalize(self.identities, axis=0)
         logits = _SHARPNESS * ops.matmul(outputs["embeddings"], directions)
@@ -91,6 +92,8 @@ class ObjectTrainer(keras.Model):
             "foreground": mask_loss(
                 targets["foreground"], outputs["foreground"][..., 0], targets["valid_foreground"]
             ),
-            "boundaries": mask_loss(targets["boundaries"], outputs["boundaries"][..., 0], valid),
+            "boundaries": mask_loss(
+                targets["boundaries"], outputs["boundaries"][..., 0], targets["valid_boundaries"]
+            ),
             "identities": identity_loss(targets["identities"], logits, present),
         }

@@ -21,12 +21,15 @@ class Proposals:
         masks: Probabilities `(objects, height, width)` at the size of the frame, float32.
         embeddings: `(objects, channels)`, of length 1, or zero under an empty mask.
         embedding_map: `(rows, columns, channels)`.
+        canvas: Height and width of the frame with the border that the network saw, in pixels of
+            the frame; None without a border.
     """
 
     scores: np.ndarray
     masks: np.ndarray
     embeddings: np.ndarray
     embedding_map: np.ndarray
+    canvas: Size | None = None
 
     @classmethod
     def of_outputs(
@@ -50,22 +53,33 @@ class Proposals:
         scores, boxes = outputs["scores"][0], outputs["boxes"][0]
         order = np.lexsort((scores, *boxes.T))
         order = order[scores[order] >= least_score]
-        scale = np.array(frame_size, np.float32) / np.array(network_size, np.float32)
+        factor = fitting_factor(network_size, frame_size)
         masks = paste_regions(
-            outputs["masks"][:, order], boxes[None, order] * np.tile(scale, 2), frame_size, array=np
+            outputs["masks"][:, order],
+            boxes[None, order] * np.float32(factor),
+            frame_size,
+            array=np,
         )[0]
         return cls(
             scores[order],
             np.asarray(masks, np.float32),
             outputs["embeddings"][0][order],
             outputs["embedding_map"][0],
+            (round(factor * network_size[0]), round(factor * network_size[1])),
         )
 
     def embedding_of(self, mask: np.ndarray) -> np.ndarray:
         """L2-normalised mean of the embedding map under a mask `(height, width)`; zero if empty."""
         rows, columns, channels = self.embedding_map.shape
         # The box filter is the mean over a cell, and repeats pixels of a frame below its size.
-        picture = Image.fromarray(mask.astype(np.float32))
+        canvas = np.zeros(self.canvas or mask.shape, np.float32)
+        canvas[: mask.shape[0], : mask.shape[1]] = mask[: canvas.shape[0], : canvas.shape[1]]
+        picture = Image.fromarray(canvas)
         weights = np.asarray(picture.resize((columns, rows), Image.Resampling.BOX))
         total = weights.reshape(-1) @ self.embedding_map.reshape(-1, channels)
         return total / max(float(np.linalg.norm(total)), 1e-6)
+
+
+def fitting_factor(network_size: Size, frame_size: Size) -> float:
+    """Pixels of the frame per pixel of the network's image, so that the frame just fits into it."""
+    return max(frame / side for frame, side in zip(frame_size, network_size, strict=True))

@@ -75,8 +75,8 @@ def _readings(start: Tensor, end: Tensor, count: int, length: int, stride: int, 
     extent = array.maximum(end - start, 1e-3)[..., None]
     centers = (array.arange(length, dtype="float32") + 0.5) * stride
     places = (centers - start[..., None]) / extent
-    inside = array.where(array.abs(places - 0.5) < 0.5, 1.0, 0.0)
     points = array.clip(places * count - 0.5, 0.0, count - 1.0)
     numbers = array.arange(count, dtype="float32")
     weights = array.maximum(0.0, 1.0 - array.abs(points[..., None] - numbers))
-    return weights * inside[..., None]
+    inside = array.abs(places - 0.5) < 0.5
+    return array.where(inside[..., None], weights, array.zeros_like(weights))

@@ -102,7 +102,7 @@ class VideoScores:
 
     @property
     def j_and_f(self) -> float:
-        """Mean of the means of J and F, by which methods are ranked."""
+        """Mean of the means of J and F: the score that ranks methods."""
         return _j_and_f(self.j, self.f)
 
     def to_json(self) -> dict[str, Any]:

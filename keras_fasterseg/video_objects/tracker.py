@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from absl import logging
 
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID
 from keras_fasterseg.video_objects.matching import (
@@ -24,10 +25,12 @@ class Template:
     Attributes:
         embedding: Moving average of its embeddings, of length 1; zero if it is not known yet.
         mask: Its last mask, bool `(height, width)`.
+        seen: Number of the frame in which it was last found.
     """
 
     embedding: np.ndarray
     mask: np.ndarray
+    seen: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,8 @@ class TrackerOptions:
         update_cosine: A template's embedding is updated if the cosine with it is at least this.
         new_score: Score from which an unmatched proposal becomes a new object.
         new_overlap: An unmatched proposal is no new object if its IoU with a matched one is above.
+        memory: Frames after which an object that is not found is forgotten. Objects of a first
+            mask are never forgotten.
     """
 
     embeddings: bool = True
@@ -47,6 +52,7 @@ class TrackerOptions:
     update_cosine: float = 0.7
     new_score: float = 0.5
     new_overlap: float = 0.3
+    memory: int = 100
 
 
 class Tracker:
@@ -67,6 +73,8 @@ class Tracker:
         self.options = options or TrackerOptions()
         self.templates: dict[int, Template] = {}
         self._follows_given = False
+        self._frame = 0
+        self._last_id = 0
 
     def start(self, proposals: Proposals, ids: np.ndarray) -> np.ndarray:
         """Takes the objects of the first frame from its mask.
@@ -104,6 +112,7 @@ class Tracker:
             uint8 ids `(height, width)`: where masks overlap, the most probable object; 0 where no
             mask has a probability of at least one half.
         """
+        self._frame += 1
         masks = proposals.masks >= 0.5
         found = self._matched(proposals, masks)
         if not self._follows_given:
@@ -111,6 +120,11 @@ class Tracker:
         ids = _combined(found, proposals.masks)
         for number, place in found.items():
             self._remember(number, proposals.embeddings[place], masks[place])
+        if not self._follows_given:
+            oldest = self._frame - self.options.memory
+            self.templates = {
+                number: each for number, each in self.templates.items() if each.seen >= oldest
+            }
         return ids
 
     def _matched(self, proposals: Proposals, masks: np.ndarray) -> dict[int, int]:
@@ -134,23 +148,32 @@ class Tracker:
         new: dict[int, int] = {}
         for place in np.argsort(-proposals.scores, kind="stable"):
             place = int(place)
-            number = 1 + max(self.templates.keys() | new.keys(), default=0)
             if place in taken or proposals.scores[place] < self.options.new_score:
                 continue
-            if number > _LARGEST_ID or not masks[place].any():
+            if not masks[place].any():
                 continue
             others = sorted({*taken, *new.values()})
             overlaps = mask_overlaps(masks[place][None], masks[others])
-            if not others or overlaps.max() <= self.options.new_overlap:
-                new[number] = place
+            if others and overlaps.max() > self.options.new_overlap:
+                continue
+            if self._last_id == _LARGEST_ID:
+                logging.log_first_n(
+                    logging.WARNING,
+                    "More than %d objects were found; further ones are left out.",
+                    1,
+                    _LARGEST_ID,
+                )
+                break
+            self._last_id += 1
+            new[self._last_id] = place
         return new
 
     def _remember(self, number: int, embedding: np.ndarray, mask: np.ndarray) -> None:
         template = self.templates.get(number)
         if template is None:
-            self.templates[number] = Template(embedding, mask)
+            self.templates[number] = Template(embedding, mask, self._frame)
             return
-        template.mask = mask
+        template.mask, template.seen = mask, self._frame
         if not template.embedding.any():
             # The first mask was too small to be described.
             template.embedding = embedding

@@ -24,6 +24,7 @@ Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 _PREFETCHED = 3
 _THREADS = 2
+_LARGEST_ASPECT = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,8 @@ def training_frames(
         DataError: A mask is faulty, or has another size than its frame.
     """
     frames, total = [], 0
+    # The order of a list may change between two calls; the numbers of identities must not.
+    sequences = sorted(sequences, key=lambda each: each.name)
     bar = progress_bar(sequences, "Reading masks", unit="sequence", show=progress)
     for sequence in bar:
         pairs = [
@@ -71,6 +74,11 @@ def _objects(davis: Davis, image: pathlib.Path, mask: pathlib.Path) -> set[int]:
         raise DataError(
             f"{mask} is {ids.shape[0]}x{ids.shape[1]}, but its frame {image} is "
             f"{size[0]}x{size[1]}; a mask must have the size of its frame."
+        )
+    if max(size) > _LARGEST_ASPECT * min(size):
+        raise DataError(
+            f"{image} is {size[0]}x{size[1]}; its longer side must be at most {_LARGEST_ASPECT} "
+            "times the shorter one."
         )
     return {int(each) for each in np.unique(ids)} - {BACKGROUND, VOID}
 

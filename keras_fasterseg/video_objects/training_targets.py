@@ -4,12 +4,16 @@ import numpy as np
 from scipy import ndimage
 
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID
-from keras_fasterseg.video_objects.object_heads import MARGIN, MASK_SIDE, STRIDE
+from keras_fasterseg.video_objects.object_heads import (
+    FOREGROUND_STRIDE,
+    MARGIN,
+    MASK_SIDE,
+    STRIDE,
+)
 from keras_fasterseg.video_objects.regions import crop_regions
 
 Size = tuple[int, int]
 
-FOREGROUND_STRIDE = 8
 _LEAST_PIXELS = 16
 # Standard deviation of a centre's bell, as a share of the object's side, and its minimum in cells.
 _SPREAD = 0.12
@@ -60,12 +64,11 @@ def training_targets(
     Returns:
         `boxes` `(objects, 4)`: boxes to predict masks in, a little off and `MARGIN` times as large
         as the objects; `present` `(objects,)`: 1 for places in use; `identities` `(objects,)`;
-        `masks` `(objects, 28, 28)`; `centers` `(height / 4, width / 4)`: a bell of height 1 for
-        every object; `sizes` `(height / 4, width / 4, 3)`: logarithms of height and width, and 1
-        at centres; `boundaries` `(height / 4, width / 4)`; `foreground` `(height / 8, width / 8)`;
-        `valid` `(height / 4, width / 4)` and `valid_foreground`: 0 at void pixels, which are
-        background in `masks`. All float32,
-        but int32 `identities`.
+        `masks` `(objects, 28, 28)`, where void is background. At 1/4: `centers`, a bell of height 1
+        for every object; `sizes` with 3 channels, the logarithms of height and width, and 1 at
+        centres; `boundaries`; `valid` and `valid_boundaries`, 0 at void pixels, those of boundaries
+        also beside them. At 1/8: `foreground` and `valid_foreground`. All are float32, but
+        `identities` int32.
     """
     height, width = ids.shape
     rows, columns = height // STRIDE, width // STRIDE
@@ -93,12 +96,15 @@ def training_targets(
         crop = crop_regions(target, box[None, None], MASK_SIDE, array=np)
         targets["masks"][place] = crop[0, 0, ..., 0]
     is_object = ((ids != BACKGROUND) & (ids != VOID)).astype(np.float32)
-    valid = (ids != VOID).astype(np.float32)
+    # A boundary with void is none, so the pixels beside void do not count either.
+    beside = ndimage.binary_dilation(ids == VOID, np.ones((3, 3)))
+    valid, valid_boundary = ((~each).astype(np.float32) for each in (ids == VOID, beside))
     return {
         **targets,
         "boundaries": _pooled(boundary_map(ids).astype(np.float32), STRIDE, np.max),
         "foreground": _pooled(is_object, FOREGROUND_STRIDE, np.mean),
         "valid": _pooled(valid, STRIDE, np.min),
+        "valid_boundaries": _pooled(valid_boundary, STRIDE, np.min),
         "valid_foreground": _pooled(valid, FOREGROUND_STRIDE, np.min),
     }
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.inference.video_reader import VideoReader
-from keras_fasterseg.jobs.track import overlay, track, track_split
+from keras_fasterseg.jobs.track import track, track_split
+from keras_fasterseg.jobs.tracked_videos import overlay
 from keras_fasterseg.settings.video import TrackSettings
 from keras_fasterseg.video_objects.davis import PALETTE, read_mask, write_mask
 from keras_fasterseg.video_objects.generated_sequences import GeneratedSequences, generate
@@ -124,7 +125,7 @@ def test_a_video_becomes_masks_and_overlays(artefact, street, tmp_path):
     ids = read_mask(tmp_path / "street" / "00003.png")
     assert ids.shape == (120, 160)
     assert ids.any()
-    shown, _ = decoded(tmp_path / "street.mp4")
+    shown, _, _ = decoded(tmp_path / "street.mp4")
     assert len(shown) == FRAMES
     assert "frames, without each first one" in tracking.text()
 
@@ -148,7 +149,8 @@ def test_a_folder_keeps_the_names_of_its_frames(artefact, tmp_path):
         progress=False,
     )
     written = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*"))
-    assert [str(path) for path in written] == ["frames", "frames/a7.png", "frames/b1.png"]
+    expected = ["frames", "frames/a7.png", "frames/b1.png", "track.json"]
+    assert [str(path) for path in written] == expected
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / "frames" / "a7.png"), mask)
     assert set(np.unique(read_mask(tmp_path / "out" / "frames" / "b1.png"))) <= {0, 3}
 

@@ -137,5 +137,5 @@ def test_generated_videos_are_kept_in_the_workdir(tmp_path):
         generated_train=1, generated_val=1, generated_frames=3, generated_size=(64, 64)
     )
     first = open_videos(settings, tmp_path, 0)
-    assert first.root == pathlib.Path(tmp_path) / "data"
+    assert first.root == pathlib.Path(tmp_path) / "videos"
     assert open_videos(settings, tmp_path, 0).files("val") == first.files("val")

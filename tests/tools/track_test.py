@@ -28,7 +28,7 @@ def run(tmp_path_factory):
 
 
 def test_from_the_network_to_its_scores(run, tmp_path):
-    network, data = run / "video" / "network.keras", f"--data_dir={run}/data"
+    network, data = run / "video" / "network.keras", f"--data_dir={run}/videos"
     exported = run_tool(
         *("export", f"--network={network}", f"--target={tmp_path}/onnx", "--format=onnx", data)
     )
@@ -64,13 +64,17 @@ def test_wrong_flags_end_with_one_sentence(run, tmp_path):
     Image.fromarray(np.ones((8, 9), np.uint8)).save(tmp_path / "small.png")
     cases = {
         (out,): "Give either --video, or --data_dir",
-        (out, f"--video={folder}", f"--data_dir={run}/data"): "Give either --video, or --data_dir",
-        (out, f"--data_dir={run}/data", "--first_mask=a.png"): "--first_mask belongs to --video",
+        (
+            out,
+            f"--video={folder}",
+            f"--data_dir={run}/videos",
+        ): "Give either --video, or --data_dir",
+        (out, f"--data_dir={run}/videos", "--first_mask=a.png"): "--first_mask belongs to --video",
         (out, f"--video={tmp_path}/none"): "does not exist",
         (out, f"--video={folder}", f"--first_mask={tmp_path}/empty.png"): "shows no object",
         (out, f"--video={folder}", f"--first_mask={tmp_path}/small.png"): "must have its size",
-        (f"--output={tmp_path}", f"--video={folder}", "--overwrite"): "lies in the source",
-        (f"--output={run}/data", f"--data_dir={run}/data"): "lies in the source",
+        (f"--output={tmp_path}", f"--video={folder}", "--overwrite"): "would be replaced",
+        (f"--output={run}/videos", f"--data_dir={run}/videos"): "would be replaced",
         (out, f"--data_dir={run}"): "ImageSets",
     }
     for flags, words in cases.items():
@@ -80,7 +84,7 @@ def test_wrong_flags_end_with_one_sentence(run, tmp_path):
     assert "is not a trained network of this package" in said
 
 
-def test_masks_replace_masks_only(tmp_path):
+def test_only_own_results_are_replaced(tmp_path):
     lively_network().save(tmp_path / "network.keras")
     folder = tmp_path / "frames"
     folder.mkdir()
@@ -92,5 +96,6 @@ def test_masks_replace_masks_only(tmp_path):
     assert run_tool(*call).status == 0
     assert "pass --overwrite" in sentence(run_tool(*call))
     assert run_tool(*call, "--overwrite").status == 0
-    (tmp_path / "out" / "frames" / "notes.txt").write_text("mine", "utf-8")
-    assert "holds more than masks (notes.txt)" in sentence(run_tool(*call, "--overwrite"))
+    (tmp_path / "out" / "track.json").unlink()
+    said = sentence(run_tool(*call, "--overwrite"))
+    assert "was not written by tools.track" in said

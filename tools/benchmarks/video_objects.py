@@ -1,7 +1,7 @@
 """Scores and speed of networks of video object segmentation, beside two free baselines.
 
     python -m tools.benchmarks.video_objects --networks=attention=RUN/video/network.keras \\
-        --data_dir=RUN/data --sizes=128x224,480x864 --output=video.json
+        --data_dir=RUN/videos --sizes=128x224,480x864 --output=video.json
 
 Scores: J and F of a split whose objects are followed from the masks of the first frames, with and
 without embeddings. Baselines: the first mask copied to all frames; connected components of the
@@ -43,6 +43,8 @@ SHEET = flags.DEFINE_string(
 flags.adopt_module_key_flags(settings_flags)
 
 _SHEET_ROWS, _SHEET_COLUMNS = 5, 5
+# Frames of DAVIS; networks of about their size are timed on them, others on frames as stored.
+_FRAME = (480, 854)
 
 
 def main() -> None:
@@ -54,11 +56,12 @@ def main() -> None:
     loaded = {name: load_object_network(path) for name, path in networks.items()}
     davis = Davis(DATA_DIR.value or "")
     sequences = davis.sequences(SPLIT.value)
-    scores = _scores(loaded, davis)
-    parser = settings_flags.SizeParser()
     first = next(iter(loaded.values()))
-    sizes = [parser.parse(each) for each in SIZES.value] or [first.input_size]
-    speed = [row for size in sizes for row in _speed(first.resized(size), davis, sequences[0])]
+    parser = settings_flags.SizeParser()
+    # Made first: a wrong size ends here, not after the scores.
+    timed = [first.resized(parser.parse(each)) for each in SIZES.value] or [first]
+    scores = _scores(loaded, davis)
+    speed = [row for each in timed for row in _speed(each, davis, sequences[0])]
     for title, rows in (("Scores", scores), ("Speed", speed)):
         print(f"{title}\n{tabulate.tabulate(rows, headers='keys', floatfmt='.2f')}\n")
     result = {
@@ -146,8 +149,6 @@ def _scores(networks: dict[str, Any], davis) -> list[dict[str, Any]]:
 
 
 def _speed(network, davis, sequence) -> list[dict[str, Any]]:
-    from PIL import Image
-
     from keras_fasterseg.benchmark.harness import PAUSE_MS, SETTLE_MS
     from keras_fasterseg.benchmark.statistics import TimeStatistics
     from keras_fasterseg.benchmark.timing import measure_in_turns
@@ -156,19 +157,16 @@ def _speed(network, davis, sequence) -> list[dict[str, Any]]:
     from keras_fasterseg.video_objects.object_runner import FollowedVideo, KerasObjectRunner
 
     height, width = network.input_size
-    frames = [
-        np.asarray(Image.fromarray(davis.read_frame(path)).resize((width, height)))
-        for path in sequence.frames
-    ]
-    first = Image.fromarray(davis.read_mask(sequence.masks[0]))
-    mask = np.asarray(first.resize((width, height), Image.Resampling.NEAREST))
+    shape = _FRAME if height > _FRAME[0] // 2 else None
+    frames = [_enlarged(davis.read_frame(path), shape) for path in sequence.frames]
+    mask = _enlarged(davis.read_mask(sequence.masks[0]), shape)
     rows = []
     with tempfile.TemporaryDirectory(prefix="keras_fasterseg.") as folder:
         runners: dict[str, Any] = {"keras": KerasObjectRunner(network)}
         for format in FORMATS:
             path = export_objects(network, pathlib.Path(folder) / format, format)
             runners[str(format)] = open_exported_objects(path)
-        images = frames[0][None]
+        images = runners["keras"].resized(frames[0])[None]
         seconds = measure_in_turns(
             {name: lambda runner=runner: runner.infer(images) for name, runner in runners.items()},
             warmup=5,
@@ -194,6 +192,7 @@ def _speed(network, davis, sequence) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "size": f"{height}x{width}",
+                    "frames": "x".join(map(str, mask.shape)),
                     "runtime": name,
                     "threads": facts["threads"],
                     "network ms": alone,
@@ -204,6 +203,16 @@ def _speed(network, davis, sequence) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _enlarged(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """The frame or mask at another size; as stored without one."""
+    from PIL import Image
+
+    if size is None:
+        return values
+    kind = Image.Resampling.BILINEAR if values.ndim == 3 else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(values).resize(size[::-1], kind))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,15 @@ def video_markdown(file: PathLike) -> str:
     columns = ("network ms", "tracker ms", "loop ms", "network FPS", "loop FPS")
     speed = table(
         [
-            [row["size"], row["runtime"], *(number(row[name], ".1f") for name in columns)]
+            [
+                row["size"],
+                row["frames"],
+                row["runtime"],
+                *(number(row[name], ".1f") for name in columns),
+            ]
             for row in facts["speed"]
         ],
-        ["size of the network", "runtime", *columns],
+        ["network", "frames", "runtime", *columns],
         right=True,
     )
     environment = facts["environment"]

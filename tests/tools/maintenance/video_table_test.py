@@ -9,6 +9,7 @@ def test_scores_and_speed(tmp_path):
     score = {"method": "followed", "J&F": 71.25, "J mean": 70.0, "F mean": 72.5}
     speed = {
         "size": "128x224",
+        "frames": "480x854",
         "runtime": "onnx",
         "threads": 2,
         "network ms": 20.0,
@@ -33,4 +34,4 @@ def test_scores_and_speed(tmp_path):
     assert "12,345 parameters" in text
     assert "A CPU, 2 threads" in text
     assert ["followed", "71.2", "70.0", "72.5"] in rows(text)
-    assert ["128x224", "onnx", "20.0", "2.0", "25.0", "50.0", "40.0"] in rows(text)
+    assert ["128x224", "480x854", "onnx", "20.0", "2.0", "25.0", "50.0", "40.0"] in rows(text)
