@@ -27,12 +27,9 @@ from keras_fasterseg.training.keep_best import KeepBest
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID, Davis
 from keras_fasterseg.video_objects.generated_sequences import GeneratedSequences, generate
 from keras_fasterseg.video_objects.network import ObjectNetwork
-from keras_fasterseg.video_objects.object_runner import (
-    FollowedVideo,
-    KerasObjectRunner,
-    ObjectRunner,
-)
+from keras_fasterseg.video_objects.object_runner import FollowedVideo, KerasObjectRunner
 from keras_fasterseg.video_objects.object_trainer import ObjectTrainer
+from keras_fasterseg.video_objects.proposals import Propose
 from keras_fasterseg.video_objects.scores import VideoScores, score_sequence
 from keras_fasterseg.video_objects.training_batches import FrameBatches, training_frames
 
@@ -125,7 +122,7 @@ def open_videos(data: VideoDataSettings, workdir: pathlib.Path, seed: int) -> Da
     )
 
 
-def follow_split(runner: ObjectRunner, davis: Davis, split: str, **options: Any) -> VideoScores:
+def follow_split(runner: Propose, davis: Davis, split: str, **options: Any) -> VideoScores:
     """J and F of a split whose objects are followed from the mask of the first frame.
 
     Args:

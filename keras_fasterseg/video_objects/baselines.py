@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID
 from keras_fasterseg.video_objects.object_runner import ObjectRunner
-from keras_fasterseg.video_objects.proposals import Proposals
+from keras_fasterseg.video_objects.proposals import Proposals, fitting_factor
 
 
 def first_mask_copied(frames: Sequence[np.ndarray], first_mask: np.ndarray) -> list[np.ndarray]:
@@ -33,9 +33,14 @@ class ComponentRunner:
         """Proposals for a frame, uint8 RGB `(height, width, 3)`."""
         foreground = self._runner.infer(self._runner.resized(frame)[None])["foreground"][0]
         height, width = frame.shape[:2]
+        size = self._runner.network_size
+        factor = fitting_factor(size, (height, width))
+        canvas = max(height, round(factor * size[0])), max(width, round(factor * size[1]))
         picture = Image.fromarray(np.asarray(foreground, np.float32))
-        probability = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
-        labels, count = ndimage.label(probability >= 0.5)
+        fitted = picture.resize((canvas[1], canvas[0]), Image.Resampling.BILINEAR)
+        probability = np.asarray(fitted)[:height, :width]
+        found: tuple[np.ndarray, int] = ndimage.label(probability >= 0.5)  # pyright: ignore[reportAssignmentType]
+        labels, count = found
         masks = [np.where(labels == number + 1, probability, 0.0) for number in range(count)]
         empty = np.zeros((0, height, width), np.float32)
         return Proposals(

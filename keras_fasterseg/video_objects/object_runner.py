@@ -13,7 +13,7 @@ from PIL import Image
 from keras_fasterseg.image_normalization import check_normalization, normalize_images
 from keras_fasterseg.runtimes.backend_device import backend_device
 from keras_fasterseg.video_objects.network import ObjectNetwork
-from keras_fasterseg.video_objects.proposals import Proposals, fitting_factor
+from keras_fasterseg.video_objects.proposals import Proposals, Propose, fitting_factor
 from keras_fasterseg.video_objects.tracker import Tracker, TrackerOptions
 
 Size = tuple[int, int]
@@ -122,7 +122,7 @@ class FollowedVideo:
 
     def __init__(
         self,
-        runner: ObjectRunner,
+        runner: Propose,
         frames: Iterable[np.ndarray],
         first_mask: np.ndarray | None = None,
         options: TrackerOptions | None = None,

@@ -1,7 +1,7 @@
 """Objects that a network proposes in one frame."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import numpy as np
@@ -83,3 +83,7 @@ class Proposals:
 def fitting_factor(network_size: Size, frame_size: Size) -> float:
     """Pixels of the frame per pixel of the network's image, so that the frame just fits into it."""
     return max(frame / side for frame, side in zip(frame_size, network_size, strict=True))
+
+
+Propose = Callable[[np.ndarray], Proposals]
+"""Finds the objects of a frame, uint8 RGB `(height, width, 3)`; such as an `ObjectRunner`."""

@@ -99,6 +99,7 @@ class Tracker:
                 f"{'x'.join(map(str, proposals.masks.shape[1:]))}"
             )
         self._follows_given = True
+        self._last_id = numbers[-1]
         self.templates = {
             number: Template(proposals.embedding_of(ids == number), ids == number)
             for number in numbers

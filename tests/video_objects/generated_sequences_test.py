@@ -11,7 +11,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.video_objects import generated_sequences
 from keras_fasterseg.video_objects.davis import Davis
 from keras_fasterseg.video_objects.generated_sequences import (
-    MARKER,
+    GENERATED,
     GeneratedSequences,
     draw_sequence,
     generate,
@@ -116,7 +116,7 @@ def test_an_empty_folder_is_filled(tmp_path):
     root = tmp_path / "empty"
     root.mkdir()
     settings = dataclasses.replace(SETTINGS, num_train=1, num_val=1)
-    assert (generate(root, settings, progress=False).root / MARKER).is_file()
+    assert (generate(root, settings, progress=False).root / GENERATED).is_file()
 
 
 def test_a_faulty_background_leaves_nothing(tmp_path):

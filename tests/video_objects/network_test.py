@@ -187,10 +187,26 @@ def test_attention_is_optional(network):
     assert plain.get_config()["attention"] is False
 
 
-@pytest.mark.parametrize("max_objects", [0, -1])
-def test_max_objects_must_be_positive(max_objects):
-    with pytest.raises(ValueError, match=f"must be positive. Received: {max_objects}"):
+@pytest.mark.parametrize("max_objects", [0, -1, 255, 10**9, True, 2.0, "3"])
+def test_max_objects_must_fit_ids(max_objects):
+    with pytest.raises(ValueError, match=r"`max_objects` must be 1 to \d+. Received"):
         small_network(max_objects=max_objects)
+
+
+def test_max_objects_must_fit_the_heat_map():
+    with pytest.raises(ValueError, match=r"must be 1 to 64\. Received: max_objects=65"):
+        small_network(input_size=(32, 32), max_objects=65)
+
+
+@pytest.mark.parametrize("size", [(2**20, 64), (64,), (64, 96.0), "64x96", None])
+def test_sizes_are_checked_before_anything_is_built(size):
+    with pytest.raises(ValueError, match="`input_size` must be height and width from 32 to 4096"):
+        small_network(input_size=size)
+
+
+def test_a_genotype_is_needed():
+    with pytest.raises(ValueError, match=r"must be a genotype\. Received: 'student'"):
+        ObjectNetwork("student", SIZE)
 
 
 @pytest.mark.parametrize("size", [(60, 96), (64, 100)])

@@ -84,8 +84,9 @@ def test_masks_are_pasted_at_the_size_of_the_frame(frame_size):
     (mask,) = proposals_of(outputs, frame_size).masks
     assert mask.shape == frame_size
     assert mask.dtype == np.float32
-    scale = np.array(frame_size) / NETWORK_SIZE
-    box = outputs["boxes"][0, 0].reshape(2, 2) * scale
+    # A frame keeps its proportions.
+    factor = (np.array(frame_size) / NETWORK_SIZE).max()
+    box = outputs["boxes"][0, 0].reshape(2, 2) * factor
     axes = [
         (np.arange(side) + 0.5 - start) / (end - start)
         for side, start, end in zip(frame_size, *box, strict=True)

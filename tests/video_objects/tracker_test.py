@@ -346,3 +346,21 @@ def test_an_object_too_small_to_be_described_is_followed_by_its_mask():
     ids = tracker.update(proposals_of(thing(moved, 2), thing(rectangle(12, 20), 0)))
     np.testing.assert_array_equal(ids, ids_of(_1=moved))
     np.testing.assert_array_equal(tracker.templates[1].embedding, one_hot(2))
+
+
+def test_an_object_that_is_gone_for_long_is_forgotten_unless_it_was_given():
+    options = TrackerOptions(memory=2)
+    other = proposals_of(thing(rectangle(12, 20), 1))
+    for given in (False, True):
+        here = proposals_of(thing(rectangle(0, 0), 0))
+        tracker = Tracker(options)
+        if given:
+            tracker.start(here, ids_of(_1=rectangle(0, 0)))
+        else:
+            tracker.update(here)
+        for _ in range(3):
+            tracker.update(other)
+        assert (1 in tracker.templates) == given
+        # A forgotten id is not given to another object.
+        ids = tracker.update(here)
+        assert ids.max() == (1 if given else 3)

@@ -85,6 +85,7 @@ def test_shapes_and_types(davis):
         "boundaries": (2, 16, 24),
         "foreground": (2, 8, 12),
         "valid": (2, 16, 24),
+        "valid_boundaries": (2, 16, 24),
         "valid_foreground": (2, 8, 12),
     }
     assert all(
@@ -251,3 +252,8 @@ def test_frames_without_mask_and_void_have_no_identity(tmp_path):
     assert frame.image.name == frame.mask.name == "00001.png"
     assert frame.identities == {2: 0, 5: 1}
     assert total == 2
+
+
+def test_the_order_of_a_list_does_not_matter(davis):
+    sequences = davis.sequences("train")
+    assert training_frames(davis, sequences) == training_frames(davis, sequences[::-1])

@@ -206,3 +206,15 @@ def test_types():
     types = {name: str(each.dtype) for name, each in targets.items()}
     assert types.pop("identities") == "int32"
     assert set(types.values()) == {"float32"}
+
+
+def test_a_boundary_beside_void_does_not_count():
+    ids = np.zeros((32, 64), np.uint8)
+    ids[:, :32] = 1
+    ids[:, 32:] = VOID
+    targets = training_targets(ids, {1: 0}, 2, np.random.default_rng(0))
+    beside = targets["boundaries"][:, 7]
+    assert beside.all()
+    assert not targets["valid_boundaries"][:, 7].any()
+    assert targets["valid"][:, 7].all()
+    assert targets["valid_boundaries"][:, :7].all()

@@ -85,7 +85,7 @@ def _draw_sheet(network, davis, sequences) -> None:
     from PIL import Image
 
     from keras_fasterseg.files import atomic_path
-    from keras_fasterseg.jobs.track import overlay
+    from keras_fasterseg.jobs.tracked_videos import overlay
     from keras_fasterseg.video_objects.object_runner import FollowedVideo, KerasObjectRunner
     from keras_fasterseg.visualization.prediction_grid import prediction_grid
 
@@ -212,7 +212,7 @@ def _enlarged(values: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     if size is None:
         return values
     kind = Image.Resampling.BILINEAR if values.ndim == 3 else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(values).resize(size[::-1], kind))
+    return np.asarray(Image.fromarray(values).resize((size[1], size[0]), kind))
 
 
 if __name__ == "__main__":
