@@ -1,6 +1,7 @@
-"""The thread pool of ONNX Runtime: one per process."""
+"""The thread pool of ONNX Runtime, one per process, and its errors."""
 
 import functools
+import importlib
 from typing import Any
 
 from keras_fasterseg.available_cores import available_cores
@@ -27,6 +28,21 @@ def session_options(threads: int | None) -> tuple[Any, int]:
     options.use_per_session_threads = False
     options.log_severity_level = 3
     return options, threads
+
+
+def loading_errors() -> tuple[type[Exception], ...]:
+    """Exceptions that ONNX Runtime raises for a file that it cannot load."""
+    # They have no public common type. The module is compiled and untyped.
+    errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    return (
+        errors.Fail,
+        errors.InvalidArgument,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NoSuchFile,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    )
 
 
 @functools.cache

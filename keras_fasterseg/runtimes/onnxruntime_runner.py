@@ -1,6 +1,5 @@
 """Runs an exported ONNX model with ONNX Runtime, on the CPU or on a GPU."""
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX
 from keras_fasterseg.runtimes.file_runner import FileRunner, Shape
 from keras_fasterseg.runtimes.onnx_file import check_self_contained
-from keras_fasterseg.runtimes.onnxruntime_pool import session_options
+from keras_fasterseg.runtimes.onnxruntime_pool import loading_errors, session_options
 from keras_fasterseg.runtimes.optional_import import RuntimeNotInstalledError, optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 
@@ -74,9 +73,6 @@ class OnnxRuntimeRunner(FileRunner):
             return
         import onnxruntime
 
-        # ONNX Runtime's exceptions have no public common type. The module is compiled and untyped.
-        errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-
         check_self_contained(self.path)
         options, self._pool_threads = session_options(self._threads)
         try:
@@ -85,15 +81,7 @@ class OnnxRuntimeRunner(FileRunner):
                 options,
                 providers=[PROVIDERS[self._provider], *_OTHERWISE.get(self._provider, [])],
             )
-        except (
-            errors.Fail,
-            errors.InvalidArgument,
-            errors.InvalidGraph,
-            errors.InvalidProtobuf,
-            errors.NoSuchFile,
-            errors.NotImplemented,
-            errors.RuntimeException,
-        ) as error:
+        except loading_errors() as error:
             raise self._damaged(error) from error
         self._check_loaded(session.get_providers())
         self._set_interface(

@@ -1,6 +1,5 @@
 """Runs exported networks of video object segmentation."""
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.runtimes.artefact_format import ONNX, SAVED_MODEL, Artefact, find_artefact
 from keras_fasterseg.runtimes.onnx_file import check_self_contained
-from keras_fasterseg.runtimes.onnxruntime_pool import session_options
+from keras_fasterseg.runtimes.onnxruntime_pool import loading_errors, session_options
 from keras_fasterseg.runtimes.optional_import import optional_import
 from keras_fasterseg.runtimes.saved_model_format import INPUT_NAME
 from keras_fasterseg.video_objects.network import check_object_sizes
@@ -104,23 +103,13 @@ class OnnxObjectRunner(ObjectRunner):
 
     def __init__(self, artefact: Artefact, threads: int | None = None) -> None:
         onnxruntime = optional_import("onnxruntime", ONNX, "ONNX Runtime's runner")
-        # ONNX Runtime's exceptions have no public common type. The module is compiled and untyped.
-        errors = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
         check_self_contained(artefact.path)
         options, self._threads = session_options(threads)
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(artefact.path), options, providers=["CPUExecutionProvider"]
             )
-        except (
-            errors.Fail,
-            errors.InvalidArgument,
-            errors.InvalidGraph,
-            errors.InvalidProtobuf,
-            errors.NoSuchFile,
-            errors.NotImplemented,
-            errors.RuntimeException,
-        ) as error:
+        except loading_errors() as error:
             raise _damaged(artefact, error) from error
         inputs = {
             each.name: (each.shape, each.type == "tensor(uint8)")
