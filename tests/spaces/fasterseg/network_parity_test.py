@@ -45,7 +45,7 @@ class Run:
         self.report = load_released_network(self.network, released_state(self.fixture))
         layers = self.network
         probes = {
-            "stem": layers.get_layer("stem").output,
+            "stem": layers.get_layer("stem").output[-1],
             "fusion": layers.get_layer("fusion").output,
             **{cell.name: layers.get_layer(cell.name).output for cell in self.network.plan.cells},
             **{f"post_{name[6:]}": tensor for name, tensor in self.network.output.items()},
