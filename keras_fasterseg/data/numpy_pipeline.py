@@ -70,7 +70,7 @@ class TrainingBatches:
         if settings.color_jitter:
             jitter_seed = philox.fold_in(flip_seed, 0, bits=32)
             image = augmentation.random_colors(image, settings.color_jitter, jitter_seed)
-        image = _normalized(image, *self._normalization)
+        image = normalized(image, *self._normalization)
         image, label = augmentation.pad_centered(image, label, settings.crop_size)
         if settings.shift:
             shift_seed = philox.fold_in(crop_seed, 0, bits=32)
@@ -127,7 +127,7 @@ class EvaluationBatches:
         image, label = self._source.read(sample, downsample=self._downsample)
         color = np.zeros(3, np.float32)
         if self._normalize:
-            image = _normalized(image, *self._normalization)
+            image = normalized(image, *self._normalization)
         else:
             color = np.rint(self._normalization[0] * 255)
         height, width = (
@@ -199,7 +199,7 @@ def _epoch(seed: int, epoch: int, num_samples: int) -> tuple[list[int], philox.S
     return order, philox.fold_in(augmentation_seed, epoch)
 
 
-def _normalized(image: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+def normalized(image: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """As `normalize_images`, which needs a backend."""
     scale = (1.0 / (255.0 * std.astype(np.float64))).astype(np.float32)
     height, width, channels = image.shape

@@ -69,19 +69,52 @@ def manifest(
             f"`class_names` must name every class. Received: {len(class_names)} names for "
             f"num_classes={num_classes}"
         )
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "input": INPUT,
+    of_network = {
         "num_classes": num_classes,
         "class_names": None if class_names is None else list(class_names),
         "colors": None if palette is None else _colors(palette, num_classes),
-        "mean": graph.mean,
-        "std": graph.std,
-        "precision": graph.precision,
-        **of_format,
-        "versions": versions(packages),
     }
-    return _merged(facts, metadata or {})
+    return manifest_of(
+        {**of_network, **of_format},
+        mean=graph.mean,
+        std=graph.std,
+        precision=graph.precision,
+        metadata=metadata,
+        packages=packages,
+    )
+
+
+def manifest_of(
+    facts: Mapping[str, Any],
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    precision: str,
+    metadata: Mapping[str, Any] | None,
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Manifest of a network for any task: `facts`, and those that all exports share.
+
+    Args:
+        facts: Fields of the task and the format.
+        mean: Mean of the three channels, of images scaled to [0, 1].
+        std: Standard deviation of the three channels, of images scaled to [0, 1].
+        precision: Compute dtypes of the layers with weights.
+        metadata: Fields added by the caller, such as `genotype`.
+        packages: Further distributions whose versions are recorded.
+
+    Raises:
+        ValueError: `metadata` is not JSON-serialisable or uses a reserved name.
+    """
+    shared = {
+        "format_version": FORMAT_VERSION,
+        "input": INPUT,
+        "mean": list(mean),
+        "std": list(std),
+        "precision": precision,
+        "versions": _versions(packages),
+    }
+    return _merged({**shared, **facts}, metadata or {})
 
 
 def described_files(folder: pathlib.Path, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -145,7 +178,7 @@ def _merged(facts: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any
     return {**facts, **metadata}
 
 
-def versions(packages: Sequence[str]) -> dict[str, str]:
+def _versions(packages: Sequence[str]) -> dict[str, str]:
     backend, version = backend_device().version().split()
     return {
         "keras_fasterseg": __version__,

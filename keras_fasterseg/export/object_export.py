@@ -5,13 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_fasterseg.export.manifest import (
-    FORMAT_VERSION,
-    INPUT,
-    check_target,
-    described_files,
-    versions,
-)
+from keras_fasterseg.export.manifest import check_target, described_files, manifest_of
 from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.runtimes.artefact_format import (
     GRAPH_FILES,
@@ -58,7 +52,8 @@ def export_objects(
     Raises:
         FileExistsError: `path` exists and `overwrite` is off, or `path` is not an export.
         RuntimeNotInstalledError: tf2onnx or onnxslim is not installed.
-        ValueError: The format is unknown.
+        ValueError: The format is unknown, or `metadata` is not JSON-serialisable or uses a
+            reserved name.
     """
     path = pathlib.Path(path)
     if format not in FORMATS:
@@ -72,23 +67,23 @@ def export_objects(
     function = tf.function(
         lambda images: graph.outputs(images), [specification], autograph=False
     ).get_concrete_function()
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "task": TASK,
-        "format": format,
-        "input": INPUT,
-        "input_size": list(network.input_size),
-        "batch_size": 1,
-        "outputs": list(OUTPUTS),
-        "max_objects": network.max_objects,
-        "mean": list(network.mean),
-        "std": list(network.std),
-        "precision": "float32",
-        "genotype": network.genotype.to_json(),
-        "trained_on": network.trained_on,
-        "versions": versions(() if format == SAVED_MODEL else ("tf2onnx", "onnx", "onnxslim")),
-        **(metadata or {}),
-    }
+    facts = manifest_of(
+        {
+            "task": TASK,
+            "format": format,
+            "input_size": list(network.input_size),
+            "batch_size": 1,
+            "outputs": list(OUTPUTS),
+            "max_objects": network.max_objects,
+            "genotype": network.genotype.to_json(),
+            "trained_on": network.trained_on,
+        },
+        mean=network.mean,
+        std=network.std,
+        precision="float32",
+        metadata=metadata,
+        packages=() if format == SAVED_MODEL else ("tf2onnx", "onnx", "onnxslim"),
+    )
     with atomic_path(path) as temporary:
         if format == SAVED_MODEL:
             module = tf.Module()

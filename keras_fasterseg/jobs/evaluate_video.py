@@ -9,10 +9,13 @@ from keras_fasterseg.data.image_files import read_size
 from keras_fasterseg.files import PathLike
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.video_objects.davis import Davis, VideoSequence
-from keras_fasterseg.video_objects.scores import SequenceScores, VideoScores, score_sequence
+from keras_fasterseg.video_objects.scores import (
+    FEWEST_FRAMES,
+    SequenceScores,
+    VideoScores,
+    score_sequence,
+)
 from keras_fasterseg.wording import counted, few
-
-_FEWEST_MASKS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,10 +84,10 @@ def _pairs(
 ) -> list[tuple[pathlib.Path, pathlib.Path]]:
     """The predicted and the true mask of every frame of a sequence that has a true one."""
     truths = [mask for mask in sequence.masks if mask is not None]
-    if len(truths) < _FEWEST_MASKS:
+    if len(truths) < FEWEST_FRAMES:
         raise DataError(
             f"The sequence {sequence.name} of {split} has {counted(len(truths), 'true mask')}, but "
-            f"scores need {_FEWEST_MASKS}, because the first and the last do not count; choose a "
+            f"scores need {FEWEST_FRAMES}, because the first and the last do not count; choose a "
             "split with all masks, such as val."
         )
     folder = results / sequence.name

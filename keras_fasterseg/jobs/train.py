@@ -22,7 +22,7 @@ from keras_fasterseg.run.datasets import (
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import Input, network_input
 from keras_fasterseg.run.local_devices import local_devices
-from keras_fasterseg.run.names import EVALUATION, NETWORK
+from keras_fasterseg.run.names import EVALUATION, GENOTYPE, NETWORK
 from keras_fasterseg.run.optimizers import check_optimizer, training_optimizer
 from keras_fasterseg.run.prolonging import check_prolonging, more_epochs
 from keras_fasterseg.run.run import Run, if_there
@@ -127,7 +127,7 @@ def train(
             evaluated.network.save(path)
         write_json(folder / EVALUATION, result.to_json())
 
-    genotype.save(folder / "genotype.json")
+    genotype.save(folder / GENOTYPE)
     keep_best = KeepBest(score, save, settings.evaluate_every, settings.epochs)
     shown = shown_images(source, data.val_split)
     callbacks = [

@@ -14,7 +14,7 @@ from keras_fasterseg.files import PathLike, atomic_path, write_json
 from keras_fasterseg.run.datasets import Batches
 from keras_fasterseg.run.fit import fit
 from keras_fasterseg.run.inputs import Input, network_input
-from keras_fasterseg.run.names import EVALUATION, NETWORK
+from keras_fasterseg.run.names import EVALUATION, GENOTYPE, NETWORK
 from keras_fasterseg.run.object_networks import initialize_encoder
 from keras_fasterseg.run.run import if_there
 from keras_fasterseg.run.trained_networks import check_genotype, load_network
@@ -30,11 +30,10 @@ from keras_fasterseg.video_objects.network import ObjectNetwork
 from keras_fasterseg.video_objects.object_runner import FollowedVideo, KerasObjectRunner
 from keras_fasterseg.video_objects.object_trainer import ObjectTrainer
 from keras_fasterseg.video_objects.proposals import Propose
-from keras_fasterseg.video_objects.scores import VideoScores, score_sequence
+from keras_fasterseg.video_objects.scores import FEWEST_FRAMES, VideoScores, score_sequence
 from keras_fasterseg.video_objects.training_batches import FrameBatches, training_frames
 
 STAGE = "video"
-GENOTYPE = "genotype.json"
 
 
 def train_video(
@@ -132,9 +131,8 @@ def follow_split(runner: Propose, davis: Davis, split: str, **options: Any) -> V
         **options: Further arguments of `FollowedVideo`.
 
     Raises:
-        DataError: The split cannot be scored, or a file is faulty.
+        DataError: A file is faulty. `check_scored` finds splits that have no score.
     """
-    check_scored(davis, split)
     scores = {}
     for sequence in davis.sequences(split):
         truths = [davis.read_mask(path) for path in sequence.masks if path is not None]
@@ -158,10 +156,10 @@ def check_scored(davis: Davis, split: str) -> None:
     for sequence in davis.sequences(split):
         where = f"{sequence.name} of the split {split} in {davis.root}"
         masks = [path for path in sequence.masks if path is not None]
-        if len(masks) != len(sequence.frames) or len(masks) < 3:
+        if len(masks) != len(sequence.frames) or len(masks) < FEWEST_FRAMES:
             raise DataError(
                 f"{where} has {len(sequence.frames)} frames and {len(masks)} masks; to be scored "
-                "it needs at least 3 frames and a mask for each."
+                f"it needs at least {FEWEST_FRAMES} frames and a mask for each."
             )
         first = davis.read_mask(masks[0])
         if not np.any((first != BACKGROUND) & (first != VOID)):

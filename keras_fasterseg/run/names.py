@@ -8,6 +8,7 @@ from keras_fasterseg.spaces.roles import STUDENT, TEACHER
 LATENCY_TABLE = "latency_table.json"
 SUPERNET_WEIGHTS = "supernet.weights.h5"
 NETWORK = "network.keras"
+GENOTYPE = "genotype.json"
 EVALUATION = "evaluation.json"
 RECORD = "stage.json"
 LOG = "log.csv"

@@ -19,7 +19,7 @@ from keras_fasterseg.run.names import RECORD
 from keras_fasterseg.run.run_lock import RunLock
 from keras_fasterseg.setting import is_recorded
 
-_GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency")
+_GROUPS_WITHOUT_PREFIX = ("data", "supernet", "latency", "video")
 
 
 class Workdir:

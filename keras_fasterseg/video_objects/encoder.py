@@ -46,6 +46,7 @@ def feature_levels(network: SegmentationNetwork) -> dict[int, Tensor]:
         raise ValueError("The strides of a network need its `input_size`. Received: None")
     height, width = network.input_size
     levels = {}
+    # The public list of operations has no depths. Of equal ones, it puts cells after a decoder.
     depths = network._nodes_by_depth
     for depth in sorted(depths, reverse=True):
         for node in depths[depth]:

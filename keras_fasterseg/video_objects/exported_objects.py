@@ -135,11 +135,11 @@ def _network_size(artefact: Artefact, inputs: Any, outputs: Any) -> tuple[int, i
     if len(shape) != 4 or (shape[0], shape[3]) != (1, 3):
         raise _foreign(artefact, inputs, outputs)
     height, width = shape[1:3]
+    objects, channels = ([None, *outputs[name]][-1] for name in ("scores", "embedding_map"))
     try:
-        check_object_sizes([height, width], [*outputs["scores"], None, None][1])
+        check_object_sizes([height, width], objects)
     except ValueError as error:
         raise _damaged(artefact, error) from error
-    objects, channels = outputs["scores"][1], [*outputs["embedding_map"], None][-2]
     expected = {
         "scores": [1, objects],
         "boxes": [1, objects, 4],

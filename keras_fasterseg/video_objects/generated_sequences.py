@@ -18,6 +18,7 @@ from keras_fasterseg.files import PathLike, atomic_path, read_json, sha256, writ
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.video_objects.davis import GENERATED, Davis, write_mask
 from keras_fasterseg.video_objects.moving_object import MovingObject, smooth_noise
+from keras_fasterseg.video_objects.scores import FEWEST_FRAMES
 
 _RESOLUTION = "480p"
 # Increased whenever the same seed gives different pixels.
@@ -51,7 +52,11 @@ class GeneratedSequences:
 
     def check(self) -> None:
         """Raises `ValueError` if a number is too small."""
-        if min(self.num_train, self.num_val) < 1 or self.frames < 3 or min(self.size) < 64:
+        if (
+            min(self.num_train, self.num_val) < 1
+            or self.frames < FEWEST_FRAMES
+            or min(self.size) < 64
+        ):
             raise ValueError(
                 "Generated sequences need at least 1 sequence per split, 3 frames and 64 x 64 "
                 f"pixels. Received: {self}"

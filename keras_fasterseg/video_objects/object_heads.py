@@ -17,7 +17,7 @@ MARGIN = 1.25
 """Side of the box that a mask is predicted in, as a multiple of the object's own. Our choice: a
 predicted box may be a little off."""
 
-# Sizes beyond twice the largest image of a street camera are errors.
+# Twice the largest side of a network's image; larger sizes are errors, and could overflow.
 _LARGEST_LOG = math.log(8192.0)
 
 

@@ -58,7 +58,8 @@ def mask_loss(targets: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
     weights = ops.broadcast_to(weights, ops.shape(targets))
     area = (-2, -1)
     totals = ops.sum(weights, axis=area)
-    entropy = ops.sum(_cross_entropy(targets, logits) * weights, axis=area)
+    entropies = ops.binary_crossentropy(targets, logits, from_logits=True)
+    entropy = ops.sum(entropies * weights, axis=area)
     entropy /= ops.maximum(totals, 1.0)
     predictions = ops.sigmoid(logits)
     shared = ops.sum(predictions * targets * weights, axis=area)
@@ -78,7 +79,3 @@ def identity_loss(identities: Tensor, logits: Tensor, present: Tensor) -> Tensor
     """
     losses = keras.losses.sparse_categorical_crossentropy(identities, logits, from_logits=True)
     return ops.sum(losses * present) / ops.maximum(ops.sum(present), 1.0)
-
-
-def _cross_entropy(targets: Tensor, logits: Tensor) -> Tensor:
-    return -(targets * ops.log_sigmoid(logits) + (1 - targets) * ops.log_sigmoid(-logits))

@@ -36,6 +36,7 @@ class ObjectGraph:
 
     def outputs(self, images: Any) -> dict[str, Any]:
         """Outputs of the network for uint8 RGB images `(batch, height, width, 3)`."""
+        # The Keras runner traces it for images of any size.
         images = ops.reshape(images, (-1, *self.network.input_size, 3))
         normalized = normalize_images(images, self._mean, self._std)
         return self.network(normalized, training=False)

@@ -26,6 +26,9 @@ import numpy as np
 from keras_fasterseg.video_objects.davis import VOID
 from keras_fasterseg.wording import text_table
 
+FEWEST_FRAMES = 3
+"""Frames of a sequence that can be scored: the first and the last do not count."""
+
 _RADIUS_PER_DIAGONAL = 0.008
 _GOOD = 0.5
 _QUARTERS = 4
@@ -250,7 +253,7 @@ def score_sequence(masks: Sequence[np.ndarray], truths: Sequence[np.ndarray]) ->
             the first truth has no object, or a scored mask has an id above those of the first
             truth.
     """
-    if len(masks) != len(truths) or len(truths) < 3:
+    if len(masks) != len(truths) or len(truths) < FEWEST_FRAMES:
         raise ValueError(
             "There must be one mask per truth, and at least three, because the first and the last "
             f"do not count. Received: {len(masks)} masks and {len(truths)} truths"

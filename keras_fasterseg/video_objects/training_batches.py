@@ -14,6 +14,8 @@ from PIL import Image
 
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_files import read_size
+from keras_fasterseg.data.numpy_augmentation import random_colors
+from keras_fasterseg.data.numpy_pipeline import normalized
 from keras_fasterseg.image_normalization import check_normalization
 from keras_fasterseg.progress import progress_bar
 from keras_fasterseg.video_objects.davis import BACKGROUND, VOID, Davis, VideoSequence
@@ -146,11 +148,11 @@ class FrameBatches:
         )
         if rng.random() < 0.5:
             image, ids = image[:, ::-1], ids[:, ::-1]
-        colors = _random_colors(image.astype(np.float32), self.color_jitter, rng)
-        mean, std = check_normalization(self.mean, self.std)
-        normalized = ((colors / 255 - mean) / std).astype(np.float32)
-        ids = np.ascontiguousarray(ids)
-        return normalized, training_targets(ids, frame.identities, self.objects, rng)
+        first, second = map(int, rng.integers(2**31, size=2))
+        colors = random_colors(image.astype(np.float32), self.color_jitter, (first, second))
+        normalization = check_normalization(self.mean, self.std)
+        targets = training_targets(np.ascontiguousarray(ids), frame.identities, self.objects, rng)
+        return normalized(colors, *normalization), targets
 
 
 @functools.lru_cache(maxsize=2)
@@ -176,11 +178,3 @@ def _random_crop(
     top, left = (int(rng.integers(room)) for room in rooms)
     window = slice(top, top + height), slice(left, left + width)
     return image[window], ids[window]
-
-
-def _random_colors(image: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    brightness, contrast, saturation = rng.uniform(1 - amount, 1 + amount, 3)
-    image = image * brightness
-    image = image.mean() + contrast * (image - image.mean())
-    grey = image.mean(axis=-1, keepdims=True)
-    return np.clip(grey + saturation * (image - grey), 0, 255)

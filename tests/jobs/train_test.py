@@ -19,21 +19,12 @@ from keras_fasterseg.losses.distillation import distillation_loss
 from keras_fasterseg.run.trained_networks import initialize_network
 from keras_fasterseg.settings.stages import DataSettings
 from keras_fasterseg.settings.training import TrainSettings
-from keras_fasterseg.spaces.fasterseg.genotype import (
-    BranchGenotype,
-    CellGenotype,
-    FasterSegGenotype,
-)
+from keras_fasterseg.spaces.fasterseg.genotype import BranchGenotype
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from tests.conformance.toy_space import ToyGenotype, ToySpace
 from tests.run.event_files import images
+from tests.small_genotype import CELLS, GENOTYPE
 
-CELLS = (
-    CellGenotype(0, 8, "conv", 1, 0.5),
-    CellGenotype(1, 8, "conv", 2, 0.5),
-    CellGenotype(2, 16, "conv", 1, 0.5),
-)
-GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 SETTINGS = TrainSettings(
     epochs=2, steps_per_epoch=2, batch_size=1, crop_size=(64, 64), evaluate_every=1
 )

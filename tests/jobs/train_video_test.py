@@ -14,7 +14,8 @@ from keras_fasterseg.run.object_networks import load_object_network
 from keras_fasterseg.settings.video import VideoDataSettings, VideoTrainSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.video_objects.scores import VideoScores, score_sequence
-from tests.video_objects.lively_network import GENOTYPE, SIZE
+from tests.small_genotype import GENOTYPE
+from tests.video_objects.lively_network import SIZE
 
 SETTINGS = VideoTrainSettings(
     epochs=3,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.small_genotype import GENOTYPE
 from tests.tools.run_tool import run_tool, sentence
-from tests.video_objects.lively_network import GENOTYPE, lively_network
+from tests.video_objects.lively_network import lively_network
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_fasterseg.spaces.fasterseg.genotype import (
-    BranchGenotype,
-    CellGenotype,
-    FasterSegGenotype,
-)
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
 from keras_fasterseg.training.evaluated_network import EvaluatedNetwork
 from keras_fasterseg.training.l2_sgd import L2SGD
+from tests.small_genotype import GENOTYPE
 
-CELLS = (
-    CellGenotype(0, 8, "conv", 1, 0.5),
-    CellGenotype(1, 8, "conv", 2, 0.5),
-    CellGenotype(2, 16, "conv", 1, 0.5),
-)
-GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 MOMENTUM = 0.8
 
 

@@ -3,19 +3,9 @@
 import keras
 import numpy as np
 
-from keras_fasterseg.spaces.fasterseg.genotype import (
-    BranchGenotype,
-    CellGenotype,
-    FasterSegGenotype,
-)
 from keras_fasterseg.video_objects.network import ObjectNetwork
+from tests.small_genotype import GENOTYPE
 
-CELLS = (
-    CellGenotype(0, 8, "conv", 1, 0.5),
-    CellGenotype(1, 8, "conv", 2, 0.5),
-    CellGenotype(2, 16, "conv", 1, 0.5),
-)
-GENOTYPE = FasterSegGenotype("fasterseg", 2, 4, 0.5, 0.5, (BranchGenotype(16, CELLS),))
 SIZE = (64, 96)
 
 

@@ -49,12 +49,15 @@ _FRAME = (480, 854)
 
 def main() -> None:
     from keras_fasterseg.benchmark.environment import describe_environment
+    from keras_fasterseg.benchmark.harness import HARNESS_VERSION
+    from keras_fasterseg.jobs.train_video import check_scored
     from keras_fasterseg.run.object_networks import load_object_network
     from keras_fasterseg.video_objects.davis import Davis
 
     networks = dict(_named(each) for each in NETWORKS.value)
     loaded = {name: load_object_network(path) for name, path in networks.items()}
     davis = Davis(DATA_DIR.value or "")
+    check_scored(davis, SPLIT.value)
     sequences = davis.sequences(SPLIT.value)
     first = next(iter(loaded.values()))
     parser = settings_flags.SizeParser()
@@ -72,6 +75,7 @@ def main() -> None:
         "frames": sum(len(each.frames) for each in sequences),
         "genotype": first.genotype.id,
         "parameters": first.count_params(),
+        "harness_version": HARNESS_VERSION,
         "environment": describe_environment(),
         "command": command.line(),
     }

@@ -44,5 +44,6 @@ def video_markdown(file: PathLike) -> str:
         f"The network has {facts['parameters']:,} parameters.\n\n{speed}\n\n"
         f"{environment['cpu']}, {' or '.join(map(str, threads))} threads, medians. Network: uint8 "
         "image to outputs in host memory, runtimes in turns. Loop: resizing, network, pasting of "
-        "masks and tracker, frame by frame, one runtime after the other."
+        "masks and tracker, frame by frame, one runtime after the other; harness version "
+        f"{facts['harness_version']}."
     )

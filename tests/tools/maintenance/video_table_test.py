@@ -25,6 +25,7 @@ def test_scores_and_speed(tmp_path):
         "sequences": 3,
         "frames": 72,
         "parameters": 12345,
+        "harness_version": 3,
         "environment": {"cpu": "A CPU"},
     }
     write_json(tmp_path / "generated.json", facts)
@@ -33,5 +34,6 @@ def test_scores_and_speed(tmp_path):
     assert "3 sequences with 72 frames of the split val" in text
     assert "12,345 parameters" in text
     assert "A CPU, 2 threads" in text
+    assert "harness version 3" in text
     assert ["followed", "71.2", "70.0", "72.5"] in rows(text)
     assert ["128x224", "480x854", "onnx", "20.0", "2.0", "25.0", "50.0", "40.0"] in rows(text)
