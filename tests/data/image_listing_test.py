@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 from PIL import Image
 
@@ -5,6 +7,7 @@ from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.data.image_listing import (
     IMAGE_SUFFIXES,
     find_images_below,
+    in_numeric_order,
     labels_by_stem,
     look_alikes_below,
     others_of_a_name,
@@ -61,3 +64,9 @@ def test_other_files_of_a_name(tmp_path):
     touch(tmp_path, "a.png", "a.TIF", "a.b.png", "a.npy", ".a.png", "x/a.tif", "c.png", "d.bmp")
     paths = [tmp_path / name for name in ("a.png", "c.png", "d.png", "gone/e.png")]
     assert relative(sorted(others_of_a_name(paths)), tmp_path) == ["a.TIF", "d.bmp"]
+
+
+def test_numbers_are_sorted_by_value():
+    names = ["10.png", "9.png", "a2b10.jpg", "a2b9.jpg", "a10.png", "a.png", "010.png"]
+    ordered = [path.name for path in in_numeric_order(map(pathlib.Path, names))]
+    assert ordered == ["9.png", "010.png", "10.png", "a.png", "a2b9.jpg", "a2b10.jpg", "a10.png"]

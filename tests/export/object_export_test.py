@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from keras_fasterseg.export.object_export import FORMATS, export_objects
-from keras_fasterseg.export.saved_model import export_saved_model
 from keras_fasterseg.runtimes.artefact_format import find_artefact
 from keras_fasterseg.video_objects.exported_objects import open_exported_objects
 from keras_fasterseg.video_objects.object_runner import OUTPUTS, KerasObjectRunner
-from tests.stand_in import MEAN, NUM_CLASSES, STD, segmentation_network
 from tests.video_objects.lively_network import SIZE, lively_network
 
 # Another order of float32 sums; seen: 2e-5 in boxes of up to 300 pixels, 6e-6 elsewhere.
@@ -66,14 +64,7 @@ def test_an_export_is_not_overwritten_unasked(exports, network):
         export_objects(network, exports["onnx"] / "other", "litert")
 
 
-def test_other_files_are_refused(exports, tmp_path):
-    damaged = tmp_path / "model.onnx"
-    damaged.write_bytes((exports["onnx"] / "model.onnx").read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"cannot be loaded; export it again"):
-        open_exported_objects(damaged)
-    options = {"num_classes": NUM_CLASSES, "mean": MEAN, "std": STD}
-    other = export_saved_model(segmentation_network(), tmp_path / "1", **options)
-    with pytest.raises(ValueError, match="not an exported network of video object segmentation"):
-        open_exported_objects(other)
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        open_exported_objects(tmp_path / "missing")
+def test_metadata_must_not_replace_facts(network, tmp_path):
+    with pytest.raises(ValueError, match="names reserved for the export"):
+        export_objects(network, tmp_path / "1", metadata={"task": "segmentation"})
+    assert not (tmp_path / "1").exists()

@@ -83,6 +83,16 @@ def test_a_difference_is_found():
         check_object_proof(proof)
 
 
+def test_nan_is_found():
+    runner = KerasObjectRunner(lively_network())
+    frames, masks = draw_sequence(np.random.default_rng(0), SIZE, 3)
+    broken = DisturbedRunner(runner, float("nan"))
+    proof = prove_objects(runner, broken, frames, masks[0], "a clip")
+    assert np.isnan(proof.largest_differences["masks"])
+    with pytest.raises(ValueError, match="the output masks differs by nan"):
+        check_object_proof(proof)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

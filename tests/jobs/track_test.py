@@ -9,9 +9,8 @@ from PIL import Image
 from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.inference.video_reader import VideoReader
 from keras_fasterseg.jobs.track import track, track_split
-from keras_fasterseg.jobs.tracked_videos import overlay
 from keras_fasterseg.settings.video import TrackSettings
-from keras_fasterseg.video_objects.davis import PALETTE, read_mask, write_mask
+from keras_fasterseg.video_objects.davis import read_mask, write_mask
 from keras_fasterseg.video_objects.generated_sequences import GeneratedSequences, generate
 from keras_fasterseg.video_objects.object_runner import (
     FollowedVideo,
@@ -179,10 +178,10 @@ def test_nothing_is_left_of_a_video_that_fails(artefact, tmp_path):
         track(artefact, str(tmp_path / "none"), tmp_path / "out", progress=False)
 
 
-def test_overlays_change_objects_only():
-    frame = np.full((4, 6, 3), 100, np.uint8)
-    ids = np.zeros((4, 6), np.uint8)
-    ids[1, 2] = 1
-    shown = overlay(frame, ids, 0.5)
-    assert (shown[ids == 0] == 100).all()
-    np.testing.assert_allclose(shown[1, 2], (100 + PALETTE[1].astype(float)) / 2, atol=1)
+def test_two_images_of_one_name_are_refused(artefact, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for name in ("0.png", "0.jpg"):
+        Image.new("RGB", (90, 70)).save(folder / name)
+    with pytest.raises(DataError, match="has two images named 0"):
+        track(artefact, str(folder), tmp_path / "out", progress=False)

@@ -3,16 +3,19 @@
 import csv
 import dataclasses
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
+from keras_fasterseg.data.errors import DataError
 from keras_fasterseg.files import read_json
 from keras_fasterseg.jobs import train_video as pipeline
-from keras_fasterseg.jobs.train_video import open_videos, train_video
+from keras_fasterseg.jobs.train_video import check_scored, open_videos, train_video
 from keras_fasterseg.run.object_networks import load_object_network
 from keras_fasterseg.settings.video import VideoDataSettings, VideoTrainSettings
 from keras_fasterseg.spaces.fasterseg.network import FasterSegNetwork
+from keras_fasterseg.video_objects.davis import VOID, Davis, write_mask
 from keras_fasterseg.video_objects.scores import VideoScores, score_sequence
 from tests.small_genotype import GENOTYPE
 from tests.video_objects.lively_network import SIZE
@@ -82,7 +85,7 @@ def test_a_finished_training_is_not_repeated_with_other_settings(trained, data):
     run = trained.parent.parent
     assert train_video(run, data, SETTINGS, GENOTYPE) == trained
     changed = dataclasses.replace(SETTINGS, learning_rate=1e-4)
-    with pytest.raises(ValueError, match=r"learning_rate was 0\.001, is 0\.0001"):
+    with pytest.raises(ValueError, match=r"--learning_rate was 0\.001, is 0\.0001"):
         train_video(run, data, changed, GENOTYPE)
 
 
@@ -140,3 +143,33 @@ def test_generated_videos_are_kept_in_the_workdir(tmp_path):
     first = open_videos(settings, tmp_path, 0)
     assert first.root == pathlib.Path(tmp_path) / "videos"
     assert open_videos(settings, tmp_path, 0).files("val") == first.files("val")
+
+
+def test_backgrounds_need_images(tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="has no images for backgrounds"):
+        open_videos(VideoDataSettings(val_backgrounds=str(tmp_path / "none")), tmp_path, 0)
+    assert not (tmp_path / "videos").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("no mask", "3 frames and 2 masks"),
+        ("another size", "has another size than the first mask"),
+        ("no object", "shows no object"),
+    ],
+)
+def test_a_split_without_a_score_is_refused(fault, words, data, tmp_path):
+    shutil.copytree(data.data_dir, tmp_path / "davis")
+    davis = Davis(tmp_path / "davis")
+    check_scored(davis, "val")
+    masks = davis.sequences("val")[0].masks
+    if fault == "no mask":
+        masks[1].unlink()
+    elif fault == "another size":
+        write_mask(masks[2], np.ones((5, 7), np.uint8))
+    else:
+        write_mask(masks[0], np.full(SIZE, VOID, np.uint8))
+    with pytest.raises(DataError, match=words):
+        check_scored(davis, "val")
